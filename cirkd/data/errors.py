@@ -1,0 +1,21 @@
+"""The errors that a user can mend: one line that says what came, what was wanted and what to do."""
+
+
+class CirkdError(Exception):
+    """Base of every error that is the input's fault and not the program's."""
+
+
+class DataError(CirkdError):
+    """An image, a label map, a folder or a data set that cannot be used."""
+
+
+class CheckpointError(CirkdError):
+    """A checkpoint that cannot be read, trusted or fitted to a network."""
+
+
+class StudyError(CirkdError):
+    """A combination of models, images and settings that cannot be shown."""
+
+
+class TrainingError(CirkdError):
+    """A recipe or a run that cannot be started, continued or finished."""

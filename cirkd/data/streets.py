@@ -1,0 +1,65 @@
+"""The bundled street scenes: rendered images with exact labels, described by `manifest.json`."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cirkd.data.errors import DataError
+from cirkd.data.images import read_image, read_label
+from cirkd.data.sample import Classes, Sample
+
+BUNDLED_ROOT = Path(__file__).resolve().parents[2] / "data" / "streets"
+
+
+class Streets:
+    """One split of the bundled streets.
+
+    Args:
+        root: The folder that holds `manifest.json`; the bundled one when None.
+        split: `train`, `val` or `test`.
+
+    Raises:
+        DataError: the folder, its manifest or the split is missing or damaged.
+    """
+
+    name = "streets"
+
+    def __init__(self, split: str, root: Path | None = None) -> None:
+        self.split = split
+        self.root = Path(root) if root is not None else BUNDLED_ROOT
+        manifest = _read_manifest(self.root)
+        self.frames: list[dict[str, Any]] = [f for f in manifest["frames"] if f["split"] == split]
+        if not self.frames:
+            known = ", ".join(sorted({f["split"] for f in manifest["frames"]})) or "none"
+            raise DataError(f"streets has no split {split!r}; choose one of: {known}")
+        self.classes = Classes(
+            names=tuple(entry["name"] for entry in manifest["classes"]),
+            colors=tuple((r, g, b) for r, g, b in (entry["color"] for entry in manifest["classes"])),
+            ignore_index=manifest["ignore_index"],
+        )
+
+    @cached_property
+    def names(self) -> list[str]:
+        return [frame["id"] for frame in self.frames]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> Sample:
+        frame = self.frames[index]
+        image, label = read_image(self.root / frame["image"]), read_label(self.root / frame["label"])
+        return Sample(name=frame["id"], image=image, label=label)
+
+
+def _read_manifest(root: Path) -> dict[str, Any]:
+    path = root / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text())
+        for key in ("frames", "classes", "ignore_index"):
+            manifest[key]
+    except FileNotFoundError:
+        raise DataError(f"{path}: not found; give --root the folder that holds the streets' manifest.json") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not a manifest of the streets ({error!r}); restore data/streets") from None
+    return manifest
