@@ -1,0 +1,115 @@
+"""Networks by name: DeepLabV3 and PSPNet on any encoder of segmentation-models-pytorch.
+
+Source: DeepLabV3 (Chen et al., 2017), PSPNet (Zhao et al., CVPR 2017).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from cirkd.data.errors import CheckpointError
+from cirkd.data.sample import Classes
+from cirkd.models.pretrained import load_imagenet_weights
+from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
+
+
+def _deeplabv3(encoder_channels: Sequence[int], width: int, *, atrous_rates: Sequence[int] = (12, 24, 36)) -> nn.Module:
+    from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Decoder
+
+    return DeepLabV3Decoder(encoder_channels[-1], width, tuple(atrous_rates), aspp_separable=False, aspp_dropout=0.1)
+
+
+def _pspnet(encoder_channels: Sequence[int], width: int, *, dropout: float = 0.1) -> nn.Module:
+    from segmentation_models_pytorch.decoders.pspnet.decoder import PSPDecoder
+
+    return PSPDecoder(list(encoder_channels), use_norm="batchnorm", out_channels=width, dropout=dropout)
+
+
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {"deeplabv3": _deeplabv3, "pspnet": _pspnet}
+
+
+def build_segmenter(
+    architecture: str,
+    encoder: str,
+    classes: Classes,
+    *,
+    output_stride: int = 8,
+    embedding_channels: int = 256,
+    auxiliary: bool = False,
+    preprocessing: Preprocessing | None = None,
+    pretrained: bool = False,
+    **options: Any,
+) -> Segmenter:
+    """Build a network with fresh weights.
+
+    Args:
+        architecture: A key of `ARCHITECTURES`.
+        encoder: An encoder's name in segmentation-models-pytorch; `tu-NAME` for any timm model.
+        classes: What the logits name.
+        output_stride: 8 or 16.
+        embedding_channels: Width of the pixel embedding.
+        auxiliary: Add an FCN head on the encoder's last map but one, used in training only.
+        preprocessing: ImageNet statistics when None.
+        pretrained: Start the encoder from ImageNet weights.
+        options: Arguments of the architecture, such as `atrous_rates`.
+
+    Raises:
+        CheckpointError: unknown architecture or encoder, a stride it can't have, or weights that can't be had.
+    """
+    if architecture not in ARCHITECTURES:
+        raise CheckpointError(f"there is no architecture {architecture!r}; choose one of: {', '.join(ARCHITECTURES)}")
+    if output_stride not in (8, 16):
+        raise CheckpointError(f"output stride {output_stride} is not offered; choose 8 or 16")
+    body = _encoder(encoder, output_stride)
+    if pretrained:
+        preprocessing = load_imagenet_weights(body, encoder)
+    channels: list[int] = body.out_channels  # pyright: ignore[reportAssignmentType]
+    info = ModelInfo(
+        architecture=architecture,
+        encoder=encoder,
+        output_stride=output_stride,
+        embedding_channels=embedding_channels,
+        auxiliary=auxiliary,
+        classes=classes,
+        preprocessing=preprocessing or Preprocessing(),
+        options=options,
+    )
+    decoder = ARCHITECTURES[architecture](channels, embedding_channels, **options)
+    head = FcnHead(channels[-2], len(classes)) if auxiliary else None
+    return Segmenter(body, decoder, info, head)
+
+
+def _encoder(name: str, output_stride: int) -> nn.Module:
+    from segmentation_models_pytorch.encoders import get_encoder
+
+    try:
+        encoder = get_encoder(name, in_channels=3, depth=5, weights=None, output_stride=output_stride)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"encoder {name!r} at output stride {output_stride} cannot be built ({str(error)[:120]}); "
+            "take a name that segmentation-models-pytorch lists, or tu-NAME for a timm model"
+        ) from None
+    for unused in ("conv_head", "bn2"):
+        # EfficientNets keep the layers of their classification head, which no feature map passes through.
+        if "efficientnet" in name and hasattr(encoder, unused):
+            setattr(encoder, unused, nn.Identity())
+    return encoder
+
+
+class FcnHead(nn.Module):
+    """A small convolutional classifier on an inner feature map: 3x3 convolution to a quarter of the width, then 1x1."""
+
+    def __init__(self, channels: int, num_classes: int) -> None:
+        super().__init__()
+        width = max(channels // 4, 16)
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, width, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.1),
+            nn.Conv2d(width, num_classes, kernel_size=1),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.layers(features)

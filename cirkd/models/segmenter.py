@@ -1,0 +1,113 @@
+"""A segmentation network that names its outputs and knows what it was trained for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+
+from cirkd.data.sample import Classes
+
+
+@dataclass(frozen=True)
+class SegmentationOutput:
+    """What a `Segmenter` returns, before any upsampling.
+
+    Args:
+        logits: Class scores `[B, C, h, w]`.
+        embedding: The pixel embedding `[B, d, h, w]` that feeds the classifier; not normalised.
+        auxiliary: Class scores `[B, C, h', w']` of the auxiliary head, where there is one.
+    """
+
+    logits: Tensor
+    embedding: Tensor
+    auxiliary: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pixels become network input: `(rgb / 255 - mean) / std`, per channel.
+
+    Args:
+        mean: Subtracted, in units of 0..1.
+        std: Divided by, in units of 0..1.
+    """
+
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __call__(self, image: np.ndarray | Image.Image) -> Float[Tensor, "3 H W"]:
+        pixels = np.array(image.convert("RGB") if isinstance(image, Image.Image) else image)
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+            raise ValueError(f"image is {pixels.dtype} {pixels.shape}; uint8 [H, W, 3] was wanted; read it as RGB")
+        tensor = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+        return (tensor - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a network is and where it comes from.
+
+    Args:
+        architecture: A key of `cirkd.models.build.ARCHITECTURES`.
+        encoder: An encoder's name in segmentation-models-pytorch.
+        output_stride: Input pixels a position of the embedding map, per side.
+        embedding_channels: Width d of the pixel embedding.
+        auxiliary: Whether there is an auxiliary head.
+        classes: Names and colours, in logit order.
+        preprocessing: From pixels to network input.
+        options: Further arguments of the architecture, such as atrous rates.
+        provenance: Recipe, seed, steps, scores and the like; free to grow.
+    """
+
+    architecture: str
+    encoder: str
+    output_stride: int
+    embedding_channels: int
+    auxiliary: bool
+    classes: Classes
+    preprocessing: Preprocessing = Preprocessing()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Segmenter(nn.Module):
+    """Encoder, decoder and 1x1 classifier; the decoder's output is the pixel embedding.
+
+    Args:
+        encoder: Returns a list of feature maps, finest first.
+        decoder: Turns that list into the embedding `[B, d, h, w]`.
+        info: What the network is.
+        auxiliary: Turns the encoder's last map but one into class scores.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, info: ModelInfo, auxiliary: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.classifier = nn.Conv2d(info.embedding_channels, len(info.classes), kernel_size=1)
+        self.auxiliary = auxiliary
+        self.info = info
+        self.memory: nn.Module | None = None
+        """Projection head and class queues of a distilled student, where its checkpoint holds them."""
+
+    def forward(self, batch: Float[Tensor, "B 3 H W"]) -> SegmentationOutput:
+        features = self.encoder(batch)
+        embedding = self.decoder(features)
+        # The auxiliary head is a training aid: evaluation does not pay for it.
+        auxiliary = self.auxiliary(features[-2]) if self.auxiliary is not None and self.training else None
+        return SegmentationOutput(self.classifier(embedding), embedding, auxiliary)
+
+    def preprocess(self, image: np.ndarray | Image.Image) -> Float[Tensor, "3 H W"]:
+        """Turn a PIL image or uint8 `[H, W, 3]` RGB into this network's input.
+
+        Raises:
+            ValueError: the array is not uint8 `[H, W, 3]`.
+        """
+        return self.info.preprocessing(image)
