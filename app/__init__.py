@@ -1,0 +1,1 @@
+"""The Streamlit app: choose, load, draw. It computes nothing."""

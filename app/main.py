@@ -1,0 +1,41 @@
+"""The list of pages and the frame around each: `streamlit run app/main.py`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` puts app/ there, not its parent
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from app import study_bar
+from app.guard import guard
+
+PAGES = (
+    ("overview", "Overview", ":material/insights:"),
+    ("predictions", "Predictions", ":material/image:"),
+    ("embeddings", "Embeddings", ":material/scatter_plot:"),
+    ("relations", "Relations", ":material/grid_on:"),
+    ("centroids", "Centroids", ":material/adjust:"),
+)
+
+
+def main() -> None:
+    """Draw the sidebar and the page that is chosen."""
+    st.set_page_config("CIRKD Explorer", ":material/hub:", layout="wide")
+    folder = Path(__file__).parent / "pages"
+    pages = [
+        st.Page(folder / f"{name}.py", title=title, icon=icon, default=name == "overview")
+        for name, title, icon in PAGES
+        if (folder / f"{name}.py").is_file()
+    ]
+    page = st.navigation(pages)
+    with guard():
+        study_bar.draw()
+    with guard():
+        page.run()
+
+
+main()
