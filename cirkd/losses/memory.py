@@ -1,0 +1,144 @@
+"""Relations to a memory of past teacher embeddings, and that memory.
+
+memory_relation(student [n,d], teacher [n,d], keys [k,d], temperature=0.1) -> scalar
+RelationMemory(num_classes, student_width, teacher_width, pixel_queue_size=20000, region_queue_size=2000,
+               pixel_contrast=4096, region_contrast=1024, pixels_per_class=16)
+    .projection(student_embedding [b,ds,h,w]) -> [b,dt,h,w]
+    .sample_pixels(generator) .sample_regions(generator) -> ClassKeys(keys [k,dt], labels [k])
+    .update(teacher_embedding [b,dt,h,w], labels [b,H,W], step, generator)
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from cirkd.relations import (
+    ClassKeys,
+    ClassQueue,
+    full_precision,
+    keyed_divergence,
+    normalize,
+    rank_in_group,
+    region_embeddings,
+    resize_labels,
+)
+from cirkd.relations.gather import gather_rows
+
+
+@full_precision
+def memory_relation(
+    student: Float[Tensor, "n d"],
+    teacher: Float[Tensor, "n d"],
+    keys: Float[Tensor, "k d"],
+    temperature: float = 0.1,
+) -> Float[Tensor, ""]:
+    """Mean divergence of the rows' relations to the keys of a memory, in nats.
+
+    For each row: KL(teacher || student) of the softmax, at `temperature`, of its cosines with all keys. All three
+    are l2-normalised here. Only the student receives a gradient. 0, with zero gradient, without rows or keys.
+
+    Raises:
+        ValueError: student and teacher differ in shape or the keys in width, or the temperature is not positive.
+
+    Source: CIRKD (Yang et al., CVPR 2022), eq. 2 (pixel keys) and eq. 3 (region keys).
+    """
+    if student.shape != teacher.shape or keys.shape[1] != teacher.shape[1]:
+        raise ValueError(
+            f"student {list(student.shape)}, teacher {list(teacher.shape)}, keys {list(keys.shape)}: want the same "
+            "pixels at one width; pass the student through RelationMemory.projection first"
+        )
+    return keyed_divergence(normalize(student), normalize(teacher), normalize(keys), temperature)
+
+
+class RelationMemory(nn.Module):
+    """Queues of teacher pixels and regions per class, and the head that takes the student to the teacher's width.
+
+    The parameters of `projection` (1x1 conv, BN, ReLU, 1x1 conv) are trained with the student; all else that
+    evolves is in persistent buffers of `pixel_queue` and `region_queue`.
+
+    Args:
+        pixel_queue_size, region_queue_size: rows kept per class.
+        pixel_contrast, region_contrast: keys drawn in all, `contrast // num_classes + 1` per class.
+        pixels_per_class: pixels enqueued per class and image.
+
+    Source: CIRKD (Yang et al., CVPR 2022), section 3.3. Unlike the published code, a queue holds the class's own
+    pixels, wraps around, and gives out only rows that were written.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        student_width: int,
+        teacher_width: int,
+        *,
+        pixel_queue_size: int = 20_000,
+        region_queue_size: int = 2_000,
+        pixel_contrast: int = 4_096,
+        region_contrast: int = 1_024,
+        pixels_per_class: int = 16,
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.pixel_contrast = pixel_contrast
+        self.region_contrast = region_contrast
+        self.pixels_per_class = pixels_per_class
+        self.projection = nn.Sequential(
+            nn.Conv2d(student_width, teacher_width, 1, bias=False),
+            nn.BatchNorm2d(teacher_width),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(teacher_width, teacher_width, 1, bias=False),
+        )
+        self.pixel_queue = ClassQueue(num_classes, pixel_queue_size, teacher_width)
+        self.region_queue = ClassQueue(num_classes, region_queue_size, teacher_width)
+
+    def sample_pixels(self, generator: torch.Generator | None = None) -> ClassKeys:
+        """Random pixel keys, equally many of each class as far as the queue has them."""
+        return self.pixel_queue.sample(self.pixel_contrast // self.num_classes + 1, generator)
+
+    def sample_regions(self, generator: torch.Generator | None = None) -> ClassKeys:
+        """Random region keys, equally many of each class as far as the queue has them."""
+        return self.region_queue.sample(self.region_contrast // self.num_classes + 1, generator)
+
+    @torch.no_grad()
+    def update(
+        self,
+        teacher_embedding: Float[Tensor, "b dt h w"],
+        labels: Int[Tensor, "b H W"],
+        step: int,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        """Enqueue up to `pixels_per_class` random pixels of each class and one region per class, of each image.
+
+        Labels are brought to the map by nearest neighbour; those outside [0, num_classes) are ignored. Where
+        torch.distributed runs, every process enqueues the rows of all, so that their memories stay the same.
+
+        Args:
+            step: training step, kept with the rows as their age.
+            generator: source of the draw, on any device.
+        """
+        embedding = normalize(teacher_embedding, dim=1)
+        small = resize_labels(labels, (embedding.shape[2], embedding.shape[3]))
+        chosen = choose_pixels(small, self.num_classes, self.pixels_per_class, generator)
+        pixels = embedding.permute(0, 2, 3, 1)[chosen], small[chosen]
+        regions = region_embeddings(embedding, small, num_classes=self.num_classes)
+        self.pixel_queue.enqueue(*gather_rows(*pixels), step)
+        self.region_queue.enqueue(*gather_rows(regions.embedding, regions.label), step)
+
+
+def choose_pixels(
+    labels: Int[Tensor, "b h w"], num_classes: int, per_class: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """A random choice of up to `per_class` pixels of each class in each image, as a bool mask [b, h, w]."""
+    valid = (labels >= 0) & (labels < num_classes)
+    device = generator.device if generator is not None else labels.device
+    draw = torch.rand(labels.shape, generator=generator, device=device).to(labels.device)
+    image = torch.arange(len(labels), device=labels.device)[:, None, None]
+    group = (image * num_classes + labels)[valid]
+    order = draw[valid].argsort(stable=True)
+    chosen = torch.empty_like(order, dtype=torch.bool)
+    chosen[order] = rank_in_group(group[order], len(labels) * num_classes) < per_class
+    mask = valid.clone()
+    mask[valid] = chosen
+    return mask

@@ -1,0 +1,29 @@
+"""Relations between pixels: the core that both the losses and the analysis stand on."""
+
+from cirkd.relations.class_queue import ClassKeys, ClassQueue
+from cirkd.relations.divergence import (
+    keyed_divergence,
+    pairwise_divergence,
+    relation_distribution,
+    relation_divergence,
+)
+from cirkd.relations.precision import full_precision
+from cirkd.relations.regions import Regions, rank_in_group, region_embeddings, resize_labels
+from cirkd.relations.similarity import cosine_similarity, flatten_positions, normalize
+
+__all__ = [
+    "ClassKeys",
+    "ClassQueue",
+    "Regions",
+    "cosine_similarity",
+    "flatten_positions",
+    "full_precision",
+    "keyed_divergence",
+    "normalize",
+    "pairwise_divergence",
+    "rank_in_group",
+    "region_embeddings",
+    "relation_distribution",
+    "relation_divergence",
+    "resize_labels",
+]
