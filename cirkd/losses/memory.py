@@ -6,6 +6,7 @@ RelationMemory(num_classes, student_width, teacher_width, pixel_queue_size=20000
     .projection(student_embedding [b,ds,h,w]) -> [b,dt,h,w]
     .sample_pixels(generator) .sample_regions(generator) -> ClassKeys(keys [k,dt], labels [k])
     .update(teacher_embedding [b,dt,h,w], labels [b,H,W], step, generator)
+    .settings() -> the arguments that make another of the same shape
 """
 
 from __future__ import annotations
@@ -92,6 +93,32 @@ class RelationMemory(nn.Module):
         )
         self.pixel_queue = ClassQueue(num_classes, pixel_queue_size, teacher_width)
         self.region_queue = ClassQueue(num_classes, region_queue_size, teacher_width)
+
+    def settings(self) -> dict[str, int]:
+        """The arguments that build a memory of this shape again; a checkpoint keeps them beside the tensors."""
+        return {
+            "num_classes": self.num_classes,
+            "student_width": self.projection[0].in_channels,
+            "teacher_width": self.projection[3].out_channels,
+            "pixel_queue_size": self.pixel_queue.keys.shape[1],
+            "region_queue_size": self.region_queue.keys.shape[1],
+            "pixel_contrast": self.pixel_contrast,
+            "region_contrast": self.region_contrast,
+            "pixels_per_class": self.pixels_per_class,
+        }
+
+    def settings(self) -> dict[str, int]:
+        """The arguments that make another of the same shape: `RelationMemory(**memory.settings())`."""
+        return {
+            "num_classes": self.num_classes,
+            "student_width": self.projection[0].in_channels,
+            "teacher_width": self.projection[0].out_channels,
+            "pixel_queue_size": self.pixel_queue.keys.shape[1],
+            "region_queue_size": self.region_queue.keys.shape[1],
+            "pixel_contrast": self.pixel_contrast,
+            "region_contrast": self.region_contrast,
+            "pixels_per_class": self.pixels_per_class,
+        }
 
     def sample_pixels(self, generator: torch.Generator | None = None) -> ClassKeys:
         """Random pixel keys, equally many of each class as far as the queue has them."""

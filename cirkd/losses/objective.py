@@ -1,7 +1,7 @@
 """Which terms a student is trained on, and their weights.
 
 Objective(task=1, auxiliary=0.4, kd=1, minibatch_pixel=1, memory_pixel=0.1, memory_region=0.1, ...)
-    .terms(student_output, labels, teacher_output=None, memory=None, *, generator=None, step=0,
+    .terms(student_output, teacher_output or None, labels, memory=None, *, generator=None, step=0,
            ignore_index=255) -> dict name -> raw scalar      (also fills the memory, after drawing from it)
     .weighted(terms) -> dict name -> weighted scalar
     .total(terms) -> scalar to minimise
@@ -77,8 +77,8 @@ class Objective:
     def terms(
         self,
         student_output: Output,
+        teacher_output: Output | None,
         labels: Tensor,
-        teacher_output: Output | None = None,
         memory: RelationMemory | None = None,
         *,
         generator: torch.Generator | None = None,
@@ -90,8 +90,8 @@ class Objective:
         Then fills the memory with this batch, if the memory is in training mode.
 
         Args:
-            labels: [b, H, W]; `ignore_index` and what lies outside the classes is no pixel of any.
             teacher_output: needed by every term but task and auxiliary; gets no gradient.
+            labels: [b, H, W]; `ignore_index` and, for the memory, what lies outside the classes are ignored.
             memory: needed by the memory terms.
             generator: source of the draws from the memory and into it.
             step: the training step, kept with what goes into the memory.
@@ -103,7 +103,7 @@ class Objective:
             raise ValueError("this objective distils and got no teacher output: pass one, or Objective.task_only()")
         if self.needs_memory and memory is None:
             raise ValueError("memory terms have weight and there is no memory: pass a RelationMemory, or weigh them 0")
-        batch = _Batch(student_output, labels, teacher_output, memory, generator, ignore_index, self)
+        batch = _Batch(student_output, teacher_output, labels, memory, generator, ignore_index, self)
         found = {name: term(batch) for name, term in TERMS.items() if self._weight(name)}
         if self.needs_memory and memory is not None and memory.training:
             memory.update(batch.teacher_embedding, labels, step, generator)
@@ -132,8 +132,8 @@ class _Batch:
     def __init__(
         self,
         student: Output,
-        labels: Tensor,
         teacher: Output | None,
+        labels: Tensor,
         memory: RelationMemory | None,
         generator: torch.Generator | None,
         ignore_index: int,
