@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cirkd.features.feature_set import FeatureSet
+import numpy as np
+
+from cirkd.data.errors import StudyError
+from cirkd.features.feature_set import IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes, Sample
+    from cirkd.features.forward import ImageOutput
     from cirkd.models.segmenter import Segmenter
 
 Progress = Callable[[float, str], object]
 """Called with the fraction done, 0..1, and what is being done; raising from it cancels the work."""
+
+Grid = tuple[int, int]
 
 
 def extract(
@@ -26,5 +33,216 @@ def extract(
     progress: Progress | None = None,
     classes: Classes | None = None,
 ) -> FeatureSet:
-    """Embeddings, predictions and confidences of every model at every grid position of every image."""
-    raise NotImplementedError
+    """Embeddings, predictions and confidences of every model at every grid position of every image.
+
+    Args:
+        models: in the order to show them; the grid is that of "teacher", or of the first. Embeddings and logits of
+            models with another grid are resampled to it bilinearly (align_corners=False).
+        images: of any sizes; those of one size go through a model together.
+        layer: "decoder", or "projected": through the projection head of the distillation; a model without one
+            (every teacher) shows its decoder embedding, which is what a projected student is compared with.
+        device: "auto", "cpu", "cuda", ...
+        precision: "auto", "float32", "bf16" or "fp16" (autocast); results are float32 in any case.
+        batch_size: images at once; halves itself when memory runs out.
+        progress: see `Progress`; an exception raised from it is passed on.
+        classes: what the labels are numbered in; None = the reference model's. A model with other classes is not
+            compared with labels, and says so in its note.
+
+    Raises:
+        StudyError: no model, no image, an unknown layer, device or precision, outputs that are not finite, or an
+            image too large for the memory.
+    """
+    from cirkd.features.forward import LAYERS, Runner
+
+    _check(models, images, layer, LAYERS)
+    runner = Runner(device, precision, batch_size)
+    started = time.perf_counter()
+    reference = TEACHER if TEACHER in models else next(iter(models))
+    classes = classes if classes is not None else models[reference].info.classes
+    outputs: dict[str, list[ImageOutput]] = {}
+    layers: dict[str, str] = {}
+    # The reference first: all others are laid on its grid.
+    for position, name in enumerate(sorted(models, key=lambda name: name != reference)):
+        layers[name] = layer if layer == "decoder" or _has_projection(models[name]) else "decoder"
+        report = _reporter(progress, name, position, len(models), len(images))
+        outputs[name] = runner.run(name, models[name], images, layers[name], report)
+    grid = tuple(_grid(output) for output in outputs[reference])
+    found = {
+        name: _model_features(name, models[name], layers[name], layer, outputs.pop(name), grid, classes)
+        for name in models
+    }
+    labels, label_note = _labels(images, classes)
+    provenance = {
+        "layer": layer,
+        "device": str(runner.device),
+        "precision": runner.precision,
+        "grid": f"embedding map of {reference}; other maps resampled to it bilinearly, labels nearest",
+        "reference": reference,
+        "batch_size": runner.batch_size,
+        "seconds": time.perf_counter() - started,
+        "notes": [note for note in [*(model.note for model in found.values()), label_note] if note],
+    }
+    return FeatureSet(
+        classes=classes,
+        image_names=tuple(sample.name for sample in images),
+        images=tuple(np.ascontiguousarray(sample.image) for sample in images),
+        labels=labels,
+        pixels=make_pixels(grid, labels),
+        models=found,
+        provenance=provenance,
+    )
+
+
+def make_pixels(grid: Sequence[Grid], labels: Sequence[np.ndarray] | None) -> Pixels:
+    """All positions of all grids, with labels [H, W] put on the grid as training does (nearest)."""
+    rows, columns, images, on_grid = [], [], [], []
+    for i, (h, w) in enumerate(grid):
+        row, column = np.divmod(np.arange(h * w, dtype=np.int32), np.int32(w))
+        rows.append(row)
+        columns.append(column)
+        images.append(np.full(h * w, i, np.int32))
+        on_grid.append(
+            np.full(h * w, IGNORED, np.uint8) if labels is None else nearest(labels[i], (h, w)).reshape(-1)
+        )
+    return Pixels(
+        image=np.concatenate(images),
+        row=np.concatenate(rows).astype(np.int32),
+        column=np.concatenate(columns).astype(np.int32),
+        label=np.concatenate(on_grid),
+        grid=tuple(grid),
+    )
+
+
+def nearest(labels: np.ndarray, size: Grid) -> np.ndarray:
+    """Labels [H, W] on a grid (h, w): the label at row floor(i H / h), as `cirkd.relations.resize_labels`."""
+    rows = np.arange(size[0]) * labels.shape[0] // size[0]
+    columns = np.arange(size[1]) * labels.shape[1] // size[1]
+    return labels[rows[:, None], columns[None, :]]
+
+
+def class_map(own: Classes, common: Classes) -> np.ndarray | None:
+    """Table uint8 [256] from a model's class numbers to the common ones, or None if the classes are not the same.
+
+    Classes are the same when their names are, in any order; letter case, spaces, "_" and "-" do not count.
+    """
+    mine, theirs = [_plain(name) for name in own.names], [_plain(name) for name in common.names]
+    if sorted(mine) != sorted(theirs) or len(set(mine)) != len(mine):
+        return None
+    table = np.full(256, IGNORED, np.uint8)
+    table[: len(mine)] = [theirs.index(name) for name in mine]
+    return table
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character not in " _-")
+
+
+def _check(models: Mapping[str, Any], images: Sequence[Any], layer: str, layers: Sequence[str]) -> None:
+    if not models:
+        raise StudyError("a study without a model; give a teacher, a before or an after")
+    if not images:
+        raise StudyError("a study without an image; choose at least one")
+    if layer not in layers:
+        raise StudyError(f"layer {layer!r} is unknown; choose one of: {', '.join(layers)}")
+
+
+def _has_projection(model: Any) -> bool:
+    return getattr(getattr(model, "memory", None), "projection", None) is not None
+
+
+def _reporter(
+    progress: Progress | None, name: str, position: int, models: int, images: int
+) -> Callable[[int], None]:
+    def report(done: int) -> None:
+        if progress is not None:
+            progress((position + done / images) / models, f"{name}: image {min(done + 1, images)} of {images}")
+
+    report(0)
+    return report
+
+
+def _grid(output: ImageOutput) -> Grid:
+    h, w = output.embedding.shape[1:]
+    return int(h), int(w)
+
+
+def _model_features(
+    name: str,
+    model: Segmenter,
+    layer: str,
+    wanted_layer: str,
+    outputs: list[ImageOutput],
+    grid: Sequence[Grid],
+    classes: Classes,
+) -> ModelFeatures:
+    from cirkd.features.forward import best_class
+
+    notes = []
+    if layer != wanted_layer:
+        notes.append(f"{name} has no projection head: its decoder embedding is shown")
+    own_grid = _grid(outputs[0])
+    if any(_grid(output) != size for output, size in zip(outputs, grid, strict=True)):
+        notes.append(f"{name}: maps of {own_grid[0]}x{own_grid[1]} resampled to {grid[0][0]}x{grid[0][1]}")
+    table = class_map(model.info.classes, classes)
+    if table is None:
+        notes.append(
+            f"{name} knows {len(model.info.classes)} classes that are not the {len(classes)} of this study: "
+            "its predictions are not scored"
+        )
+    embeddings, predictions, confidences = [], [], []
+    for output, size in zip(outputs, grid, strict=True):
+        embeddings.append(_resample(output.embedding, size).flatten(1).T.numpy())
+        prediction, confidence = best_class(_resample(output.logits, size))
+        predictions.append(prediction.flatten().numpy())
+        confidences.append(confidence.flatten().numpy())
+    full = [output.prediction for output in outputs]
+    prediction = np.concatenate(predictions)
+    return ModelFeatures(
+        name=name,
+        layer=layer,
+        embedding=np.ascontiguousarray(np.concatenate(embeddings), dtype=np.float32),
+        prediction=prediction if table is None else table[prediction],
+        confidence=np.concatenate(confidences).astype(np.float32),
+        prediction_maps=tuple(full if table is None else [table[item] for item in full]),
+        confidence_maps=tuple(output.confidence for output in outputs),
+        classes=model.info.classes if table is None else classes,
+        info=_info(model, own_grid),
+        comparable=table is not None,
+        note="; ".join(notes),
+    )
+
+
+def _resample(values: Any, size: Grid) -> Any:
+    """[c, h, w] -> [c, *size], bilinear."""
+    import torch.nn.functional as F
+
+    if tuple(values.shape[1:]) == tuple(size):
+        return values
+    return F.interpolate(values[None], size=size, mode="bilinear", align_corners=False)[0]
+
+
+def _info(model: Segmenter, grid: Grid) -> dict[str, Any]:
+    from cirkd.features.forward import parameter_count
+
+    names = ("architecture", "encoder", "output_stride", "embedding_channels", "auxiliary", "provenance")
+    known = {name: getattr(model.info, name) for name in names if hasattr(model.info, name)}
+    return {**known, "parameters": parameter_count(model), "grid": grid}
+
+
+def _labels(images: Sequence[Sample], classes: Classes) -> tuple[tuple[np.ndarray, ...] | None, str]:
+    """Labels with 255 for everything that is no class, and a note if that hid labels that are no class."""
+    if all(sample.label is None for sample in images):
+        return None, ""
+    labels, strange = [], set()
+    for sample in images:
+        if sample.label is None:
+            labels.append(np.full(sample.image.shape[:2], IGNORED, np.uint8))
+            continue
+        ignored = (sample.label == classes.ignore_index) | (sample.label == IGNORED)
+        outside = (sample.label >= len(classes)) & ~ignored
+        strange.update(int(value) for value in np.unique(sample.label[outside]))
+        labels.append(np.where(ignored | outside, IGNORED, sample.label).astype(np.uint8))
+    if not strange:
+        return tuple(labels), ""
+    listed = ", ".join(str(value) for value in sorted(strange)[:8])
+    return tuple(labels), f"labels {listed} are none of the {len(classes)} classes and count as unlabelled"
