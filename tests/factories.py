@@ -144,9 +144,7 @@ class FakeSegmenter(nn.Module):
         super().__init__()
         torch.manual_seed(seed)
         classes = classes or make_classes()
-        self.info = FakeInfo(
-            classes, output_stride=stride, embedding_channels=width, provenance=provenance or {}
-        )
+        self.info = FakeInfo(classes, output_stride=stride, embedding_channels=width, provenance=provenance or {})
         self.features = nn.Conv2d(3, width, stride, stride)
         self.classifier = nn.Conv2d(width, len(classes), 1)
         self.memory = nn.Module() if projection else None

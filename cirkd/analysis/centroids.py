@@ -46,29 +46,29 @@ class Centroids:
         provenance: grouped_by, pixels, sample sizes, neighbours, seed, seconds.
     """
 
-    classes: Int64[np.ndarray, "k"]
-    counts: Int64[np.ndarray, "k"]
+    classes: Int64[np.ndarray, " k"]
+    counts: Int64[np.ndarray, " k"]
     vectors: dict[str, Float32[np.ndarray, "k d"]]
     cosine: dict[str, Float64[np.ndarray, "k k"]]
-    compactness: dict[str, Float64[np.ndarray, "k"]]
-    separation: dict[str, Float64[np.ndarray, "k"]]
+    compactness: dict[str, Float64[np.ndarray, " k"]]
+    separation: dict[str, Float64[np.ndarray, " k"]]
     fisher_ratio: dict[str, float]
     silhouette: dict[str, float]
     nearest_centroid_accuracy: dict[str, float]
-    nearest_centroid_by_class: dict[str, Float64[np.ndarray, "k"]]
+    nearest_centroid_by_class: dict[str, Float64[np.ndarray, " k"]]
     cka_to_teacher: dict[str, float]
     neighbour_overlap: dict[str, float]
-    row_distance: dict[str, Float64[np.ndarray, "k"]]
+    row_distance: dict[str, Float64[np.ndarray, " k"]]
     map: dict[str, Float32[np.ndarray, "k 2"]]
     map_explained: tuple[float, float]
     reference: str
     provenance: dict[str, Any] = field(default_factory=dict)
 
-    def drift(self, before: str, after: str) -> Float64[np.ndarray, "k"]:
+    def drift(self, before: str, after: str) -> Float64[np.ndarray, " k"]:
         """How far each class's centroid relation row moved between two models: mean |difference|, [K], 0..2."""
         raise NotImplementedError
 
-    def approach(self, before: str, after: str) -> Float64[np.ndarray, "k"]:
+    def approach(self, before: str, after: str) -> Float64[np.ndarray, " k"]:
         """How much closer each class came to the teacher: row_distance of `before` minus that of `after`, [K]."""
         return self.row_distance[before] - self.row_distance[after]
 

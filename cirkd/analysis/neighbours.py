@@ -25,17 +25,15 @@ class PixelRelations:
     """
 
     pixel: int
-    similarity: dict[str, Float32[np.ndarray, "p"]]
-    distribution: dict[str, Float32[np.ndarray, "p"]]
-    neighbours: dict[str, Int64[np.ndarray, "k"]]
+    similarity: dict[str, Float32[np.ndarray, " p"]]
+    distribution: dict[str, Float32[np.ndarray, " p"]]
+    neighbours: dict[str, Int64[np.ndarray, " k"]]
     shared: dict[str, int]
     temperature: float
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-def pixel_relations(
-    features: FeatureSet, pixel: int, temperature: float = 0.1, neighbours: int = 10
-) -> PixelRelations:
+def pixel_relations(features: FeatureSet, pixel: int, temperature: float = 0.1, neighbours: int = 10) -> PixelRelations:
     """Similarity, relation distribution and nearest neighbours of one pixel in every model.
 
     Raises:

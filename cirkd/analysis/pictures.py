@@ -69,7 +69,7 @@ def overlay(
 
 def pixel_map_overlay(
     features: FeatureSet,
-    values: Float[np.ndarray, "p"],
+    values: Float[np.ndarray, " p"],
     image: int,
     low: float,
     high: float,

@@ -29,14 +29,14 @@ class Projection:
         dimensions: k.
         aligned: whether the maps were laid on the reference's.
         residual: name -> share of the map's variance that no rotation, reflection, scale and shift could bring onto
-            the reference's map, 0 (same map) .. 1 (nothing in common); 0 for the reference itself; empty if not aligned.
+            the reference's map, 0 (same map) .. 1 (nothing in common); empty if not aligned.
         explained: name -> share of the variance on each axis of a PCA, length k; empty for the other methods.
         sample: how many pixels of each class were chosen, of how many; None if the index was given.
         provenance: reference, parameters of the method, seed, grouped_by, seconds.
     """
 
     coordinates: dict[str, Float32[np.ndarray, "s k"]]
-    index: Int64[np.ndarray, "s"]
+    index: Int64[np.ndarray, " s"]
     labels: np.ndarray
     method: str
     space: str
@@ -52,7 +52,7 @@ def project(
     features: FeatureSet,
     method: str = "pca",
     dimensions: int = 2,
-    index: Int64[np.ndarray, "s"] | PixelSample | None = None,
+    index: Int64[np.ndarray, " s"] | PixelSample | None = None,
     seed: int = 0,
     align: bool = True,
     space: str = "feature",

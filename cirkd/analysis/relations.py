@@ -38,10 +38,10 @@ class RelationPair:
     """
 
     matrices: dict[str, Float32[np.ndarray, "n m"]]
-    rows: Int64[np.ndarray, "n"]
-    columns: Int64[np.ndarray, "m"]
-    row_labels: UInt8[np.ndarray, "n"]
-    column_labels: UInt8[np.ndarray, "m"]
+    rows: Int64[np.ndarray, " n"]
+    columns: Int64[np.ndarray, " m"]
+    row_labels: UInt8[np.ndarray, " n"]
+    column_labels: UInt8[np.ndarray, " m"]
     row_runs: tuple[Run, ...]
     column_runs: tuple[Run, ...]
     image_a: int | None
@@ -65,11 +65,11 @@ class RegionRelations:
     """
 
     matrices: dict[str, Float32[np.ndarray, "n r"]]
-    rows: Int64[np.ndarray, "n"]
-    row_labels: UInt8[np.ndarray, "n"]
+    rows: Int64[np.ndarray, " n"]
+    row_labels: UInt8[np.ndarray, " n"]
     row_runs: tuple[Run, ...]
-    region_image: Int64[np.ndarray, "r"]
-    region_label: Int64[np.ndarray, "r"]
+    region_image: Int64[np.ndarray, " r"]
+    region_label: Int64[np.ndarray, " r"]
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,8 +85,8 @@ class ClassRelations:
         across_images: whether only pairs of pixels of two different images count.
     """
 
-    classes: Int64[np.ndarray, "k"]
-    counts: Int64[np.ndarray, "k"]
+    classes: Int64[np.ndarray, " k"]
+    counts: Int64[np.ndarray, " k"]
     matrices: dict[str, Float64[np.ndarray, "k k"]]
     across_images: bool
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -111,9 +111,9 @@ class Divergence:
         provenance: grouped_by, keys (how many), device, seconds.
     """
 
-    per_pixel: dict[str, Float32[np.ndarray, "p"]]
+    per_pixel: dict[str, Float32[np.ndarray, " p"]]
     mean: dict[str, float]
-    by_class: dict[str, Float64[np.ndarray, "c"]]
+    by_class: dict[str, Float64[np.ndarray, " c"]]
     by_pair: dict[str, Float64[np.ndarray, "n n"]]
     batch_loss: dict[str, float]
     largest: float

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
-from cirkd.features.feature_set import FeatureSet
+from cirkd.data.errors import StudyError
+from cirkd.features.feature_set import FeatureSet, ModelFeatures
 
 SAME_CORRECT, SAME_WRONG, FIXED, BROKEN, UNLABELLED = 0, 1, 2, 3, 255
 CHANGES = ("correct in both", "wrong in both", "fixed", "broken")
@@ -30,12 +31,12 @@ class ModelScore:
     """
 
     miou: float
-    iou: Float64[np.ndarray, "c"]
+    iou: Float64[np.ndarray, " c"]
     pixel_accuracy: float
-    class_accuracy: Float64[np.ndarray, "c"]
+    class_accuracy: Float64[np.ndarray, " c"]
     confusion: Int64[np.ndarray, "c c"]
-    image_miou: Float64[np.ndarray, "n"]
-    image_accuracy: Float64[np.ndarray, "n"]
+    image_miou: Float64[np.ndarray, " n"]
+    image_accuracy: Float64[np.ndarray, " n"]
     note: str = ""
 
 
@@ -50,11 +51,11 @@ class Scores:
     """
 
     models: dict[str, ModelScore]
-    present: Bool[np.ndarray, "c"]
+    present: Bool[np.ndarray, " c"]
     pixels: int
     provenance: dict[str, Any] = field(default_factory=dict)
 
-    def iou_change(self, before: str, after: str) -> Float64[np.ndarray, "c"]:
+    def iou_change(self, before: str, after: str) -> Float64[np.ndarray, " c"]:
         """IoU of `after` minus that of `before`, [C], -1..1; nan = absent."""
         return self.models[after].iou - self.models[before].iou
 
@@ -76,7 +77,7 @@ class PixelChange:
     before: str
     after: str
     maps: tuple[UInt8[np.ndarray, "h w"], ...]
-    grid: UInt8[np.ndarray, "p"]
+    grid: UInt8[np.ndarray, " p"]
     counts: dict[str, int]
     by_class: Int64[np.ndarray, "c 4"]
     by_image: Int64[np.ndarray, "n 4"]
@@ -85,14 +86,139 @@ class PixelChange:
 
 
 def scores(features: FeatureSet) -> Scores:
-    """Score every model; without labels every number is nan and the note says so."""
-    raise NotImplementedError
+    """Score every model; without labels every number is nan and the note says so.
+
+    Source: IoU = TP / (TP + FP + FN) of the data set's confusion matrix, as in the method's evaluation; here over the
+    images in view. Classes that no image shows are nan and do not enter the mean, so all models are averaged over
+    the same classes.
+    """
+    count, images = len(features.classes), len(features.images)
+    labelled = np.zeros(count, np.int64)
+    for label in features.labels or ():
+        labelled += np.bincount(label.reshape(-1), minlength=256)[:count]
+    present = labelled > 0
+    found = {}
+    for name, model in features.models.items():
+        note = _why_not(features, model)
+        if note or features.labels is None:
+            found[name] = _unscored(count, images, note)
+        else:
+            per_image = [
+                confusion(label, prediction, count)
+                for label, prediction in zip(features.labels, model.prediction_maps, strict=True)
+            ]
+            found[name] = _score(per_image)
+    provenance = {"images": images, "resolution": "full", "absent": "classes labelled nowhere are nan, not averaged"}
+    return Scores(found, present, int(labelled.sum()), provenance)
 
 
 def pixel_change(features: FeatureSet, before: str = "before", after: str = "after") -> PixelChange:
     """Which pixels `after` gets right that `before` got wrong, and the other way round.
 
+    Without labels every pixel is 255 and the note says so.
+
     Raises:
         StudyError: one of the two models is not there.
     """
-    raise NotImplementedError
+    for name in (before, after):
+        if name not in features.models:
+            raise StudyError(f"there is no model {name!r} to compare; this study has: {', '.join(features.models)}")
+    old, new = features.models[before], features.models[after]
+    note = _why_not(features, old) or _why_not(features, new)
+    count = len(features.classes)
+    if note or features.labels is None:
+        truth = [np.full(item.shape, UNLABELLED, np.uint8) for item in old.prediction_maps]
+        grid_truth = np.full(len(features.pixels), UNLABELLED, np.uint8)
+    else:
+        truth, grid_truth = list(features.labels), features.pixels.label
+    maps = tuple(_change(t, a, b) for t, a, b in zip(truth, old.prediction_maps, new.prediction_maps, strict=True))
+    by_image = np.stack([np.bincount(item.reshape(-1), minlength=256)[:4] for item in maps])
+    by_class = sum(
+        (_changes_by_class(t, item, count) for t, item in zip(truth, maps, strict=True)), np.zeros((count, 4), np.int64)
+    )
+    counts = {name: int(value) for name, value in zip(CHANGES, by_image.sum(0), strict=True)}
+    counts["unlabelled"] = int(sum(item.size for item in maps) - by_image.sum())
+    return PixelChange(
+        before=before,
+        after=after,
+        maps=maps,
+        grid=_change(grid_truth, old.prediction, new.prediction),
+        counts=counts,
+        by_class=by_class,
+        by_image=by_image,
+        provenance={"resolution": "full", "pixels": int(by_image.sum())},
+        note=note,
+    )
+
+
+def confusion(
+    label: UInt8[np.ndarray, "*shape"], prediction: UInt8[np.ndarray, "*shape"], count: int
+) -> Int64[np.ndarray, "c c"]:
+    """Confusion matrix [count, count], rows = label, columns = prediction; labels >= count are ignored."""
+    counted = label < count
+    cells = label[counted].astype(np.int64) * count + prediction[counted]
+    return np.bincount(cells, minlength=count * count).reshape(count, count)
+
+
+def _score(per_image: list[np.ndarray]) -> ModelScore:
+    total = np.sum(per_image, axis=0)
+    iou, recall, accuracy = _ratios(total)
+    images = [_ratios(item) for item in per_image]
+    return ModelScore(
+        miou=_mean(iou),
+        iou=iou,
+        pixel_accuracy=accuracy,
+        class_accuracy=recall,
+        confusion=total,
+        image_miou=np.array([_mean(item[0]) for item in images]),
+        image_accuracy=np.array([item[2] for item in images]),
+    )
+
+
+def _ratios(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """IoU [C], recall [C] (nan where no pixel has the label) and accuracy of a confusion matrix."""
+    right, labelled = np.diag(matrix), matrix.sum(axis=1)
+    union = labelled + matrix.sum(axis=0) - right
+    nowhere = labelled == 0
+    iou = np.where(nowhere, np.nan, right / np.maximum(union, 1))
+    recall = np.where(nowhere, np.nan, right / np.maximum(labelled, 1))
+    total = int(matrix.sum())
+    return iou, recall, float(right.sum() / total) if total else float("nan")
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _unscored(count: int, images: int, note: str) -> ModelScore:
+    nothing = np.full(count, np.nan)
+    return ModelScore(
+        miou=float("nan"),
+        iou=nothing,
+        pixel_accuracy=float("nan"),
+        class_accuracy=nothing.copy(),
+        confusion=np.zeros((count, count), np.int64),
+        image_miou=np.full(images, np.nan),
+        image_accuracy=np.full(images, np.nan),
+        note=note,
+    )
+
+
+def _why_not(features: FeatureSet, model: ModelFeatures) -> str:
+    if features.labels is None:
+        return "no image in view is labelled"
+    return "" if model.comparable else f"{model.name} predicts other classes than the labels"
+
+
+def _change(label: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    was, now = before == label, after == label
+    change = np.select([was & now, ~was & ~now, now], [SAME_CORRECT, SAME_WRONG, FIXED], BROKEN).astype(np.uint8)
+    change[label == UNLABELLED] = UNLABELLED
+    return change
+
+
+def _changes_by_class(label: np.ndarray, change: np.ndarray, count: int) -> np.ndarray:
+    counted = label < count
+    cells = label[counted].astype(np.int64) * 4 + change[counted]
+    return np.bincount(cells, minlength=count * 4).reshape(count, 4)

@@ -101,9 +101,7 @@ def make_pixels(grid: Sequence[Grid], labels: Sequence[np.ndarray] | None) -> Pi
         rows.append(row)
         columns.append(column)
         images.append(np.full(h * w, i, np.int32))
-        on_grid.append(
-            np.full(h * w, IGNORED, np.uint8) if labels is None else nearest(labels[i], (h, w)).reshape(-1)
-        )
+        on_grid.append(np.full(h * w, IGNORED, np.uint8) if labels is None else nearest(labels[i], (h, w)).reshape(-1))
     return Pixels(
         image=np.concatenate(images),
         row=np.concatenate(rows).astype(np.int32),
@@ -150,9 +148,7 @@ def _has_projection(model: Any) -> bool:
     return getattr(getattr(model, "memory", None), "projection", None) is not None
 
 
-def _reporter(
-    progress: Progress | None, name: str, position: int, models: int, images: int
-) -> Callable[[int], None]:
+def _reporter(progress: Progress | None, name: str, position: int, models: int, images: int) -> Callable[[int], None]:
     def report(done: int) -> None:
         if progress is not None:
             progress((position + done / images) / models, f"{name}: image {min(done + 1, images)} of {images}")

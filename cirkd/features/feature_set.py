@@ -36,10 +36,10 @@ class Pixels:
         grid: (h, w) of each of the N images.
     """
 
-    image: Int32[np.ndarray, "p"]
-    row: Int32[np.ndarray, "p"]
-    column: Int32[np.ndarray, "p"]
-    label: UInt8[np.ndarray, "p"]
+    image: Int32[np.ndarray, " p"]
+    row: Int32[np.ndarray, " p"]
+    column: Int32[np.ndarray, " p"]
+    label: UInt8[np.ndarray, " p"]
     grid: tuple[tuple[int, int], ...]
 
     def __len__(self) -> int:
@@ -85,8 +85,8 @@ class ModelFeatures:
     name: str
     layer: str
     embedding: Float32[np.ndarray, "p d"]
-    prediction: UInt8[np.ndarray, "p"]
-    confidence: Float32[np.ndarray, "p"]
+    prediction: UInt8[np.ndarray, " p"]
+    confidence: Float32[np.ndarray, " p"]
     prediction_maps: tuple[UInt8[np.ndarray, "h w"], ...]
     confidence_maps: tuple[Float16[np.ndarray, "h w"], ...]
     classes: Classes
@@ -114,7 +114,7 @@ class Grouping:
         classes: the classes the values are numbered in.
     """
 
-    values: UInt8[np.ndarray, "p"]
+    values: UInt8[np.ndarray, " p"]
     source: str
     classes: Classes
 

@@ -119,17 +119,13 @@ class Runner:
         for sample, finite in zip(images, _finite(embedding) & _finite(logits), strict=True):
             if not finite:
                 raise StudyError(self._not_finite(name, layer, sample.name))
-        return [
-            self._image_output(embedding[i], logits[i], sample.image.shape[:2]) for i, sample in enumerate(images)
-        ]
+        return [self._image_output(embedding[i], logits[i], sample.image.shape[:2]) for i, sample in enumerate(images)]
 
     def _image_output(self, embedding: Tensor, logits: Tensor, size: tuple[int, ...]) -> ImageOutput:
         # Upsampled as in training, so that scores are those of the trainer.
         full = F.interpolate(logits[None], size=tuple(size), mode="bilinear", align_corners=True)[0]
         prediction, confidence = best_class(full)
-        return ImageOutput(
-            embedding.cpu(), logits.cpu(), prediction.cpu().numpy(), confidence.half().cpu().numpy()
-        )
+        return ImageOutput(embedding.cpu(), logits.cpu(), prediction.cpu().numpy(), confidence.half().cpu().numpy())
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.precision == "float32":

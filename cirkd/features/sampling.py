@@ -21,7 +21,7 @@ class PixelSample:
         budget, seed: as asked for.
     """
 
-    index: Int64[np.ndarray, "s"]
+    index: Int64[np.ndarray, " s"]
     counts: dict[int, int]
     available: dict[int, int]
     budget: int
@@ -31,7 +31,7 @@ class PixelSample:
         return int(self.index.shape[0])
 
 
-def balanced_sample(labels: UInt8[np.ndarray, "p"], budget: int, seed: int = 0) -> PixelSample:
+def balanced_sample(labels: UInt8[np.ndarray, " p"], budget: int, seed: int = 0) -> PixelSample:
     """At most `budget` pixels, as many of each class as of any other, as far as there are enough.
 
     What a rare class cannot fill goes to the others, so the whole budget is used where there are enough pixels.

@@ -74,7 +74,7 @@ def test_batch_halves_until_it_fits():
 
 
 def test_one_image_too_large_says_what_to_do():
-    with pytest.raises(StudyError, match="24x32 does not fit.*smaller images"):
+    with pytest.raises(StudyError, match=r"24x32 does not fit.*smaller images"):
         extract({"teacher": FakeSegmenter(fits=0)}, make_samples(2), device="cpu")
 
 
@@ -86,7 +86,7 @@ def test_other_errors_are_not_swallowed():
 
 
 def test_numbers_that_are_not_finite_name_the_model_and_a_remedy():
-    with pytest.raises(StudyError, match="after: its decoder embedding.*sample-0.*another checkpoint"):
+    with pytest.raises(StudyError, match=r"after: its decoder embedding.*sample-0.*another checkpoint"):
         extract({"teacher": FakeSegmenter(), "after": FakeSegmenter(bad=True)}, make_samples(1), device="cpu")
     with pytest.raises(StudyError, match="choose precision float32"):
         extract({"after": FakeSegmenter(bad=True)}, make_samples(1), device="cpu", precision="bf16")
@@ -110,18 +110,14 @@ def test_progress_runs_from_0_to_1_and_cancels():
 
 def test_projected_layer_where_there_is_one():
     student = FakeSegmenter(projection=11).eval()
-    features = extract(
-        {"teacher": FakeSegmenter(), "after": student}, make_samples(1), layer="projected", device="cpu"
-    )
+    features = extract({"teacher": FakeSegmenter(), "after": student}, make_samples(1), layer="projected", device="cpu")
     assert features.models["after"].embedding.shape == (48, 11)
     assert features.models["after"].layer == "projected"
     assert features.models["teacher"].layer == "decoder"
     assert "no projection head" in features.models["teacher"].note
     with torch.no_grad():
         wanted = student.memory.projection(student(student.preprocess(features.images[0])[None]).embedding)
-    np.testing.assert_allclose(
-        features.models["after"].embedding, wanted[0].flatten(1).T.numpy(), atol=1e-6
-    )
+    np.testing.assert_allclose(features.models["after"].embedding, wanted[0].flatten(1).T.numpy(), atol=1e-6)
 
 
 def test_mode_and_weights_of_the_model_are_left_alone():
