@@ -1,0 +1,85 @@
+"""Class centroids: their shared map with the drift from before to after, and the tables around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+from app.charts import theme
+
+if TYPE_CHECKING:
+    from cirkd.analysis import Centroids, Scores
+    from cirkd.data.sample import Classes
+
+_SIZE = {"teacher": 13, "before": 9, "after": 12}
+
+
+def drift_map(
+    result: Centroids, classes: Classes, before: str, after: str, *, height: int = 560, mode: theme.Theme | None = None
+) -> go.Figure:
+    """Every model's centroids in the shared relation map; arrows lead from `before` to `after`.
+
+    A model that is missing has no marks; without both students there are no arrows.
+    """
+    figure = go.Figure()
+    colors = [theme.class_color(classes.colors[c]) for c in result.classes]
+    names = [classes.names[c] for c in result.classes]
+    labelled = result.reference if result.reference in result.map else next(iter(result.map))
+    for name, at in result.map.items():
+        look = theme.role(name)
+        figure.add_trace(
+            go.Scatter(
+                x=at[:, 0], y=at[:, 1], name=look.label, mode="markers+text" if name == labelled else "markers",
+                text=names, textposition="top center", textfont={"size": 12, "color": theme.ink(mode)},
+                marker={"color": colors, "symbol": look.symbol, "size": _SIZE.get(name, 10),
+                        "line": {"color": look.color, "width": 2}},
+                hovertemplate=f"{look.label}: %{{text}}<extra></extra>", showlegend=False,
+            )
+        )  # fmt: skip
+    if before in result.map and after in result.map:
+        for start, end, color in zip(result.map[before], result.map[after], colors, strict=True):
+            figure.add_annotation(_arrow(start, end, color))
+    if result.reference in result.map and after in result.map and after != result.reference:
+        figure.add_traces(
+            [_thread(a, t, mode) for a, t in zip(result.map[after], result.map[result.reference], strict=True)]
+        )
+    theme.layout(figure, height=height, legend=False, theme=mode)
+    frame = {"showticklabels": False, "zeroline": False, "ticks": "", "showline": True, "mirror": True}
+    share = [theme.percent(part, 0) for part in result.map_explained]
+    figure.update_xaxes(**frame, title=f"axis 1 ({share[0]})")
+    figure.update_yaxes(**frame, title=f"axis 2 ({share[1]})", scaleanchor="x", constrain="domain")
+    return figure
+
+
+def _arrow(start: Any, end: Any, color: str) -> dict[str, Any]:
+    return {"x": float(end[0]), "y": float(end[1]), "ax": float(start[0]), "ay": float(start[1]),
+            "xref": "x", "yref": "y", "axref": "x", "ayref": "y", "showarrow": True, "text": "",
+            "arrowhead": 2, "arrowsize": 1.1, "arrowwidth": 2, "arrowcolor": color, "standoff": 6, "startstandoff": 5}  # fmt: skip
+
+
+def _thread(start: Any, end: Any, mode: theme.Theme | None) -> go.Scatter:
+    """A thin dotted line from a student's centroid to the teacher's."""
+    return go.Scatter(x=[float(start[0]), float(end[0])], y=[float(start[1]), float(end[1])], mode="lines",
+                      line={"color": theme.muted(mode), "width": 1, "dash": "dot"}, hoverinfo="skip", showlegend=False)  # fmt: skip
+
+
+def gain(
+    result: Centroids, scores: Scores, classes: Classes, before: str, after: str, mode: theme.Theme | None = None
+) -> go.Figure:
+    """Each class: how much closer its relations came to the teacher's, against its change of IoU."""
+    approach, change = result.approach(before, after), scores.iou_change(before, after)
+    figure = go.Figure(
+        go.Scatter(
+            x=approach, y=[100 * float(change[c]) for c in result.classes], mode="markers+text",
+            text=[classes.names[c] for c in result.classes], textposition="top center", cliponaxis=False,
+            textfont={"size": 12, "color": theme.ink(mode)},
+            marker={"color": [theme.class_color(classes.colors[c]) for c in result.classes], "size": 12,
+                    "line": {"width": 1, "color": theme.muted(mode)}},
+            hovertemplate="%{text}<br>relations closer by %{x:+.3f}<br>IoU %{y:+.1f} points<extra></extra>",
+        )
+    )  # fmt: skip
+    theme.layout(figure, height=420, legend=False, theme=mode)
+    figure.update_xaxes(title="relations to the other classes: closer to the teacher's by", zeroline=True)
+    figure.update_yaxes(title="change of IoU in points", zeroline=True)
+    return figure

@@ -1,0 +1,160 @@
+"""Pixel embeddings as dots, and the same pixels in their images."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+from app.charts import picture, theme
+
+if TYPE_CHECKING:
+    from cirkd.analysis import PixelColors, Projection
+    from cirkd.analysis.selection import Composition
+    from cirkd.features import FeatureSet
+
+DIM = 0.07
+"""Opacity of the dots that are not chosen."""
+
+
+def describe(features: FeatureSet, pixels: Sequence[int], model: str | None = None) -> list[str]:
+    """What hovering says of each pixel: image, position, class, and what `model` predicts with which confidence."""
+    where, grouping = features.pixels, features.grouping()
+    made = features.models.get(model or "")
+    texts = []
+    for p in pixels:
+        kind = _class(grouping.classes.names, int(grouping.values[p]))
+        if features.has_labels:
+            text = f"<b>{kind}</b>"
+            if made is not None:
+                predicted = _class(made.classes.names, int(made.prediction[p]))
+                text += f" · predicted {predicted} ({theme.percent(float(made.confidence[p]), 0)})"
+        else:
+            text = f"predicted <b>{kind}</b>"
+        place = f"{features.image_names[int(where.image[p])]}, row {where.row[p]}, column {where.column[p]}"
+        texts.append(f"{text}<br>{place}")
+    return texts
+
+
+def scatter(
+    projection: Projection,
+    name: str,
+    colors: PixelColors,
+    texts: Sequence[str],
+    lit: Collection[int] | None = None,
+    *,
+    height: int = 400,
+    mode: theme.Theme | None = None,
+) -> go.Figure:
+    """The dots of one model, 2-D or 3-D, in the order of the projection's sample.
+
+    colors: of all pixels in the feature set. texts: one a dot. lit: numbers of the dots (not pixels) that are
+    chosen, drawn full while the others fade; None = nothing chosen.
+    """
+    paint = _css(colors, projection.index)
+    if projection.dimensions == 3:
+        figure = _solid(projection.coordinates[name], paint, texts, lit)
+    else:
+        figure = _flat(projection.coordinates[name], paint, texts, lit)
+    theme.layout(figure, height=height, legend=False, theme=mode)
+    frame = {"showticklabels": False, "ticks": "", "zeroline": False, "title": None, "showgrid": False}
+    line = {"showline": True, "mirror": True, "linecolor": theme.grid(mode)}
+    figure.update_xaxes(**frame, **line)
+    figure.update_yaxes(**frame, **line, scaleanchor="x", scaleratio=1)
+    plane = {"backgroundcolor": "rgba(0,0,0,0)", "gridcolor": theme.grid(mode), "showticklabels": False, "title": ""}
+    figure.update_scenes(xaxis=plane, yaxis=plane, zaxis=plane, aspectmode="data")
+    drag = "lasso" if projection.dimensions == 2 else "orbit"
+    figure.update_layout(margin={"l": 2, "r": 2, "t": 2, "b": 2}, dragmode=drag)
+    return figure
+
+
+def _flat(at: Any, paint: list[str], texts: Sequence[str], lit: Collection[int] | None) -> go.Figure:
+    size = 5 if len(at) > 1500 else 6
+    return go.Figure(
+        go.Scattergl(
+            x=at[:, 0], y=at[:, 1], mode="markers", text=list(texts), hovertemplate="%{text}<extra></extra>",
+            marker={"color": paint, "size": size, "opacity": 0.85, "line": {"width": 0}},
+            selectedpoints=None if lit is None else sorted(lit),
+            selected={"marker": {"opacity": 1.0, "size": size + 2}}, unselected={"marker": {"opacity": DIM}},
+        )
+    )  # fmt: skip
+
+
+def _solid(at: Any, paint: list[str], texts: Sequence[str], lit: Collection[int] | None) -> go.Figure:
+    """Scatter3d fades no single dot, so the chosen ones and the others are two traces."""
+    chosen = set(range(len(at)) if lit is None else lit)
+    figure = go.Figure()
+    for opacity, part in ((0.9, sorted(chosen)), (DIM, [i for i in range(len(at)) if i not in chosen])):
+        figure.add_trace(
+            go.Scatter3d(
+                x=at[part, 0], y=at[part, 1], z=at[part, 2], mode="markers", opacity=opacity,
+                text=[texts[i] for i in part], hovertemplate="%{text}<extra></extra>",
+                marker={"color": [paint[i] for i in part], "size": 3, "line": {"width": 0}},
+            )
+        )  # fmt: skip
+    return figure
+
+
+def places(
+    features: FeatureSet,
+    image: int,
+    projection: Projection,
+    colors: PixelColors,
+    texts: Sequence[str],
+    lit: Collection[int] | None = None,
+    *,
+    height: int = 170,
+    mode: theme.Theme | None = None,
+) -> tuple[go.Figure, list[int]]:
+    """One image with the sampled pixels on it, and which dots of the projection they are.
+
+    Chosen pixels (`lit`, numbers of dots) are drawn full and large; the others vanish.
+    """
+    dots = [i for i, p in enumerate(projection.index) if features.pixels.image[p] == image]
+    pixels = projection.index[dots]
+    paint = _css(colors, pixels)
+    figure = go.Figure(
+        go.Scatter(
+            x=features.pixels.column[pixels], y=features.pixels.row[pixels], mode="markers",
+            text=[texts[i] for i in dots], hovertemplate="%{text}<extra></extra>",
+            marker={"color": paint, "size": 4, "opacity": 0.8, "line": {"width": 0}},
+            selectedpoints=None if lit is None else [n for n, i in enumerate(dots) if i in lit],
+            selected={"marker": {"opacity": 1.0, "size": 7}}, unselected={"marker": {"opacity": 0.0}},
+        )
+    )  # fmt: skip
+    theme.layout(figure, height=height, legend=False, theme=mode)
+    picture.background(figure, features, image, opacity=1.0 if lit is None else 0.45)
+    figure.update_layout(dragmode="lasso")
+    return figure, dots
+
+
+def make_up(chosen: Composition, features: FeatureSet, *, mode: theme.Theme | None = None) -> go.Figure:
+    """One bar: the classes of the chosen pixels, most frequent first."""
+    classes = features.grouping().classes
+    figure = go.Figure()
+    for kind, count in chosen.classes:
+        known = kind < len(classes)
+        name = _class(classes.names, kind)
+        figure.add_trace(
+            go.Bar(
+                x=[count], y=[""], orientation="h", name=name, text=[name], textposition="inside",
+                insidetextanchor="middle", constraintext="none", cliponaxis=True,
+                hovertemplate=f"{name}: %{{x}} pixels<extra></extra>",
+                marker={"color": theme.class_color(classes.colors[kind]) if known else "rgb(128,128,128)",
+                        "line": {"width": 1, "color": theme.grid(mode)}},
+            )
+        )  # fmt: skip
+    theme.layout(figure, height=46, legend=False, theme=mode, barmode="stack", bargap=0.1)
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 2, "b": 2}, uniformtext={"minsize": 10, "mode": "hide"})
+    figure.update_xaxes(visible=False, range=[0, chosen.pixels], fixedrange=True)
+    figure.update_yaxes(visible=False, fixedrange=True)
+    return figure
+
+
+def _class(names: Sequence[str], kind: int) -> str:
+    return names[kind] if kind < len(names) else "no class"
+
+
+def _css(colors: PixelColors, pixels: Any) -> list[str]:
+    return [f"rgb({r},{g},{b})" for r, g, b in colors.rgb[pixels].tolist()]

@@ -1,0 +1,25 @@
+"""Panels side by side that wrap on a narrow screen, and the one line that says what a page is missing."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+
+def row(key: str, count: int, width: float = 14.0) -> list[DeltaGenerator]:
+    """`count` containers of one size next to each other, each at least `width` rem wide; what does not fit wraps.
+
+    key: unique on the page.
+    """
+    name = f"panels-{key}"
+    rule = f"flex:1 1 {width}rem!important;min-width:min({width}rem,100%)!important"
+    st.html(f"<style>.st-key-{name}>div{{{rule}}}</style>")
+    with st.container(horizontal=True, key=name, gap="medium"):
+        return [st.container(gap="small") for _ in range(count)]
+
+
+def missing(*sentences: str) -> None:
+    """One line on what is not there and what that leaves out; nothing if all is there."""
+    line = " ".join(sentence for sentence in sentences if sentence)
+    if line:
+        st.caption(f":material/info: {line}")
