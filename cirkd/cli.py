@@ -1,0 +1,120 @@
+"""The command line: `cirkd app | train | evaluate`. Exit code 0, or 1 with one clear line on stderr."""
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from cirkd.data.errors import CirkdError
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions:
+    """Scores of a checkpoint on one split of a data set.
+
+    Args:
+        checkpoint: The file to evaluate.
+        data: streets, camvid or folder.
+        split: train, val or test.
+        root: Where the data set lies; the bundled streets need none.
+        device: auto, cpu or cuda.
+        precision: float32, bf16 or fp16.
+    """
+
+    checkpoint: tyro.conf.Positional[Path]
+    data: str = "streets"
+    split: str = "val"
+    root: Path | None = None
+    device: str = "auto"
+    precision: str = "float32"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if words else 2
+    if words[0] not in COMMANDS:
+        print(f"cirkd: there is no command {words[0]!r}; choose one of: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        return COMMANDS[words[0]](words[1:])
+    except CirkdError as error:
+        print(f"cirkd: {error}", file=sys.stderr)
+        return 1
+
+
+def _train(words: list[str]) -> int:
+    """Train a recipe: cirkd train RECIPE [--resume] [--FIELD VALUE ...]."""
+    from cirkd.training.recipes import RECIPES
+
+    if not words or words[0] in ("-h", "--help"):
+        width = max(map(len, RECIPES))
+        print("usage: cirkd train RECIPE [--resume] [--FIELD VALUE ...]\n\nrecipes:")
+        for name, make in RECIPES.items():
+            print(f"  {name:{width}}  {(make.__doc__ or '').strip().splitlines()[0]}")
+        print("\n`cirkd train RECIPE --help` lists the fields with their values.")
+        return 0 if words else 2
+    if words[0] not in RECIPES:
+        print(f"cirkd: there is no recipe {words[0]!r}; choose one of: {', '.join(RECIPES)}", file=sys.stderr)
+        return 2
+    resume = "--resume" in words
+    rest = [word for word in words[1:] if word != "--resume"]
+    recipe = tyro.cli(
+        Annotated[type(RECIPES[words[0]]()), tyro.conf.arg(name="")],  # pyright: ignore[reportArgumentType]
+        prog=f"cirkd train {words[0]}",
+        default=RECIPES[words[0]](),
+        args=rest,
+    )
+    from cirkd.training.trainer import train
+
+    result = train(recipe, resume=resume)
+    if not result.finished:
+        print(f"{recipe.name}: stopped after step {result.steps}, saved; go on with --resume")
+    else:
+        assert result.evaluation is not None
+        print(f"{recipe.name}: val mIoU {result.evaluation.miou:.2f}, written to {recipe.checkpoint}")
+    return 0
+
+
+def _evaluate(words: list[str]) -> int:
+    """Score a checkpoint on a data set: cirkd evaluate CHECKPOINT --data streets --split val."""
+    options = tyro.cli(EvaluateOptions, prog="cirkd evaluate", args=words)
+    from cirkd.checkpoint import load_model
+    from cirkd.data.catalog import open_data
+    from cirkd.training.evaluate import evaluate
+
+    data = open_data(options.data, options.split, options.root)
+    result = evaluate(load_model(options.checkpoint, options.device), data, precision=options.precision)
+    print(f"{options.checkpoint.name} on {result.data} {result.split}, {result.images} images")
+    print(f"  {'mIoU':18s} {result.miou:6.2f}\n  {'pixel accuracy':18s} {result.pixel_accuracy:6.2f}")
+    for name, value in result.iou.items():
+        print(f"  {name:18s} {'absent' if value is None else f'{value:6.2f}'}")
+    return 0
+
+
+def _app(words: list[str]) -> int:
+    """Open the app in the browser: cirkd app [options of `streamlit run`]."""
+    page = Path(__file__).resolve().parents[1] / "app" / "main.py"
+    if not page.is_file():
+        print(f"cirkd: {page} is missing; the app runs from a clone of the repository", file=sys.stderr)
+        return 1
+    return subprocess.call([sys.executable, "-m", "streamlit", "run", str(page), *words], cwd=page.parents[1])
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"app": _app, "train": _train, "evaluate": _evaluate}
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {(run.__doc__ or '').strip()}" for name, run in COMMANDS.items()]
+    return "\n".join(["usage: cirkd COMMAND ...\n", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

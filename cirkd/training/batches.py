@@ -1,0 +1,92 @@
+"""Training batches, each a function of seed and step alone: any step can be made again, in any process."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from cirkd.data.errors import DataError
+from cirkd.data.sample import Sample, SegmentationData
+from cirkd.data.transforms import Augmentation, augment
+from cirkd.models.segmenter import Preprocessing
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Network input `[B, 3, h, w]` and its labels `[B, h, w]` (int64)."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class Batches(Dataset[Batch]):
+    """The batches of a run, indexed by step.
+
+    Every epoch visits each image once, in an order drawn from seed and epoch; every crop is drawn from seed, step and
+    place in the batch. Decoded images stay in memory. Resuming needs no state but the step.
+
+    Args:
+        data: Labelled samples.
+        augmentation: How a crop is drawn.
+        preprocessing: From pixels to network input.
+        batch_size: Images a step, over all processes.
+        seed: Of order and crops.
+        process, processes: Which share of each batch is made here.
+
+    Raises:
+        DataError: no samples, or the batch can't be shared evenly.
+    """
+
+    def __init__(
+        self,
+        data: SegmentationData,
+        augmentation: Augmentation,
+        preprocessing: Preprocessing,
+        *,
+        batch_size: int,
+        seed: int,
+        process: int = 0,
+        processes: int = 1,
+    ) -> None:
+        if len(data) == 0 or data.classes is None:
+            raise DataError(f"{data.name}: training needs labelled images of named classes")
+        if batch_size % processes:
+            raise DataError(f"batch of {batch_size} over {processes} processes: choose a multiple of {processes}")
+        self.data = data
+        self.ignore_index = data.classes.ignore_index
+        self.augmentation = augmentation
+        self.preprocessing = preprocessing
+        self.batch_size = batch_size
+        self.seed = seed
+        share = batch_size // processes
+        self.places = range(process * share, (process + 1) * share)
+        self.fill = np.array([round(255 * value) for value in preprocessing.mean], np.uint8)
+        self._decoded: dict[int, Sample] = {}
+
+    def indices(self, step: int) -> list[int]:
+        """Which samples the whole batch of a step holds."""
+        positions = range(step * self.batch_size, (step + 1) * self.batch_size)
+        epochs = {position // len(self.data) for position in positions}
+        orders = {epoch: np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.data)) for epoch in epochs}
+        return [int(orders[position // len(self.data)][position % len(self.data)]) for position in positions]
+
+    def __getitem__(self, step: int) -> Batch:
+        chosen = self.indices(step)
+        crops = [self._crop(chosen[place], step, place) for place in self.places]
+        images = torch.stack([self.preprocessing(image) for image, _ in crops])
+        labels = torch.stack([torch.from_numpy(label.astype(np.int64)) for _, label in crops])
+        return Batch(images, labels)
+
+    def loader(self, steps: range, workers: int) -> DataLoader[Batch]:
+        """Batches of these steps, prepared ahead by `workers` processes."""
+        return DataLoader(self, batch_size=None, sampler=list(steps), num_workers=workers, pin_memory=torch.cuda.is_available())
+
+    def _crop(self, index: int, step: int, place: int) -> tuple[np.ndarray, np.ndarray]:
+        if index not in self._decoded:
+            self._decoded[index] = self.data[index]
+        rng = np.random.default_rng([self.seed, 2, step, place])
+        return augment(
+            self._decoded[index], self.augmentation, rng, ignore_index=self.ignore_index, fill=self.fill
+        )

@@ -1,0 +1,120 @@
+"""Scores of a network on a data set: one confusion matrix over all its pixels, never means over images."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cirkd.data.errors import DataError
+from cirkd.data.sample import SegmentationData
+from cirkd.models.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores over a data set, in percent.
+
+    Args:
+        data, split: What was evaluated.
+        images: How many images.
+        miou: Mean of the IoU of the classes that occur in labels or predictions.
+        pixel_accuracy: Share of labelled pixels that are right.
+        iou: IoU by class name; None for a class that occurs in neither.
+    """
+
+    data: str
+    split: str
+    images: int
+    miou: float
+    pixel_accuracy: float
+    iou: dict[str, float | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def predict(model: Segmenter, image: Tensor, size: tuple[int, int], precision: str = "float32") -> Tensor:
+    """Class map of one preprocessed image: logits upsampled (align_corners=True) to `size`, then argmax.
+
+    Args:
+        image: `[3, H, W]`, on any device.
+        size: Height and width of the map.
+
+    Returns:
+        int64 `[h, w]`.
+    """
+    device = next(model.parameters()).device
+    with torch.inference_mode(), autocast(device, precision):
+        logits = model(image[None].to(device)).logits
+    return F.interpolate(logits.float(), size=size, mode="bilinear", align_corners=True)[0].argmax(dim=0)
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Autocast for a precision of a recipe: bf16, fp16, or float32 for none."""
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.bfloat16)
+    return torch.autocast(device.type, dtype=dtype, enabled=precision != "float32")
+
+
+def evaluate(
+    model: Segmenter,
+    data: SegmentationData,
+    *,
+    precision: str = "float32",
+    progress: Callable[[float], None] | None = None,
+) -> Evaluation:
+    """Evaluate a network in evaluation mode on whole images at their own size.
+
+    Args:
+        model: Its classes must be the data set's.
+        data: A labelled split.
+        precision: float32, bf16 or fp16.
+        progress: Called with the share done.
+
+    Raises:
+        DataError: no labels, or class counts that differ.
+    """
+    classes = data.classes
+    if classes is None or len(classes) != len(model.info.classes):
+        found = "none" if classes is None else len(classes)
+        raise DataError(f"{data.name}: {found} classes, the network has {len(model.info.classes)}; choose its own data set")
+    was_training = model.training
+    model.eval()
+    confusion = torch.zeros(len(classes), len(classes), dtype=torch.int64)
+    for index in range(len(data)):
+        sample = data[index]
+        if sample.label is None:
+            raise DataError(f"{data.name}: {sample.name} has no label map; scores need labels")
+        label = torch.from_numpy(sample.label.astype("int64"))
+        prediction = predict(model, model.preprocess(sample.image), tuple(label.shape), precision).cpu()
+        confusion += confusion_matrix(prediction, label, len(classes))
+        if progress is not None:
+            progress((index + 1) / len(data))
+    model.train(was_training)
+    return _scores(confusion, data)
+
+
+def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int) -> Tensor:
+    """Pixel counts `[C, C]`, rows by label and columns by prediction; labels outside [0, C) are ignored."""
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+    kept = (label >= 0) & (label < num_classes)
+    return multiclass_confusion_matrix(prediction[kept], label[kept], num_classes)
+
+
+def _scores(confusion: Tensor, data: SegmentationData) -> Evaluation:
+    assert data.classes is not None
+    hits = confusion.diagonal().double()
+    union = confusion.sum(0) + confusion.sum(1) - confusion.diagonal()
+    iou = [float(100 * h / u) if u > 0 else None for h, u in zip(hits, union, strict=True)]
+    present = [value for value in iou if value is not None]
+    return Evaluation(
+        data=data.name,
+        split=data.split,
+        images=len(data),
+        miou=sum(present) / len(present) if present else float("nan"),
+        pixel_accuracy=float(100 * hits.sum() / confusion.sum().clamp(min=1)),
+        iou=dict(zip(data.classes.names, iou, strict=True)),
+    )

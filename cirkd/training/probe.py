@@ -1,0 +1,36 @@
+"""Snapshots of the probe: how a few fixed images lie in the feature space while the network learns."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cirkd.data.images import resize_label
+from cirkd.data.sample import Sample
+from cirkd.models.segmenter import Segmenter
+
+
+def save_snapshot(path: Path, model: Segmenter, probe: Sequence[Sample]) -> None:
+    """Write the probe's embeddings as they are now.
+
+    Arrays of image i: `embedding_i` float16 `[d, h, w]` and `label_i` uint8 `[h, w]`; and `names`.
+    """
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    arrays: dict[str, np.ndarray] = {"names": np.array([sample.name for sample in probe])}
+    with torch.inference_mode():
+        for index, sample in enumerate(probe):
+            embedding = model(model.preprocess(sample.image)[None].to(device)).embedding[0]
+            arrays[f"embedding_{index}"] = embedding.half().cpu().numpy()
+            if sample.label is not None:
+                height, width = embedding.shape[1:]
+                arrays[f"label_{index}"] = resize_label(sample.label, (height, width))
+    model.train(was_training)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
+    os.replace(temporary, path)

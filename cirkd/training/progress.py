@@ -1,0 +1,67 @@
+"""One line in the terminal that says how far a run is, how fast, and how long it will take."""
+
+import statistics
+import time
+from collections import deque
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+
+class Progress:
+    """Progress of a run in optimiser steps; where output is not a terminal, a line every half minute instead.
+
+    Args:
+        name: What is running.
+        steps: Length of the run.
+        done: Steps done before.
+        shown: False keeps silent, as in all processes but the first.
+    """
+
+    def __init__(self, name: str, steps: int, done: int, shown: bool) -> None:
+        self.name, self.steps, self.done = name, steps, done
+        self.console = Console(quiet=not shown)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[loss]}"),
+        )
+        self.bar = Bar(*columns, console=self.console, disable=not (shown and self.console.is_terminal))
+        self.task = self.bar.add_task(name, total=steps, completed=done, loss="")
+        self.seconds_per_step = 0.0
+        # The median of the last steps: a start-up or an evaluation between steps doesn't upset the time left.
+        self._recent: deque[float] = deque(maxlen=50)
+        self._last = self._last_line = time.monotonic()
+
+    def __enter__(self) -> "Progress":
+        self.bar.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.bar.stop()
+
+    def advance(self, loss: float) -> None:
+        """One more step is done, with this task loss."""
+        now = time.monotonic()
+        took, self._last = now - self._last, now
+        self._recent.append(took)
+        self.seconds_per_step = statistics.median(self._recent)
+        self.done += 1
+        self.bar.update(self.task, completed=self.done, loss=f"task {loss:.3f}")
+        if not self.console.is_terminal and now - self._last_line > 30:
+            self._last_line = now
+            left = (self.steps - self.done) * self.seconds_per_step / 60
+            self.console.print(
+                f"{self.name}: step {self.done} of {self.steps}, task {loss:.3f}, "
+                f"{self.seconds_per_step:.2f} s a step, {left:.0f} min left"
+            )
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        self.console.print(f"{self.name}: {text}")
+        self._last = time.monotonic()

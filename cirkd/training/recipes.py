@@ -1,0 +1,169 @@
+"""What to train and how. A recipe is a function that returns a `Recipe`; `RECIPES` names those that come along."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from cirkd.data.transforms import Augmentation
+from cirkd.losses.objective import Objective
+
+Precision = Literal["float32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network to build.
+
+    Args:
+        architecture: deeplabv3 or pspnet.
+        encoder: An encoder of segmentation-models-pytorch; tu-NAME for any timm model.
+        output_stride: 8 or 16.
+        embedding_channels: Width of the pixel embedding.
+        atrous_rates: Dilations of DeepLabV3's pyramid, in positions of the embedding map.
+        auxiliary: Train an auxiliary head as well.
+        pretrained: Start the encoder from ImageNet weights.
+    """
+
+    architecture: Literal["deeplabv3", "pspnet"] = "deeplabv3"
+    encoder: str = "tu-mobilenetv3_small_050"
+    output_stride: Literal[8, 16] = 8
+    embedding_channels: int = 64
+    atrous_rates: tuple[int, int, int] = (6, 12, 18)
+    auxiliary: bool = False
+    pretrained: bool = False
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Sizes of the memory bank, in embeddings.
+
+    Args:
+        pixel_queue_size: Teacher pixels kept of each class.
+        region_queue_size: Teacher regions kept of each class.
+        pixel_contrast: Pixel keys drawn a step, all classes together.
+        region_contrast: Region keys drawn a step, all classes together.
+        pixels_per_class: Pixels enqueued of each class in each image.
+    """
+
+    pixel_queue_size: int = 1_000
+    region_queue_size: int = 200
+    pixel_contrast: int = 1_024
+    region_contrast: int = 256
+    pixels_per_class: int = 16
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run, whole.
+
+    Args:
+        name: Names the run's folder.
+        data: A data set of `cirkd.data.catalog`.
+        root: Where the data set lies; the bundled streets need none.
+        network: What is trained.
+        teacher: Checkpoint of the teacher; None trains without one.
+        objective: Weights of the loss terms.
+        memory: Sizes of the memory bank, where the objective uses one.
+        augmentation: How a training crop is drawn.
+        steps: Length of the run in optimiser steps.
+        batch_size: Images a step, over all processes.
+        learning_rate, momentum, weight_decay, power, warmup: SGD with polynomial decay.
+        precision: Arithmetic of the student's forward pass.
+        teacher_precision: Arithmetic of the teacher's.
+        seed: Of initial weights, data order, augmentation and memory draws.
+        evaluate_every, snapshot_every, save_every, journal_every: Intervals in steps; 0 for only at the end.
+        probe_images: Images of the probe whose embeddings are kept at each snapshot.
+        workers: Processes that prepare batches; 0 prepares them in the main one.
+        output: Where the checkpoint goes.
+        runs: The folder of run folders: journal, state, snapshots.
+    """
+
+    name: str
+    data: str = "streets"
+    root: Path | None = None
+    network: Network = field(default_factory=Network)
+    teacher: Path | None = None
+    objective: Objective = field(default_factory=Objective.task_only)
+    memory: Memory = field(default_factory=Memory)
+    augmentation: Augmentation = Augmentation(crop=(128, 256), scale=(0.5, 1.5))
+    steps: int = 1_200
+    batch_size: int = 8
+    learning_rate: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    power: float = 0.9
+    warmup: int = 50
+    precision: Precision = "float32"
+    teacher_precision: Precision = "bf16"
+    seed: int = 0
+    evaluate_every: int = 400
+    snapshot_every: int = 200
+    save_every: int = 100
+    journal_every: int = 10
+    probe_images: int = 4
+    workers: int = 1
+    output: Path | None = None
+    runs: Path = Path("runs")
+
+    @property
+    def run_folder(self) -> Path:
+        return self.runs / self.name
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.output if self.output is not None else self.run_folder / f"{self.name}.safetensors"
+
+
+TEACHER = Network(encoder="timm-tf_efficientnet_lite0", embedding_channels=128, pretrained=True)
+STUDENT = Network()
+
+
+def streets_teacher() -> Recipe:
+    """Teacher on the bundled streets: DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
+    return Recipe(name="streets-teacher", network=TEACHER, steps=700, precision="bf16", learning_rate=0.03)
+
+
+def streets_baseline() -> Recipe:
+    """Student trained alone on the bundled streets: DeepLabV3, MobileNetV3-small-0.5 from scratch."""
+    return Recipe(name="streets-baseline", network=STUDENT)
+
+
+def streets_cirkd() -> Recipe:
+    """The same student, distilled with CIRKD from the streets' teacher."""
+    return replace(
+        streets_baseline(),
+        name="streets-cirkd",
+        teacher=Path("checkpoints/streets-teacher.safetensors"),
+        objective=Objective(auxiliary=0.0),
+    )
+
+
+def camvid_teacher() -> Recipe:
+    """Teacher on CamVid's photographs (--root FOLDER): DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
+    return _on_camvid(streets_teacher())
+
+
+def camvid_baseline() -> Recipe:
+    """Student trained alone on CamVid (--root FOLDER)."""
+    return _on_camvid(streets_baseline())
+
+
+def camvid_cirkd() -> Recipe:
+    """The same student, distilled with CIRKD from CamVid's teacher (--root FOLDER)."""
+    return replace(_on_camvid(streets_cirkd()), teacher=Path("checkpoints/camvid-teacher.safetensors"))
+
+
+def _on_camvid(recipe: Recipe) -> Recipe:
+    name = recipe.name.replace("streets", "camvid")
+    return replace(recipe, name=name, data="camvid", augmentation=Augmentation(crop=(160, 208), scale=(0.5, 1.5)))
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "streets-teacher": streets_teacher,
+    "streets-baseline": streets_baseline,
+    "streets-cirkd": streets_cirkd,
+    "camvid-teacher": camvid_teacher,
+    "camvid-baseline": camvid_baseline,
+    "camvid-cirkd": camvid_cirkd,
+}
