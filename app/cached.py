@@ -1,30 +1,36 @@
-"""The only `st.cache_*` calls: opened models and studies are resources, everything small is data."""
+"""The only `st.cache_*` calls: opened models, data sets and studies are resources, what is made of them is data."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+
+from app.catalogue import Images
+
+if TYPE_CHECKING:
+    from cirkd.data.sample import SegmentationData
+    from cirkd.study import Study
 
 
 @dataclass(frozen=True)
 class StudyKey:
     """What a study is made of; equal keys are the same study.
 
-    models: (name, path, stamp) in order; data, split, root: of the images; images: their names; stamp: of the folder.
+    models: (name, path, stamp) of each model, in order; names: of the images chosen.
     """
 
     models: tuple[tuple[str, str, float], ...]
-    data: str
-    split: str
-    root: str
-    images: tuple[str, ...]
+    images: Images
+    names: tuple[str, ...]
     layer: str
     device: str
     precision: str
-    stamp: float = 0.0
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -35,45 +41,77 @@ def model(path: str, stamp: float, device: str) -> Any:
     return cirkd.load_model(path, device=device)
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
-def study(key: StudyKey) -> Any:
-    """An opened `cirkd.study.Study`; it keeps its results."""
+@st.cache_resource(max_entries=8, show_spinner=False)
+def study(key: StudyKey) -> Study:
+    """An opened study; it keeps its results.
+
+    Raises:
+        CirkdError: a model or an image cannot be opened.
+    """
+    from cirkd.data.errors import DataError
     from cirkd.study import Study
 
-    named = {name: model(path, stamp, key.device) for name, path, stamp in key.models}
-    images = data(key.data, key.split, key.root, key.stamp)
-    indices = [images.names.index(name) for name in key.images]
-    roles = {name: named.pop(name, None) for name in ("teacher", "before", "after")}
+    models = {name: model(path, stamp, key.device) for name, path, stamp in key.models}
+    opened = data(key.images)
+    known = {name: index for index, name in enumerate(opened.names)}
+    if missing := [name for name in key.names if name not in known]:
+        raise DataError(f"{missing[0]}: no such image in {key.images.name} {key.images.split}; choose the images again")
+    roles = {role: models.pop(role, None) for role in ("teacher", "before", "after")}
     return Study.open(
-        **roles, students=named, images=images, indices=indices,
+        **roles, students=models, images=opened, indices=[known[name] for name in key.names],
         layer=key.layer, device=key.device, precision=key.precision,
     )  # fmt: skip
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def data(name: str, split: str, root: str, stamp: float) -> Any:
+def data(images: Images) -> SegmentationData:
     """An opened data set: its names and classes, and samples by number."""
     from cirkd.data.catalog import open_data
 
-    return open_data(name, split, Path(root))
+    return open_data(images.name, images.split, Path(images.root))
 
 
-@st.cache_data(max_entries=512, show_spinner=False)
-def thumbnail(name: str, split: str, root: str, stamp: float, index: int, width: int = 240) -> bytes:
-    """A small JPEG of an image of a data set."""
-    from io import BytesIO
+@st.cache_data(max_entries=32, show_spinner=False)
+def telling_images(images: Images, count: int) -> tuple[str, ...]:
+    """The names of a few images that together show the classes."""
+    from cirkd.analysis.choice import telling_images as choose
 
+    opened = data(images)
+    return tuple(opened.names[i] for i in choose(opened, count))
+
+
+@st.cache_data(max_entries=1024, show_spinner=False)
+def thumbnail(images: Images, name: str, width: int = 240) -> bytes:
+    """A small JPEG of one image."""
     from PIL import Image
 
-    picture = Image.fromarray(data(name, split, root, stamp)[index].image)
+    opened = data(images)
+    picture = Image.fromarray(opened[list(opened.names).index(name)].image)
     picture.thumbnail((width, width))
+    return _encoded(picture, "JPEG", quality=82)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def header(path: str, stamp: float) -> dict[str, Any]:
+    """What a checkpoint says about itself, read without its weights and without PyTorch; {} if it can't be read."""
+    import json
+
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return json.loads((file.metadata() or {})["cirkd"])
+    except (SafetensorError, OSError, KeyError, ValueError):
+        return {}
+
+
+@st.cache_resource(scope="session", on_release=lambda folder: shutil.rmtree(folder, ignore_errors=True))
+def private_folder() -> Path:
+    """A folder for this window's uploads that nobody else can read; removed when the window is closed."""
+    return Path(tempfile.mkdtemp(prefix="cirkd-"))
+
+
+def _encoded(picture: Any, kind: str, **options: Any) -> bytes:
     buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
+    picture.save(buffer, kind, **options)
     return buffer.getvalue()
-
-
-def stamp(*parts: Path) -> float:
-    """Time of the last change of the newest of these files or folders; 0 where there is none."""
-    return max((p.stat().st_mtime for p in parts if p.exists()), default=0.0)
-
-

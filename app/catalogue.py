@@ -12,6 +12,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 SUFFIXES = (".safetensors", ".pth")
 _PARTS = {"teacher": "teacher", "before": "baseline", "after": "cirkd"}
+_MARKS = {"streets": "manifest.json", "camvid": "camvid_val_list.txt"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,19 @@ class Checkpoint:
         return self.path.stem.replace("-", " · ", 1) if self.group else self.path.name
 
 
+@dataclass(frozen=True)
+class Images:
+    """A split of a data set, not opened yet.
+
+    name: as the catalogue of data sets has it; stamp: time of the folder's last change.
+    """
+
+    name: str
+    split: str
+    root: str
+    stamp: float
+
+
 def checkpoints_folder() -> Path:
     """Where checkpoints are looked for."""
     return Path(os.environ.get("CIRKD_CHECKPOINTS") or PROJECT / "checkpoints")
@@ -45,10 +59,8 @@ def data_root(name: str) -> Path:
 
 
 def checkpoints() -> list[Checkpoint]:
-    """The files in the checkpoints folder, grouped by data set."""
-    folder = checkpoints_folder()
-    paths = sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES) if folder.is_dir() else []
-    return [_checkpoint(path.stem, path) for path in paths]
+    """The files in the checkpoints folder, grouped by data set, streets first; teacher, baseline, then the rest."""
+    return sorted(_in_folder(checkpoints_folder()), key=_order)
 
 
 def find(key: str) -> Checkpoint | None:
@@ -59,8 +71,9 @@ def find(key: str) -> Checkpoint | None:
 
 
 def groups() -> list[str]:
-    """The data sets of the checkpoints, streets first."""
-    return sorted({c.group for c in checkpoints() if c.group}, key=lambda g: (g != "streets", g))
+    """The data sets that have a teacher or a student, streets first."""
+    found = [c.group for c in checkpoints() if c.group and any(defaults(c.group).values())]
+    return list(dict.fromkeys(found))
 
 
 def defaults(group: str) -> dict[str, str]:
@@ -71,10 +84,41 @@ def defaults(group: str) -> dict[str, str]:
 
 def data_sets() -> list[str]:
     """The data sets that lie in the data folder."""
-    known = (("streets", "manifest.json"), ("camvid", "camvid_val_list.txt"))
-    return [name for name, file in known if (data_root(name) / file).is_file()]
+    return [name for name, mark in _MARKS.items() if (data_root(name) / mark).is_file()]
+
+
+def splits(source: str, root: Path) -> list[str]:
+    """The splits that can be chosen, the one to begin with first."""
+    if is_camvid(root):
+        return [split for split in ("val", "test", "train") if (root / f"camvid_{split}_list.txt").is_file()]
+    return ["val", "test", "train"] if source == "streets" else ["all"]
+
+
+def is_camvid(root: Path) -> bool:
+    """Whether a folder is laid out like CamVid."""
+    return any((root / f"camvid_{split}_list.txt").is_file() for split in ("train", "val", "test"))
+
+
+def images(source: str, split: str, root: Path) -> Images:
+    """The images that a choice stands for; a folder laid out like CamVid is read as CamVid."""
+    name = "camvid" if is_camvid(root) else "streets" if source == "streets" else "folder"
+    marks = [root, root / "images", root / _MARKS.get(name, ""), root / split]
+    stamp = max((p.stat().st_mtime for p in marks if p.exists()), default=0.0)
+    return Images(name, split, str(root), stamp)
+
+
+def _in_folder(folder: Path) -> list[Checkpoint]:
+    if not folder.is_dir():
+        return []
+    return [_checkpoint(p.stem, p) for p in folder.iterdir() if p.suffix in SUFFIXES and not p.name.startswith(".")]
 
 
 def _checkpoint(key: str, path: Path) -> Checkpoint:
     group = path.stem.partition("-")[0] if "-" in path.stem else ""
     return Checkpoint(key, path, group, path.stat().st_mtime)
+
+
+def _order(checkpoint: Checkpoint) -> tuple[bool, str, int, str]:
+    part = checkpoint.path.stem.partition("-")[2]
+    rank = next((i for i, p in enumerate(_PARTS.values()) if part.startswith(p)), len(_PARTS))
+    return checkpoint.group != "streets", checkpoint.group or "~", rank, part

@@ -1,4 +1,4 @@
-"""The study as a page sees it: the results of `cirkd.study.Study`, with progress and a cancel around what takes long."""
+"""The study as a page sees it: results of `cirkd.study.Study`, with progress and a cancel around what takes long."""
 
 from __future__ import annotations
 

@@ -74,6 +74,11 @@ def read() -> tuple[StudyState, bool]:
     return st.session_state[_KEY], False
 
 
+def remember(state: StudyState) -> None:
+    """Set the state of this session; the next run of the page shows it and puts it into the address."""
+    st.session_state[_KEY] = state
+
+
 def write(state: StudyState) -> None:
     """Remember the state and put it into the address."""
     query = state.query()

@@ -1,12 +1,13 @@
-"""The sidebar: which checkpoints, images, layer and device; and `current()`, the study they make."""
+"""The sidebar, the same on every page; and `current()`, the study it makes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import streamlit as st
 
-from app import cached, catalogue, state
+from app import cached, catalogue, image_picker, model_picker, state, work
 from app.handle import Handle
 from app.state import StudyState
 from cirkd.data.errors import CheckpointError, StudyError
@@ -15,11 +16,22 @@ ROLES = ("teacher", "before", "after")
 
 
 def draw() -> None:
-    """Draw the sidebar and remember what was chosen, in the session and in the address."""
-    chosen, _ = state.read()
-    chosen = _with_defaults(chosen)
+    """Draw the sidebar; remember what is chosen, in the session and in the address.
+
+    Raises:
+        CirkdError: the images chosen cannot be listed.
+    """
+    chosen, from_address = state.read()
+    chosen = model_picker.with_defaults(chosen)
+    if from_address:
+        model_picker.show(chosen)
+        image_picker.show(chosen)
     with st.sidebar:
-        st.caption("STUDY")
+        chosen = model_picker.draw(chosen)
+        state.write(chosen)
+        chosen = image_picker.draw(chosen)
+        state.write(chosen)
+        chosen = _settings(chosen, from_address)
     state.write(chosen)
 
 
@@ -30,38 +42,57 @@ def current() -> Handle:
         CirkdError: it cannot be opened; the page's guard shows why.
     """
     chosen, _ = state.read()
-    key = _key(chosen)
-    return Handle(cached.study(key), key, chosen)
+    key = study_key(chosen)
+    study = work.run(("open", key), "Opening the models", lambda _: cached.study(key))
+    return Handle(study, key, chosen)
 
 
-def _with_defaults(chosen: StudyState) -> StudyState:
-    groups = catalogue.groups()
-    if groups and not any(getattr(chosen, role) for role in ROLES):
-        chosen = replace(chosen, **catalogue.defaults(groups[0]))
-    if not chosen.images:
-        chosen = replace(chosen, images=tuple(_data(chosen).names[:6]))
-    return chosen
+def study_key(chosen: StudyState) -> cached.StudyKey:
+    """The key of the study that a state describes.
 
-
-def _data(chosen: StudyState):
-    root = catalogue.data_root(chosen.data)
-    return cached.data(chosen.data, chosen.split, str(root), cached.stamp(root))
-
-
-def _key(chosen: StudyState) -> cached.StudyKey:
-    models = []
-    for role in ROLES:
-        wanted = getattr(chosen, role)
-        if wanted in ("", state.NONE):
-            continue
-        checkpoint = catalogue.find(wanted)
-        if checkpoint is None:
-            raise CheckpointError(f"{wanted}: there is no such checkpoint here; choose another in the sidebar")
-        models.append((role, str(checkpoint.path), checkpoint.stamp))
+    Raises:
+        CheckpointError: a checkpoint is not there.
+        StudyError: nothing to look at is chosen.
+    """
+    models = [_model(role, key) for role in ROLES if (key := getattr(chosen, role)) not in ("", state.NONE)]
+    models += [_model(Path(key).stem, key) for key in chosen.others]
     if not models:
         raise StudyError("no model is chosen; pick a teacher or a student in the sidebar")
-    root = catalogue.data_root(chosen.data)
+    if not chosen.images:
+        raise StudyError("no images are chosen; pick some in the sidebar")
+    images = image_picker.images(chosen)
     return cached.StudyKey(
-        tuple(models), chosen.data, chosen.split, str(root), chosen.images,
-        chosen.layer, chosen.device, chosen.precision, cached.stamp(root),
+        tuple(models), images, chosen.images, chosen.layer, chosen.device, chosen.precision
     )  # fmt: skip
+
+
+def _model(name: str, key: str) -> tuple[str, str, float]:
+    checkpoint = catalogue.find(key)
+    if checkpoint is None:
+        raise CheckpointError(f"{key}: there is no such checkpoint here; choose another in the sidebar")
+    return name, str(checkpoint.path), checkpoint.stamp
+
+
+def _settings(chosen: StudyState, from_address: bool) -> StudyState:
+    """Layer, device and precision."""
+    fields = {"layer": state.LAYERS, "device": state.DEVICES, "precision": state.PRECISIONS}
+    for name in fields:
+        if from_address or f"bar_{name}" not in st.session_state:
+            st.session_state[f"bar_{name}"] = getattr(chosen, name)
+    with st.expander("Settings", icon=":material/tune:", key="bar_settings"):
+        layer = st.selectbox(
+            "Layer", state.LAYERS, key="bar_layer", format_func=_LAYER_NAMES.__getitem__,
+            help="Projected: through the head that distillation trained between student and teacher. Models "
+            "without one show their decoder embedding.",
+        )  # fmt: skip
+        left, right = st.columns(2, wrap=False)
+        device = left.selectbox("Device", state.DEVICES, key="bar_device", help="auto: a GPU where there is one")
+        precision = right.selectbox(
+            "Precision", state.PRECISIONS, key="bar_precision", help="auto: bf16 on a GPU that has it, else float32"
+        )
+        if layer == "projected" and not model_picker.has_projection(chosen):
+            st.caption("No checkpoint chosen here has a projection head: the decoder embedding is shown.")
+    return replace(chosen, layer=layer, device=device, precision=precision)
+
+
+_LAYER_NAMES = {"decoder": "Decoder embedding", "projected": "Projected embedding"}

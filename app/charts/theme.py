@@ -16,7 +16,8 @@ Theme = Literal["light", "dark"]
 class Role:
     """How one model of the study looks on every page.
 
-    color: CSS colour, legible on light and dark; symbol: Plotly marker; glyph: the same mark as text.
+    color: CSS colour, legible on light and dark; symbol: Plotly marker; glyph: the same mark as text; tint: the name
+    under which `.streamlit/config.toml` gives Streamlit's own text that colour.
     """
 
     label: str
@@ -24,12 +25,18 @@ class Role:
     symbol: str
     glyph: str
     dash: str
+    tint: str = "gray"
+
+    @property
+    def markdown(self) -> str:
+        """The glyph in the role's colour, for labels and captions of Streamlit."""
+        return f":{self.tint}[{self.glyph}]"
 
 
 ROLES: dict[str, Role] = {
-    "teacher": Role("Teacher", "#7B61FF", "diamond", "◆", "dot"),
-    "before": Role("Before", "#B5891A", "circle", "●", "dash"),
-    "after": Role("After", "#009E8E", "triangle-up", "▲", "solid"),
+    "teacher": Role("Teacher", "#7B61FF", "diamond", "◆", "dot", "violet"),
+    "before": Role("Before", "#B5891A", "circle", "●", "dash", "yellow"),
+    "after": Role("After", "#009E8E", "triangle-up", "▲", "solid", "green"),
 }
 _OTHERS = (("#B24C8E", "square", "■"), ("#5B87A6", "cross", "✚"), ("#8A8F3C", "star", "★"))
 
@@ -86,6 +93,11 @@ def diverging(theme: Theme | None = None) -> list[list[float | str]]:
     return DIVERGING_DARK if (theme or mode()) == "dark" else DIVERGING  # type: ignore[return-value]
 
 
+def paper(theme: Theme | None = None) -> str:
+    """Colour of the page, for outlines that set a mark apart from its neighbours."""
+    return _PAPER[theme or mode()]
+
+
 def class_color(color: Iterable[int]) -> str:
     """CSS colour of a class, e.g. `(128, 64, 128)` -> `"rgb(128,64,128)"`."""
     return f"rgb({','.join(str(int(c)) for c in color)})"
@@ -99,6 +111,11 @@ def percent(value: float | None, digits: int = 1) -> str:
 def points(value: float | None, digits: int = 1) -> str:
     """A difference of shares in percentage points with its sign, e.g. `"+2.2"`, `"−0.4"`."""
     return "–" if value is None or value != value else f"{100 * value:+.{digits}f}".replace("-", "−")
+
+
+def percent_change(before: float, after: float) -> str:
+    """The change of a quantity relative to what it was, e.g. `"−31 %"`."""
+    return "–" if not before or before != before or after != after else points((after - before) / before, 0) + " %"
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -1,11 +1,105 @@
-"""Overview: what distillation changed, in numbers, bars and two or three sentences."""
+"""Overview: what distillation changed, in two or three sentences, four numbers, and one line for each class."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from app import study_bar
+from app import captions, panels, study_bar, tiles
+from app.charts import scores as charts
+from app.charts import theme
+from app.guard import guard
+from app.handle import Handle
 
-st.title("Overview")
-study = study_bar.current()
-st.write(study.names)
+TEMPERATURE = 0.1
+
+
+def main() -> None:
+    """Draw the page."""
+    study = study_bar.current()
+    features = study.features()
+    st.title("What distillation changed" if len(study.names) > 1 else "One model")
+    st.caption(captions.study(study))
+    for sentence in study.summary(TEMPERATURE):
+        st.markdown(f"##### {sentence}")
+    captions.notes(features)
+    with guard():
+        _headline(study)
+    with guard():
+        _strip(study)
+    if features.has_labels:
+        with guard():
+            _classes(study)
+    if len(study.names) > 1:
+        with guard():
+            _relations(study)
+
+
+def _headline(study: Handle) -> None:
+    """mIoU of every model and relation divergence of every student, each beside the model it is compared with."""
+    scores, stored = study.scores(), captions.stored_scores(study)
+    cards = panels.row("headline", len(scores.models) + (len(study.names) > 1), width=11)
+    for card, (name, score) in zip(cards, scores.models.items(), strict=False):
+        role = theme.role(name)
+        gain = name == "after" and "before" in scores.models
+        with card.container(border=True, height="stretch", gap="xxsmall"):
+            st.metric(
+                f"{role.markdown} {role.label} · mIoU",
+                theme.percent(score.miou),
+                theme.points(score.miou - scores.models["before"].miou) + " points" if gain else None,
+                help=captions.miou(study),
+            )
+            st.caption(stored.get(name, "no score of the whole split in its checkpoint"))
+    if len(study.names) > 1:
+        with cards[-1].container(border=True, height="stretch", gap="xxsmall"):
+            _divergence_card(study)
+
+
+def _divergence_card(study: Handle) -> None:
+    divergence = study.divergence(TEMPERATURE)
+    pair = [divergence.mean[name] for name in ("before", "after") if name in divergence.mean]
+    both = len(pair) == 2
+    name, value = ("after", pair[1]) if both else next(iter(divergence.mean.items()))
+    st.metric(
+        f"{theme.role(name).markdown} Relation divergence",
+        theme.number(value),
+        f"{theme.percent_change(pair[0], pair[1])} than before" if both else None,
+        delta_color="inverse",
+        help=captions.divergence(study, divergence),
+    )
+    if both:
+        st.caption(f"before: {theme.number(pair[0])} · nats, to the {theme.role(divergence.reference).label.lower()}")
+
+
+def _strip(study: Handle) -> None:
+    features, scores = study.features(), study.scores()
+    columns = panels.row("strip", len(features.image_names), width=8.5)
+    for index, (column, name) in enumerate(zip(columns, features.image_names, strict=True)):
+        with column.container(gap="xxsmall"):
+            st.image(tiles.tile(study, "image", index), width="stretch", alt=f"image {name}")
+            st.caption(captions.image_scores(name, scores, index))
+
+
+def _classes(study: Handle) -> None:
+    features, scores = study.features(), study.scores()
+    pair = ("before", "after") if {"before", "after"} <= set(scores.models) else (None, None)
+    st.subheader("Per class")
+    figure = charts.class_iou(scores, features.classes, *pair)
+    st.plotly_chart(
+        figure, theme=None, config=theme.CONFIG, key="overview_classes",
+        alt="For each class, the change of IoU from before to after as bars, and the IoU of every model as marks.",
+    )  # fmt: skip
+    st.caption(captions.miou(study))
+
+
+def _relations(study: Handle) -> None:
+    features, divergence = study.features(), study.divergence(TEMPERATURE)
+    st.subheader("Relations to other pixels, compared with the teacher's")
+    figure = charts.class_divergence(divergence, features.grouping().classes)
+    st.plotly_chart(
+        figure, theme=None, config=theme.CONFIG, key="overview_divergence",
+        alt="For each class, the mean relation divergence of its pixels to the teacher, before and after.",
+    )  # fmt: skip
+    st.caption(captions.divergence(study, divergence))
+
+
+main()

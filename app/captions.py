@@ -1,0 +1,81 @@
+"""How each number was computed, in words; and what a page has to say about the study as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from app.charts import theme
+
+if TYPE_CHECKING:
+    from app.handle import Handle
+    from cirkd.study import Divergence, FeatureSet, Scores
+
+
+def study(handle: Handle) -> str:
+    """One line: which models, which images."""
+    models = [f"{theme.role(name).markdown} {_network(model.info)}" for name, model in handle.features().models.items()]
+    images = handle.key.images
+    where = images.name if images.split == "all" else f"{images.name} {images.split}"
+    return f"{' · '.join(models)} · {len(handle.key.names)} images of {where}"
+
+
+def extraction(handle: Handle) -> str:
+    """Layer, device, precision and time of the features in view."""
+    found = handle.features().provenance
+    seconds = f"{found['seconds']:.1f} s" if "seconds" in found else ""
+    parts = [
+        f"{found.get('layer', '')} embedding",
+        str(found.get("device", "")),
+        str(found.get("precision", "")),
+        seconds,
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def miou(handle: Handle) -> str:
+    """How the IoU on this page was computed."""
+    scores = handle.scores()
+    if not scores.pixels:
+        return "These images have no labels: there is nothing to score against."
+    count = len(handle.key.names)
+    return (
+        f"IoU from one confusion matrix over the {scores.pixels:,} labelled pixels of the {count} images in view, at full "
+        f"resolution; mIoU is its mean over the classes labelled there. Models run in {extraction(handle)}."
+    )
+
+
+def divergence(handle: Handle, result: Divergence) -> str:
+    """How the relation divergence on this page was computed."""
+    pixels = len(handle.features().pixels)
+    return (
+        f"KL divergence of a pixel's relation distribution from the {result.reference}'s, in nats: cosines with all "
+        f"{pixels:,} pixels of the images in view, softmax at temperature {result.temperature:g}, mean over the pixels. "
+        f"0 means the same relations. {extraction(handle).capitalize()}."
+    )
+
+
+def notes(features: FeatureSet) -> None:
+    """What is special about the models in view, if anything."""
+    lines = [model.note for model in features.models.values()] + list(features.provenance.get("notes", []))
+    for line in dict.fromkeys(line for line in lines if line):
+        st.caption(f":material/info: {line}")
+
+
+def image_scores(name: str, scores: Scores, index: int) -> str:
+    """An image's name and every model's mIoU on it."""
+    parts = [
+        f"{theme.role(model).markdown} {theme.percent(float(score.image_miou[index]), 0)}"
+        for model, score in scores.models.items()
+    ]
+    return f"{name}  \n{' '.join(parts)}" if scores.pixels else name
+
+
+def stored_scores(handle: Handle) -> dict[str, str]:
+    """name -> the score of the whole split that the checkpoint has stored, as a line that says so."""
+    return {}
+
+
+def _network(info: Any) -> str:
+    return f"{info.get('architecture', 'model')} {info.get('encoder', '')}".strip()

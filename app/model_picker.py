@@ -1,0 +1,148 @@
+"""The part of the sidebar that chooses checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from app import cached, catalogue, state
+from app.charts import theme
+from app.state import NONE, StudyState
+
+ROLES = ("teacher", "before", "after")
+_HELP = {
+    "teacher": "The large network that the student learns from.",
+    "before": "The student trained alone.",
+    "after": "The same student, distilled.",
+}
+UPLOAD_LIMIT = 600  # MB; a DeepLabV3 on a ResNet-101 has 240
+
+
+def with_defaults(chosen: StudyState) -> StudyState:
+    """Fill in the first group of checkpoints where no model was ever chosen."""
+    groups = catalogue.groups()
+    if not groups or any(getattr(chosen, role) for role in ROLES):
+        return chosen
+    group = chosen.data if chosen.data in groups else groups[0]
+    return replace(chosen, **catalogue.defaults(group))
+
+
+def show(chosen: StudyState) -> None:
+    """Make the widgets show a state that came from the address."""
+    for role in ROLES:
+        st.session_state[f"bar_{role}"] = getattr(chosen, role) or NONE
+    st.session_state["bar_others"] = list(chosen.others)
+
+
+def draw(chosen: StudyState) -> StudyState:
+    """Draw the pickers and return the state with what they say."""
+    _presets(chosen)
+    uploaded = _uploaded()
+    known = [c.key for c in catalogue.checkpoints()] + uploaded
+    picked: dict[str, str] = {}
+    for role in ROLES:
+        value = getattr(chosen, role) or NONE
+        st.session_state.setdefault(f"bar_{role}", value)
+        shown = st.session_state[f"bar_{role}"]
+        options = list(dict.fromkeys([NONE, *known, shown]))
+        picked[role] = st.selectbox(
+            f"{theme.role(role).markdown} {theme.role(role).label}",
+            options, key=f"bar_{role}", format_func=_title, help=_HELP[role], filter_mode="fuzzy",
+        )  # fmt: skip
+    with st.expander("More checkpoints", icon=":material/add:", key="bar_more"):
+        others = _others(chosen, known)
+        _add()
+    return replace(chosen, **picked, others=others)
+
+
+def has_projection(chosen: StudyState) -> bool:
+    """Whether one of the checkpoints chosen has a projection head."""
+    keys = [getattr(chosen, role) for role in ROLES] + list(chosen.others)
+    found = [c for key in keys if key not in ("", NONE) and (c := catalogue.find(key))]
+    return any(cached.header(str(c.path), c.stamp).get("memory") for c in found)
+
+
+def _presets(chosen: StudyState) -> None:
+    """One click for a data set's three checkpoints and its images."""
+    groups = catalogue.groups()
+    if len(groups) < 2:
+        return
+    st.session_state["bar_preset"] = next((g for g in groups if _is_preset(chosen, g)), None)
+    st.segmented_control(
+        "Study", groups, key="bar_preset", on_change=_take_preset, format_func=str.capitalize, width="stretch"
+    )
+
+
+def _is_preset(chosen: StudyState, group: str) -> bool:
+    models = catalogue.defaults(group)
+    return not chosen.others and all(getattr(chosen, role) == (key or NONE) for role, key in models.items())
+
+
+def _take_preset() -> None:
+    group = st.session_state["bar_preset"]
+    if group is None:
+        return
+    chosen, _ = state.read()
+    source = group if group in catalogue.data_sets() else "folder"
+    models = {role: key or NONE for role, key in catalogue.defaults(group).items()}
+    chosen = replace(chosen, **models, others=(), data=source, split="", images=())
+    state.remember(chosen)
+    show(chosen)
+    st.session_state["bar_data"] = source
+
+
+def _others(chosen: StudyState, known: list[str]) -> tuple[str, ...]:
+    st.session_state.setdefault("bar_others", list(chosen.others))
+    options = list(dict.fromkeys([*known, *st.session_state["bar_others"]]))
+    picked = st.multiselect(
+        "Further students", options, key="bar_others", format_func=_title, max_selections=3, placeholder="none",
+        help="Shown beside before and after.",
+    )  # fmt: skip
+    return tuple(picked)
+
+
+def _add() -> None:
+    file = st.file_uploader(
+        "Upload a checkpoint", type=["safetensors", "pth"], key="bar_upload", max_upload_size=UPLOAD_LIMIT,
+        help="Kept in a private folder of this window and removed when it is closed. Only weights are read: "
+        "nothing in a file is executed.",
+    )  # fmt: skip
+    if file is not None:
+        target = cached.private_folder() / "checkpoints" / Path(file.name).name
+        if not target.is_file() or target.stat().st_size != file.size:
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(file.getbuffer())
+            _added(str(target))
+    path = st.text_input("or give its path", key="bar_path", placeholder="/path/to/student.safetensors")
+    if path and path != st.session_state.get("_path_seen"):
+        st.session_state["_path_seen"] = path
+        _added(path)
+
+
+def _added(key: str) -> None:
+    """Put a checkpoint that was just added on screen: as the distilled student, or where nothing is chosen yet."""
+    added = st.session_state.setdefault("_added", [])
+    if key not in added:
+        added.append(key)
+    chosen, _ = state.read()
+    role = next((r for r in ("after", "before", "teacher") if getattr(chosen, r) in ("", NONE)), "after")
+    chosen = replace(chosen, **{role: key})
+    state.remember(chosen)
+    st.session_state["_show_next"] = True
+    st.rerun()
+
+
+def _uploaded() -> list[str]:
+    """Checkpoints that were added by hand in this window."""
+    if st.session_state.pop("_show_next", False):
+        show(state.read()[0])
+    return list(st.session_state.get("_added", []))
+
+
+def _title(key: str) -> str:
+    if key == NONE:
+        return "none"
+    checkpoint = catalogue.find(key)
+    return checkpoint.title if checkpoint else f"{Path(key).name} (missing)"
