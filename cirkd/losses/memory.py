@@ -82,6 +82,8 @@ class RelationMemory(nn.Module):
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
+        self.student_width = student_width
+        self.teacher_width = teacher_width
         self.pixel_contrast = pixel_contrast
         self.region_contrast = region_contrast
         self.pixels_per_class = pixels_per_class
@@ -95,24 +97,11 @@ class RelationMemory(nn.Module):
         self.region_queue = ClassQueue(num_classes, region_queue_size, teacher_width)
 
     def settings(self) -> dict[str, int]:
-        """The arguments that build a memory of this shape again; a checkpoint keeps them beside the tensors."""
+        """The arguments that make another of the same shape; a checkpoint keeps them beside the tensors."""
         return {
             "num_classes": self.num_classes,
-            "student_width": self.projection[0].in_channels,
-            "teacher_width": self.projection[3].out_channels,
-            "pixel_queue_size": self.pixel_queue.keys.shape[1],
-            "region_queue_size": self.region_queue.keys.shape[1],
-            "pixel_contrast": self.pixel_contrast,
-            "region_contrast": self.region_contrast,
-            "pixels_per_class": self.pixels_per_class,
-        }
-
-    def settings(self) -> dict[str, int]:
-        """The arguments that make another of the same shape: `RelationMemory(**memory.settings())`."""
-        return {
-            "num_classes": self.num_classes,
-            "student_width": self.projection[0].in_channels,
-            "teacher_width": self.projection[0].out_channels,
+            "student_width": self.student_width,
+            "teacher_width": self.teacher_width,
             "pixel_queue_size": self.pixel_queue.keys.shape[1],
             "region_queue_size": self.region_queue.keys.shape[1],
             "pixel_contrast": self.pixel_contrast,

@@ -1,0 +1,30 @@
+"""Where a map is active (AT): attention_transfer(student [b,ds,h,w], teacher [b,dt,h,w])."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from cirkd.relations import full_precision, normalize
+
+
+@full_precision
+def attention_transfer(student: Float[Tensor, "b ds h w"], teacher: Float[Tensor, "b dt h w"]) -> Float[Tensor, ""]:
+    """Mean squared difference of the attention maps. Widths may differ; only the student receives a gradient.
+
+    Source: attention transfer (Zagoruyko and Komodakis, ICLR 2017).
+    """
+    return F.mse_loss(attention_map(student), attention_map(teacher.detach()))
+
+
+def attention_map(embedding: Float[Tensor, "b d h w"], size: tuple[int, int] | None = None) -> Float[Tensor, "b n"]:
+    """Mean square over channels at each position, l2-normalised over the n = h * w positions of an image.
+
+    Args:
+        size: resample to (h, w) bilinearly first.
+    """
+    energy = embedding.square().mean(dim=1, keepdim=True)
+    if size is not None and tuple(energy.shape[2:]) != size:
+        energy = F.interpolate(energy, size=size, mode="bilinear", align_corners=False)
+    return normalize(energy.flatten(1))

@@ -1,0 +1,66 @@
+"""Relations between channels (the second version of the method).
+
+channel_pool(embedding [b,c,h,w]) -> [b,c,h/4,w/4]; then project the student; rows are .flatten(2) [b,c,n]
+minibatch_channel_relation(student [b,c,n], teacher [b,c,n], temperature=0.1)
+memory_channel_relation(student [b,c,n], teacher [b,c,n], keys [k,n], temperature=0.1)
+channel_difference(student [b,c,n], teacher [b,c,n])
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from cirkd.losses.memory import memory_relation
+from cirkd.relations import full_precision, normalize, pairwise_divergence
+
+
+@full_precision
+def channel_pool(embedding: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c p q"]:
+    """The map average-pooled 4x4, sizes rounded up: what channels are compared on, before any projection."""
+    return F.avg_pool2d(embedding, 4, ceil_mode=True)
+
+
+@full_precision
+def minibatch_channel_relation(
+    student: Float[Tensor, "b c n"], teacher: Float[Tensor, "b c n"], temperature: float = 0.1
+) -> Float[Tensor, ""]:
+    """Mean divergence of the relations between the channels of every ordered pair of images, in nats.
+
+    Rows are channels, l2-normalised here over their n positions: maps pooled by `channel_pool`, the student's then
+    projected to the teacher's width, flattened. Only the student receives a gradient.
+
+    Raises:
+        ValueError: shapes differ, or the temperature is not positive.
+
+    Source: CIRKDv2, mini-batch channel-to-channel; as eq. 1 of CIRKD.
+    """
+    if student.shape != teacher.shape:
+        raise ValueError(
+            f"student rows {list(student.shape)} and teacher rows {list(teacher.shape)}: must be the same shape; "
+            "project the student to the teacher's width first"
+        )
+    return pairwise_divergence(normalize(student), normalize(teacher), temperature)
+
+
+def memory_channel_relation(
+    student: Float[Tensor, "b c n"],
+    teacher: Float[Tensor, "b c n"],
+    keys: Float[Tensor, "k n"],
+    temperature: float = 0.1,
+) -> Float[Tensor, ""]:
+    """Mean divergence of the channels' relations to the keys of a channel memory, in nats.
+
+    Source: CIRKDv2, memory channel-to-channel; as eq. 2 of CIRKD.
+    """
+    return memory_relation(student.flatten(0, 1), teacher.flatten(0, 1), keys, temperature)
+
+
+@full_precision
+def channel_difference(student: Float[Tensor, "b c n"], teacher: Float[Tensor, "b c n"]) -> Float[Tensor, ""]:
+    """Mean squared difference of the l2-normalised channels. Only the student receives a gradient.
+
+    Source: CIRKDv2, mean-squared term.
+    """
+    return F.mse_loss(normalize(student), normalize(teacher.detach()))

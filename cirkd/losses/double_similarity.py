@@ -1,0 +1,73 @@
+"""Double similarity (DSD).
+
+pixel_similarity(student_stages, teacher_stages)           sequences of [b,d,h,w], stage by stage
+category_similarity(student_logits [b,c,h,w], teacher_logits [b,c,h,w])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from cirkd.losses.attention import attention_map
+from cirkd.relations import full_precision, normalize
+
+CATEGORY_TEMPERATURE = 4.0
+
+
+@full_precision
+def pixel_similarity(
+    student_stages: Sequence[Float[Tensor, "b _ _ _"]], teacher_stages: Sequence[Float[Tensor, "b _ _ _"]]
+) -> Float[Tensor, ""]:
+    """Mean squared difference of the l2-normalised changes of attention between all pairs of stages, mean over pairs.
+
+    Widths may differ; student and teacher maps of a stage must have the same size. Where two stages differ in size,
+    the attention of the earlier is resampled to the later's. Only the student receives a gradient.
+
+    Raises:
+        ValueError: fewer than two stages, or unequal numbers of them.
+
+    Source: double similarity distillation (Feng et al., TIP 2021), pixel-wise term.
+    """
+    if len(student_stages) != len(teacher_stages) or len(student_stages) < 2:
+        raise ValueError(
+            f"{len(student_stages)} student and {len(teacher_stages)} teacher stages: want two or more of each, in pairs"
+        )
+    differences = [
+        F.mse_loss(
+            _change(student_stages[earlier], student_stages[later]),
+            _change(teacher_stages[earlier].detach(), teacher_stages[later].detach()),
+        )
+        for earlier, later in combinations(range(len(student_stages)), 2)
+    ]
+    return torch.stack(differences).mean()
+
+
+@full_precision
+def category_similarity(
+    student_logits: Float[Tensor, "b c h w"], teacher_logits: Float[Tensor, "b c h w"]
+) -> Float[Tensor, ""]:
+    """Mean squared difference of the class-by-class similarities of where each class is seen.
+
+    Logits are average-pooled 2x2; a class's distribution is their softmax over positions at temperature 4, the
+    similarity of two classes its product. Only the student receives a gradient.
+
+    Source: double similarity distillation (Feng et al., TIP 2021), category-wise term.
+    """
+    return F.mse_loss(_category_relations(student_logits), _category_relations(teacher_logits.detach()))
+
+
+def _change(earlier: Tensor, later: Tensor) -> Tensor:
+    size = (later.shape[2], later.shape[3])
+    return normalize(attention_map(later) - attention_map(earlier, size))
+
+
+def _category_relations(logits: Tensor) -> Tensor:
+    pooled = F.avg_pool2d(logits, 2, ceil_mode=True).flatten(2)
+    where = torch.softmax(pooled / CATEGORY_TEMPERATURE, dim=2)
+    return where @ where.transpose(1, 2)
