@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64, UInt8
 
+from cirkd.analysis.alignment import procrustes
+from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
-from cirkd.features.sampling import PixelSample
+from cirkd.features.sampling import PixelSample, balanced_sample
 
 METHODS = ("pca", "umap", "tsne")
 SPACES = ("feature", "relation")
+DEFAULT_BUDGET = 3000
+LEAST_PIXELS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +43,7 @@ class Projection:
 
     coordinates: dict[str, Float32[np.ndarray, "s k"]]
     index: Int64[np.ndarray, " s"]
-    labels: np.ndarray
+    labels: UInt8[np.ndarray, " s"]
     method: str
     space: str
     dimensions: int
@@ -60,7 +66,156 @@ def project(
 ) -> Projection:
     """Lay the l2-normalised embeddings of some pixels out in two or three dimensions, for every model.
 
+    Args:
+        method: "pca", "umap" or "tsne" (cosine metric; neighbourhoods shrink where there are few pixels).
+        dimensions: 2 or 3.
+        index: the pixels; None = a class-balanced sample of 3000.
+        seed: of UMAP and t-SNE; the same seed gives the same map.
+        align: lay each map of feature space on the reference's by orthogonal Procrustes.
+        space: "feature" or "relation". In relation space a pixel is described by its cosines to the same anchor
+            pixels in every model; PCA axes are the reference's, UMAP and t-SNE lay all models out at once. There
+            the map is one for all models, so nothing is aligned.
+        anchors: how many anchor pixels, class-balanced.
+
     Raises:
-        StudyError: an unknown method or space, other than 2 or 3 dimensions, fewer than 4 pixels.
+        StudyError: an unknown method or space, other than 2 or 3 dimensions, fewer than 4 pixels, or a pixel
+            that is not there.
     """
-    raise NotImplementedError
+    started = time.perf_counter()
+    grouping = features.grouping()
+    if index is None:
+        index = balanced_sample(grouping.values, DEFAULT_BUDGET, seed)
+    sample = index if isinstance(index, PixelSample) else None
+    chosen = np.asarray(sample.index if sample else index, np.int64)
+    _check(method, dimensions, space, chosen, len(features.pixels))
+    if space == "relation":
+        coordinates, explained = _relation_maps(features, method, dimensions, chosen, seed, anchors)
+        aligned, residual = False, {}
+    else:
+        coordinates, explained = _feature_maps(features, method, dimensions, chosen, seed)
+        aligned = align and len(coordinates) > 1
+        coordinates, residual = _align(coordinates, features.reference) if aligned else (coordinates, {})
+    return Projection(
+        coordinates={name: points.astype(np.float32) for name, points in coordinates.items()},
+        index=chosen,
+        labels=grouping.values[chosen],
+        method=method,
+        space=space,
+        dimensions=dimensions,
+        aligned=aligned,
+        residual=residual,
+        explained=explained,
+        sample=sample,
+        provenance={
+            "reference": features.reference,
+            "pixels": len(chosen),
+            "of": len(features.pixels),
+            "seed": seed,
+            "grouped_by": grouping.source,
+            "parameters": _parameters(method, len(chosen)) | ({"anchors": anchors} if space == "relation" else {}),
+            "seconds": time.perf_counter() - started,
+        },
+    )
+
+
+def _check(method: str, dimensions: int, space: str, index: np.ndarray, pixels: int) -> None:
+    if method not in METHODS:
+        raise StudyError(f"projection {method!r} is unknown; choose one of: {', '.join(METHODS)}")
+    if space not in SPACES:
+        raise StudyError(f"space {space!r} is unknown; choose one of: {', '.join(SPACES)}")
+    if dimensions not in (2, 3):
+        raise StudyError(f"{dimensions} dimensions cannot be drawn; choose 2 or 3")
+    if len(index) < LEAST_PIXELS:
+        raise StudyError(f"{len(index)} pixels are too few to project; choose at least {LEAST_PIXELS}")
+    if index.min() < 0 or index.max() >= pixels:
+        raise StudyError(f"pixel {index.max()} is not among the {pixels} of this study; choose the pixels again")
+
+
+def _feature_maps(
+    features: FeatureSet, method: str, dimensions: int, index: np.ndarray, seed: int
+) -> tuple[dict[str, np.ndarray], dict[str, tuple[float, ...]]]:
+    coordinates, explained = {}, {}
+    for name, model in features.models.items():
+        rows = model.unit_embedding()[index]
+        if method == "pca":
+            axes = principal_axes(rows, dimensions)
+            coordinates[name], explained[name] = axes.project(rows), axes.explained
+        else:
+            coordinates[name] = _lay_out(rows, method, dimensions, seed)
+    return coordinates, explained
+
+
+def _relation_maps(
+    features: FeatureSet, method: str, dimensions: int, index: np.ndarray, seed: int, anchors: int
+) -> tuple[dict[str, np.ndarray], dict[str, tuple[float, ...]]]:
+    anchor = balanced_sample(features.grouping().values, anchors, seed).index
+    units = {name: model.unit_embedding() for name, model in features.models.items()}
+    rows = {name: unit[index] @ unit[anchor].T for name, unit in units.items()}
+    if method == "pca":
+        axes = principal_axes(rows[features.reference], dimensions)
+        return {name: axes.project(item) for name, item in rows.items()}, {features.reference: axes.explained}
+    together = _lay_out(np.concatenate(list(rows.values())), method, dimensions, seed)
+    return dict(zip(rows, np.split(together, len(rows)), strict=True)), {}
+
+
+def _align(coordinates: dict[str, np.ndarray], reference: str) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    moved = {name: procrustes(points, coordinates[reference]) for name, points in coordinates.items()}
+    kept = {name: item.points for name, item in moved.items()} | {reference: coordinates[reference]}
+    return kept, {name: item.residual for name, item in moved.items()} | {reference: 0.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """Principal axes [k, d] around a mean [d], and the share of the variance on each; rows of zeros where the data
+    have fewer dimensions than were asked for."""
+
+    mean: np.ndarray
+    axes: np.ndarray
+    explained: tuple[float, ...]
+
+    def project(self, rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+        return (rows - self.mean) @ self.axes.T
+
+
+def principal_axes(rows: Float[np.ndarray, "n d"], dimensions: int) -> Axes:
+    """Exact PCA. Each axis points to where its largest weight is positive, so that maps do not flip."""
+    mean = rows.mean(axis=0, dtype=np.float64)
+    centred = rows - mean
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
+    axes = np.zeros((dimensions, rows.shape[1]))
+    known = min(dimensions, rows.shape[1])
+    axes[:known] = vectors[:, :known].T
+    largest = np.abs(axes).argmax(axis=1)
+    axes *= np.where(axes[np.arange(dimensions), largest] < 0, -1, 1)[:, None]
+    total = values.sum()
+    shares = [float(value / total) if total > 0 else 0.0 for value in values[:known]]
+    return Axes(mean, axes, tuple(shares + [0.0] * (dimensions - known)))
+
+
+def _parameters(method: str, count: int) -> dict[str, Any]:
+    """Settings for this many pixels: neighbourhoods must be smaller than the sample."""
+    if method == "umap":
+        return {"metric": "cosine", "n_neighbors": min(15, count - 1), "min_dist": 0.1}
+    if method == "tsne":
+        return {"metric": "cosine", "perplexity": float(min(30, max(1, (count - 1) // 3))), "init": "pca"}
+    return {"solver": "exact"}
+
+
+def _lay_out(rows: np.ndarray, method: str, dimensions: int, seed: int) -> np.ndarray:
+    settings = _parameters(method, len(rows))
+    if method == "tsne":
+        from sklearn.manifold import TSNE
+
+        start = principal_axes(rows, dimensions).project(rows)
+        start *= 1e-4 / max(float(start[:, 0].std()), 1e-12)
+        settings["init"] = start.astype(np.float32)
+        return TSNE(dimensions, random_state=seed, **settings).fit_transform(rows)
+    from umap import UMAP
+
+    with warnings.catch_warnings():
+        # A seed makes UMAP use one thread; it warns of that.
+        warnings.simplefilter("ignore")
+        # A spectral start needs more points than dimensions to spare.
+        start = "spectral" if len(rows) > 4 * dimensions + 8 else "random"
+        return np.asarray(UMAP(n_components=dimensions, random_state=seed, init=start, **settings).fit_transform(rows))

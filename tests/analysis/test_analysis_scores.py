@@ -115,5 +115,5 @@ def test_pixel_change_without_labels_or_models():
     change = pixel_change(make_features(labels=False))
     assert all((item == 255).all() for item in change.maps) and change.note
     assert change.counts["fixed"] == 0
-    with pytest.raises(StudyError, match="no model 'after'.*teacher, before"):
+    with pytest.raises(StudyError, match=r"no model 'after'.*teacher, before"):
         pixel_change(make_features(("teacher", "before")))
