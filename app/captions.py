@@ -10,7 +10,7 @@ from app.charts import theme
 
 if TYPE_CHECKING:
     from app.handle import Handle
-    from cirkd.study import Divergence, FeatureSet, Scores
+    from cirkd.study import Divergence, FeatureSet, PixelChange, Scores
 
 
 def study(handle: Handle) -> str:
@@ -41,8 +41,8 @@ def miou(handle: Handle) -> str:
         return "These images have no labels: there is nothing to score against."
     count = len(handle.key.names)
     return (
-        f"IoU from one confusion matrix over the {scores.pixels:,} labelled pixels of the {count} images in view, at full "
-        f"resolution; mIoU is its mean over the classes labelled there. Models run in {extraction(handle)}."
+        f"IoU from one confusion matrix over the {scores.pixels:,} labelled pixels of the {count} images in view, "
+        f"at full resolution; mIoU is its mean over the classes labelled there. Models run in {extraction(handle)}."
     )
 
 
@@ -51,7 +51,8 @@ def divergence(handle: Handle, result: Divergence) -> str:
     pixels = len(handle.features().pixels)
     return (
         f"KL divergence of a pixel's relation distribution from the {result.reference}'s, in nats: cosines with all "
-        f"{pixels:,} pixels of the images in view, softmax at temperature {result.temperature:g}, mean over the pixels. "
+        f"{pixels:,} pixels of the images in view, softmax at temperature {result.temperature:g}, mean over the "
+        "pixels; "
         f"0 means the same relations. {extraction(handle).capitalize()}."
     )
 
@@ -61,6 +62,31 @@ def notes(features: FeatureSet) -> None:
     lines = [model.note for model in features.models.values()] + list(features.provenance.get("notes", []))
     for line in dict.fromkeys(line for line in lines if line):
         st.caption(f":material/info: {line}")
+
+
+def image_line(handle: Handle, index: int) -> str:
+    """Every model's mIoU on one image, and what was fixed and broken there, on one line."""
+    if not handle.features().has_labels:
+        return ""
+    scores = handle.scores()
+    parts = [
+        f"{theme.role(name).markdown} {theme.percent(float(score.image_miou[index]))}"
+        for name, score in scores.models.items()
+    ]
+    return "mIoU " + " · ".join(parts) if scores.pixels else ""
+
+
+def fixed_and_broken(change: PixelChange) -> str:
+    """How many pixels were fixed and broken, in a sentence."""
+    counts = change.counts
+    total = sum(counts[name] for name in ("correct in both", "wrong in both", "fixed", "broken"))
+    fixed, broken = counts["fixed"] / total, counts["broken"] / total
+    return (
+        f"Of {total:,} labelled pixels distillation **fixed {theme.percent(fixed)}** and "
+        f"**broke {theme.percent(broken)}**; "
+        f"{theme.percent(counts['wrong in both'] / total)} are wrong in both, "
+        f"{theme.percent(counts['correct in both'] / total)} right in both."
+    )
 
 
 def image_scores(name: str, scores: Scores, index: int) -> str:
@@ -73,8 +99,22 @@ def image_scores(name: str, scores: Scores, index: int) -> str:
 
 
 def stored_scores(handle: Handle) -> dict[str, str]:
-    """name -> the score of the whole split that the checkpoint has stored, as a line that says so."""
-    return {}
+    """name -> the scores of whole splits that the checkpoint has stored, as a line that says so."""
+    lines = {}
+    for name, model in handle.features().models.items():
+        stored = model.info.get("provenance", {}).get("scores", {})
+        parts = [f"{split} {score['miou']:.1f} %" for split in ("val", "test") if (score := stored.get(split))]
+        if parts:
+            data = next(iter(stored.values()))["data"]
+            lines[name] = f"whole {data}: {' · '.join(parts)}"
+    return lines
+
+
+def stored_help(handle: Handle, name: str) -> str:
+    """How the stored scores came about."""
+    stored = handle.features().models[name].info.get("provenance", {}).get("scores", {})
+    sizes = ", ".join(f"{score['images']} images of {score['data']} {split}" for split, score in stored.items())
+    return f"Stored in the checkpoint when it was trained; one confusion matrix over {sizes}." if sizes else ""
 
 
 def _network(info: Any) -> str:

@@ -67,6 +67,16 @@ def change_legend() -> None:
     )
 
 
+def scale_legend(name: str, low: str, high: str) -> None:
+    """A bar of the one-sided colour scale with the values of its ends."""
+    bar = "linear-gradient(90deg,#00204d,#31446b,#666870,#958f78,#cab969,#ffea46)"  # cividis
+    st.html(
+        f'<div style="display:flex;flex-wrap:wrap;align-items:center;gap:.5rem;font-size:.85rem">{escape(low)}'
+        f'<span style="width:9rem;height:.8rem;border-radius:.2rem;background:{bar}"></span>{escape(high)}'
+        f"<span>{escape(name)}</span></div>"
+    )
+
+
 def chips(entries: list[tuple[str, str]]) -> None:
     """Colour chips with text, wrapping on a narrow page."""
     parts = [
@@ -89,6 +99,9 @@ def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float):
         colors = pictures.colorize(features.labels[image], features.classes)
     elif kind == "change":
         colors = pictures.colorize_change(handle.pixel_change().maps[image])
+    elif kind == "errors":
+        # A model compared with itself: right in both, or wrong in both.
+        colors = pictures.colorize_change(handle.pixel_change(model, model).maps[image])
     elif kind == "prediction":
         found = features.models[model]
         colors = pictures.colorize(found.prediction_maps[image], found.classes)

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from cirkd.data.sample import Classes
     from cirkd.study import Divergence, Scores
 
-ROW = 27  # pixels a class
-
 
 def class_iou(scores: Scores, classes: Classes, before: str | None, after: str | None) -> Figure:
     """Per class, sorted by change: a bar for IoU after minus before (points), beside it every model's IoU (%).
@@ -28,7 +26,7 @@ def class_iou(scores: Scores, classes: Classes, before: str | None, after: str |
         (c for c in range(len(classes)) if scores.present[c]), key=lambda c: (values[c] == values[c], values[c])
     )
     figure = make_subplots(1, 2 if pair else 1, shared_yaxes=True, horizontal_spacing=0.04)
-    ticks = [_tick(classes, c) for c in order]
+    ticks = [theme.class_tick(classes, c) for c in order]
     if pair:
         _change_bars(figure, [100 * float(values[c]) for c in order], ticks)
         figure.update_xaxes(title="IoU, after minus before (points)", zeroline=True, row=1, col=1)
@@ -46,7 +44,7 @@ def class_divergence(divergence: Divergence, classes: Classes) -> Figure:
     figure = Figure()
     first = next(iter(divergence.by_class.values()))
     order = sorted((c for c in range(len(classes)) if first[c] == first[c]), key=lambda c: first[c])
-    ticks = [_tick(classes, c) for c in order]
+    ticks = [theme.class_tick(classes, c) for c in order]
     for name, values in divergence.by_class.items():
         _dots(figure, name, [float(values[c]) for c in order], ticks, "%{y}: %{x:.3g} nats")
     figure.update_xaxes(title="Relation divergence (nats), smaller is closer", rangemode="tozero")
@@ -58,8 +56,8 @@ def _change_bars(figure: Figure, values: list[float], ticks: list[str]) -> None:
     text = [theme.points(value / 100) for value in values]
     figure.add_bar(
         x=values, y=ticks, orientation="h", marker={"color": colors}, text=text, textposition="outside", width=0.62,
-        cliponaxis=False, textfont={"size": 12}, showlegend=False, hovertemplate="%{y}: %{x:+.1f} points<extra></extra>",
-        row=1, col=1,
+        cliponaxis=False, textfont={"size": 12}, showlegend=False, row=1, col=1,
+        hovertemplate="%{y}: %{x:+.1f} points<extra></extra>",
     )  # fmt: skip
     reach = 1.35 * max([1.0, *(abs(v) for v in values if v == v)])
     low, high = min([0.0, *values]), max([0.0, *values])
@@ -79,10 +77,6 @@ def _dots(
 
 
 def _rows(figure: Figure, count: int) -> Figure:
-    theme.layout(figure, height=110 + ROW * max(count, 2))
+    theme.layout(figure, height=theme.rows_height(count))
     figure.update_yaxes(tickfont={"color": theme.ink(), "size": 13}, showgrid=True, ticklabelstandoff=6)
     return figure
-
-
-def _tick(classes: Classes, index: int) -> str:
-    return f'{classes.names[index]} <span style="color:{theme.class_color(classes.colors[index])}">■</span>'

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from cirkd.data.sample import Classes
+
 Theme = Literal["light", "dark"]
 
 
@@ -101,6 +103,16 @@ def paper(theme: Theme | None = None) -> str:
 def class_color(color: Iterable[int]) -> str:
     """CSS colour of a class, e.g. `(128, 64, 128)` -> `"rgb(128,64,128)"`."""
     return f"rgb({','.join(str(int(c)) for c in color)})"
+
+
+def class_tick(classes: Classes, index: int) -> str:
+    """A class's name with its colour beside it, for the axis of a chart."""
+    return f'{classes.names[index]} <span style="color:{class_color(classes.colors[index])}">■</span>'
+
+
+def rows_height(count: int) -> int:
+    """Height in pixels of a chart with a line for each of `count` classes."""
+    return 110 + 27 * max(count, 2)
 
 
 def percent(value: float | None, digits: int = 1) -> str:

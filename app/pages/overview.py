@@ -48,7 +48,9 @@ def _headline(study: Handle) -> None:
                 theme.points(score.miou - scores.models["before"].miou) + " points" if gain else None,
                 help=captions.miou(study),
             )
-            st.caption(stored.get(name, "no score of the whole split in its checkpoint"))
+            st.caption(
+                stored.get(name, "no score of a whole split in its checkpoint"), help=captions.stored_help(study, name)
+            )
     if len(study.names) > 1:
         with cards[-1].container(border=True, height="stretch", gap="xxsmall"):
             _divergence_card(study)

@@ -1,0 +1,139 @@
+"""Predictions: image, label and what every model makes of it; what distillation fixed and what it broke."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import captions, panels, study_bar, tables, tiles
+from app.charts import pictures as charts
+from app.charts import theme
+from app.guard import guard
+from app.handle import Handle
+
+VIEWS = {"prediction": "Classes", "errors": "Errors", "confidence": "Confidence"}
+MANY = 4  # rows of images that are shown at once
+
+
+def main() -> None:
+    """Draw the page."""
+    study = study_bar.current()
+    features = study.features()
+    st.title("Predictions")
+    st.caption(captions.study(study))
+    captions.notes(features)
+    view, opacity = _controls(study)
+    _legend(study, view)
+    with guard():
+        for index in range(len(features.image_names)):
+            _row(study, index, view, opacity)
+    with guard():
+        _closer(study, view, opacity)
+    if features.has_labels:
+        with guard():
+            _changes(study)
+        with guard():
+            _scores(study)
+
+
+def _controls(study: Handle) -> tuple[str, float]:
+    options = list(VIEWS) if study.features().has_labels else ["prediction", "confidence"]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="predictions_controls"):
+        view = st.segmented_control(
+            "Of every model, show", options, key="predictions_view", bind="query-params", default="prediction",
+            required=True, format_func=VIEWS.__getitem__,
+        )  # fmt: skip
+        opacity = st.slider(
+            "Colour over the image", 20, 100, 100, 10, format="%d %%", key="predictions_opacity",
+            bind="query-params", width=240,
+        )  # fmt: skip
+    return view or "prediction", opacity / 100
+
+
+def _legend(study: Handle, view: str) -> None:
+    features = study.features()
+    if view == "prediction":
+        tiles.class_legend(features.classes)
+    elif view == "confidence":
+        tiles.scale_legend("probability of the predicted class", "0 %", "100 %")
+    else:
+        tiles.chips([("right", theme.BOTH_RIGHT), ("wrong", theme.BOTH_WRONG), ("unlabelled", "#808080")])
+    if features.has_labels and _has_pair(study):
+        tiles.change_legend()
+
+
+def _views(study: Handle, view: str) -> list[tuple[str, str, str]]:
+    """(title, kind of tile, model) of every picture in a row."""
+    features = study.features()
+    views = [("Image", "image", "")]
+    if features.has_labels:
+        views.append(("Label", "label", ""))
+    views += [(f"{theme.role(name).glyph} {theme.role(name).label}", view, name) for name in features.models]
+    if features.has_labels and _has_pair(study):
+        views.append(("Fixed and broken", "change", ""))
+    return views
+
+
+def _row(study: Handle, index: int, view: str, opacity: float) -> None:
+    name = study.features().image_names[index]
+    st.markdown(f"**{name}** &emsp; {captions.image_line(study, index)}")
+    views = _views(study, view)
+    for column, (title, kind, model) in zip(panels.row(f"row-{index}", len(views), width=9), views, strict=True):
+        with column.container(gap="xxsmall"):
+            picture = _tile(study, kind, index, model, opacity)
+            st.image(picture, width="stretch", alt=f"{name}: {title}, {VIEWS.get(kind, kind)}")
+            st.caption(title)
+
+
+def _tile(study: Handle, kind: str, index: int, model: str, opacity: float) -> bytes:
+    return tiles.tile(study, kind, index, model, 1.0 if kind in ("image", "change") else opacity)
+
+
+def _closer(study: Handle, view: str, opacity: float) -> None:
+    features = study.features()
+    st.subheader("Look closer")
+    names = list(features.image_names)
+    chosen = st.selectbox(
+        "Image", names, key="predictions_zoom", bind="query-params", width=320,
+        help="Scroll to zoom, drag to move; all views move together. Double click to see the whole image again.",
+    )  # fmt: skip
+    index = names.index(chosen)
+    views = [
+        (title, tiles.data_uri(_tile(study, kind, index, model, opacity))) for title, kind, model in _views(study, view)
+    ]
+    figure = charts.linked_views(views, features.images[index].shape[:2])
+    st.plotly_chart(
+        figure, theme=None, config=theme.CONFIG | {"scrollZoom": True}, key="predictions_closer",
+        alt=f"{chosen}: the image, its label, the models' predictions and what changed, zoomed together.",
+    )  # fmt: skip
+
+
+def _changes(study: Handle) -> None:
+    if not _has_pair(study):
+        return
+    change, features = study.pixel_change(), study.features()
+    st.subheader("Fixed and broken")
+    if change.note:
+        st.caption(f":material/info: {change.note}")
+        return
+    st.markdown(captions.fixed_and_broken(change))
+    st.plotly_chart(
+        charts.change_by_class(change, features.classes), theme=None, config=theme.CONFIG, key="predictions_changes",
+        alt="For each class, the share of its pixels that distillation fixed and broke.",
+    )  # fmt: skip
+
+
+def _scores(study: Handle) -> None:
+    st.subheader("Scores")
+    by_image, by_class = st.tabs(["By image", "By class"])
+    with by_image:
+        tables.by_image(study)
+    with by_class:
+        tables.by_class(study)
+    st.caption(captions.miou(study))
+
+
+def _has_pair(study: Handle) -> bool:
+    return {"before", "after"} <= set(study.names)
+
+
+main()

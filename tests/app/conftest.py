@@ -1,0 +1,132 @@
+"""A toy study on disk, pages as `AppTest`, and a running app with a real browser."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.toy import make_checkpoints, make_streets
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+WIDTHS = (1440, 800)
+
+
+@pytest.fixture(scope="session")
+def study_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with `checkpoints/` and `data/streets/`; the app's environment variables name them."""
+    root = tmp_path_factory.mktemp("study")
+    make_checkpoints(root / "checkpoints")
+    make_streets(root / "data" / "streets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CIRKD_CHECKPOINTS", str(root / "checkpoints"))
+        patch.setenv("CIRKD_DATA", str(root / "data"))
+        yield root
+
+
+@pytest.fixture
+def page(study_folders: Path) -> Callable[..., Any]:
+    """`page("overview", after="none")`: the app on that page with those query parameters, run once."""
+    from streamlit.testing.v1 import AppTest
+
+    def open_page(name: str = "overview", **query: str) -> Any:
+        test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=120)
+        for key, value in query.items():
+            test.query_params[key] = value
+        if name != "overview":
+            test.switch_page(f"pages/{name}.py")
+        return test.run()
+
+    return open_page
+
+
+@pytest.fixture(scope="session")
+def app_url(study_folders: Path) -> Iterator[str]:
+    """The address of the app, running on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none"]
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", *options]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait(f"http://localhost:{port}/_stcore/health", server)
+        yield f"http://localhost:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium. Where CI=true a missing browser is a failure, elsewhere it skips."""
+    if not Path(CHROMIUM).is_file():
+        reason = f"{CHROMIUM}: no browser there; install chromium, or name one with CHROMIUM"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--headless"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser_page(chromium: Any, app_url: str) -> Iterator[Callable[..., Any]]:
+    """`browser_page("predictions", width=800)`: that page in the browser, once everything on it is drawn."""
+    opened = []
+
+    def open_page(name: str = "", width: int = 1440, scheme: str = "light") -> Any:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        tab = context.new_page()
+        opened.append(context)
+        tab.goto(f"{app_url}/{name}")
+        settle(tab)
+        return tab
+
+    yield open_page
+    for context in opened:
+        context.close()
+
+
+def settle(tab: Any, timeout: float = 90_000) -> None:
+    """Wait until the page's script has run to its end and no progress is on screen."""
+    tab.wait_for_selector("h1", timeout=timeout)
+    tab.wait_for_function(
+        "() => document.querySelector('.stApp')?.getAttribute('data-test-script-state') === 'notRunning'"
+        " && !document.querySelector('[data-testid=stProgress]')",
+        timeout=timeout,
+    )
+    tab.wait_for_timeout(500)
+
+
+def assert_stands(tab: Any) -> None:
+    """No exception, no error line, and nothing wider than the window."""
+    for kind in ("stException", "stAlertContentError"):
+        found = tab.locator(f"[data-testid={kind}]")
+        assert found.count() == 0, found.first.inner_text()
+    overflow = tab.evaluate(
+        "() => [document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
+        ".map(e => e.scrollWidth - e.clientWidth)"
+    )
+    assert max(overflow) <= 1, f"wider than the window by {overflow} pixels"
+
+
+def _wait(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            if urllib.request.urlopen(url, timeout=1).status == 200:
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"the app did not start within {seconds:.0f} s (exit code {server.poll()})")

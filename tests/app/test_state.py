@@ -1,0 +1,47 @@
+"""The state of the sidebar and the address say the same."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.state import DEVICES, LAYERS, NONE, PRECISIONS, SOURCES, StudyState, from_query
+
+text = st.text(min_size=0, max_size=20).map(str.strip)
+name = st.text(min_size=1, max_size=20)
+states = st.builds(
+    StudyState,
+    teacher=text | st.just(NONE),
+    before=text | st.just(NONE),
+    after=text | st.just(NONE),
+    others=st.lists(name, max_size=3).map(tuple),
+    data=st.sampled_from(SOURCES),
+    folder=text,
+    split=text,
+    images=st.lists(name, max_size=12).map(tuple),
+    layer=st.sampled_from(LAYERS),
+    device=st.sampled_from(DEVICES),
+    precision=st.sampled_from(PRECISIONS),
+)
+
+
+@given(states)
+def test_the_address_brings_the_state_back(state: StudyState) -> None:
+    back = from_query(state.query())
+    for field in ("teacher", "before", "after", "others", "data", "folder", "images", "layer", "device", "precision"):
+        assert getattr(back, field) == getattr(state, field)
+    assert back.split == (state.split or StudyState().split)
+
+
+@given(st.dictionaries(st.sampled_from([*StudyState.__dataclass_fields__, "nonsense"]), st.text(max_size=30)))
+def test_any_address_gives_a_state(query: dict[str, str]) -> None:
+    state = from_query(query)
+    assert state.data in SOURCES
+    assert state.layer in LAYERS
+    assert state.device in DEVICES
+    assert state.precision in PRECISIONS
+
+
+def test_names_with_commas_and_percents_survive() -> None:
+    state = StudyState(images=("a,b", "100%", "ä b"))
+    assert from_query(state.query()).images == state.images
