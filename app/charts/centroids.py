@@ -16,11 +16,15 @@ _SIZE = {"teacher": 13, "before": 9, "after": 12}
 
 
 def drift_map(
-    result: Centroids, classes: Classes, before: str, after: str, *, height: int = 560, mode: theme.Theme | None = None
+    result: Centroids,
+    classes: Classes,
+    pair: tuple[str, str] | None,
+    *,
+    height: int = 520,
+    mode: theme.Theme | None = None,
 ) -> go.Figure:
-    """Every model's centroids in the shared relation map; arrows lead from `before` to `after`.
-
-    A model that is missing has no marks; without both students there are no arrows.
+    """Every model's centroids in the shared relation map; arrows lead from the first of `pair` to the second, a dotted
+    line on to the reference. Without a pair there are marks alone.
     """
     figure = go.Figure()
     colors = [theme.class_color(classes.colors[c]) for c in result.classes]
@@ -37,12 +41,12 @@ def drift_map(
                 hovertemplate=f"{look.label}: %{{text}}<extra></extra>", showlegend=False,
             )
         )  # fmt: skip
-    if before in result.map and after in result.map:
-        for start, end, color in zip(result.map[before], result.map[after], colors, strict=True):
+    if pair:
+        for start, end, color in zip(result.map[pair[0]], result.map[pair[1]], colors, strict=True):
             figure.add_annotation(_arrow(start, end, color))
-    if result.reference in result.map and after in result.map and after != result.reference:
+    if pair and result.reference not in pair:
         figure.add_traces(
-            [_thread(a, t, mode) for a, t in zip(result.map[after], result.map[result.reference], strict=True)]
+            [_thread(a, t, mode) for a, t in zip(result.map[pair[1]], result.map[result.reference], strict=True)]
         )
     theme.layout(figure, height=height, legend=False, theme=mode)
     frame = {"showticklabels": False, "zeroline": False, "ticks": "", "showline": True, "mirror": True}
@@ -55,20 +59,23 @@ def drift_map(
 def _arrow(start: Any, end: Any, color: str) -> dict[str, Any]:
     return {"x": float(end[0]), "y": float(end[1]), "ax": float(start[0]), "ay": float(start[1]),
             "xref": "x", "yref": "y", "axref": "x", "ayref": "y", "showarrow": True, "text": "",
-            "arrowhead": 2, "arrowsize": 1.1, "arrowwidth": 2, "arrowcolor": color, "standoff": 6, "startstandoff": 5}  # fmt: skip
+            "arrowhead": 2, "arrowsize": 1.1, "arrowwidth": 2, "arrowcolor": color,
+            "standoff": 6, "startstandoff": 5}  # fmt: skip
 
 
 def _thread(start: Any, end: Any, mode: theme.Theme | None) -> go.Scatter:
     """A thin dotted line from a student's centroid to the teacher's."""
-    return go.Scatter(x=[float(start[0]), float(end[0])], y=[float(start[1]), float(end[1])], mode="lines",
-                      line={"color": theme.muted(mode), "width": 1, "dash": "dot"}, hoverinfo="skip", showlegend=False)  # fmt: skip
+    return go.Scatter(
+        x=[float(start[0]), float(end[0])], y=[float(start[1]), float(end[1])], mode="lines", hoverinfo="skip",
+        line={"color": theme.muted(mode), "width": 1, "dash": "dot"}, showlegend=False,
+    )  # fmt: skip
 
 
 def gain(
-    result: Centroids, scores: Scores, classes: Classes, before: str, after: str, mode: theme.Theme | None = None
+    result: Centroids, scores: Scores, classes: Classes, pair: tuple[str, str], mode: theme.Theme | None = None
 ) -> go.Figure:
     """Each class: how much closer its relations came to the teacher's, against its change of IoU."""
-    approach, change = result.approach(before, after), scores.iou_change(before, after)
+    approach, change = result.approach(*pair), scores.iou_change(*pair)
     figure = go.Figure(
         go.Scatter(
             x=approach, y=[100 * float(change[c]) for c in result.classes], mode="markers+text",
@@ -79,7 +86,7 @@ def gain(
             hovertemplate="%{text}<br>relations closer by %{x:+.3f}<br>IoU %{y:+.1f} points<extra></extra>",
         )
     )  # fmt: skip
-    theme.layout(figure, height=420, legend=False, theme=mode)
+    theme.layout(figure, height=520, legend=False, theme=mode)
     figure.update_xaxes(title="relations to the other classes: closer to the teacher's by", zeroline=True)
     figure.update_yaxes(title="change of IoU in points", zeroline=True)
     return figure

@@ -1,0 +1,166 @@
+"""Centroids: where each class lies among the others, how tight it is, and whether that came closer to the teacher's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app import captions, matrices, panels, study_bar
+from app.charts import centroids as charts
+from app.charts import legend, matrix, theme
+from app.guard import guard
+from app.handle import Handle
+from cirkd.analysis.compare import compare_matrices
+from cirkd.study import Centroids, Scores
+
+MEASURES = (
+    ("nearest_centroid_accuracy", "Nearest-centroid accuracy", "percent",
+     "Share of pixels whose most similar centroid is their own class's."),
+    ("cka_to_teacher", "CKA with the teacher", "number",
+     "Debiased linear CKA of all pixel embeddings with the teacher's: 1 = the same geometry."),
+    ("neighbour_overlap", "Neighbours shared", "percent",
+     "Mean share of a pixel's nearest neighbours that are also its nearest in the teacher."),
+    ("fisher_ratio", "Fisher ratio", "number", "Scatter between classes over scatter within: larger is better apart."),
+    ("silhouette", "Silhouette", "number", "By cosine distance, −1 to 1: larger is better apart."),
+)  # fmt: skip
+
+
+def main() -> None:
+    """Draw the page."""
+    study = study_bar.current()
+    features = study.features()
+    st.title("Centroids")
+    st.caption(captions.study(study))
+    captions.notes(features)
+    panels.missing(
+        "" if "teacher" in study.names else "No teacher: the first model stands in as the reference.",
+        "" if len(study.names) > 1 else "One model: no drift and no differences.",
+        "" if features.has_labels else "No labels: classes are the first model's predictions; there is no IoU.",
+    )
+    found = study.centroids()
+    _measures(found)
+    _map(study, found)
+    _cosines(study, found)
+    _table(study, found)
+
+
+def _pair(study: Handle) -> tuple[str, str] | None:
+    """The two models that arrows lead between: before and after, or the first two students there are."""
+    students = [name for name in study.names if name != "teacher"]
+    return (students[0], students[1]) if len(students) > 1 else None
+
+
+def _measures(found: Centroids) -> None:
+    """The model-level numbers: the last student's, its change, and the others' below."""
+    for card, (field, label, kind, help_text) in zip(panels.row("measures", len(MEASURES), 11), MEASURES, strict=True):
+        values = getattr(found, field)
+        show = theme.percent if kind == "percent" else theme.number
+        name = _shown(values, found.reference)
+        with card.container(border=True, height="stretch", gap="xxsmall"):
+            role = theme.role(name)
+            first = next((other for other in values if other not in (name, found.reference)), None)
+            change = None if first is None else values[name] - values[first]
+            digits = (
+                theme.points(change) + " points" if kind == "percent" and change is not None else theme.signed(change)
+            )
+            st.metric(
+                f"{role.markdown} {label}", show(values[name]), None if change is None else f"{digits} vs {first}",
+                help=help_text,
+            )  # fmt: skip
+            others = [f"{theme.role(n).markdown} {show(v)}" for n, v in values.items() if n != name]
+            st.caption(" · ".join(others))
+
+
+def _shown(values: dict[str, float], reference: str) -> str:
+    """The model whose number stands large: after, or the last that is not the reference."""
+    return "after" if "after" in values else ([n for n in values if n != reference] or [reference])[-1]
+
+
+def _map(study: Handle, found: Centroids) -> None:
+    """The shared map with the drift, and what the drift has to do with the IoU."""
+    pair, features = _pair(study), study.features()
+    classes = features.grouping().classes
+    st.subheader("Drift of the classes" if pair else "The classes among each other")
+    places = panels.row("map", 2 if pair and features.has_labels else 1, 24)
+    with places[0]:
+        marks = " · ".join(f"{theme.role(name).markdown} {theme.role(name).label}" for name in found.map)
+        arrows = f" · arrows: {pair[0]} → {pair[1]}" if pair else ""
+        st.caption(marks + arrows)
+        st.plotly_chart(
+            charts.drift_map(found, classes, pair), theme=None, config=theme.CONFIG, key="centroids_map",
+            alt="Map of the class centroids of every model, with arrows from before to after",
+        )  # fmt: skip
+    if pair and features.has_labels:
+        with places[1], guard():
+            st.caption("Did a class whose relations came closer to the teacher's also gain IoU?")
+            st.plotly_chart(
+                charts.gain(found, study.scores(), classes, pair), theme=None, config=theme.CONFIG,
+                key="centroids_gain", alt="For each class, approach to the teacher against the change of IoU",
+            )  # fmt: skip
+    st.caption(
+        f"A centroid is placed by its cosines to the centroids of all other classes of its own model, on the first two "
+        f"principal axes of the {found.reference}'s ({theme.percent(sum(found.map_explained), 0)} of their variance). "
+        "That is one map for all models, whatever their width; how far apart two marks look is not a measurement."
+    )
+
+
+def _cosines(study: Handle, found: Centroids) -> None:
+    st.subheader("Cosines of the centroids")
+    compared = compare_matrices(found.cosine, found.reference)
+    side = matrix.class_side(found.classes, study.features().grouping().classes, found.counts)
+    matrices.draw("centroids", compared, side, side, "cosine of centroids")
+    st.caption(
+        f"A centroid is the mean of a class's l2-normalised pixel embeddings; classes by "
+        f"{study.features().grouping().source}. {captions.extraction(study).capitalize()}."
+    )
+
+
+def _table(study: Handle, found: Centroids) -> None:
+    st.subheader("Class by class")
+    scores = study.scores() if study.features().has_labels else None
+    rows, columns = _rows(study, found, scores)
+    st.dataframe(rows, column_config=columns, hide_index=True, key="centroids_table", alt="Measures of every class")
+    st.caption(
+        "Compactness: mean cosine of a class's pixels to their centroid. Separation: 1 − the largest cosine to another "
+        "class's centroid. Distance: mean absolute difference of a class's row of centroid cosines from the "
+        f"{found.reference}'s. All in each model's own embedding space. IoU: {captions.miou(study)}"
+    )
+
+
+def _rows(study: Handle, found: Centroids, scores: Scores | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The table's rows and its columns' looks."""
+    known, pair = study.features().grouping().classes, _pair(study)
+    number = st.column_config.NumberColumn
+    columns: dict[str, Any] = {
+        "swatch": st.column_config.ImageColumn("", width=32),
+        "class": st.column_config.TextColumn("Class", pinned=True),
+        "pixels": number("Pixels", format="localized"),
+    }
+    values: dict[str, Any] = {
+        "swatch": [legend.swatch(theme.class_color(known.colors[c])) for c in found.classes],
+        "class": [known.names[c] for c in found.classes],
+        "pixels": found.counts.tolist(),
+    }
+
+    def add(key: str, label: str, column: Any, form: str, help_text: str = "") -> None:
+        values[key] = [float(v) for v in column]
+        columns[key] = number(label, format=form, help=help_text or None)
+
+    for field, label in (("compactness", "Compact"), ("separation", "Separate"), ("row_distance", "Distance")):
+        for name, column in getattr(found, field).items():
+            if field != "row_distance" or name != found.reference:
+                add(f"{field} {name}", f"{label} {theme.role(name).glyph}", column, "%.3f", f"{label}, {name}")
+    if pair:
+        add("approach", "Closer by", found.approach(*pair), "%+.3f", "How much closer to the teacher's relations")
+    if scores:
+        for name, score in scores.models.items():
+            column = [100 * float(score.iou[c]) for c in found.classes]
+            add(f"iou {name}", f"IoU {theme.role(name).glyph}", column, "%.1f", f"IoU in %, {name}")
+        if pair:
+            change = scores.iou_change(*pair)
+            add("change", "IoU change", [100 * float(change[c]) for c in found.classes], "%+.1f", "in points")
+    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)], columns
+
+
+main()

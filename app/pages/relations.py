@@ -1,0 +1,180 @@
+"""Relations: who is similar to whom, pixel by pixel and class by class, and where that differs from the teacher's."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import captions, matrices, panels, study_bar, tiles
+from app.charts import matrix, theme
+from app.charts import relations as charts
+from app.charts import scores as score_charts
+from app.guard import guard
+from app.handle import Handle
+from cirkd.analysis.compare import compare_matrices
+from cirkd.study import Divergence
+
+ORDERS = {"class": "class", "position": "position"}
+
+
+def main() -> None:
+    """Draw the page."""
+    study = study_bar.current()
+    features = study.features()
+    st.title("Relations")
+    st.caption(captions.study(study))
+    captions.notes(features)
+    panels.missing(
+        "" if "teacher" in study.names else "No teacher: differences and divergence are to the first model.",
+        "" if len(study.names) > 1 else "One model: no differences and no divergence.",
+        "" if features.has_labels else "No labels: a pixel's class is the first model's prediction.",
+    )
+    _pair(study)
+    _classes(study)
+    if len(study.names) > 1:
+        _divergence(study)
+
+
+@st.fragment
+def _pair(study: Handle) -> None:
+    """The relation matrix of two images."""
+    st.subheader("Pixels of one image with pixels of another")
+    with guard():
+        features = study.features()
+        a, b, order, budget = _choose_pair(study)
+        pair = study.relations(a, b, order=order, budget=budget)
+        compared = compare_matrices(pair.matrices, features.reference)
+        rows, columns = matrix.pixel_sides(pair, features)
+        matrices.draw("pair", compared, rows, columns, "relation (cosine)")
+        st.caption(
+            f"Cosine similarity of {len(pair.rows)} × {len(pair.columns)} pixel embeddings, spread evenly over the "
+            f"grids of {features.image_names[a]} (rows) and {features.image_names[b]} (columns), sorted by {order}; "
+            f"classes by {pair.provenance.get('grouped_by', 'label')}. {captions.extraction(study).capitalize()}."
+        )
+
+
+def _choose_pair(study: Handle) -> tuple[int, int, str, int]:
+    """Two images, shown; the order of their pixels; how many."""
+    names = study.features().image_names
+    first, second, rest = panels.row("choose-pair", 3, width=13)
+    numbers = list(range(len(names)))
+    chosen = []
+    for place, label, default in ((first, "Rows: image a", 0), (second, "Columns: image b", min(1, len(names) - 1))):
+        with place:
+            image = st.selectbox(
+                label,
+                numbers,
+                default,
+                format_func=names.__getitem__,
+                key=f"relations_{label[-1]}",
+                bind="query-params",
+            )
+            st.image(tiles.tile(study, "image", image), width="stretch", alt=f"image {names[image]}")
+            chosen.append(image)
+    with rest:
+        order = st.segmented_control(
+            "Sort pixels by", list(ORDERS), default="class", required=True, key="relations_order", bind="query-params"
+        )
+        budget = st.select_slider(
+            "Pixels of each image", [64, 128, 256, 512], 256, key="relations_pixels", bind="query-params"
+        )
+    return chosen[0], chosen[1], order, budget
+
+
+@st.fragment
+def _classes(study: Handle) -> None:
+    """Mean relations between classes."""
+    st.subheader("Classes with classes, on average")
+    with guard():
+        features = study.features()
+        across = st.toggle(
+            "Only pairs of pixels of two different images", key="relations_across", bind="query-params",
+            disabled=len(features.image_names) < 2,
+        )  # fmt: skip
+        found = study.class_relations(across)
+        compared = compare_matrices(found.matrices, features.reference)
+        side = matrix.class_side(found.classes, features.grouping().classes, found.counts)
+        matrices.draw("classes", compared, side, side, "mean relation (cosine)")
+        st.caption(
+            f"Mean cosine similarity over all pairs of the {len(features.pixels):,} pixels in view, a pixel with "
+            f"itself left out{'; only pairs across images' if across else ''}; classes by {features.grouping().source}."
+        )
+
+
+@st.fragment
+def _divergence(study: Handle) -> None:
+    """Where relations diverge from the teacher's."""
+    st.subheader(f"Where relations diverge from the {theme.role(study.features().reference).label.lower()}'s")
+    with guard():
+        names = study.features().image_names
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+            temperature = st.select_slider(
+                "Temperature τ", [0.02, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0], 0.1, key="relations_temperature",
+                width=260, bind="query-params", help="Small: only the most similar pixels count. Training uses 0.1.",
+            )  # fmt: skip
+            opacity = st.slider("Opacity", 0.0, 1.0, 0.75, 0.05, key="relations_opacity", width=200)
+            shown = st.multiselect(
+                "Images", list(range(len(names))), list(range(len(names)))[:2], format_func=names.__getitem__,
+                key="relations_images", width=420,
+            )  # fmt: skip
+        found = study.divergence(temperature)
+        _means(found)
+        _maps(study, found, shown, opacity)
+        st.caption(captions.divergence(study, found))
+        left, right = panels.row("breakdown", 2, 20)
+        with left:
+            st.markdown("**By class**")
+            st.plotly_chart(
+                score_charts.class_divergence(found, study.features().grouping().classes), theme=None,
+                config=theme.CONFIG, key="relations_by_class", alt="Mean relation divergence of every class's pixels",
+            )  # fmt: skip
+        with right:
+            _by_pair(study, found)
+
+
+def _means(found: Divergence) -> None:
+    first = next(iter(found.mean))
+    for card, (name, mean) in zip(panels.row("means", len(found.mean), 12), found.mean.items(), strict=True):
+        look = theme.role(name)
+        with card:
+            st.metric(
+                f"{look.markdown} {look.label} · mean divergence", f"{theme.number(mean)} nats", border=True,
+                delta=f"{theme.percent_change(found.mean[first], mean)} than {first}" if name != first else None,
+                delta_color="inverse",
+            )  # fmt: skip
+
+
+def _maps(study: Handle, found: Divergence, shown: list[int], opacity: float) -> None:
+    features = study.features()
+    st.html(matrix.Scale(theme.SEQUENTIAL, 0.0, found.largest, "relation divergence (nats)").bar())
+    for image in shown:
+        columns = panels.row(f"divergence-{image}", len(found.per_pixel), 16)
+        for panel, name in zip(columns, found.per_pixel, strict=True):
+            look = theme.role(name)
+            with panel:
+                st.markdown(f"{look.markdown} **{look.label}** {features.image_names[image]}")
+                st.plotly_chart(
+                    charts.divergence_map(features, found, name, image, opacity=opacity), theme=None,
+                    config=theme.CONFIG, key=f"relations_map_{image}_{name}",
+                    alt=f"relation divergence of {name} over image {features.image_names[image]}",
+                )  # fmt: skip
+
+
+def _by_pair(study: Handle, found: Divergence) -> None:
+    """Mean divergence of every ordered pair of images: the terms of the mini-batch loss."""
+    st.markdown("**By image pair**")
+    st.html(charts.pair_scale(found).bar())
+    for panel, name in zip(panels.row("by-pair", len(found.by_pair), 16), found.by_pair, strict=True):
+        look = theme.role(name)
+        with panel:
+            st.markdown(f"{look.markdown} **{look.label}** mean {theme.number(found.batch_loss[name])}")
+            st.plotly_chart(
+                charts.by_pair(study.features(), found, name), theme=None, config=theme.CONFIG,
+                key=f"relations_by_pair_{name}", alt=f"mean relation divergence of {name} by image pair",
+            )  # fmt: skip
+    st.caption(
+        "Row: whose pixels; column: the image that their relation distribution runs over. The mean over all pairs is "
+        "the mini-batch relation loss on these images."
+    )
+
+
+main()
