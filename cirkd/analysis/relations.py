@@ -1,14 +1,30 @@
-"""Relation matrices and relation divergence of the pixels in view, by the functions that training uses."""
+"""Relation matrices of the pixels in view, by the functions that training uses."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, UInt8
+from jaxtyping import Float, Float32, Float64, Int, Int64, UInt8
 
+from cirkd.analysis.divergences import Divergence, divergence
+from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
+
+__all__ = [
+    "ORDERS",
+    "ClassRelations",
+    "Divergence",
+    "RegionRelations",
+    "RelationPair",
+    "Run",
+    "class_means",
+    "divergence",
+    "region_relations",
+    "relation_pair",
+]
 
 ORDERS = ("class", "position")
 
@@ -92,36 +108,6 @@ class ClassRelations:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class Divergence:
-    """Relation divergence KL(teacher row || student row), in nats, of every pixel of every student.
-
-    A pixel's row holds its relations with all P pixels of all images in view, softmax at `temperature`.
-
-    Attributes:
-        per_pixel: name -> float32 [P] (students only).
-        mean: name -> mean over the pixels.
-        by_class: name -> float64 [C], mean over the pixels of a class; nan = absent.
-        by_pair: name -> float64 [N, N], mean over the pixels of image i (row) where the row distribution runs over
-            the pixels of image j (column) alone: the terms of the mini-batch loss.
-        batch_loss: name -> mean of by_pair: what `losses.minibatch_pixel_relation` gives on these embeddings (images
-            of one size).
-        largest: the largest per-pixel value of all students, for a common colour scale (99.5 % quantile).
-        temperature, reference.
-        provenance: grouped_by, keys (how many), device, seconds.
-    """
-
-    per_pixel: dict[str, Float32[np.ndarray, " p"]]
-    mean: dict[str, float]
-    by_class: dict[str, Float64[np.ndarray, " c"]]
-    by_pair: dict[str, Float64[np.ndarray, "n n"]]
-    batch_loss: dict[str, float]
-    largest: float
-    temperature: float
-    reference: str
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-
 def relation_pair(
     features: FeatureSet,
     image_a: int | None = 0,
@@ -129,28 +115,174 @@ def relation_pair(
     order: str = "class",
     budget: int = 256,
 ) -> RelationPair:
-    """Relation matrices of two images (None = all), at most `budget` positions each, evenly spread over the grid.
+    """Relation matrices of two images (None = all), at most `budget` positions a side, evenly spread over the grid.
+
+    With order "class" the pixels stand in class order (those of no class last), within a class by position.
 
     Raises:
-        StudyError: no such image or order.
+        StudyError: no such image or order, or a budget below 1.
     """
-    raise NotImplementedError
+    if order not in ORDERS:
+        raise StudyError(f"order {order!r} is unknown; choose one of: {', '.join(ORDERS)}")
+    grouping = features.grouping()
+    rows = _positions(features, image_a, budget)
+    columns = _positions(features, image_b, budget)
+    if order == "class":
+        rows, columns = (side[np.argsort(grouping.values[side], kind="stable")] for side in (rows, columns))
+    by = grouping.values if order == "class" else features.pixels.image
+    return RelationPair(
+        matrices={
+            name: _cosines(model.embedding[rows], model.embedding[columns]) for name, model in features.models.items()
+        },
+        rows=rows,
+        columns=columns,
+        row_labels=grouping.values[rows],
+        column_labels=grouping.values[columns],
+        row_runs=runs(by[rows]),
+        column_runs=runs(by[columns]),
+        image_a=image_a,
+        image_b=image_b,
+        order=order,
+        provenance={
+            "budget": budget,
+            "of": (_count(features, image_a), _count(features, image_b)),
+            "grouped_by": grouping.source,
+        },
+    )
 
 
 def region_relations(features: FeatureSet, image: int | None = 0, budget: int = 256) -> RegionRelations:
-    """Relations of an image's pixels (None = all images) with every region of the images in view."""
-    raise NotImplementedError
+    """Relations of an image's pixels (None = all images), in class order, with every region of the images in view.
 
-
-def divergence(features: FeatureSet, temperature: float = 0.1, reference: str = "teacher") -> Divergence:
-    """Relation divergence of every other model to the reference (the first model where it is missing).
+    A region is the l2-normalised mean of the l2-normalised embeddings of one class in one image; regions come in
+    image order, then class order.
 
     Raises:
-        StudyError: the temperature is not above 0, or there is no model to compare with.
+        StudyError: no such image, a budget below 1, or no pixel of any class.
     """
-    raise NotImplementedError
+    grouping = features.grouping()
+    rows = _positions(features, image, budget)
+    rows = rows[np.argsort(grouping.values[rows], kind="stable")]
+    count = len(grouping.classes)
+    known = grouping.values < count
+    if not known.any():
+        raise StudyError("no pixel in view belongs to a class, so there is no region; choose other images")
+    code = features.pixels.image.astype(np.int64) * count + grouping.values
+    present, member = np.unique(code[known], return_inverse=True)
+    matrices = {}
+    for name, model in features.models.items():
+        # Only the direction of the sum counts: the cosine normalises it.
+        sums = group_sums(model.unit_embedding()[known], member, len(present))
+        matrices[name] = _cosines(model.embedding[rows], sums.astype(np.float32))
+    return RegionRelations(
+        matrices=matrices,
+        rows=rows,
+        row_labels=grouping.values[rows],
+        row_runs=runs(grouping.values[rows]),
+        region_image=present // count,
+        region_label=present % count,
+        provenance={"budget": budget, "of": _count(features, image), "grouped_by": grouping.source},
+    )
 
 
 def class_means(features: FeatureSet, across_images: bool = False) -> ClassRelations:
-    """Class-by-class mean relations of every model."""
-    raise NotImplementedError
+    """Class-by-class mean relations of every model, over all pairs of pixels in view.
+
+    Args:
+        across_images: count only pairs whose pixels lie in two different images.
+
+    Raises:
+        StudyError: no pixel belongs to a class.
+    """
+    grouping = features.grouping()
+    present = grouping.present()
+    if not present:
+        raise StudyError("no pixel in view belongs to a class; choose other images")
+    known = grouping.values < len(grouping.classes)
+    classes = np.array(present, np.int64)
+    member = np.searchsorted(classes, grouping.values[known])
+    image = features.pixels.image[known].astype(np.int64)
+    size, images = len(classes), len(features.images)
+    per_image = np.bincount(image * size + member, minlength=images * size).reshape(images, size)
+    pairs = _pairs(per_image, across_images)
+    matrices = {}
+    for name, model in features.models.items():
+        unit = model.unit_embedding()[known]
+        sums = group_sums(unit, image * size + member, images * size).reshape(images, size, -1)
+        # The mean cosine of two sets is the product of their sums: no matrix of all pairs is needed.
+        whole = sums.sum(axis=0)
+        total = whole @ whole.T
+        if across_images:
+            total -= np.einsum("iad,ibd->ab", sums, sums)
+        else:
+            total -= np.diag(np.bincount(member, weights=(unit.astype(np.float64) ** 2).sum(1), minlength=size))
+        matrices[name] = np.where(pairs > 0, total / np.maximum(pairs, 1), np.nan)
+    return ClassRelations(
+        classes=classes,
+        counts=per_image.sum(axis=0),
+        matrices=matrices,
+        across_images=across_images,
+        provenance={"grouped_by": grouping.source, "pixels": int(known.sum())},
+    )
+
+
+def group_sums(rows: Float[np.ndarray, "n d"], group: Int[np.ndarray, " n"], count: int) -> Float64[np.ndarray, "g d"]:
+    """Sum of the rows of each of `count` groups, in double precision."""
+    sums = np.zeros((count, rows.shape[1]))
+    for g in np.unique(group):
+        sums[g] = rows[group == g].sum(axis=0, dtype=np.float64)
+    return sums
+
+
+def runs(labels: Int[np.ndarray, " n"]) -> tuple[Run, ...]:
+    """The runs of equal neighbours."""
+    cuts = np.flatnonzero(np.diff(labels.astype(np.int64))) + 1
+    edges = [0, *cuts.tolist(), len(labels)]
+    return tuple(Run(int(labels[a]), a, b) for a, b in itertools.pairwise(edges) if b > a)
+
+
+def spread(height: int, width: int, budget: int) -> Int64[np.ndarray, " n"]:
+    """At most `budget` positions of a grid, row-major, evenly spread: a coarser grid of about the same proportions."""
+    if height * width <= budget:
+        return np.arange(height * width)
+    rows = min(height, max(1, int(np.sqrt(budget * height / width))))
+    columns = min(width, max(1, budget // rows))
+    rows = min(height, max(1, budget // columns))
+    row = ((np.arange(rows) + 0.5) * height / rows).astype(np.int64)
+    column = ((np.arange(columns) + 0.5) * width / columns).astype(np.int64)
+    return (row[:, None] * width + column[None, :]).reshape(-1)
+
+
+def _positions(features: FeatureSet, image: int | None, budget: int) -> np.ndarray:
+    """Pixel numbers of one image, or of all with the budget shared out."""
+    pixels, count = features.pixels, len(features.images)
+    if budget < 1:
+        raise StudyError(f"budget {budget}: choose at least 1 position")
+    if image is None:
+        share = max(1, budget // count)
+        return np.concatenate([_positions(features, i, share) for i in range(count)])
+    if not 0 <= image < count:
+        raise StudyError(f"there is no image {image}; this study has images 0 to {count - 1}")
+    return pixels.of_image(image).start + spread(*pixels.grid[image], budget)
+
+
+def _count(features: FeatureSet, image: int | None) -> int:
+    if image is None:
+        return len(features.pixels)
+    h, w = features.pixels.grid[image]
+    return h * w
+
+
+def _cosines(a: np.ndarray, b: np.ndarray) -> Float32[np.ndarray, "n m"]:
+    import torch
+
+    from cirkd.relations import cosine_similarity
+
+    return cosine_similarity(torch.from_numpy(a), torch.from_numpy(b)).numpy()
+
+
+def _pairs(per_image: np.ndarray, across_images: bool) -> np.ndarray:
+    """How many pairs of pixels each pair of classes [K, K] has; a pixel is no pair with itself."""
+    counts = per_image.sum(axis=0)
+    within = per_image.T @ per_image if across_images else np.diag(counts)
+    return np.outer(counts, counts) - within
