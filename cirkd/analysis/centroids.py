@@ -10,13 +10,19 @@ before -> after in it mean something; no number is ever measured in the map.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from cirkd.features.feature_set import FeatureSet
+from cirkd.analysis.agreement import debiased_cka, nearest_neighbours, overlap
+from cirkd.analysis.geometry import cosine_silhouette, geometry_of
+from cirkd.analysis.projection import principal_axes
+from cirkd.data.errors import StudyError
+from cirkd.features.feature_set import IGNORED, FeatureSet
+from cirkd.features.sampling import balanced_sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +72,7 @@ class Centroids:
 
     def drift(self, before: str, after: str) -> Float64[np.ndarray, " k"]:
         """How far each class's centroid relation row moved between two models: mean |difference|, [K], 0..2."""
-        raise NotImplementedError
+        return row_differences(self.cosine[before], self.cosine[after])
 
     def approach(self, before: str, after: str) -> Float64[np.ndarray, " k"]:
         """How much closer each class came to the teacher: row_distance of `before` minus that of `after`, [K]."""
@@ -76,7 +82,62 @@ class Centroids:
 def centroids(features: FeatureSet, *, sample_budget: int = 2000, neighbours: int = 10, seed: int = 0) -> Centroids:
     """Centroids, compactness, separation and agreement with the teacher, of every model.
 
+    Args:
+        sample_budget: pixels of the class-balanced sample that silhouette and neighbour overlap are measured on;
+            everything else is measured on all pixels.
+        neighbours: how many nearest neighbours are compared.
+        seed: of the sample.
+
     Raises:
         StudyError: no pixel belongs to a class.
     """
-    raise NotImplementedError
+    started = time.perf_counter()
+    grouping = features.grouping()
+    present = grouping.present()
+    if not present:
+        raise StudyError("no pixel in view belongs to a class; choose other images")
+    classes = np.array(present, np.int64)
+    known = grouping.values < len(grouping.classes)
+    member = np.searchsorted(classes, grouping.values[known])
+    sample = balanced_sample(np.where(known, grouping.values, IGNORED), sample_budget, seed)
+    reference = features.reference
+    units = {name: model.unit_embedding() for name, model in features.models.items()}
+    geometry = {name: geometry_of(unit[known], member, len(classes)) for name, unit in units.items()}
+    cosine = {name: item.cosine for name, item in geometry.items()}
+    axes = principal_axes(cosine[reference], 2)
+    nearest = {name: nearest_neighbours(unit[sample.index], neighbours) for name, unit in units.items()}
+    groups = grouping.values[sample.index]
+    return Centroids(
+        classes=classes,
+        counts=np.bincount(member, minlength=len(classes)),
+        vectors={name: item.vectors.astype(np.float32) for name, item in geometry.items()},
+        cosine=cosine,
+        compactness={name: item.compactness for name, item in geometry.items()},
+        separation={name: item.separation for name, item in geometry.items()},
+        fisher_ratio={name: item.fisher_ratio for name, item in geometry.items()},
+        silhouette={name: cosine_silhouette(unit[sample.index], groups) for name, unit in units.items()},
+        nearest_centroid_accuracy={name: item.accuracy for name, item in geometry.items()},
+        nearest_centroid_by_class={name: item.accuracy_by_class for name, item in geometry.items()},
+        cka_to_teacher={name: debiased_cka(unit, units[reference]) for name, unit in units.items()},
+        neighbour_overlap={name: overlap(items, nearest[reference]) for name, items in nearest.items()},
+        row_distance={name: row_differences(item, cosine[reference]) for name, item in cosine.items()},
+        map={name: axes.project(item).astype(np.float32) for name, item in cosine.items()},
+        map_explained=(axes.explained[0], axes.explained[1]),
+        reference=reference,
+        provenance={
+            "grouped_by": grouping.source,
+            "pixels": int(known.sum()),
+            "sample": len(sample),
+            "neighbours": neighbours,
+            "seed": seed,
+            "seconds": time.perf_counter() - started,
+        },
+    )
+
+
+def row_differences(a: Float64[np.ndarray, "k k"], b: Float64[np.ndarray, "k k"]) -> Float64[np.ndarray, " k"]:
+    """Mean |difference| of each row of two cosine matrices, the diagonal left out; nan with one class."""
+    if len(a) < 2:
+        return np.full(len(a), np.nan)
+    difference = np.abs(a - b)
+    return (difference.sum(axis=1) - np.diag(difference)) / (len(a) - 1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
 
 
@@ -36,7 +37,40 @@ class PixelRelations:
 def pixel_relations(features: FeatureSet, pixel: int, temperature: float = 0.1, neighbours: int = 10) -> PixelRelations:
     """Similarity, relation distribution and nearest neighbours of one pixel in every model.
 
+    Args:
+        pixel: its number in the feature set.
+        temperature: of the distribution.
+        neighbours: how many, over all images; the pixel itself is none of them.
+
     Raises:
         StudyError: no such pixel, or the temperature is not above 0.
     """
-    raise NotImplementedError
+    count = len(features.pixels)
+    if not 0 <= pixel < count:
+        raise StudyError(f"there is no pixel {pixel}; this study has pixels 0 to {count - 1}")
+    if not temperature > 0:
+        raise StudyError(f"temperature {temperature}: must be above 0; the method uses 0.1")
+    wanted = max(0, min(neighbours, count - 1))
+    similarity, distribution, nearest = {}, {}, {}
+    for name, model in features.models.items():
+        unit = model.unit_embedding()
+        row = np.clip(unit @ unit[pixel], -1, 1).astype(np.float32)
+        weights = np.exp((row.astype(np.float64) - row.max()) / temperature)
+        similarity[name], distribution[name] = row, (weights / weights.sum()).astype(np.float32)
+        nearest[name] = _largest(row, pixel, wanted)
+    reference = set(nearest[features.reference].tolist())
+    return PixelRelations(
+        pixel=pixel,
+        similarity=similarity,
+        distribution=distribution,
+        neighbours=nearest,
+        shared={name: len(reference & set(items.tolist())) for name, items in nearest.items()},
+        temperature=temperature,
+        provenance={"reference": features.reference, "keys": count, "neighbours": wanted},
+    )
+
+
+def _largest(row: np.ndarray, pixel: int, count: int) -> np.ndarray:
+    """The `count` largest entries but the pixel's own, largest first, the first of equals first."""
+    order = np.argsort(-row, kind="stable")
+    return order[order != pixel][:count].astype(np.int64)

@@ -1,0 +1,94 @@
+"""How well one model's embeddings of the classes lie together and apart, in its own space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int
+
+from cirkd.analysis.relations import group_sums
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Measures of K classes; what each is: see `cirkd.analysis.centroids.Centroids`.
+
+    Attributes:
+        vectors: float64 [K, d], l2-normalised centroids.
+        cosine: float64 [K, K].
+        compactness, separation, accuracy_by_class: float64 [K].
+        fisher_ratio, accuracy: one number each.
+    """
+
+    vectors: Float64[np.ndarray, "k d"]
+    cosine: Float64[np.ndarray, "k k"]
+    compactness: Float64[np.ndarray, " k"]
+    separation: Float64[np.ndarray, " k"]
+    accuracy_by_class: Float64[np.ndarray, " k"]
+    fisher_ratio: float
+    accuracy: float
+
+
+def geometry_of(unit: Float32[np.ndarray, "n d"], member: Int[np.ndarray, " n"], count: int) -> Geometry:
+    """Centroids of `count` classes, none empty, and what lies around them.
+
+    Args:
+        unit: l2-normalised embeddings.
+        member: the class of each, 0..count-1.
+    """
+    sizes = np.bincount(member, minlength=count).astype(np.float64)
+    means = group_sums(unit, member, count) / sizes[:, None]
+    lengths = np.linalg.norm(means, axis=1)
+    vectors = means / np.maximum(lengths, 1e-12)[:, None]
+    cosine = np.clip(vectors @ vectors.T, -1, 1)
+    nearest = (unit @ vectors.T.astype(np.float32)).argmax(axis=1)
+    right = np.bincount(member, weights=nearest == member, minlength=count)
+    return Geometry(
+        vectors=vectors,
+        cosine=cosine,
+        # The mean cosine of unit vectors to the direction of their mean is the length of that mean.
+        compactness=lengths,
+        separation=_separation(cosine),
+        accuracy_by_class=right / sizes,
+        fisher_ratio=_fisher_ratio(unit, means, sizes),
+        accuracy=float(right.sum() / len(member)),
+    )
+
+
+def cosine_silhouette(unit: Float32[np.ndarray, "n d"], groups: Int[np.ndarray, " n"]) -> float:
+    """Mean silhouette by cosine distance, -1..1; nan with fewer than two groups or no pixel to spare.
+
+    Source: Rousseeuw (1987); scikit-learn's `silhouette_score`.
+    """
+    kinds, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if not 2 <= len(kinds) < len(unit):
+        return float("nan")
+    # Mean cosine distances follow from the groups' sums: no matrix of all pairs is needed.
+    products = unit.astype(np.float64) @ group_sums(unit, member, len(kinds)).T
+    rows = np.arange(len(unit))
+    own_size = sizes[member]
+    length = (unit.astype(np.float64) ** 2).sum(axis=1)
+    within = 1 - (products[rows, member] - length) / np.maximum(own_size - 1, 1)
+    between = 1 - products / sizes
+    between[rows, member] = np.inf
+    nearest = between.min(axis=1)
+    scale = np.maximum(np.maximum(within, nearest), 1e-12)
+    return float(np.where(own_size > 1, (nearest - within) / scale, 0.0).mean())
+
+
+def _separation(cosine: np.ndarray) -> np.ndarray:
+    if len(cosine) < 2:
+        return np.full(len(cosine), np.nan)
+    others = cosine - 4 * np.eye(len(cosine))
+    return 1 - others.max(axis=1)
+
+
+def _fisher_ratio(unit: np.ndarray, means: np.ndarray, sizes: np.ndarray) -> float:
+    """Trace of the between-class over that of the within-class scatter; inf where classes are points apart."""
+    total_mean = sizes @ means / sizes.sum()
+    between = float(sizes @ ((means - total_mean) ** 2).sum(axis=1))
+    within = float((unit.astype(np.float64) ** 2).sum() - sizes @ (means**2).sum(axis=1))
+    if within <= 1e-12 * sizes.sum():
+        return float("inf") if between > 0 else float("nan")
+    return between / within
