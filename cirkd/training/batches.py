@@ -81,7 +81,15 @@ class Batches(Dataset[Batch]):
 
     def loader(self, steps: range, workers: int) -> DataLoader[Batch]:
         """Batches of these steps, prepared ahead by `workers` processes."""
-        return DataLoader(self, batch_size=None, sampler=list(steps), num_workers=workers, pin_memory=torch.cuda.is_available())
+        return DataLoader(
+            self,
+            batch_size=None,
+            sampler=list(steps),
+            num_workers=workers,
+            pin_memory=torch.cuda.is_available(),
+            # A loader draws a seed when it starts: from a generator of its own, so that resuming shifts nothing.
+            generator=torch.Generator(),
+        )
 
     def _crop(self, index: int, step: int, place: int) -> tuple[np.ndarray, np.ndarray]:
         if index not in self._decoded:

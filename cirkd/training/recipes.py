@@ -87,7 +87,7 @@ class Recipe:
     objective: Objective = field(default_factory=Objective.task_only)
     memory: Memory = field(default_factory=Memory)
     augmentation: Augmentation = Augmentation(crop=(128, 256), scale=(0.5, 1.5))
-    steps: int = 1_200
+    steps: int = 800
     batch_size: int = 8
     learning_rate: float = 0.05
     momentum: float = 0.9
@@ -121,7 +121,7 @@ STUDENT = Network()
 
 def streets_teacher() -> Recipe:
     """Teacher on the bundled streets: DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
-    return Recipe(name="streets-teacher", network=TEACHER, steps=700, precision="bf16", learning_rate=0.03)
+    return Recipe(name="streets-teacher", network=TEACHER, steps=600, precision="bf16", learning_rate=0.03)
 
 
 def streets_baseline() -> Recipe:
@@ -141,7 +141,7 @@ def streets_cirkd() -> Recipe:
 
 def camvid_teacher() -> Recipe:
     """Teacher on CamVid's photographs (--root FOLDER): DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
-    return _on_camvid(streets_teacher())
+    return replace(_on_camvid(streets_teacher()), steps=700)
 
 
 def camvid_baseline() -> Recipe:

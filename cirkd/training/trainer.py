@@ -81,7 +81,6 @@ def train(recipe: Recipe, *, resume: bool = False) -> Result:
     _refuse_overwriting(recipe, resume)
     # The run's randomness is its own: the caller's generator is as before when it ends.
     with torch.random.fork_rng(), stop_requests() as stopping:
-        torch.manual_seed(recipe.seed)
         return _Run(recipe, resume).go(stopping)
 
 
@@ -95,6 +94,8 @@ class _Run:
         self.train_data = open_data(recipe.data, "train", recipe.root)
         self.val_data = open_data(recipe.data, "val", recipe.root)
         self.teacher = _load_teacher(recipe, self.train_data, self.accelerator.device)
+        # Drawn after the teacher is loaded: the same seed starts every student alike, distilled or alone.
+        torch.manual_seed(recipe.seed)
         student = _build_student(recipe, self.train_data).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.module = Distillation(student, _build_memory(recipe, student, self.teacher), recipe.objective)
         optimizer = torch.optim.SGD(

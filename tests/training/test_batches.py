@@ -1,0 +1,49 @@
+"""Batches are a function of seed and step alone."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cirkd.data.catalog import open_data
+from cirkd.data.errors import DataError
+from cirkd.data.transforms import Augmentation
+from cirkd.models.segmenter import Preprocessing
+from cirkd.training.batches import Batches
+
+
+def batches(camvid: Path, seed: int = 0, **options: int) -> Batches:
+    data = open_data("camvid", "train", camvid)
+    return Batches(data, Augmentation(crop=(32, 32)), Preprocessing(), seed=seed, **{"batch_size": 4, **options})
+
+
+def test_any_step_can_be_made_again(camvid: Path) -> None:
+    first, again = batches(camvid), batches(camvid)
+    for step in (5, 0, 2):
+        assert torch.equal(first[step].images, again[step].images)
+        assert torch.equal(first[step].labels, again[step].labels)
+    assert not torch.equal(first[0].images, batches(camvid, seed=1)[0].images)
+
+
+def test_every_epoch_visits_every_image_once(camvid: Path) -> None:
+    drawn = [index for step in range(6) for index in batches(camvid).indices(step)]
+    for epoch in range(4):
+        assert sorted(drawn[epoch * 6 : (epoch + 1) * 6]) == list(range(6))
+    assert drawn[:6] != drawn[6:12]
+
+
+def test_processes_share_a_batch_without_changing_it(camvid: Path) -> None:
+    whole = batches(camvid)[3]
+    shares = [batches(camvid, process=process, processes=2)[3] for process in range(2)]
+    assert torch.equal(whole.images, torch.cat([share.images for share in shares]))
+    assert torch.equal(whole.labels, torch.cat([share.labels for share in shares]))
+
+
+def test_worker_processes_give_the_same_batches(camvid: Path) -> None:
+    made = list(batches(camvid).loader(range(2, 5), workers=1))
+    assert all(torch.equal(batch.images, batches(camvid)[step].images) for step, batch in enumerate(made, 2))
+
+
+def test_uneven_shares_are_refused(camvid: Path) -> None:
+    with pytest.raises(DataError, match="multiple of 3"):
+        batches(camvid, process=0, processes=3)
