@@ -119,7 +119,7 @@ def _strip(chosen: StudyState, available: Images, total: int) -> None:
     shown = [name for name in chosen.images if name in cached.data(available).names]
     with st.container(key="bar_strip", horizontal=True, gap="xxsmall"):
         for name in shown:
-            st.image(cached.thumbnail(available, name), width=84, alt=f"image {name}")
+            st.image(cached.thumbnail(available, name), width=72, alt=f"image {name}")
     label = f"{len(chosen.images)} of {total} images"
     if st.button(label, key="bar_choose", icon=":material/grid_view:", width="stretch", help="Choose the images"):
         st.session_state["picking"] = shown
@@ -147,7 +147,7 @@ def _pick(available: Images) -> None:
         enough = fewest <= len(picking) <= MOST_IMAGES
         if st.button("Show these", type="primary", disabled=not enough, key="pick_done"):
             _take(tuple(name for name in names if name in picking))
-        if st.button("Telling ones", key="pick_default", help="A few that together show all classes"):
+        if st.button("Suggested", key="pick_default", help="A few that together show all classes"):
             _take(cached.telling_images(available, DEFAULT_COUNT))
 
 

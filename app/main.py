@@ -24,7 +24,8 @@ PAGES = (
 
 def main() -> None:
     """Draw the sidebar and the page that is chosen."""
-    st.set_page_config("CIRKD Explorer", ":material/hub:", layout="wide")
+    st.set_page_config("CIRKD Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
+    st.html("<style>[data-testid=stMainBlockContainer]{padding-inline:clamp(1rem,3.5vw,3.5rem)}</style>")
     folder = Path(__file__).parent / "pages"
     pages = [
         st.Page(folder / f"{name}.py", title=title, icon=icon, default=name == "overview")

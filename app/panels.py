@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+Gap = Literal["xxsmall", "xsmall", "small", "medium"]
 
-def row(key: str, count: int, width: float = 14.0) -> list[DeltaGenerator]:
+
+def row(key: str, count: int, width: float = 14.0, gap: Gap = "medium") -> list[DeltaGenerator]:
     """`count` containers of one size next to each other, each at least `width` rem wide; what does not fit wraps.
 
     key: unique on the page.
     """
     name = f"panels-{key}"
+    rule = f"display:grid;grid-template-columns:repeat(auto-fit,minmax(min({width}rem,100%),1fr))"
+    st.html(f"<style>.st-key-{name}{{{rule}}} .st-key-{name}>div{{min-width:0}}</style>")
+    with st.container(horizontal=True, key=name, gap=gap):
+        return [st.container(gap="small") for _ in range(count)]
+
+
+def cards(key: str, count: int, width: float = 11.0) -> list[DeltaGenerator]:
+    """`count` bordered containers of one height next to each other; what does not fit wraps."""
+    name = f"cards-{key}"
     rule = f"flex:1 1 {width}rem!important;min-width:min({width}rem,100%)!important"
     st.html(f"<style>.st-key-{name}>div{{{rule}}}</style>")
-    with st.container(horizontal=True, key=name, gap="medium"):
-        return [st.container(gap="small") for _ in range(count)]
+    with st.container(horizontal=True, key=name, gap="small", vertical_alignment="distribute"):
+        return [st.container(border=True, gap="xxsmall") for _ in range(count)]
 
 
 def missing(*sentences: str) -> None:

@@ -85,9 +85,8 @@ def _settings(chosen: StudyState, from_address: bool) -> StudyState:
             help="Projected: through the head that distillation trained between student and teacher. Models "
             "without one show their decoder embedding.",
         )  # fmt: skip
-        left, right = st.columns(2, wrap=False)
-        device = left.selectbox("Device", state.DEVICES, key="bar_device", help="auto: a GPU where there is one")
-        precision = right.selectbox(
+        device = st.selectbox("Device", state.DEVICES, key="bar_device", help="auto: a GPU where there is one")
+        precision = st.selectbox(
             "Precision", state.PRECISIONS, key="bar_precision", help="auto: bf16 on a GPU that has it, else float32"
         )
         if layer == "projected" and not model_picker.has_projection(chosen):

@@ -7,33 +7,37 @@ from typing import TYPE_CHECKING
 from app.charts import theme
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from plotly.graph_objects import Figure
 
     from cirkd.data.sample import Classes
     from cirkd.study import Divergence, Scores
 
 
+def iou_change(scores: Scores, classes: Classes, before: str, after: str) -> Figure:
+    """IoU of `after` minus that of `before` in points, a bar for each class, the largest gain on top."""
+    from plotly.graph_objects import Figure
+
+    change = scores.iou_change(before, after)
+    order = _order(scores, change)
+    figure = Figure()
+    _change_bars(figure, [100 * float(change[c]) for c in order], [theme.class_tick(classes, c) for c in order])
+    figure.update_xaxes(title="IoU, after minus before (points)")
+    return _rows(figure, len(order), legend=False)
+
+
 def class_iou(scores: Scores, classes: Classes, before: str | None, after: str | None) -> Figure:
-    """Per class, sorted by change: a bar for IoU after minus before (points), beside it every model's IoU (%).
+    """Every model's IoU of every class (%), in the order of `iou_change`; without a pair, by the first model's IoU."""
+    from plotly.graph_objects import Figure
 
-    Without a pair of students only the IoU is drawn, sorted by the first model's.
-    """
-    from plotly.subplots import make_subplots
-
-    pair = (before, after) if before and after else None
-    values = scores.iou_change(*pair) if pair else next(iter(scores.models.values())).iou
-    order = sorted(
-        (c for c in range(len(classes)) if scores.present[c]), key=lambda c: (values[c] == values[c], values[c])
-    )
-    figure = make_subplots(1, 2 if pair else 1, shared_yaxes=True, horizontal_spacing=0.04)
+    first = next(iter(scores.models.values()))
+    order = _order(scores, scores.iou_change(before, after) if before and after else first.iou)
     ticks = [theme.class_tick(classes, c) for c in order]
-    if pair:
-        _change_bars(figure, [100 * float(values[c]) for c in order], ticks)
-        figure.update_xaxes(title="IoU, after minus before (points)", zeroline=True, row=1, col=1)
-    column = 2 if pair else 1
+    figure = Figure()
     for name, score in scores.models.items():
-        _dots(figure, name, [100 * float(score.iou[c]) for c in order], ticks, "%{y}: %{x:.1f} %", column)
-    figure.update_xaxes(title="IoU (%)", range=[-3, 103], row=1, col=column)
+        _dots(figure, name, [100 * float(score.iou[c]) for c in order], ticks, "%{y}: %{x:.1f} %")
+    figure.update_xaxes(title="IoU (%)", range=[-3, 103])
     return _rows(figure, len(order))
 
 
@@ -51,32 +55,35 @@ def class_divergence(divergence: Divergence, classes: Classes) -> Figure:
     return _rows(figure, len(order))
 
 
+def _order(scores: Scores, values: Sequence[float]) -> list[int]:
+    """The classes present, the one with the largest value last: charts are drawn from below."""
+    return sorted(
+        (c for c in range(len(values)) if scores.present[c]), key=lambda c: (values[c] == values[c], values[c])
+    )
+
+
 def _change_bars(figure: Figure, values: list[float], ticks: list[str]) -> None:
     colors = [theme.FIXED if value >= 0 else theme.BROKEN for value in values]
     text = [theme.points(value / 100) for value in values]
     figure.add_bar(
         x=values, y=ticks, orientation="h", marker={"color": colors}, text=text, textposition="outside", width=0.62,
-        cliponaxis=False, textfont={"size": 12}, showlegend=False, row=1, col=1,
-        hovertemplate="%{y}: %{x:+.1f} points<extra></extra>",
+        cliponaxis=False, textfont={"size": 12}, hovertemplate="%{y}: %{x:+.1f} points<extra></extra>",
     )  # fmt: skip
-    reach = 1.35 * max([1.0, *(abs(v) for v in values if v == v)])
-    low, high = min([0.0, *values]), max([0.0, *values])
-    figure.update_xaxes(range=[-reach if low < 0 else -0.1 * reach, reach if high > 0 else 0.1 * reach], row=1, col=1)
+    known = [value for value in values if value == value]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    room = 0.2 * max(high - low, 1.0)  # for the numbers beside the bars
+    figure.update_xaxes(range=[low - room if low < 0 else -0.3 * room, high + room if high > 0 else 0.3 * room])
 
 
-def _dots(
-    figure: Figure, name: str, values: list[float], ticks: list[str], hover: str, column: int | None = None
-) -> None:
+def _dots(figure: Figure, name: str, values: list[float], ticks: list[str], hover: str) -> None:
     look = theme.role(name)
-    place = {"row": 1, "col": column} if column else {}
     figure.add_scatter(
         x=values, y=ticks, mode="markers", name=look.label, hovertemplate=f"{look.label}, {hover}<extra></extra>",
         marker={"color": look.color, "symbol": look.symbol, "size": 11, "line": {"width": 1, "color": theme.paper()}},
-        **place,
     )  # fmt: skip
 
 
-def _rows(figure: Figure, count: int) -> Figure:
-    theme.layout(figure, height=theme.rows_height(count))
-    figure.update_yaxes(tickfont={"color": theme.ink(), "size": 13}, showgrid=True, ticklabelstandoff=6)
+def _rows(figure: Figure, count: int, legend: bool = True) -> Figure:
+    theme.layout(figure, height=theme.rows_height(count), legend=legend, margin_t=40)
+    figure.update_yaxes(tickfont=theme.class_tick_font(), showgrid=True, ticklabelstandoff=6)
     return figure

@@ -110,6 +110,11 @@ def class_tick(classes: Classes, index: int) -> str:
     return f'{classes.names[index]} <span style="color:{class_color(classes.colors[index])}">■</span>'
 
 
+def class_tick_font() -> dict[str, Any]:
+    """Font of `class_tick`; on a dark page with a rim, so that dark colours are seen."""
+    return {"color": ink(), "size": 13, "shadow": "0 0 2px rgba(255,255,255,.55)" if mode() == "dark" else "none"}
+
+
 def rows_height(count: int) -> int:
     """Height in pixels of a chart with a line for each of `count` classes."""
     return 110 + 27 * max(count, 2)
@@ -125,9 +130,14 @@ def points(value: float | None, digits: int = 1) -> str:
     return "–" if value is None or value != value else f"{100 * value:+.{digits}f}".replace("-", "−")
 
 
-def percent_change(before: float, after: float) -> str:
-    """The change of a quantity relative to what it was, e.g. `"−31 %"`."""
-    return "–" if not before or before != before or after != after else points((after - before) / before, 0) + " %"
+def delta(before: float, after: float) -> str | None:
+    """A change in points for `st.metric`, which wants a plain hyphen; None where there is none."""
+    return None if before != before or after != after else f"{100 * (after - before):+.1f} points"
+
+
+def relative_delta(before: float, after: float) -> str | None:
+    """A change relative to what it was, for `st.metric`; None where there is none."""
+    return None if not before > 0 or after != after else f"{100 * (after - before) / before:+.0f} % vs before"
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -146,8 +156,9 @@ def layout(figure: Figure, *, height: int, legend: bool = True, theme: Theme | N
     height: pixels. `more` goes to `update_layout`.
     """
     theme = theme or mode()
+    small = {"color": _MUTED[theme], "size": 12}
     axis = {"gridcolor": _GRID[theme], "zerolinecolor": _MUTED[theme], "zerolinewidth": 1, "automargin": True,
-            "linecolor": _GRID[theme], "tickfont": {"color": _MUTED[theme], "size": 12}}  # fmt: skip
+            "linecolor": _GRID[theme], "tickfont": small, "title_font": small}  # fmt: skip
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 40 if legend else 12, "b": 8},

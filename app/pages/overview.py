@@ -19,8 +19,8 @@ def main() -> None:
     features = study.features()
     st.title("What distillation changed" if len(study.names) > 1 else "One model")
     st.caption(captions.study(study))
-    for sentence in study.summary(TEMPERATURE):
-        st.markdown(f"##### {sentence}")
+    first, *more = study.summary(TEMPERATURE) or [""]
+    st.markdown(f"**{first}** {' '.join(more)}")
     captions.notes(features)
     with guard():
         _headline(study)
@@ -37,22 +37,22 @@ def main() -> None:
 def _headline(study: Handle) -> None:
     """mIoU of every model and relation divergence of every student, each beside the model it is compared with."""
     scores, stored = study.scores(), captions.stored_scores(study)
-    cards = panels.row("headline", len(scores.models) + (len(study.names) > 1), width=11)
+    cards = panels.cards("headline", len(scores.models) + (len(study.names) > 1))
     for card, (name, score) in zip(cards, scores.models.items(), strict=False):
         role = theme.role(name)
         gain = name == "after" and "before" in scores.models
-        with card.container(border=True, height="stretch", gap="xxsmall"):
+        with card:
             st.metric(
                 f"{role.markdown} {role.label} · mIoU",
                 theme.percent(score.miou),
-                theme.points(score.miou - scores.models["before"].miou) + " points" if gain else None,
+                theme.delta(scores.models["before"].miou, score.miou) if gain else None,
                 help=captions.miou(study),
             )
             st.caption(
                 stored.get(name, "no score of a whole split in its checkpoint"), help=captions.stored_help(study, name)
             )
     if len(study.names) > 1:
-        with cards[-1].container(border=True, height="stretch", gap="xxsmall"):
+        with cards[-1]:
             _divergence_card(study)
 
 
@@ -64,7 +64,7 @@ def _divergence_card(study: Handle) -> None:
     st.metric(
         f"{theme.role(name).markdown} Relation divergence",
         theme.number(value),
-        f"{theme.percent_change(pair[0], pair[1])} than before" if both else None,
+        theme.relative_delta(*pair) if both else None,
         delta_color="inverse",
         help=captions.divergence(study, divergence),
     )
@@ -83,13 +83,21 @@ def _strip(study: Handle) -> None:
 
 def _classes(study: Handle) -> None:
     features, scores = study.features(), study.scores()
-    pair = ("before", "after") if {"before", "after"} <= set(scores.models) else (None, None)
+    pair = {"before", "after"} <= set(scores.models)
     st.subheader("Per class")
-    figure = charts.class_iou(scores, features.classes, *pair)
-    st.plotly_chart(
-        figure, theme=None, config=theme.CONFIG, key="overview_classes",
-        alt="For each class, the change of IoU from before to after as bars, and the IoU of every model as marks.",
-    )  # fmt: skip
+    places = panels.row("classes", 2 if pair else 1, width=22)
+    if pair:
+        with places[0]:
+            st.plotly_chart(
+                charts.iou_change(scores, features.classes, "before", "after"), theme=None, config=theme.CONFIG,
+                key="overview_change", alt="For each class, by how many points distillation changed its IoU.",
+            )  # fmt: skip
+    with places[-1]:
+        order = ("before", "after") if pair else (None, None)
+        st.plotly_chart(
+            charts.class_iou(scores, features.classes, *order), theme=None, config=theme.CONFIG,
+            key="overview_classes", alt="For each class, the IoU of every model.",
+        )  # fmt: skip
     st.caption(captions.miou(study))
 
 

@@ -11,7 +11,6 @@ from app.guard import guard
 from app.handle import Handle
 
 VIEWS = {"prediction": "Classes", "errors": "Errors", "confidence": "Confidence"}
-MANY = 4  # rows of images that are shown at once
 
 
 def main() -> None:
@@ -77,7 +76,9 @@ def _row(study: Handle, index: int, view: str, opacity: float) -> None:
     name = study.features().image_names[index]
     st.markdown(f"**{name}** &emsp; {captions.image_line(study, index)}")
     views = _views(study, view)
-    for column, (title, kind, model) in zip(panels.row(f"row-{index}", len(views), width=9), views, strict=True):
+    for column, (title, kind, model) in zip(
+        panels.row(f"row-{index}", len(views), width=9, gap="xsmall"), views, strict=True
+    ):
         with column.container(gap="xxsmall"):
             picture = _tile(study, kind, index, model, opacity)
             st.image(picture, width="stretch", alt=f"{name}: {title}, {VIEWS.get(kind, kind)}")

@@ -1,0 +1,56 @@
+"""Checkpoints and images as they are found in folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app import catalogue
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CIRKD_CHECKPOINTS", str(tmp_path))
+    for name in ("camvid-cirkd", "camvid-teacher", "streets-cirkd", "streets-baseline", "streets-teacher", "mine"):
+        (tmp_path / f"{name}.safetensors").touch()
+    (tmp_path / ".streets-half.safetensors").touch()
+    (tmp_path / "notes.txt").touch()
+    return tmp_path
+
+
+def test_checkpoints_come_by_data_set_then_by_part(folder: Path) -> None:
+    keys = [c.key for c in catalogue.checkpoints()]
+    assert keys == ["streets-teacher", "streets-baseline", "streets-cirkd", "camvid-teacher", "camvid-cirkd", "mine"]
+    assert catalogue.groups() == ["streets", "camvid"]
+    assert catalogue.defaults("camvid") == {"teacher": "camvid-teacher", "before": "", "after": "camvid-cirkd"}
+
+
+def test_a_key_or_a_path_finds_a_checkpoint(folder: Path) -> None:
+    by_key, by_path = catalogue.find("mine"), catalogue.find(str(folder / "mine.safetensors"))
+    assert by_key is not None
+    assert by_path is not None
+    assert by_key.path == by_path.path
+    assert catalogue.find("nothing") is None
+    assert catalogue.find("/etc/passwd") is None
+
+
+def test_a_file_that_changes_is_another_checkpoint(folder: Path) -> None:
+    import os
+
+    first = catalogue.find("mine")
+    os.utime(folder / "mine.safetensors", (1, 1))
+    assert catalogue.find("mine") != first
+
+
+def test_no_folder_is_no_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRKD_CHECKPOINTS", str(tmp_path / "none"))
+    assert catalogue.checkpoints() == []
+    assert catalogue.groups() == []
+
+
+def test_a_folder_laid_out_like_camvid_is_read_as_camvid(tmp_path: Path) -> None:
+    (tmp_path / "camvid_val_list.txt").touch()
+    assert catalogue.images("folder", "val", tmp_path).name == "camvid"
+    assert catalogue.splits("folder", tmp_path) == ["val"]
+    assert catalogue.images("folder", "all", tmp_path.parent).name == "folder"

@@ -1,0 +1,80 @@
+"""The Overview shows the study's own numbers, in every arrangement of models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.charts import theme
+from tests.app.conftest import WIDTHS, assert_stands
+
+Open = Callable[..., Any]
+
+
+def open_study(folders: Path, images: tuple[str, ...]) -> Any:
+    """The study that the page shows, opened without the app."""
+    from cirkd.data.catalog import open_data
+    from cirkd.study import Study
+
+    data = open_data("streets", "val", folders / "data" / "streets")
+    roles = {"teacher": "teacher", "before": "baseline", "after": "cirkd"}
+    paths = {role: folders / "checkpoints" / f"streets-{part}.safetensors" for role, part in roles.items()}
+    return Study.open(**paths, images=data, indices=[list(data.names).index(name) for name in images])
+
+
+def test_numbers_on_screen_are_the_studys(page: Open, study_folders: Path) -> None:
+    test = page("overview")
+    assert not test.exception
+    assert not test.error
+    images = tuple(test.query_params["images"][0].split(","))
+    study = open_study(study_folders, images)
+    shown = {metric.label: metric.value for metric in test.metric}
+    for name, score in study.scores().models.items():
+        role = theme.role(name)
+        assert shown[f"{role.markdown} {role.label} · mIoU"] == theme.percent(score.miou)
+    divergence = study.divergence(0.1)
+    assert shown[f"{theme.role('after').markdown} Relation divergence"] == theme.number(divergence.mean["after"])
+    text = "\n".join(m.value for m in test.markdown)
+    assert all(sentence in text for sentence in study.summary(0.1))
+
+
+def test_default_images_show_all_classes(page: Open, study_folders: Path) -> None:
+    test = page("overview")
+    images = test.query_params["images"][0].split(",")
+    assert len(images) == 6
+    study = open_study(study_folders, tuple(images))
+    assert study.scores().present.all()
+
+
+@pytest.mark.parametrize("missing", [("teacher",), ("before",), ("after",), ("before", "after"), ("teacher", "after")])
+def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
+    test = page("overview", teacher="streets-teacher", before="streets-baseline", after="streets-cirkd")
+    test = page("overview", **{"teacher": "streets-teacher", **dict.fromkeys(missing, "none")})
+    assert not test.exception
+    assert not test.error
+
+
+def test_no_model_is_one_clear_line(page: Open) -> None:
+    test = page("overview", teacher="none", before="none", after="none")
+    assert not test.exception
+    assert [e.value for e in test.error] == ["no model is chosen; pick a teacher or a student in the sidebar"]
+
+
+def test_a_missing_checkpoint_is_one_clear_line(page: Open) -> None:
+    test = page("overview", teacher="gone")
+    assert not test.exception
+    assert len(test.error) == 1
+    assert "gone" in test.error[0].value
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_stands_in_a_browser(browser_page: Open, width: int) -> None:
+    tab = browser_page("", width=width)
+    assert_stands(tab)
+    assert tab.locator("[data-testid=stMetric]").count() == 4
+    assert tab.locator(".js-plotly-plot").count() == 2
+    assert tab.locator("[data-testid=stMain] img[alt]").count() >= 6

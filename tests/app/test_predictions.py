@@ -1,0 +1,51 @@
+"""Predictions: tiles, changes and scores, with and without labels."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.conftest import WIDTHS, assert_stands
+from tests.app.test_overview import open_study
+
+Open = Callable[..., Any]
+
+
+def test_scores_on_screen_are_the_studys(page: Open, study_folders: Path) -> None:
+    test = page("predictions")
+    assert not test.exception
+    assert not test.error
+    images = tuple(test.query_params["images"][0].split(","))
+    scores = open_study(study_folders, images).scores()
+    by_image = next(d.value for d in test.dataframe if "Image" in d.value)
+    assert list(by_image["Image"]) == list(images)
+    for column, name in (("◆ Teacher mIoU", "teacher"), ("● Before mIoU", "before"), ("▲ After mIoU", "after")):
+        assert list(by_image[column]) == pytest.approx(list(100 * scores.models[name].image_miou), nan_ok=True)
+
+
+@pytest.mark.parametrize("view", ["prediction", "errors", "confidence"])
+def test_every_view_draws(page: Open, view: str) -> None:
+    test = page("predictions", predictions_view=view, predictions_opacity="60")
+    assert not test.exception
+    assert not test.error
+
+
+def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_path: Path) -> None:
+    for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
+        shutil.copy(file, tmp_path)
+    test = page("predictions", data="folder", folder=str(tmp_path))
+    assert not test.exception
+    assert not test.error
+    assert not test.dataframe
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_stands_in_a_browser(browser_page: Open, width: int) -> None:
+    tab = browser_page("predictions", width=width)
+    assert_stands(tab)
+    assert tab.locator("[data-testid=stMain] img[alt]").count() >= 6 * 6

@@ -1,0 +1,76 @@
+"""Work beside the page: results, errors, progress, cancelling, and one job for one key."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from app import work
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    state: dict[str, Any] = {}
+    monkeypatch.setattr(work.st, "session_state", state)
+    monkeypatch.setattr(work, "_show", lambda job, key: job.done.wait(10))
+    return state
+
+
+def test_result_and_error_come_back(session: dict[str, Any]) -> None:
+    assert work.run(("a", 1), "A", lambda progress: 42) == 42
+
+    def fail(progress: work.Progress) -> None:
+        raise ZeroDivisionError("here")
+
+    with pytest.raises(ZeroDivisionError, match="here"):
+        work.run(("b", 1), "B", fail)
+    assert session["_jobs"] == {}
+
+
+def test_cancelled_work_stops_and_stays_stopped_until_allowed(session: dict[str, Any]) -> None:
+    ended = threading.Event()
+
+    def endless(progress: work.Progress) -> None:
+        try:
+            while True:
+                progress(0.5, "still at it")
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    key = ("features", "study")
+    work._start(session.setdefault("_jobs", {}), key, "Features", endless)
+    job = session["_jobs"][key]
+    work._stop(job, key)
+    assert ended.wait(5)
+    with pytest.raises(work.StoppedError):
+        work.run(key, "Features", lambda progress: 1)
+    work.allow(key)
+    assert work.run(key, "Features", lambda progress: 1) == 1
+
+
+def test_a_job_that_was_left_is_joined_again(session: dict[str, Any]) -> None:
+    calls = []
+
+    def slow(progress: work.Progress) -> int:
+        calls.append(1)
+        time.sleep(0.3)
+        return 7
+
+    jobs = session.setdefault("_jobs", {})
+    work._start(jobs, ("features", 1), "Features", slow)
+    assert work.run(("features", 1), "Features", slow) == 7
+    assert len(calls) == 1
+
+
+def test_another_study_cancels_the_work_on_the_one_before(session: dict[str, Any]) -> None:
+    jobs = session.setdefault("_jobs", {})
+    release = threading.Event()
+    work._start(jobs, ("features", 1), "Features", lambda progress: release.wait(5))
+    first = jobs["features", 1]
+    assert work.run(("features", 2), "Features", lambda progress: 2) == 2
+    assert first.cancel.is_set()
+    release.set()
