@@ -27,9 +27,7 @@ FORMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
 def straightforward(student: Tensor, teacher: Tensor, temperature: float = 0.1) -> Tensor:
     """Equation 1 as it is written, over all pairs at once."""
     rows = [F.normalize(x.flatten(2), dim=1).transpose(1, 2) for x in (student, teacher)]
-    student_log, teacher_log = (
-        F.log_softmax(torch.einsum("iad,jbd->ijab", x, x) / temperature, dim=-1) for x in rows
-    )
+    student_log, teacher_log = (F.log_softmax(torch.einsum("iad,jbd->ijab", x, x) / temperature, dim=-1) for x in rows)
     images, positions = student.shape[0], rows[0].shape[1]
     return F.kl_div(student_log, teacher_log, reduction="sum", log_target=True) / (images**2 * positions)
 

@@ -129,7 +129,7 @@ def _to_half(key: str, value: Tensor) -> Tensor:
         return value
     half = value.half()
     if not torch.isfinite(half).all():
-        raise CheckpointError(f"{key} holds values that are not finite in float16; the run has diverged, lower its rate")
+        raise CheckpointError(f"{key} holds values that float16 cannot; the run has diverged, lower its learning rate")
     return half
 
 
@@ -164,7 +164,7 @@ def _read_pth(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{path}: not a file of plain weights ({reason}); save it again with torch.save(model.state_dict(), ...)"
         ) from None
     if not isinstance(content, dict) or not isinstance(content.get("cirkd"), str):
-        raise CheckpointError(f"{path}: weights of an unknown network; only checkpoints that cirkd wrote can be read yet")
+        raise CheckpointError(f"{path}: weights of an unknown network; only files that cirkd wrote are read yet")
     try:
         header = json.loads(content["cirkd"])
     except ValueError:
@@ -199,7 +199,7 @@ def _build(path: Path, header: dict[str, Any]) -> Segmenter:
 def _fill(path: Path, module: torch.nn.Module, state: dict[str, Tensor]) -> None:
     for key, value in state.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise CheckpointError(f"{path}: {key} holds NaN or infinity; the training diverged, use an earlier checkpoint")
+            raise CheckpointError(f"{path}: {key} holds NaN or infinity; training diverged, use an earlier file")
     try:
         module.load_state_dict(state, strict=True)
     except RuntimeError as error:

@@ -42,7 +42,9 @@ def test_a_saved_network_comes_back(file: Path) -> None:
     before, after = small_model(), cirkd.load_model(file, device="cpu")
     image = torch.randn(1, 3, 64, 64)
     halved = small_model()
-    halved.load_state_dict({k: v.half().to(v.dtype) if v.is_floating_point() else v for k, v in before.state_dict().items()})
+    halved.load_state_dict(
+        {k: v.half().to(v.dtype) if v.is_floating_point() else v for k, v in before.state_dict().items()}
+    )
     assert torch.equal(after(image).logits, halved(image).logits)
     assert after.info.classes == CAMVID
     assert after.info.preprocessing == before.info.preprocessing
@@ -111,7 +113,11 @@ def test_truncated_files_are_named(file: Path, share: float) -> None:
 
 def test_text_named_pth_and_missing_files_and_folders(tmp_path: Path) -> None:
     (tmp_path / "note.pth").write_text("hello")
-    for name, says in (("note.pth", "not a file of plain weights"), ("gone.safetensors", "no such file"), ("", "folder")):
+    for name, says in (
+        ("note.pth", "not a file of plain weights"),
+        ("gone.safetensors", "no such file"),
+        ("", "folder"),
+    ):
         with pytest.raises(CheckpointError, match=says):
             load_model(tmp_path / name)
 

@@ -25,7 +25,9 @@ def test_help_lists_commands_and_recipes(capsys: pytest.CaptureFixture[str]) -> 
         (["train", "camvid-baseline"], 1, "--root"),
     ],
 )
-def test_errors_are_one_line_on_stderr(words: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_one_line_on_stderr(
+    words: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(words) == code
     error = capsys.readouterr().err
     assert says in error

@@ -57,11 +57,15 @@ def _in_encoder_order(state: dict[str, Tensor], encoder: nn.Module) -> dict[str,
     wanted = encoder.state_dict()
     offered = [(key, value) for key, value in state.items() if not re.match(r"_(conv_head|bn1|fc)\.", key)]
     if len(wanted) != len(offered):
-        raise CheckpointError(f"ImageNet weights hold {len(offered)} tensors, the encoder {len(wanted)}; wrong version?")
+        raise CheckpointError(
+            f"ImageNet weights hold {len(offered)} tensors, the encoder {len(wanted)}; wrong version?"
+        )
     matched = {}
     for (key, mine), (their_key, theirs) in zip(wanted.items(), offered, strict=True):
         if mine.shape != theirs.shape or key.rsplit(".", 1)[-1] != their_key.rsplit(".", 1)[-1]:
-            raise CheckpointError(f"ImageNet weights: {their_key} {tuple(theirs.shape)} does not fit {key}; wrong version?")
+            raise CheckpointError(
+                f"ImageNet weights: {their_key} {tuple(theirs.shape)} does not fit {key}; wrong version?"
+            )
         matched[key] = theirs
     return matched
 

@@ -95,6 +95,4 @@ class Batches(Dataset[Batch]):
         if index not in self._decoded:
             self._decoded[index] = self.data[index]
         rng = np.random.default_rng([self.seed, 2, step, place])
-        return augment(
-            self._decoded[index], self.augmentation, rng, ignore_index=self.ignore_index, fill=self.fill
-        )
+        return augment(self._decoded[index], self.augmentation, rng, ignore_index=self.ignore_index, fill=self.fill)

@@ -79,7 +79,9 @@ def evaluate(
     classes = data.classes
     if classes is None or len(classes) != len(model.info.classes):
         found = "none" if classes is None else len(classes)
-        raise DataError(f"{data.name}: {found} classes, the network has {len(model.info.classes)}; choose its own data set")
+        raise DataError(
+            f"{data.name}: {found} classes, the network has {len(model.info.classes)}; choose its own data set"
+        )
     was_training = model.training
     model.eval()
     confusion = torch.zeros(len(classes), len(classes), dtype=torch.int64)

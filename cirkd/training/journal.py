@@ -18,7 +18,9 @@ class Journal:
     def __init__(self, path: Path, resume_at: int | None = None) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [e for e in read_journal(path) if resume_at is not None and e["step"] <= resume_at and e["kind"] != "end"]
+        kept = [
+            e for e in read_journal(path) if resume_at is not None and e["step"] <= resume_at and e["kind"] != "end"
+        ]
         temporary = path.with_suffix(".tmp")
         temporary.write_text("".join(json.dumps(event) + "\n" for event in kept))
         temporary.replace(path)

@@ -33,7 +33,9 @@ def save_state(
         torch.save(state, temporary)
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        raise TrainingError(f"{path}: the run's state cannot be written ({error}); free some space and --resume") from None
+        raise TrainingError(
+            f"{path}: the run's state cannot be written ({error}); free some space and --resume"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,9 +1,7 @@
 """The training loop: recipe in, checkpoint out; stops and resumes anywhere."""
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,11 +10,10 @@ from torch import Tensor, nn
 
 from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.catalog import open_data
-from cirkd.data.errors import CheckpointError, TrainingError
+from cirkd.data.errors import TrainingError
 from cirkd.data.sample import SegmentationData
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective, Terms
-from cirkd.models.build import build_segmenter
 from cirkd.models.segmenter import SegmentationOutput, Segmenter
 from cirkd.training.batches import Batch, Batches
 from cirkd.training.evaluate import Evaluation, autocast, evaluate
@@ -26,6 +23,7 @@ from cirkd.training.progress import Progress
 from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import load_state, save_state
 from cirkd.training.schedule import polynomial_rate
+from cirkd.training.setup import build_memory, build_student, load_teacher, plain_recipe
 from cirkd.training.stopping import stop_requests
 
 _MIXED = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -93,11 +91,11 @@ class _Run:
         self.accelerator = Accelerator(mixed_precision=_MIXED[recipe.precision])
         self.train_data = open_data(recipe.data, "train", recipe.root)
         self.val_data = open_data(recipe.data, "val", recipe.root)
-        self.teacher = _load_teacher(recipe, self.train_data, self.accelerator.device)
+        self.teacher = load_teacher(recipe, self.train_data, self.accelerator.device)
         # Drawn after the teacher is loaded: the same seed starts every student alike, distilled or alone.
         torch.manual_seed(recipe.seed)
-        student = _build_student(recipe, self.train_data).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.module = Distillation(student, _build_memory(recipe, student, self.teacher), recipe.objective)
+        student = build_student(recipe, self.train_data).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.module = Distillation(student, build_memory(recipe, student, self.teacher), recipe.objective)
         optimizer = torch.optim.SGD(
             self.module.parameters(),
             lr=recipe.learning_rate,
@@ -114,7 +112,7 @@ class _Run:
 
     def go(self, stopping: Any) -> Result:
         recipe = self.recipe
-        self.journal.write("start", self.step, recipe=_plain(recipe), resumed=self.step > 0)
+        self.journal.write("start", self.step, recipe=plain_recipe(recipe), resumed=self.step > 0)
         if self.step == 0:
             self._snapshot()
         with Progress(recipe.name, recipe.steps, self.step, self.accelerator.is_main_process) as progress:
@@ -235,7 +233,7 @@ class _Run:
         self._snapshot()
         self._save()
         recipe, path = self.recipe, self.recipe.checkpoint
-        provenance = {"recipe": _plain(recipe), "steps": self.step, "seed": recipe.seed}
+        provenance = {"recipe": plain_recipe(recipe), "steps": self.step, "seed": recipe.seed}
         save_checkpoint(path, self.module.student, self.module.memory, **provenance)
         written = load_model(path, self.accelerator.device)
         scores = {"val": evaluate(written, self.val_data)}
@@ -258,54 +256,3 @@ def _refuse_overwriting(recipe: Recipe, resume: bool) -> None:
         raise TrainingError(
             f"{recipe.run_folder} holds a run already; continue it with --resume, or choose another --name"
         )
-
-
-def _load_teacher(recipe: Recipe, data: SegmentationData, device: torch.device) -> Segmenter | None:
-    if not recipe.objective.needs_teacher:
-        return None
-    if recipe.teacher is None:
-        raise TrainingError(f"{recipe.name} distils and names no teacher; give its checkpoint with --teacher")
-    teacher = load_model(recipe.teacher, device)
-    if data.classes is None or teacher.info.classes.names != data.classes.names:
-        raise CheckpointError(f"{recipe.teacher}: this teacher's classes are not those of {data.name}; train one on it")
-    return teacher.requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-
-def _build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
-    if data.classes is None:
-        raise TrainingError(f"{data.name} names no classes; training needs labels and their classes")
-    network = recipe.network
-    return build_segmenter(
-        network.architecture,
-        network.encoder,
-        data.classes,
-        output_stride=network.output_stride,
-        embedding_channels=network.embedding_channels,
-        auxiliary=network.auxiliary,
-        pretrained=network.pretrained,
-        **({"atrous_rates": network.atrous_rates} if network.architecture == "deeplabv3" else {}),
-    )
-
-
-def _build_memory(recipe: Recipe, student: Segmenter, teacher: Segmenter | None) -> RelationMemory | None:
-    if teacher is None or not recipe.objective.needs_memory:
-        return None
-    return RelationMemory(
-        len(student.info.classes),
-        student.info.embedding_channels,
-        teacher.info.embedding_channels,
-        **dataclasses.asdict(recipe.memory),
-    )
-
-
-def _plain(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as JSON: no path of this machine, only the names of files."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Path):
-            return value.name
-        if isinstance(value, dict):
-            return {key: plain(entry) for key, entry in value.items()}
-        return list(value) if isinstance(value, tuple) else value
-
-    return plain(dataclasses.asdict(recipe))

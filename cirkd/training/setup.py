@@ -1,0 +1,73 @@
+"""What a run is made of: the student, its teacher and the memory between them, as the recipe says."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cirkd.checkpoint import load_model
+from cirkd.data.errors import CheckpointError, TrainingError
+from cirkd.data.sample import SegmentationData
+from cirkd.losses.memory import RelationMemory
+from cirkd.models.build import build_segmenter
+from cirkd.models.segmenter import Segmenter
+from cirkd.training.recipes import Recipe
+
+
+def load_teacher(recipe: Recipe, data: SegmentationData, device: torch.device) -> Segmenter | None:
+    """The frozen teacher on its device, or None where the objective needs none.
+
+    Raises:
+        CirkdError: the recipe names no teacher, or one of other classes.
+    """
+    if not recipe.objective.needs_teacher:
+        return None
+    if recipe.teacher is None:
+        raise TrainingError(f"{recipe.name} distils and names no teacher; give its checkpoint with --teacher")
+    teacher = load_model(recipe.teacher, device)
+    if data.classes is None or teacher.info.classes.names != data.classes.names:
+        raise CheckpointError(f"{recipe.teacher}: this teacher's classes are not those of {data.name}; train one on it")
+    return teacher.requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
+    """The recipe's network with fresh weights, drawn from the global generator."""
+    if data.classes is None:
+        raise TrainingError(f"{data.name} names no classes; training needs labels and their classes")
+    network = recipe.network
+    return build_segmenter(
+        network.architecture,
+        network.encoder,
+        data.classes,
+        output_stride=network.output_stride,
+        embedding_channels=network.embedding_channels,
+        auxiliary=network.auxiliary,
+        pretrained=network.pretrained,
+        **({"atrous_rates": network.atrous_rates} if network.architecture == "deeplabv3" else {}),
+    )
+
+
+def build_memory(recipe: Recipe, student: Segmenter, teacher: Segmenter | None) -> RelationMemory | None:
+    """An empty memory between the widths of student and teacher, or None where the objective needs none."""
+    if teacher is None or not recipe.objective.needs_memory:
+        return None
+    return RelationMemory(
+        len(student.info.classes),
+        student.info.embedding_channels,
+        teacher.info.embedding_channels,
+        **dataclasses.asdict(recipe.memory),
+    )
+
+
+def plain_recipe(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as JSON: no path of this machine, only the names of files."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Path):
+            return value.name
+        if isinstance(value, dict):
+            return {key: plain(entry) for key, entry in value.items()}
+        return list(value) if isinstance(value, tuple) else value
+
+    return plain(dataclasses.asdict(recipe))
