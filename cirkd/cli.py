@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
 
 import tyro
 
@@ -51,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(words: list[str]) -> int:
     """Train a recipe: cirkd train RECIPE [--resume] [--FIELD VALUE ...]."""
-    from cirkd.training.recipes import RECIPES
+    from cirkd.training.recipes import RECIPES, Recipe
 
     if not words or words[0] in ("-h", "--help"):
         width = max(map(len, RECIPES))
@@ -65,12 +64,7 @@ def _train(words: list[str]) -> int:
         return 2
     resume = "--resume" in words
     rest = [word for word in words[1:] if word != "--resume"]
-    recipe = tyro.cli(
-        Annotated[type(RECIPES[words[0]]()), tyro.conf.arg(name="")],  # pyright: ignore[reportArgumentType]
-        prog=f"cirkd train {words[0]}",
-        default=RECIPES[words[0]](),
-        args=rest,
-    )
+    recipe = tyro.cli(Recipe, prog=f"cirkd train {words[0]}", default=RECIPES[words[0]](), args=rest)
     from cirkd.training.trainer import train
 
     result = train(recipe, resume=resume)

@@ -42,9 +42,7 @@ def test_a_saved_network_comes_back(file: Path) -> None:
     before, after = small_model(), cirkd.load_model(file, device="cpu")
     image = torch.randn(1, 3, 64, 64)
     halved = small_model()
-    halved.load_state_dict(
-        {k: v.half().to(v.dtype) if v.is_floating_point() else v for k, v in before.state_dict().items()}
-    )
+    halved.half().float()
     assert torch.equal(after(image).logits, halved(image).logits)
     assert after.info.classes == CAMVID
     assert after.info.preprocessing == before.info.preprocessing
@@ -136,7 +134,7 @@ def test_weights_that_are_not_finite_are_refused_on_both_ways(file: Path, tmp_pa
         load_model(file)
     model = small_model()
     model.classifier.bias.data[0] = 1e6
-    with pytest.raises(CheckpointError, match="not finite in float16"):
+    with pytest.raises(CheckpointError, match="float16 cannot"):
         save_checkpoint(tmp_path / "big.safetensors", model)
     assert not (tmp_path / "big.safetensors").exists()
 

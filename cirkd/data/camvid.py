@@ -38,9 +38,7 @@ class CamVid:
         pairs = []
         for number, words in enumerate(lines, 1):
             if len(words) != 2:
-                raise DataError(
-                    f"{path}:{number}: an image path and a label path were wanted, {len(words)} words found"
-                )
+                raise DataError(f"{path}:{number}: an image path and a label path, not {len(words)} words")
             image, label = (self._resolve(word) for word in words)
             pairs.append((image, label))
         if not pairs:

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from cirkd.data.errors import DataError
 
 MAX_PIXELS = 64_000_000
-"""Largest image accepted, in pixels: a bound on memory (192 MB as RGB), far above any camera frame of these data sets."""
+"""Largest image accepted, in pixels: a bound on memory (192 MB as RGB), far above any camera frame."""
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 

@@ -1,7 +1,6 @@
 """The bundled street scenes: rendered images with exact labels, described by `manifest.json`."""
 
 import json
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +32,12 @@ class Streets:
         if not self.frames:
             known = ", ".join(sorted({f["split"] for f in manifest["frames"]})) or "none"
             raise DataError(f"streets has no split {split!r}; choose one of: {known}")
+        self.names: list[str] = [frame["id"] for frame in self.frames]
         self.classes = Classes(
             names=tuple(entry["name"] for entry in manifest["classes"]),
             colors=tuple((r, g, b) for r, g, b in (entry["color"] for entry in manifest["classes"])),
             ignore_index=manifest["ignore_index"],
         )
-
-    @cached_property
-    def names(self) -> list[str]:
-        return [frame["id"] for frame in self.frames]
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -16,7 +16,7 @@ PACKAGED = {
 }
 """Encoders whose weights a Python package carries (extra `imagenet`), with the package's module."""
 
-_LITE = Preprocessing(mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
+_LITE = Preprocessing(mean=(127 / 255, 127 / 255, 127 / 255), std=(128 / 255, 128 / 255, 128 / 255))
 
 
 def load_imagenet_weights(encoder: nn.Module, name: str) -> Preprocessing:

@@ -90,7 +90,7 @@ def evaluate(
         if sample.label is None:
             raise DataError(f"{data.name}: {sample.name} has no label map; scores need labels")
         label = torch.from_numpy(sample.label.astype("int64"))
-        prediction = predict(model, model.preprocess(sample.image), tuple(label.shape), precision).cpu()
+        prediction = predict(model, model.preprocess(sample.image), (label.shape[0], label.shape[1]), precision).cpu()
         confusion += confusion_matrix(prediction, label, len(classes))
         if progress is not None:
             progress((index + 1) / len(data))

@@ -10,6 +10,9 @@ from cirkd.losses.objective import Objective
 
 Precision = Literal["float32", "bf16", "fp16"]
 
+STREETS_CROPS = Augmentation(crop=(128, 256), scale=(0.5, 1.5))
+CAMVID_CROPS = Augmentation(crop=(160, 208), scale=(0.5, 1.5))
+
 
 @dataclass(frozen=True)
 class Network:
@@ -86,7 +89,7 @@ class Recipe:
     teacher: Path | None = None
     objective: Objective = field(default_factory=Objective.task_only)
     memory: Memory = field(default_factory=Memory)
-    augmentation: Augmentation = Augmentation(crop=(128, 256), scale=(0.5, 1.5))
+    augmentation: Augmentation = STREETS_CROPS
     steps: int = 800
     batch_size: int = 8
     learning_rate: float = 0.05
@@ -156,7 +159,7 @@ def camvid_cirkd() -> Recipe:
 
 def _on_camvid(recipe: Recipe) -> Recipe:
     name = recipe.name.replace("streets", "camvid")
-    return replace(recipe, name=name, data="camvid", augmentation=Augmentation(crop=(160, 208), scale=(0.5, 1.5)))
+    return replace(recipe, name=name, data="camvid", augmentation=CAMVID_CROPS)
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {

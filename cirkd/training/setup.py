@@ -36,6 +36,7 @@ def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
     if data.classes is None:
         raise TrainingError(f"{data.name} names no classes; training needs labels and their classes")
     network = recipe.network
+    options: dict[str, Any] = {"atrous_rates": network.atrous_rates} if network.architecture == "deeplabv3" else {}
     return build_segmenter(
         network.architecture,
         network.encoder,
@@ -44,7 +45,7 @@ def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
         embedding_channels=network.embedding_channels,
         auxiliary=network.auxiliary,
         pretrained=network.pretrained,
-        **({"atrous_rates": network.atrous_rates} if network.architecture == "deeplabv3" else {}),
+        **options,
     )
 
 

@@ -171,7 +171,7 @@ class _Run:
         if not torch.isfinite(total):
             broken = [name for name, value in terms.items() if not torch.isfinite(value)] or ["their sum"]
             raise TrainingError(
-                f"{self.recipe.name}: {', '.join(broken)} not finite at step {self.step}; resume from the last state with "
+                f"{self.recipe.name}: {', '.join(broken)} not finite at step {self.step}; resume with "
                 "a lower --learning-rate, or train with --precision float32"
             )
 
