@@ -51,8 +51,10 @@ def drift_map(
     theme.layout(figure, height=height, legend=False, theme=mode)
     frame = {"showticklabels": False, "zeroline": False, "ticks": "", "showline": True, "mirror": True}
     share = [theme.percent(part, 0) for part in result.map_explained]
-    figure.update_xaxes(**frame, title=f"axis 1 ({share[0]})")
-    figure.update_yaxes(**frame, title=f"axis 2 ({share[1]})", scaleanchor="x", constrain="domain")
+    figure.update_xaxes(**frame, title={"text": f"axis 1 ({share[0]})", "font": {"size": 12}})
+    figure.update_yaxes(
+        **frame, title={"text": f"axis 2 ({share[1]})", "font": {"size": 12}}, scaleanchor="x", constrain="domain"
+    )
     return figure
 
 
@@ -87,6 +89,7 @@ def gain(
         )
     )  # fmt: skip
     theme.layout(figure, height=520, legend=False, theme=mode)
-    figure.update_xaxes(title="relations to the other classes: closer to the teacher's by", zeroline=True)
-    figure.update_yaxes(title="change of IoU in points", zeroline=True)
+    small = {"font": {"size": 12}}
+    figure.update_xaxes(title={"text": "relations came closer to the teacher's by", **small}, zeroline=True)
+    figure.update_yaxes(title={"text": "change of IoU in points", **small}, zeroline=True)
     return figure

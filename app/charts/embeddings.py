@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from app.charts import picture, theme
+from app.charts import backdrop, theme
+from app.charts.paint import Paint
 
 if TYPE_CHECKING:
-    from cirkd.analysis import PixelColors, Projection
+    from cirkd.analysis import Projection
     from cirkd.analysis.selection import Composition
     from cirkd.features import FeatureSet
 
@@ -40,23 +41,22 @@ def describe(features: FeatureSet, pixels: Sequence[int], model: str | None = No
 def scatter(
     projection: Projection,
     name: str,
-    colors: PixelColors,
+    paint: Paint,
     texts: Sequence[str],
     lit: Collection[int] | None = None,
     *,
-    height: int = 400,
-    mode: theme.Theme | None = None,
+    height: int = 380,
 ) -> go.Figure:
     """The dots of one model, 2-D or 3-D, in the order of the projection's sample.
 
-    colors: of all pixels in the feature set. texts: one a dot. lit: numbers of the dots (not pixels) that are
+    texts: one a dot. lit: numbers of the dots (not pixels) that are
     chosen, drawn full while the others fade; None = nothing chosen.
     """
-    paint = _css(colors, projection.index)
+    mode, marker = paint.mode, paint.marker(projection.index)
     if projection.dimensions == 3:
-        figure = _solid(projection.coordinates[name], paint, texts, lit)
+        figure = _solid(projection.coordinates[name], marker, texts, lit)
     else:
-        figure = _flat(projection.coordinates[name], paint, texts, lit)
+        figure = _flat(projection.coordinates[name], marker, texts, lit)
     theme.layout(figure, height=height, legend=False, theme=mode)
     frame = {"showticklabels": False, "ticks": "", "zeroline": False, "title": None, "showgrid": False}
     line = {"showline": True, "mirror": True, "linecolor": theme.grid(mode)}
@@ -69,19 +69,19 @@ def scatter(
     return figure
 
 
-def _flat(at: Any, paint: list[str], texts: Sequence[str], lit: Collection[int] | None) -> go.Figure:
+def _flat(at: Any, marker: dict[str, Any], texts: Sequence[str], lit: Collection[int] | None) -> go.Figure:
     size = 5 if len(at) > 1500 else 6
     return go.Figure(
         go.Scattergl(
             x=at[:, 0], y=at[:, 1], mode="markers", text=list(texts), hovertemplate="%{text}<extra></extra>",
-            marker={"color": paint, "size": size, "opacity": 0.85, "line": {"width": 0}},
+            marker={**marker, "size": size, "opacity": 0.85},
             selectedpoints=None if lit is None else sorted(lit),
             selected={"marker": {"opacity": 1.0, "size": size + 2}}, unselected={"marker": {"opacity": DIM}},
         )
     )  # fmt: skip
 
 
-def _solid(at: Any, paint: list[str], texts: Sequence[str], lit: Collection[int] | None) -> go.Figure:
+def _solid(at: Any, marker: dict[str, Any], texts: Sequence[str], lit: Collection[int] | None) -> go.Figure:
     """Scatter3d fades no single dot, so the chosen ones and the others are two traces."""
     chosen = set(range(len(at)) if lit is None else lit)
     figure = go.Figure()
@@ -90,7 +90,7 @@ def _solid(at: Any, paint: list[str], texts: Sequence[str], lit: Collection[int]
             go.Scatter3d(
                 x=at[part, 0], y=at[part, 1], z=at[part, 2], mode="markers", opacity=opacity,
                 text=[texts[i] for i in part], hovertemplate="%{text}<extra></extra>",
-                marker={"color": [paint[i] for i in part], "size": 3, "line": {"width": 0}},
+                marker={**marker, "color": [marker["color"][i] for i in part], "size": 3, "line": {"width": 0}},
             )
         )  # fmt: skip
     return figure
@@ -100,31 +100,30 @@ def places(
     features: FeatureSet,
     image: int,
     projection: Projection,
-    colors: PixelColors,
+    paint: Paint,
     texts: Sequence[str],
     lit: Collection[int] | None = None,
     *,
-    height: int = 170,
-    mode: theme.Theme | None = None,
+    width: int = 250,
 ) -> tuple[go.Figure, list[int]]:
     """One image with the sampled pixels on it, and which dots of the projection they are.
 
-    Chosen pixels (`lit`, numbers of dots) are drawn full and large; the others vanish.
+    Chosen pixels (`lit`, numbers of dots) are drawn full and large; the others vanish. width: the least that the
+    figure will have on screen, in pixels; its height follows from it.
     """
     dots = [i for i, p in enumerate(projection.index) if features.pixels.image[p] == image]
     pixels = projection.index[dots]
-    paint = _css(colors, pixels)
     figure = go.Figure(
         go.Scatter(
             x=features.pixels.column[pixels], y=features.pixels.row[pixels], mode="markers",
             text=[texts[i] for i in dots], hovertemplate="%{text}<extra></extra>",
-            marker={"color": paint, "size": 4, "opacity": 0.8, "line": {"width": 0}},
+            marker={**paint.marker(pixels), "size": 5, "opacity": 0.8},
             selectedpoints=None if lit is None else [n for n, i in enumerate(dots) if i in lit],
             selected={"marker": {"opacity": 1.0, "size": 7}}, unselected={"marker": {"opacity": 0.0}},
         )
     )  # fmt: skip
-    theme.layout(figure, height=height, legend=False, theme=mode)
-    picture.background(figure, features, image, opacity=1.0 if lit is None else 0.45)
+    theme.layout(figure, height=backdrop.height(features, image, width), legend=False, theme=paint.mode)
+    backdrop.background(figure, features, image, opacity=1.0 if lit is None else 0.45)
     figure.update_layout(dragmode="lasso")
     return figure, dots
 
@@ -154,7 +153,3 @@ def make_up(chosen: Composition, features: FeatureSet, *, mode: theme.Theme | No
 
 def _class(names: Sequence[str], kind: int) -> str:
     return names[kind] if kind < len(names) else "no class"
-
-
-def _css(colors: PixelColors, pixels: Any) -> list[str]:
-    return [f"rgb({r},{g},{b})" for r, g, b in colors.rgb[pixels].tolist()]

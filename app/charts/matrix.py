@@ -94,7 +94,7 @@ def heatmap(
     columns: Side,
     scale: Scale,
     *,
-    height: int = 360,
+    height: int = 345,
     values: bool = False,
     mode: theme.Theme | None = None,
 ) -> go.Figure:
@@ -111,9 +111,8 @@ def heatmap(
     common = {"type": "category", "showgrid": False, "zeroline": False, "ticks": "", "constrain": "domain",
               "tickmode": "array", "tickfont": {"size": 11, "color": theme.ink(mode)}}  # fmt: skip
     figure.update_xaxes(**common, range=[-0.5 - 0.05 * m, m - 0.5], tickangle=-90, **_ticks(columns, m))
-    figure.update_yaxes(
-        **common, range=[n - 0.5, -0.5 - 0.05 * n], scaleanchor="x", scaleratio=m / n, **_ticks(rows, n)
-    )
+    upright = {"range": [n - 0.5, -0.5 - 0.05 * n], "scaleanchor": "x", "scaleratio": m / n, "constraintoward": "top"}
+    figure.update_yaxes(**common, **upright, **_ticks(rows, n))
     figure.update_layout(
         shapes=_bars(rows, n, m, "y") + _bars(columns, m, n, "x"), margin={"l": 4, "r": 4, "t": 4, "b": 4}
     )

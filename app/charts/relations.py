@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from app.charts import matrix, picture, theme
+from app.charts import backdrop, matrix, theme
 
 if TYPE_CHECKING:
     from cirkd.analysis import Divergence
@@ -20,7 +20,7 @@ def divergence_map(
     image: int,
     *,
     opacity: float = 0.7,
-    height: int = 220,
+    width: int = 250,
     mode: theme.Theme | None = None,
 ) -> go.Figure:
     """The divergence of every pixel of one image over that image in grey, 0 to the largest of all students."""
@@ -36,8 +36,8 @@ def divergence_map(
             hovertemplate="%{text}: %{z:.3f} nats<br>row %{y}, column %{x}<extra></extra>",
         )
     )  # fmt: skip
-    theme.layout(figure, height=height, legend=False, theme=mode)
-    picture.background(figure, features, image, grey=True)
+    theme.layout(figure, height=backdrop.height(features, image, width), legend=False, theme=mode)
+    backdrop.background(figure, features, image, grey=True)
     return figure
 
 

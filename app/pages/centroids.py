@@ -15,11 +15,11 @@ from cirkd.analysis.compare import compare_matrices
 from cirkd.study import Centroids, Scores
 
 MEASURES = (
-    ("nearest_centroid_accuracy", "Nearest-centroid accuracy", "percent",
-     "Share of pixels whose most similar centroid is their own class's."),
-    ("cka_to_teacher", "CKA with the teacher", "number",
-     "Debiased linear CKA of all pixel embeddings with the teacher's: 1 = the same geometry."),
-    ("neighbour_overlap", "Neighbours shared", "percent",
+    ("nearest_centroid_accuracy", "Nearest centroid", "percent",
+     "Nearest-centroid accuracy: share of pixels whose most similar centroid is their own class's."),
+    ("cka_to_teacher", "CKA", "number",
+     "Agreement of geometry: debiased linear CKA of all pixel embeddings with the teacher's: 1 = the same geometry."),
+    ("neighbour_overlap", "Neighbours kept", "percent",
      "Mean share of a pixel's nearest neighbours that are also its nearest in the teacher."),
     ("fisher_ratio", "Fisher ratio", "number", "Scatter between classes over scatter within: larger is better apart."),
     ("silhouette", "Silhouette", "number", "By cosine distance, −1 to 1: larger is better apart."),
@@ -52,24 +52,21 @@ def _pair(study: Handle) -> tuple[str, str] | None:
 
 
 def _measures(found: Centroids) -> None:
-    """The model-level numbers: the last student's, its change, and the others' below."""
-    for card, (field, label, kind, help_text) in zip(panels.row("measures", len(MEASURES), 11), MEASURES, strict=True):
+    """The model-level numbers: the distilled student's large, with its change, and the others' below."""
+    for card, (field, label, kind, text) in zip(panels.cards("measures", len(MEASURES), 11), MEASURES, strict=True):
         values = getattr(found, field)
         show = theme.percent if kind == "percent" else theme.number
         name = _shown(values, found.reference)
-        with card.container(border=True, height="stretch", gap="xxsmall"):
-            role = theme.role(name)
-            first = next((other for other in values if other not in (name, found.reference)), None)
-            change = None if first is None else values[name] - values[first]
-            digits = (
-                theme.points(change) + " points" if kind == "percent" and change is not None else theme.signed(change)
-            )
+        first = next((values[other] for other in values if other not in (name, found.reference)), None)
+        change = None if first is None else 100 * (values[name] - first) if kind == "percent" else values[name] - first
+        with card:
             st.metric(
-                f"{role.markdown} {label}", show(values[name]), None if change is None else f"{digits} vs {first}",
-                help=help_text,
-            )  # fmt: skip
-            others = [f"{theme.role(n).markdown} {show(v)}" for n, v in values.items() if n != name]
-            st.caption(" · ".join(others))
+                f"{theme.role(name).markdown} {label}",
+                show(values[name]),
+                None if change is None else f"{change:+.1f} points" if kind == "percent" else f"{change:+.2f}",
+                help=text,
+            )
+            st.caption(" &nbsp; ".join(f"{theme.role(n).markdown} {show(v)}" for n, v in values.items() if n != name))
 
 
 def _shown(values: dict[str, float], reference: str) -> str:
@@ -133,7 +130,7 @@ def _rows(study: Handle, found: Centroids, scores: Scores | None) -> tuple[list[
     known, pair = study.features().grouping().classes, _pair(study)
     number = st.column_config.NumberColumn
     columns: dict[str, Any] = {
-        "swatch": st.column_config.ImageColumn("", width=32),
+        "swatch": st.column_config.ImageColumn("", width=32, pinned=True),
         "class": st.column_config.TextColumn("Class", pinned=True),
         "pixels": number("Pixels", format="localized"),
     }
@@ -147,19 +144,19 @@ def _rows(study: Handle, found: Centroids, scores: Scores | None) -> tuple[list[
         values[key] = [float(v) for v in column]
         columns[key] = number(label, format=form, help=help_text or None)
 
-    for field, label in (("compactness", "Compact"), ("separation", "Separate"), ("row_distance", "Distance")):
-        for name, column in getattr(found, field).items():
-            if field != "row_distance" or name != found.reference:
-                add(f"{field} {name}", f"{label} {theme.role(name).glyph}", column, "%.3f", f"{label}, {name}")
-    if pair:
-        add("approach", "Closer by", found.approach(*pair), "%+.3f", "How much closer to the teacher's relations")
     if scores:
         for name, score in scores.models.items():
             column = [100 * float(score.iou[c]) for c in found.classes]
             add(f"iou {name}", f"IoU {theme.role(name).glyph}", column, "%.1f", f"IoU in %, {name}")
         if pair:
             change = scores.iou_change(*pair)
-            add("change", "IoU change", [100 * float(change[c]) for c in found.classes], "%+.1f", "in points")
+            add("change", "IoU +/−", [100 * float(change[c]) for c in found.classes], "%+.1f", "change in points")
+    if pair:
+        add("approach", "Closer by", found.approach(*pair), "%+.3f", "distance before minus distance after")
+    for field, label in (("row_distance", "Distance"), ("compactness", "Compact"), ("separation", "Separate")):
+        for name, column in getattr(found, field).items():
+            if field != "row_distance" or name != found.reference:
+                add(f"{field} {name}", f"{label} {theme.role(name).glyph}", column, "%.3f", f"{label}, {name}")
     return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)], columns
 
 

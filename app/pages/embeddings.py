@@ -9,13 +9,14 @@ import streamlit as st
 from app import captions, panels, study_bar, tiles
 from app.charts import embeddings as charts
 from app.charts import legend, theme
+from app.charts.paint import Paint
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.selection import composition
-from cirkd.study import PixelColors, Projection
+from cirkd.study import Projection
 
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
-SPACES = {"feature": "Own feature space", "relation": "Shared relation space"}
+SPACES = {"feature": "own features", "relation": "shared relations"}
 COLORS = {
     "class": "class", "prediction": "prediction", "error": "right or wrong", "change": "fixed or broken",
     "image": "image", "confidence": "confidence", "divergence": "relation divergence",
@@ -60,14 +61,15 @@ def _view(study: Handle) -> None:
         projection = study.projection(
             choice.method, dimensions=choice.dimensions, budget=budget, align=choice.align, space=choice.space
         )
-        colors = {name: study.pixel_colors(choice.by, name) for name in projection.coordinates}
+        high = study.divergence().largest if choice.by == "divergence" else 1.0
+        paints = {name: Paint(study.pixel_colors(choice.by, name), high) for name in projection.coordinates}
         sample = (study.key, budget)
-        _legend(study, projection, next(iter(colors.values())), sample)
+        _legend(study, projection, paints[study.names[-1]], sample)
         lit = _lit(sample)
-        _scatters(study, projection, colors, sample, lit)
+        _scatters(study, projection, paints, sample, lit)
         st.caption(_how(study, projection))
         _selection(study, projection, lit)
-        _strip(study, projection, next(iter(colors.values())), sample, lit)
+        _strip(study, projection, study.names[-1], paints[study.names[-1]], sample, lit)
 
 
 def _choose(study: Handle) -> Choice:
@@ -75,7 +77,7 @@ def _choose(study: Handle) -> Choice:
     possible = {
         "error": labelled, "change": labelled and {"before", "after"} <= set(study.names), "divergence": several,
     }  # fmt: skip
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         method = st.segmented_control(
             "Map", list(METHODS), default="pca", required=True, format_func=METHODS.__getitem__, key="embeddings_map",
             help="PCA is instant. UMAP and t-SNE take about ten seconds or more for each model the first time.",
@@ -87,15 +89,15 @@ def _choose(study: Handle) -> Choice:
         )  # fmt: skip
         by = st.selectbox(
             "Colour by", [by for by in COLORS if possible.get(by, True)], format_func=COLORS.__getitem__,
-            key="embeddings_by", width=190, bind="query-params",
+            key="embeddings_by", width=170, bind="query-params",
         )  # fmt: skip
         space = st.selectbox(
-            "Space", list(SPACES), format_func=SPACES.__getitem__, key="embeddings_space", width=220,
+            "Space", list(SPACES), format_func=SPACES.__getitem__, key="embeddings_space", width=170,
             help="Relation space describes a pixel by its cosines to the same anchor pixels in every model, so that "
             "all models share one map.", bind="query-params",
         )  # fmt: skip
         per_class = st.slider(
-            "Pixels per class", 20, 500, 150, 10, key="embeddings_pixels", width=190, bind="query-params"
+            "Pixels per class", 20, 500, 150, 10, key="embeddings_pixels", width=150, bind="query-params"
         )
         align = several and space == "feature" and st.toggle(
             "Align", True, key="embeddings_align", bind="query-params",
@@ -104,9 +106,9 @@ def _choose(study: Handle) -> Choice:
     return Choice(method, dimensions, by, per_class, space, bool(align))
 
 
-def _legend(study: Handle, projection: Projection, colors: PixelColors, sample: tuple) -> None:
+def _legend(study: Handle, projection: Projection, paint: Paint, sample: tuple) -> None:
     """What the colours mean. Classes can be clicked to choose their dots."""
-    if colors.by == "class" and projection.sample is not None:
+    if paint.colors.by == "class" and projection.sample is not None:
         known, counts = study.features().grouping().classes, projection.sample.counts
         names = {
             c: legend.chip(theme.class_color(known.colors[c]), f"{known.names[c]} {n}")
@@ -117,38 +119,41 @@ def _legend(study: Handle, projection: Projection, colors: PixelColors, sample: 
             "Pixels of each class; click to choose", list(names), selection_mode="multi", format_func=names.__getitem__,
             key="embeddings_classes", on_change=_choose_classes, args=(projection, sample),
         )  # fmt: skip
-    elif colors.values is None:
-        tiles.chips(colors.legend)
+    elif paint.colors.values is None:
+        tiles.chips(paint.entries())
     else:
-        (low, _), (high, _) = colors.legend[0], colors.legend[-1]
-        st.html(legend.scale([(0, colors.legend[0][1]), (1, colors.legend[-1][1])], low, high, COLORS[colors.by]))
+        st.html(paint.bar(COLORS[paint.colors.by]))
 
 
 def _scatters(
-    study: Handle, projection: Projection, colors: dict[str, PixelColors], sample: tuple, lit: list[int] | None
+    study: Handle, projection: Projection, paints: dict[str, Paint], sample: tuple, lit: list[int] | None
 ) -> None:
     features = study.features()
     pixels = projection.index.tolist()
-    for panel, name in zip(panels.row("scatters", len(colors)), colors, strict=True):
+    for panel, name in zip(panels.row("scatters", len(paints), 18), paints, strict=True):
         texts = charts.describe(features, pixels, name)
-        figure = charts.scatter(projection, name, colors[name], texts, lit)
+        figure = charts.scatter(projection, name, paints[name], texts, lit)
         with panel:
             st.markdown(f"{theme.role(name).markdown} **{theme.role(name).label}** &nbsp; {_quality(projection, name)}")
             _plot(
                 figure, f"embeddings_{name}", list(range(len(pixels))), sample, projection.dimensions == 2,
                 f"{len(pixels)} pixel embeddings of {name} in {projection.dimensions}-D, "
-                f"coloured by {COLORS[colors[name].by]}",
+                f"coloured by {COLORS[paints[name].colors.by]}",
             )  # fmt: skip
 
 
-def _strip(study: Handle, projection: Projection, colors: PixelColors, sample: tuple, lit: list[int] | None) -> None:
+def _strip(
+    study: Handle, projection: Projection, model: str, paint: Paint, sample: tuple, lit: list[int] | None
+) -> None:
     features = study.features()
-    texts = charts.describe(features, projection.index.tolist())
+    texts = charts.describe(features, projection.index.tolist(), model)
     st.subheader("The same pixels in the images")
+    if paint.colors.by in ("prediction", "error", "confidence", "divergence") and len(study.names) > 1:
+        st.caption(f"Coloured by {COLORS[paint.colors.by]} of {theme.role(model).markdown} {theme.role(model).label}.")
     chosen = None if lit is None else set(lit)
     columns = panels.row("strip", len(features.image_names), width=15)
     for image, (panel, name) in enumerate(zip(columns, features.image_names, strict=True)):
-        figure, dots = charts.places(features, image, projection, colors, texts, chosen)
+        figure, dots = charts.places(features, image, projection, paint, texts, chosen)
         with panel:
             _plot(figure, f"embeddings_image_{image}", dots, sample, True, f"the sampled pixels of image {name}")
             st.caption(name)

@@ -133,30 +133,28 @@ def _divergence(study: Handle) -> None:
 
 def _means(found: Divergence) -> None:
     first = next(iter(found.mean))
-    for card, (name, mean) in zip(panels.row("means", len(found.mean), 12), found.mean.items(), strict=True):
+    for card, (name, mean) in zip(panels.cards("means", len(found.mean), 12), found.mean.items(), strict=True):
         look = theme.role(name)
         with card:
             st.metric(
-                f"{look.markdown} {look.label} · mean divergence", f"{theme.number(mean)} nats", border=True,
-                delta=f"{theme.percent_change(found.mean[first], mean)} than {first}" if name != first else None,
-                delta_color="inverse",
+                f"{look.markdown} {look.label} · mean divergence", f"{theme.number(mean)} nats",
+                theme.relative_delta(found.mean[first], mean) if name != first else None, delta_color="inverse",
             )  # fmt: skip
 
 
 def _maps(study: Handle, found: Divergence, shown: list[int], opacity: float) -> None:
     features = study.features()
     st.html(matrix.Scale(theme.SEQUENTIAL, 0.0, found.largest, "relation divergence (nats)").bar())
-    for image in shown:
-        columns = panels.row(f"divergence-{image}", len(found.per_pixel), 16)
-        for panel, name in zip(columns, found.per_pixel, strict=True):
-            look = theme.role(name)
-            with panel:
-                st.markdown(f"{look.markdown} **{look.label}** {features.image_names[image]}")
-                st.plotly_chart(
-                    charts.divergence_map(features, found, name, image, opacity=opacity), theme=None,
-                    config=theme.CONFIG, key=f"relations_map_{image}_{name}",
-                    alt=f"relation divergence of {name} over image {features.image_names[image]}",
-                )  # fmt: skip
+    places = [(image, name) for image in shown for name in found.per_pixel]
+    for panel, (image, name) in zip(panels.row("maps", len(places), 15), places, strict=True):
+        look = theme.role(name)
+        with panel:
+            st.markdown(f"{look.markdown} **{look.label}** {features.image_names[image]}")
+            st.plotly_chart(
+                charts.divergence_map(features, found, name, image, opacity=opacity), theme=None,
+                config=theme.CONFIG, key=f"relations_map_{image}_{name}",
+                alt=f"relation divergence of {name} over image {features.image_names[image]}",
+            )  # fmt: skip
 
 
 def _by_pair(study: Handle, found: Divergence) -> None:

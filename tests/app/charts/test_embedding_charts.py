@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from app.charts import embeddings as charts
+from app.charts.paint import Paint
 from cirkd.analysis.selection import composition
 from tests.app.charts.results import make_colors, make_projection
 from tests.factories import make_features
@@ -15,9 +16,9 @@ def features():
 
 
 def draw(features, dimensions=2, lit=None):
-    projection, colors = make_projection(features, dimensions), make_colors(features)
+    projection, paint = make_projection(features, dimensions), Paint(make_colors(features), mode="light")
     texts = charts.describe(features, projection.index.tolist(), "after")
-    figures = {n: charts.scatter(projection, n, colors, texts, lit, mode="light") for n in projection.coordinates}
+    figures = {n: charts.scatter(projection, n, paint, texts, lit) for n in projection.coordinates}
     return projection, texts, figures
 
 
@@ -66,11 +67,11 @@ def test_hovering_tells_image_class_and_prediction(features):
 
 
 def test_the_strip_shows_each_sampled_pixel_where_it_lies(features):
-    projection, colors = make_projection(features), make_colors(features)
+    projection, paint = make_projection(features), Paint(make_colors(features), mode="dark")
     texts = charts.describe(features, projection.index.tolist())
     found = []
     for image in range(len(features.images)):
-        figure, dots = charts.places(features, image, projection, colors, texts, {0, 1}, mode="dark")
+        figure, dots = charts.places(features, image, projection, paint, texts, {0, 1})
         (trace,) = figure.data
         pixels = projection.index[dots]
         assert (features.pixels.image[pixels] == image).all()

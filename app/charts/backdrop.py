@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 WIDEST = 640
 
 
+def height(features: FeatureSet, image: int, width: int) -> int:
+    """How high an image is at this width; in pixels of the screen, not above twice the width."""
+    tall, wide = features.images[image].shape[:2]
+    return min(round(width * tall / wide), 2 * width)
+
+
 def background(
     figure: go.Figure, features: FeatureSet, image: int, *, opacity: float = 1.0, grey: bool = False
 ) -> None:

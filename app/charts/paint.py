@@ -1,0 +1,55 @@
+"""The colours of dots: those of classes and images as they are, the rest as it suits the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app.charts import legend, theme
+
+if TYPE_CHECKING:
+    from cirkd.study import PixelColors
+
+_STATES = {
+    "right": theme.BOTH_RIGHT, "correct in both": theme.BOTH_RIGHT, "wrong": theme.BROKEN,
+    "wrong in both": theme.BOTH_WRONG, "fixed": theme.FIXED, "broken": theme.BROKEN,
+}  # fmt: skip
+_QUIET = {"light": "#C3C9D2", "dark": "#4A5568"}
+"""What is right recedes; unlike the pale grey of the pictures it can be seen on the page."""
+
+
+@dataclass(frozen=True)
+class Paint:
+    """How to colour dots: the dots of all models alike.
+
+    colors: of all pixels of a feature set; high: the upper end of a scale of numbers (from 0), the same for every
+    model; mode: light or dark, None = as the page.
+    """
+
+    colors: PixelColors
+    high: float = 1.0
+    mode: theme.Theme | None = None
+
+    def marker(self, pixels: Any) -> dict[str, Any]:
+        """Plotly's marker settings for some pixels."""
+        outline = {"line": {"width": 0.5, "color": "rgba(128,128,128,0.45)"}}
+        if self.colors.values is not None:
+            values = self.colors.values[pixels]
+            return {"color": values, "colorscale": theme.SEQUENTIAL, "cmin": 0.0, "cmax": self.high, **outline}
+        if self.colors.by in ("error", "change"):
+            return {"color": [self._state(self.colors.text[p]) for p in pixels], **outline}
+        return {"color": [f"rgb({r},{g},{b})" for r, g, b in self.colors.rgb[pixels].tolist()], **outline}
+
+    def entries(self) -> list[tuple[str, str]]:
+        """(name, CSS colour) of each category."""
+        if self.colors.by in ("error", "change"):
+            return [(name, self._state(name)) for name, _ in self.colors.legend]
+        return list(self.colors.legend)
+
+    def bar(self, label: str) -> str:
+        """The scale of numbers, as HTML."""
+        return legend.scale(theme.SEQUENTIAL, "0", theme.number(self.high, 2), label)
+
+    def _state(self, name: str) -> str:
+        color = _STATES.get(name, theme.BOTH_WRONG)
+        return _QUIET[self.mode or theme.mode()] if color == theme.BOTH_RIGHT else color
