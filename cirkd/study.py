@@ -15,21 +15,30 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from cirkd.analysis import pictures
-from cirkd.analysis.centroids import Centroids
-from cirkd.analysis.neighbours import PixelRelations
-from cirkd.analysis.pictures import PixelColors
-from cirkd.analysis.projection import METHODS, SPACES, Projection
+from cirkd.analysis.centroids import Centroids, centroids
+from cirkd.analysis.neighbours import PixelRelations, pixel_relations
+from cirkd.analysis.pixel_colors import COLORINGS, PixelColors, pixel_colors
+from cirkd.analysis.projection import DEFAULT_BUDGET, METHODS, SPACES, Projection, project
 from cirkd.analysis.relations import (
     ORDERS,
     ClassRelations,
     Divergence,
     RegionRelations,
     RelationPair,
+    class_means,
+    divergence,
+    region_relations,
+    relation_pair,
 )
-from cirkd.analysis.scores import CHANGES, ModelScore, PixelChange, Scores
+from cirkd.analysis.scores import CHANGES, ModelScore, PixelChange, Scores, pixel_change, scores
+from cirkd.analysis.stored_scores import StoredScore, stored_score
+from cirkd.analysis.summary import sentences
 from cirkd.data.errors import CirkdError, StudyError
 from cirkd.features.feature_set import AFTER, BEFORE, ROLES, TEACHER, FeatureSet, ModelFeatures, Pixels
+from cirkd.features.sampling import PixelSample, balanced_sample
 from cirkd.features.sources import ImageSource, open_images, open_models
 
 if TYPE_CHECKING:
@@ -39,6 +48,7 @@ __all__ = [
     "AFTER",
     "BEFORE",
     "CHANGES",
+    "COLORINGS",
     "METHODS",
     "ORDERS",
     "ROLES",
@@ -54,11 +64,13 @@ __all__ = [
     "PixelChange",
     "PixelColors",
     "PixelRelations",
+    "PixelSample",
     "Pixels",
     "Projection",
     "RegionRelations",
     "RelationPair",
     "Scores",
+    "StoredScore",
     "Study",
     "StudyError",
     "pictures",
@@ -92,7 +104,6 @@ class Study:
         self.source = source
         self.layer, self.device, self.precision, self.batch_size = layer, device, precision, batch_size
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self._features: FeatureSet | None = None
         self._lock = threading.RLock()
 
     @classmethod
@@ -147,62 +158,116 @@ class Study:
         Args:
             progress: called with (fraction, text); an exception raised from it cancels and is passed on.
         """
-        raise NotImplementedError
+        from cirkd.features.extract import extract
+
+        return self._keep(
+            "features",
+            lambda: extract(
+                self.models, self.source.samples, layer=self.layer, device=self.device, precision=self.precision,
+                batch_size=self.batch_size, progress=progress, classes=self.source.classes,
+            ),
+        )  # fmt: skip
 
     def scores(self) -> Scores:
         """IoU, accuracy and confusion of every model on the images in view."""
-        raise NotImplementedError
+        return self._keep("scores", lambda: scores(self.features()))
 
     def pixel_change(self, before: str = BEFORE, after: str = AFTER) -> PixelChange:
         """Which pixels were fixed and which were broken."""
-        raise NotImplementedError
+        return self._keep(("change", before, after), lambda: pixel_change(self.features(), before, after))
 
     def projection(
         self,
         method: str = "pca",
         dimensions: int = 2,
-        budget: int = 3000,
+        budget: int = DEFAULT_BUDGET,
         seed: int = 0,
         align: bool = True,
         space: str = "feature",
     ) -> Projection:
-        """A map of a class-balanced sample of pixels, for every model."""
-        raise NotImplementedError
+        """A map of a class-balanced sample of `budget` pixels, for every model; see `cirkd.analysis.project`."""
+        key = ("projection", method, dimensions, budget, seed, align, space)
+        return self._keep(
+            key, lambda: project(self.features(), method, dimensions, self.sample(budget, seed), seed, align, space)
+        )
+
+    def sample(self, budget: int = DEFAULT_BUDGET, seed: int = 0) -> PixelSample:
+        """The class-balanced sample of pixels that a projection with these settings shows."""
+        if budget < 1:
+            raise StudyError(f"budget {budget}: choose at least 1 pixel")
+        return balanced_sample(self.features().grouping().values, budget, seed)
 
     def relations(
         self, image_a: int | None = 0, image_b: int | None = 1, order: str = "class", budget: int = 256
     ) -> RelationPair:
-        """Relation matrices of two images, or of all (None)."""
-        raise NotImplementedError
+        """Relation matrices of two images, or of all (None); with one image, of it with itself."""
+        if image_b == 1 and len(self.source.samples) == 1:
+            image_b = 0
+        key = ("relations", image_a, image_b, order, budget)
+        return self._keep(key, lambda: relation_pair(self.features(), image_a, image_b, order, budget))
 
     def region_relations(self, image: int | None = 0, budget: int = 256) -> RegionRelations:
         """Relations of pixels with the regions of the images in view."""
-        raise NotImplementedError
+        return self._keep(("regions", image, budget), lambda: region_relations(self.features(), image, budget))
 
     def class_relations(self, across_images: bool = False) -> ClassRelations:
         """Class-by-class mean relations."""
-        raise NotImplementedError
+        return self._keep(("classes", across_images), lambda: class_means(self.features(), across_images))
 
-    def divergence(self, temperature: float = 0.1) -> Divergence:
+    def divergence(self, temperature: float = 0.1, progress: Progress | None = None) -> Divergence:
         """Relation divergence of every student to the teacher, per pixel, class and image pair."""
-        raise NotImplementedError
+        return self._keep(
+            ("divergence", temperature),
+            lambda: divergence(
+                self.features(), temperature, device=self.features().provenance["device"], progress=progress
+            ),
+        )
 
     def centroids(self) -> Centroids:
         """Class centroids and the geometry around them, in native space."""
-        raise NotImplementedError
+        return self._keep("centroids", lambda: centroids(self.features()))
 
     def pixel_relations(self, pixel: int, temperature: float = 0.1, neighbours: int = 10) -> PixelRelations:
-        """One pixel's similarity with all others and its nearest neighbours, in every model."""
-        raise NotImplementedError
+        """One pixel's similarity with all others and its nearest neighbours, in every model; not kept."""
+        return pixel_relations(self.features(), pixel, temperature, neighbours)
 
     def pixel_colors(self, by: str, model: str | None = None, temperature: float = 0.1) -> PixelColors:
-        """Colours of all pixels by "class", "prediction", "image", "error", "confidence", "divergence", "change"."""
-        raise NotImplementedError
+        """Colours of all pixels by "class", "prediction", "image", "error", "confidence", "divergence", "change".
+
+        "prediction", "error", "confidence" and "divergence" are of `model`; "change" is from before to after.
+        """
+        features = self.features()
+        values = None
+        if by == "change":
+            values = self.pixel_change().grid
+        elif by == "divergence":
+            per_pixel = self.divergence(temperature).per_pixel
+            name = model if model is not None else next(iter(per_pixel))
+            # The reference diverges nowhere from itself.
+            values = per_pixel[name] if name in per_pixel else np.zeros(len(features.pixels), np.float32)
+        return self._keep(
+            ("colors", by, model, temperature if by == "divergence" else None),
+            lambda: pixel_colors(features, by, model, values),
+        )
 
     def summary(self, temperature: float = 0.1) -> list[str]:
         """Two or three sentences on what distillation did, made from the numbers."""
-        raise NotImplementedError
+        features = self.features()
+        compared = self.divergence(temperature) if len(features.models) > 1 else None
+        grouped = self.centroids() if features.grouping().present() else None
+        return sentences(features, self.scores(), compared, grouped)
 
-    def evaluate(self, split: str = "val") -> dict[str, Any]:
-        """Scores on the whole split, as stored in the checkpoints when they were trained."""
-        raise NotImplementedError
+    def evaluate(self, split: str = "val") -> dict[str, StoredScore | None]:
+        """Scores on a whole split, as stored in each checkpoint when it was trained; None where there are none."""
+        return {name: stored_score(model, split) for name, model in self.models.items()}
+
+    def _keep(self, key: Hashable, make: Callable[[], Result]) -> Result:
+        """The result kept under a key, made once; a failed or cancelled one is not kept."""
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = make()
+                if len(self._kept) > KEPT_RESULTS:
+                    # All stand on the features, so these stay.
+                    self._kept.pop(next(other for other in self._kept if other != "features"))
+            self._kept.move_to_end(key)
+            return self._kept[key]

@@ -5,7 +5,7 @@
 
 from cirkd.analysis.centroids import Centroids
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
-from cirkd.analysis.pictures import PixelColors
+from cirkd.analysis.pixel_colors import PixelColors
 from cirkd.analysis.projection import Projection, project
 from cirkd.analysis.relations import (
     ClassRelations,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from cirkd.analysis.centroids import Centroids
 from cirkd.analysis.relations import Divergence
 from cirkd.analysis.scores import Scores
-from cirkd.features.feature_set import FeatureSet
+from cirkd.features.feature_set import AFTER, BEFORE, TEACHER, FeatureSet
+
+LEAST_POINTS = 0.05  # IoU points that print as 0.1: less is called no change
 
 
 def sentences(
@@ -14,5 +20,129 @@ def sentences(
     divergence: Divergence | None = None,
     centroids: Centroids | None = None,
 ) -> list[str]:
-    """Two or three plain sentences on what distillation did; says as plainly when the student became worse."""
-    raise NotImplementedError
+    """Two or three plain sentences on what distillation did; says as plainly when the student became worse.
+
+    What is not given, or cannot be measured (no labels, no teacher), is left out. Classes stand in backticks.
+    """
+    if BEFORE in features.models and AFTER in features.models:
+        found = [
+            _score_change(scores),
+            _relation_change(divergence),
+            _class_change(features, scores, centroids) or _approach(features, centroids),
+        ]
+    else:
+        found = [_standing(scores), _distance(divergence), _missing(features)]
+    return [sentence for sentence in found if sentence]
+
+
+def _score_change(scores: Scores | None) -> str:
+    if scores is None:
+        return ""
+    before, after = scores.models[BEFORE].miou, scores.models[AFTER].miou
+    if math.isnan(before) or math.isnan(after):
+        return "Without labels there are no scores; what follows compares embeddings alone."
+    points = 100 * (after - before)
+    values = f"from {100 * before:.1f} to {100 * after:.1f} %"
+    if abs(points) < LEAST_POINTS:
+        text = f"Distillation left the mIoU on these images where it was, at {100 * after:.1f} %"
+    elif points > 0:
+        text = f"Distillation raised the mIoU on these images by {points:.1f} points, {values}"
+    else:
+        text = f"The distilled student is worse on these images: its mIoU fell by {-points:.1f} points, {values}"
+    return text + _against_teacher(scores, after) + "."
+
+
+def _against_teacher(scores: Scores, after: float) -> str:
+    teacher = scores.models[TEACHER].miou if TEACHER in scores.models else math.nan
+    if math.isnan(teacher):
+        return ""
+    gap = 100 * (teacher - after)
+    if gap <= -LEAST_POINTS:
+        return f", {-gap:.1f} points above the teacher"
+    if gap < LEAST_POINTS:
+        return ", level with the teacher"
+    return f"; the teacher reaches {100 * teacher:.1f} %"
+
+
+def _relation_change(divergence: Divergence | None) -> str:
+    if divergence is None or not {BEFORE, AFTER} <= divergence.mean.keys():
+        return ""
+    before, after = divergence.mean[BEFORE], divergence.mean[AFTER]
+    whose = "the teacher's" if divergence.reference == TEACHER else f"those of {divergence.reference}"
+    if before <= 0 or abs(after / before - 1) < 0.005:
+        return f"Its relations between pixels are as far from {whose} as before (divergence {after:.3g} nats)."
+    share = 100 * abs(1 - after / before)
+    if after < before:
+        start, rest = f"Its relations between pixels came closer to {whose}", f"{share:.0f} % lower"
+    else:
+        start, rest = f"Its relations between pixels moved away from {whose}", f"{share:.0f} % higher"
+    return f"{start}: the divergence is {rest}, {after:.3g} nats instead of {before:.3g}."
+
+
+def _class_change(features: FeatureSet, scores: Scores | None, centroids: Centroids | None) -> str:
+    """The class that gained most and the one that lost most; for the first, what its centroid did."""
+    if scores is None:
+        return ""
+    change = 100 * scores.iou_change(BEFORE, AFTER)
+    if np.isnan(change).all():
+        return ""
+    best, worst = int(np.nanargmax(change)), int(np.nanargmin(change))
+    names = features.classes.names
+    gained, lost = change[best] >= LEAST_POINTS, change[worst] <= -LEAST_POINTS
+    if not gained and not lost:
+        return "No class changed by as much as 0.1 IoU points."
+    if not gained:
+        return (
+            f"No class gained; `{names[worst]}` lost most, {-change[worst]:.1f} IoU points{_moved(centroids, worst)}."
+        )
+    text = f"`{names[best]}` gained most, {change[best]:.1f} IoU points{_moved(centroids, best)}"
+    return text + (f"; `{names[worst]}` lost most, {-change[worst]:.1f}." if lost else "; no class lost.")
+
+
+def _moved(centroids: Centroids | None, c: int) -> str:
+    """ ", and its centroid's relations came 0.21 closer to the teacher's" where that can be said of class c."""
+    if centroids is None or centroids.reference != TEACHER or c not in centroids.classes:
+        return ""
+    if centroids.provenance.get("grouped_by") != "label":
+        return ""
+    closer = float(centroids.approach(BEFORE, AFTER)[int(np.flatnonzero(centroids.classes == c)[0])])
+    if math.isnan(closer) or abs(closer) < 0.0005:
+        return ""
+    direction = "closer to" if closer > 0 else "farther from"
+    return f" (the cosines of its centroid to the other classes came {abs(closer):.2g} {direction} the teacher's)"
+
+
+def _approach(features: FeatureSet, centroids: Centroids | None) -> str:
+    """Without scores: how many classes came closer to the teacher."""
+    if centroids is None or centroids.reference != TEACHER:
+        return ""
+    closer = centroids.approach(BEFORE, AFTER)
+    known = closer[~np.isnan(closer)]
+    if not len(known):
+        return ""
+    return (
+        f"The centroid relations of {int((known > 0).sum())} of {len(known)} classes came closer to the teacher's "
+        f"(classes by {centroids.provenance.get('grouped_by', 'label')})."
+    )
+
+
+def _standing(scores: Scores | None) -> str:
+    if scores is None:
+        return ""
+    known = [(name, score.miou) for name, score in scores.models.items() if not math.isnan(score.miou)]
+    if not known:
+        return "Without labels there are no scores; embeddings and predictions are shown all the same."
+    listed = ", ".join(f"{name} {100 * value:.1f} %" for name, value in known)
+    return f"mIoU on these images: {listed}."
+
+
+def _distance(divergence: Divergence | None) -> str:
+    if divergence is None or not divergence.mean:
+        return ""
+    listed = ", ".join(f"{name} {value:.3g}" for name, value in divergence.mean.items())
+    return f"Relation divergence to {divergence.reference}, in nats: {listed}."
+
+
+def _missing(features: FeatureSet) -> str:
+    missing = [name for name in (BEFORE, AFTER) if name not in features.models]
+    return f"Add {' and '.join(missing)} in the sidebar to see what distillation changed."

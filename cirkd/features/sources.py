@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from cirkd.data.errors import DataError, StudyError
+
 if TYPE_CHECKING:
-    from cirkd.data.sample import Classes, Sample
+    from cirkd.data.sample import Classes, Sample, SegmentationData
 
 DEFAULT_IMAGES = 6
 """How many images of a data set are taken when none are chosen."""
@@ -45,18 +49,74 @@ def open_images(
         DataError: not an image, no such folder or data set.
         StudyError: no image, or an index that is not there.
     """
-    raise NotImplementedError
+    name = str(images) if isinstance(images, str | Path) else ""
+    found = _data_set(images, name, split)
+    if found is not None:
+        chosen = range(min(DEFAULT_IMAGES, len(found))) if indices is None else indices
+        samples = [found[_checked(i, len(found))] for i in chosen]
+        classes, text = found.classes or classes, f"{found.name} {found.split}"
+    else:
+        items = [images] if name or hasattr(images, "convert") or _is_one_array(images) else list(images)
+        chosen = range(len(items)) if indices is None else indices
+        samples = [_sample(items[_checked(i, len(items))], i) for i in chosen]
+        text = name or f"{len(samples)} images"
+    if not samples:
+        raise StudyError("a study without an image; choose at least one")
+    return ImageSource(tuple(samples), classes, text)
 
 
-def open_models(models: dict[str, Any], device: str = "auto") -> dict[str, Any]:
+def open_models(models: Mapping[str, Any], device: str = "auto") -> dict[str, Any]:
     """Load those models that are given as paths; leave out those that are None.
 
     Raises:
         CheckpointError: a checkpoint cannot be read.
         StudyError: no model at all.
     """
-    raise NotImplementedError
+    found = {name: _loaded(model, device) for name, model in models.items() if model is not None}
+    if not found:
+        raise StudyError("a study without a model; give a teacher, a before or an after")
+    return found
 
 
-def _is_path(value: Any) -> bool:
-    return isinstance(value, str | Path)
+def _loaded(model: Any, device: str) -> Any:
+    if not isinstance(model, str | Path):
+        return model
+    from cirkd.checkpoint import load_model
+
+    return load_model(model, device)
+
+
+def _data_set(images: Any, name: str, split: str) -> SegmentationData | None:
+    """The data set that is meant by an object, a name or a folder; None for anything else."""
+    from cirkd.data.catalog import DATA_SETS, open_data
+
+    if name:
+        first, _, second = name.partition("/")
+        if first in DATA_SETS and first != "folder":
+            return open_data(first, second or split)
+        return open_data("folder", root=name) if Path(name).is_dir() else None
+    return images if all(hasattr(images, part) for part in ("names", "classes", "split")) else None
+
+
+def _checked(index: int, count: int) -> int:
+    if not 0 <= index < count:
+        raise StudyError(f"there is no image {index}; the source has {count}, counted from 0")
+    return index
+
+
+def _sample(item: Any, number: int) -> Sample:
+    from cirkd.data.images import read_image
+    from cirkd.data.sample import Sample
+
+    if isinstance(item, Sample):
+        return item
+    if isinstance(item, str | Path):
+        return Sample(Path(item).stem, read_image(Path(item)))
+    image = np.array(item.convert("RGB")) if hasattr(item, "convert") else np.asarray(item)
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise DataError(f"image {number} is {image.dtype} {image.shape}; uint8 [H, W, 3] was wanted; convert it to RGB")
+    return Sample(f"image {number + 1}", image)
+
+
+def _is_one_array(images: Any) -> bool:
+    return isinstance(images, np.ndarray) and images.ndim == 3

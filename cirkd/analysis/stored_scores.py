@@ -1,0 +1,42 @@
+"""Scores over whole splits, measured when a model was trained and kept in its checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StoredScore:
+    """Scores over a whole split, from a checkpoint's header.
+
+    Attributes:
+        data, split: what was evaluated; images: how many.
+        miou, pixel_accuracy: 0..1.
+        iou: class name -> 0..1; nan = neither labelled nor predicted anywhere.
+    """
+
+    data: str
+    split: str
+    images: int
+    miou: float
+    pixel_accuracy: float
+    iou: dict[str, float]
+
+
+def stored_score(model: Any, split: str) -> StoredScore | None:
+    """The score that a loaded model's provenance holds for a split, in percent there."""
+    stored = dict(getattr(model.info, "provenance", {})).get("scores", {})
+    found = stored.get(split) if isinstance(stored, Mapping) else None
+    if not isinstance(found, Mapping) or "miou" not in found:
+        return None
+    return StoredScore(
+        data=str(found.get("data", "")),
+        split=split,
+        images=int(found.get("images", 0)),
+        miou=found["miou"] / 100,
+        pixel_accuracy=found.get("pixel_accuracy", math.nan) / 100,
+        iou={name: math.nan if value is None else value / 100 for name, value in dict(found.get("iou") or {}).items()},
+    )

@@ -1,0 +1,78 @@
+"""The sentences say what the numbers say."""
+
+import dataclasses
+
+import pytest
+
+from cirkd.analysis.centroids import centroids
+from cirkd.analysis.relations import divergence
+from cirkd.analysis.scores import scores
+from cirkd.analysis.summary import sentences
+from tests.factories import make_features
+
+
+def summarise(features):
+    compared = divergence(features) if len(features.models) > 1 else None
+    return sentences(features, scores(features), compared, centroids(features))
+
+
+def swapped(features):
+    """The same with the roles of before and after exchanged."""
+    models = features.models
+    return dataclasses.replace(
+        features, models={"teacher": models["teacher"], "before": models["after"], "after": models["before"]}
+    )
+
+
+def test_better_and_worse_are_said_as_plainly():
+    features = make_features()
+    better, worse = summarise(features), summarise(swapped(features))
+    score = scores(features)
+    points = 100 * (score.models["after"].miou - score.models["before"].miou)
+    assert points > 0.1
+    assert f"raised the mIoU on these images by {points:.1f} points" in better[0]
+    assert f"is worse on these images: its mIoU fell by {points:.1f} points" in worse[0]
+    assert "came closer to the teacher's" in better[1] and "lower" in better[1]
+    assert "moved away from the teacher's" in worse[1] and "higher" in worse[1]
+    assert "gained most" in better[2] and "lost most" in worse[2]
+    assert len(better) == len(worse) == 3
+
+
+def test_the_class_named_is_the_one_that_gained_most():
+    features = make_features()
+    change = scores(features).iou_change("before", "after")
+    sentence = summarise(features)[2]
+    assert sentence.startswith(f"`{features.classes.names[change.argmax()]}` gained most, {100 * change.max():.1f}")
+    moved = centroids(features).approach("before", "after")[change.argmax()]
+    assert f"{abs(moved):.2g} {'closer to' if moved > 0 else 'farther from'} the teacher's" in sentence
+
+
+def test_no_change():
+    features = make_features()
+    models = {**features.models, "before": features.models["after"]}
+    found = summarise(dataclasses.replace(features, models=models))
+    assert "left the mIoU on these images where it was" in found[0]
+    assert "as far from the teacher's as before" in found[1]
+    assert found[2] == "No class changed by as much as 0.1 IoU points."
+
+
+@pytest.mark.parametrize("labels", [True, False])
+@pytest.mark.parametrize(
+    "models", [("teacher",), ("before",), ("after",), ("teacher", "after"), ("before", "after"), ("teacher", "mine")]
+)
+def test_whatever_is_missing(models, labels):
+    found = summarise(make_features(models, labels=labels))
+    assert 1 <= len(found) <= 3 and all(sentence.endswith((".", ")")) for sentence in found)
+    assert not any("nan" in sentence for sentence in found)
+
+
+def test_without_labels_the_embeddings_are_compared():
+    found = summarise(make_features(labels=False))
+    assert found[0].startswith("Without labels")
+    assert "classes came closer to the teacher's" in found[2]
+
+
+def test_only_some_results():
+    features = make_features()
+    assert sentences(features) == []
+    assert len(sentences(features, divergence=divergence(features))) == 1
