@@ -36,7 +36,7 @@ def pixel_similarity(
     """
     if len(student_stages) != len(teacher_stages) or len(student_stages) < 2:
         raise ValueError(
-            f"{len(student_stages)} student and {len(teacher_stages)} teacher stages: want two or more of each, in pairs"
+            f"{len(student_stages)} student and {len(teacher_stages)} teacher stages: want two or more, in pairs"
         )
     differences = [
         F.mse_loss(

@@ -12,7 +12,7 @@ RelationMemory(num_classes, student_width, teacher_width, pixel_queue_size=20000
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from cirkd.relations import (
@@ -50,7 +50,7 @@ def memory_relation(
             f"student {list(student.shape)}, teacher {list(teacher.shape)}, keys {list(keys.shape)}: want the same "
             "pixels at one width; pass the student through RelationMemory.projection first"
         )
-    return keyed_divergence(normalize(student), normalize(teacher), normalize(keys), temperature)
+    return keyed_divergence(normalize(student), normalize(teacher.detach()), normalize(keys.detach()), temperature)
 
 
 class RelationMemory(nn.Module):
@@ -121,7 +121,7 @@ class RelationMemory(nn.Module):
     def update(
         self,
         teacher_embedding: Float[Tensor, "b dt h w"],
-        labels: Int[Tensor, "b H W"],
+        labels: Integer[Tensor, "b H W"],
         step: int,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -144,7 +144,7 @@ class RelationMemory(nn.Module):
 
 
 def choose_pixels(
-    labels: Int[Tensor, "b h w"], num_classes: int, per_class: int, generator: torch.Generator | None = None
+    labels: Integer[Tensor, "b h w"], num_classes: int, per_class: int, generator: torch.Generator | None = None
 ) -> Tensor:
     """A random choice of up to `per_class` pixels of each class in each image, as a bool mask [b, h, w]."""
     valid = (labels >= 0) & (labels < num_classes)

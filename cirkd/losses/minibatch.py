@@ -32,5 +32,5 @@ def minibatch_pixel_relation(
             "must be the same; resize one to the other"
         )
     return pairwise_divergence(
-        normalize(flatten_positions(student)), normalize(flatten_positions(teacher)), temperature
+        normalize(flatten_positions(student)), normalize(flatten_positions(teacher.detach())), temperature
     )

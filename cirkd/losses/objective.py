@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,7 @@ from cirkd.relations import flatten_positions, resize_labels
 Terms = dict[str, Tensor]
 
 
+@runtime_checkable
 class Output(Protocol):
     """What a segmenter returns: logits [b,c,h,w], embedding [b,d,h,w], auxiliary logits or None."""
 
@@ -99,14 +101,12 @@ class Objective:
         Raises:
             ValueError: a weighted term lacks the teacher or the memory.
         """
-        if self.needs_teacher and teacher_output is None:
-            raise ValueError("this objective distils and got no teacher output: pass one, or Objective.task_only()")
-        if self.needs_memory and memory is None:
-            raise ValueError("memory terms have weight and there is no memory: pass a RelationMemory, or weigh them 0")
+        self._require(teacher_output, memory)
         batch = _Batch(student_output, teacher_output, labels, memory, generator, ignore_index, self)
         found = {name: term(batch) for name, term in TERMS.items() if self._weight(name)}
         if self.needs_memory and memory is not None and memory.training:
-            memory.update(batch.teacher_embedding, labels, step, generator)
+            ignored = labels == ignore_index
+            memory.update(batch.teacher_embedding, labels.long().masked_fill(ignored, -1), step, generator)
         return {name: value for name, value in found.items() if value is not None}
 
     def weighted(self, terms: Terms) -> Terms:
@@ -114,7 +114,13 @@ class Objective:
         return {name: value * self._weight(name) for name, value in terms.items()}
 
     def total(self, terms: Terms) -> Tensor:
-        """The sum to minimise."""
+        """The sum to minimise.
+
+        Raises:
+            ValueError: there are no terms.
+        """
+        if not terms:
+            raise ValueError("no term has weight, so there is nothing to train on: give task a weight")
         return torch.stack(list(self.weighted(terms).values())).sum()
 
     @classmethod
@@ -122,40 +128,47 @@ class Objective:
         """Training without a teacher: teachers themselves, and baselines."""
         return cls(auxiliary=auxiliary, kd=0, minibatch_pixel=0, memory_pixel=0, memory_region=0)
 
+    def _require(self, teacher_output: Output | None, memory: RelationMemory | None) -> None:
+        if self.needs_teacher and teacher_output is None:
+            raise ValueError("this objective distils and got no teacher output: pass one, or use Objective.task_only()")
+        if self.needs_memory and memory is None:
+            raise ValueError("memory terms have weight and there is no memory: pass a RelationMemory, or weigh them 0")
+
     def _weight(self, name: str) -> float:
         return float(getattr(self, name))
 
 
+@dataclass
 class _Batch:
-    """What the terms read: the outputs, with the teacher's on the student's grid."""
+    """What the terms read; the teacher's maps come on the student's grid."""
 
-    def __init__(
-        self,
-        student: Output,
-        teacher: Output | None,
-        labels: Tensor,
-        memory: RelationMemory | None,
-        generator: torch.Generator | None,
-        ignore_index: int,
-        objective: Objective,
-    ) -> None:
-        self.student, self.labels, self.memory, self.generator = student, labels, memory, generator
-        self.ignore_index, self.objective = ignore_index, objective
-        if teacher is not None:
-            self.teacher_logits = _on_grid(teacher.logits.detach(), student.logits)
-            self.teacher_embedding = _on_grid(teacher.embedding.detach(), student.embedding)
-        self._projected: tuple[Tensor, Tensor] | None = None
+    student: Output
+    teacher: Output | None
+    labels: Tensor
+    memory: RelationMemory | None
+    generator: torch.Generator | None
+    ignore_index: int
+    objective: Objective
 
+    @cached_property
+    def teacher_logits(self) -> Tensor:
+        assert self.teacher is not None
+        return _on_grid(self.teacher.logits.detach(), self.student.logits)
+
+    @cached_property
+    def teacher_embedding(self) -> Tensor:
+        assert self.teacher is not None
+        return _on_grid(self.teacher.embedding.detach(), self.student.embedding)
+
+    @cached_property
     def labelled_rows(self) -> tuple[Tensor, Tensor]:
         """Projected student and teacher embeddings [n, d] of the labelled pixels."""
-        if self._projected is None:
-            assert self.memory is not None
-            embedding = self.student.embedding
-            labels = resize_labels(self.labels, (embedding.shape[2], embedding.shape[3])).flatten()
-            kept = (labels >= 0) & (labels < self.memory.num_classes) & (labels != self.ignore_index)
-            student = flatten_positions(self.memory.projection(embedding)).flatten(0, 1)[kept]
-            self._projected = student, flatten_positions(self.teacher_embedding).flatten(0, 1)[kept]
-        return self._projected
+        assert self.memory is not None
+        embedding = self.student.embedding
+        labels = resize_labels(self.labels, (embedding.shape[2], embedding.shape[3])).flatten()
+        kept = (labels >= 0) & (labels < self.memory.num_classes) & (labels != self.ignore_index)
+        student = flatten_positions(self.memory.projection(embedding)).flatten(0, 1)[kept]
+        return student, flatten_positions(self.teacher_embedding).flatten(0, 1)[kept]
 
 
 def _on_grid(teacher: Tensor, student: Tensor) -> Tensor:
@@ -185,13 +198,13 @@ def _minibatch_pixel(batch: _Batch) -> Tensor:
 def _memory_pixel(batch: _Batch) -> Tensor:
     assert batch.memory is not None
     keys = batch.memory.sample_pixels(batch.generator).keys
-    return memory_relation(*batch.labelled_rows(), keys, batch.objective.temperature)
+    return memory_relation(*batch.labelled_rows, keys, batch.objective.temperature)
 
 
 def _memory_region(batch: _Batch) -> Tensor:
     assert batch.memory is not None
     keys = batch.memory.sample_regions(batch.generator).keys
-    return memory_relation(*batch.labelled_rows(), keys, batch.objective.temperature)
+    return memory_relation(*batch.labelled_rows, keys, batch.objective.temperature)
 
 
 # A new loss is a function of the batch here and a field of Objective with its weight.

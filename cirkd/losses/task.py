@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from cirkd.relations import full_precision
@@ -11,7 +11,7 @@ from cirkd.relations import full_precision
 
 @full_precision
 def segmentation_cross_entropy(
-    logits: Float[Tensor, "b c h w"], labels: Int[Tensor, "b H W"], ignore_index: int = 255
+    logits: Float[Tensor, "b c h w"], labels: Integer[Tensor, "b H W"], ignore_index: int = 255
 ) -> Float[Tensor, ""]:
     """Mean cross-entropy in nats over the labelled pixels, at the label's size.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from cirkd.relations import flatten_positions, full_precision, normalize, resize_labels
@@ -13,7 +13,7 @@ from cirkd.relations.regions import class_members
 def intra_class_variation(
     student: Float[Tensor, "b ds h w"],
     teacher: Float[Tensor, "b dt h w"],
-    labels: Int[Tensor, "b H W"],
+    labels: Integer[Tensor, "b H W"],
     num_classes: int,
 ) -> Float[Tensor, ""]:
     """Mean squared difference of the pixels' cosines to the mean embedding of their class in their image.

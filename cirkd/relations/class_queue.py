@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from cirkd.relations.regions import rank_in_group
@@ -22,7 +22,7 @@ class ClassKeys(NamedTuple):
     """Keys and the class of each."""
 
     keys: Float[Tensor, "k d"]
-    labels: Int[Tensor, " k"]
+    labels: Integer[Tensor, " k"]
 
 
 class ClassQueue(nn.Module):
@@ -54,7 +54,7 @@ class ClassQueue(nn.Module):
         self.register_buffer("step", torch.full((num_classes, size), -1, dtype=torch.int64))
 
     @torch.no_grad()
-    def enqueue(self, embeddings: Float[Tensor, "n d"], labels: Int[Tensor, " n"], step: int = 0) -> None:
+    def enqueue(self, embeddings: Float[Tensor, "n d"], labels: Integer[Tensor, " n"], step: int = 0) -> None:
         """Append rows in order, each to the ring of its class; labels outside [0, num_classes) are skipped.
 
         Args:

@@ -21,7 +21,10 @@ from torch.autograd import Function
 from cirkd.relations.precision import full_precision
 from cirkd.relations.similarity import normalize
 
-BLOCK_ENTRIES = 2**20  # entries of a relation matrix held at once: 4 MB in float32
+# Entries of a relation matrix held at once: what a core's cache holds, or enough to keep a GPU busy (64 MB).
+CPU_BLOCK_ENTRIES = 2**18
+GPU_BLOCK_ENTRIES = 2**24
+Pair = tuple[Tensor, Tensor]  # rows and keys of one network
 SAFE_EXPONENT = 60.0  # exp(-60) is far from float32's underflow, so one shift fits all rows
 
 
@@ -62,10 +65,9 @@ def relation_divergence(
         return result
     student, student_keys = normalize(student), normalize(student_keys)
     teacher, teacher_keys = normalize(teacher), normalize(teacher_keys)
-    for rows in _blocks(len(student), len(student_keys)):
-        result[rows] = _row_divergence(
-            student[rows] @ student_keys.T, teacher[rows] @ teacher_keys.T, temperature, slope=False
-        )[0]
+    for rows in _blocks(student, student_keys):
+        pairs = (student[rows], student_keys), (teacher[rows], teacher_keys)
+        result[rows] = _divergences(*pairs, temperature, dims=(1,), slope=False)[0][0]
     return result
 
 
@@ -111,13 +113,13 @@ class _Keyed(Function):
         gradient = torch.zeros_like(student, memory_format=torch.contiguous_format) if wanted else None
         total = student.new_zeros(())
         if len(student) and len(keys):
-            for rows in _blocks(len(student), len(keys)):
-                divergence, slope = _row_divergence(
-                    student[rows] @ keys.T, teacher[rows] @ keys.T, temperature, slope=wanted
-                )
-                total += divergence.sum()
+            for rows in _blocks(student, keys):
+                pairs = (student[rows], keys), (teacher[rows], keys)
+                values, slope = _divergences(*pairs, temperature, dims=(1,), slope=wanted)
+                total += values[0].sum()
                 if gradient is not None and slope is not None:
                     torch.mm(slope, keys, out=gradient[rows])
+                del slope  # before the next block's matrices come
         return _finish(ctx, student, total, gradient, 1 / max(len(student), 1))
 
     @staticmethod
@@ -136,13 +138,13 @@ class _Pairwise(Function):
             for j in range(i + 1):
                 # An image with itself is one ordered pair, two images are two.
                 share = 0.5 if i == j else 1.0
-                divergence, slope = _two_sided_divergence(
-                    student[i] @ student[j].T, teacher[i] @ teacher[j].T, temperature, slope=wanted
-                )
-                total += divergence * share
+                pairs = (student[i], student[j]), (teacher[i], teacher[j])
+                values, slope = _divergences(*pairs, temperature, dims=(1, 0), slope=wanted)
+                total += (values[0].sum() + values[1].sum()) * share
                 if gradient is not None and slope is not None:
                     gradient[i].addmm_(slope, student[j], alpha=share)
                     gradient[j].addmm_(slope.T, student[i], alpha=share)
+                del slope  # before the next pair's matrices come
         images, positions = student.shape[:2]
         return _finish(ctx, student, total, gradient, 1 / max(images * images * positions, 1))
 
@@ -176,45 +178,49 @@ def _scaled_gradient(ctx: Any, grad_output: Tensor) -> Tensor:
     return _FirstDerivative.apply(*ctx.saved_tensors, grad_output)  # type: ignore[return-value]
 
 
-def _row_divergence(
-    student: Tensor, teacher: Tensor, temperature: float, *, slope: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Rows' KL of relation matrices [n, k]: its values [n] and its derivative by the student's relations [n, k]."""
-    log_p = torch.log_softmax(student.div_(temperature), dim=1)
-    log_q = torch.log_softmax(teacher.div_(temperature), dim=1)
-    q = log_q.exp()
-    values = log_q.sub_(log_p).mul_(q).sum(dim=1)
-    return values, log_p.exp_().sub_(q).div_(temperature) if slope else None
+def _divergences(
+    student: Pair, teacher: Pair, temperature: float, *, dims: tuple[int, ...], slope: bool
+) -> tuple[list[Tensor], Tensor | None]:
+    """KL of the relations [n, k] of pairs (rows [n, d], keys [k, d]), softmax along `dims`: 1 for rows, 0 for columns.
 
-
-def _two_sided_divergence(
-    student: Tensor, teacher: Tensor, temperature: float, *, slope: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Summed KL of the rows and of the columns of relation matrices [n, n], and its derivative [n, n]."""
+    Returns:
+        The divergences for each of `dims`, and the derivative [n, k] of all their sum by the student's relations.
+    """
+    s, t = student[0] @ student[1].T, teacher[0] @ teacher[1].T
     if 2 / temperature > SAFE_EXPONENT:
-        rows, row_slope = _row_divergence(student.clone(), teacher.clone(), temperature, slope=slope)
-        columns, column_slope = _row_divergence(student.T, teacher.T, temperature, slope=slope)
-        both = row_slope + column_slope.T if row_slope is not None and column_slope is not None else None
-        return rows.sum() + columns.sum(), both
-    # Cosines are at most 1, so one shift serves every row and every column, and one exponential both softmaxes.
-    p = student.sub(1).div_(temperature).exp_()
-    q = teacher.sub(1).div_(temperature).exp_()
-    excess = teacher.sub_(student).div_(temperature).mul_(q)
-    total = student.new_zeros(())
-    scales = []
-    for dim in (1, 0):
+        return _sharp_divergences(s, t, temperature, dims=dims, slope=slope)
+    # Cosines are at most 1, so one shift serves every row and every column, and one exponential every softmax.
+    p = s.sub(1).div_(temperature).exp_()
+    q = t.sub(1).div_(temperature).exp_()
+    excess = t.sub_(s).div_(temperature).mul_(q)
+    values, p_scales, q_scales = [], [], []
+    for dim in dims:
         p_sum, q_sum = p.sum(dim, keepdim=True), q.sum(dim, keepdim=True)
-        total += (excess.sum(dim, keepdim=True) / q_sum + (p_sum / q_sum).log()).sum()
-        scales.append((p_sum.mul_(temperature).reciprocal_(), q_sum.mul_(temperature).reciprocal_()))
-    if not slope:
-        return total, None
-    (p_row, q_row), (p_column, q_column) = scales
-    return total, p.mul_(p_row + p_column).sub_(q.mul_(q_row + q_column))
+        values.append((excess.sum(dim, keepdim=True) / q_sum + (p_sum / q_sum).log()).squeeze(dim))
+        p_scales.append(1 / (p_sum * temperature))
+        q_scales.append(1 / (q_sum * temperature))
+    del s, t, excess
+    return values, p.mul_(sum(p_scales)).sub_(q.mul_(sum(q_scales))) if slope else None
 
 
-def _blocks(rows: int, keys: int) -> list[slice]:
-    size = max(1, BLOCK_ENTRIES // keys)
-    return [slice(start, start + size) for start in range(0, rows, size)]
+def _sharp_divergences(
+    s: Tensor, t: Tensor, temperature: float, *, dims: tuple[int, ...], slope: bool
+) -> tuple[list[Tensor], Tensor | None]:
+    """`_divergences` at temperatures at which one shift for all rows would underflow."""
+    values, derivative = [], torch.zeros_like(s) if slope else None
+    for dim in dims:
+        log_p, log_q = torch.log_softmax(s / temperature, dim), torch.log_softmax(t / temperature, dim)
+        q = log_q.exp()
+        values.append(log_q.sub_(log_p).mul_(q).sum(dim))
+        if derivative is not None:
+            derivative += log_p.exp_().sub_(q).div_(temperature)
+    return values, derivative
+
+
+def _blocks(rows: Tensor, keys: Tensor) -> list[slice]:
+    entries = CPU_BLOCK_ENTRIES if rows.device.type == "cpu" else GPU_BLOCK_ENTRIES
+    size = max(1, entries // len(keys))
+    return [slice(start, start + size) for start in range(0, len(rows), size)]
 
 
 def _check_temperature(temperature: float) -> None:

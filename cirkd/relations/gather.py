@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 
 def gather_rows(
-    embeddings: Float[Tensor, "n d"], labels: Int[Tensor, " n"]
-) -> tuple[Float[Tensor, "m d"], Int[Tensor, " m"]]:
+    embeddings: Float[Tensor, "n d"], labels: Integer[Tensor, " n"]
+) -> tuple[Float[Tensor, "m d"], Integer[Tensor, " m"]]:
     """Rows of every process in the order of their ranks, the same everywhere; the own ones in a single process.
 
     Processes may bring different numbers of rows, none included. No gradient.

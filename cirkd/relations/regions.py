@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from cirkd.relations.precision import full_precision
@@ -24,13 +24,13 @@ class Regions:
     """
 
     embedding: Float[Tensor, "r d"]
-    image: Int[Tensor, " r"]
-    label: Int[Tensor, " r"]
+    image: Integer[Tensor, " r"]
+    label: Integer[Tensor, " r"]
 
 
 @full_precision
 def region_embeddings(
-    embedding: Float[Tensor, "b d h w"], labels: Int[Tensor, "b h w"], *, num_classes: int
+    embedding: Float[Tensor, "b d h w"], labels: Integer[Tensor, "b h w"], *, num_classes: int
 ) -> Regions:
     """Mean embedding of each class in each image, l2-normalised.
 
@@ -51,12 +51,12 @@ def region_embeddings(
     return Regions(normalize(sums[image, label] / counts[image, label, None]), image, label)
 
 
-def class_members(labels: Int[Tensor, "b h w"], num_classes: int) -> Tensor:
+def class_members(labels: Integer[Tensor, "b h w"], num_classes: int) -> Tensor:
     """Whether each pixel belongs to each class: bool [b, num_classes, h, w]."""
     return labels[:, None] == torch.arange(num_classes, device=labels.device)[:, None, None]
 
 
-def resize_labels(labels: Int[Tensor, "b H W"], size: tuple[int, int]) -> Int[Tensor, "b h w"]:
+def resize_labels(labels: Integer[Tensor, "b H W"], size: tuple[int, int]) -> Integer[Tensor, "b h w"]:
     """Labels on a map of (h, w), by nearest neighbour; int64."""
     if tuple(labels.shape[1:]) == tuple(size):
         return labels.long()
@@ -73,7 +73,7 @@ def check_label_map(embedding: Tensor, labels: Tensor) -> None:
         )
 
 
-def rank_in_group(group: Int[Tensor, " n"], groups: int) -> Int[Tensor, " n"]:
+def rank_in_group(group: Integer[Tensor, " n"], groups: int) -> Integer[Tensor, " n"]:
     """How many rows of the same group (in [0, groups)) come before each row."""
     counts = torch.bincount(group, minlength=groups)
     order = torch.argsort(group, stable=True)

@@ -1,0 +1,52 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cirkd.relations import rank_in_group, region_embeddings, resize_labels
+from tests import oracles
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    size=st.tuples(st.integers(0, 3), st.integers(1, 4), st.integers(1, 5), st.integers(1, 5)),
+    num_classes=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+def test_regions_are_those_of_a_loop(size: tuple[int, int, int, int], num_classes: int, seed: int) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    embedding = torch.randn(*size, generator=draw, dtype=torch.float64)
+    labels = torch.randint(-1, num_classes + 2, (size[0], *size[2:]), generator=draw)
+    found = region_embeddings(embedding, labels, num_classes=num_classes)
+    wanted = oracles.region_embeddings(embedding, labels, num_classes)
+    assert found.image.tolist() == [image for _, image, _ in wanted]
+    assert found.label.tolist() == [label for _, _, label in wanted]
+    for row, (vector, _, _) in zip(found.embedding, wanted, strict=True):
+        torch.testing.assert_close(row, vector)
+
+
+def test_unlabelled_images_have_no_regions() -> None:
+    regions = region_embeddings(torch.randn(2, 3, 4, 4), torch.full((2, 4, 4), 255, dtype=torch.uint8), num_classes=5)
+    assert regions.embedding.shape == (0, 3) and len(regions.image) == 0
+
+
+def test_embeddings_that_cancel_make_a_zero_region() -> None:
+    embedding = torch.tensor([1.0, -1.0]).reshape(1, 1, 1, 2)
+    assert region_embeddings(embedding, torch.zeros(1, 1, 2, dtype=torch.int64), num_classes=1).embedding.item() == 0
+
+
+@pytest.mark.usefixtures("as_shipped")
+def test_labels_of_another_size_are_refused() -> None:
+    with pytest.raises(ValueError, match="must be the same grid"):
+        region_embeddings(torch.zeros(1, 2, 3, 3), torch.zeros(1, 6, 6, dtype=torch.int64), num_classes=2)
+
+
+def test_labels_shrink_to_their_nearest() -> None:
+    labels = torch.arange(16, dtype=torch.uint8).reshape(1, 4, 4)
+    assert resize_labels(labels, (2, 2)).tolist() == [[[0, 2], [8, 10]]]
+
+
+@given(st.lists(st.integers(0, 3)))
+def test_rank_counts_the_same_before(groups: list[int]) -> None:
+    wanted = [groups[:index].count(group) for index, group in enumerate(groups)]
+    assert rank_in_group(torch.tensor(groups, dtype=torch.int64), 4).tolist() == wanted
