@@ -20,7 +20,6 @@ from jaxtyping import Float32, Float64, Int64
 from cirkd.analysis.agreement import debiased_cka, nearest_neighbours, overlap
 from cirkd.analysis.geometry import cosine_silhouette, geometry_of
 from cirkd.analysis.projection import principal_axes
-from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import IGNORED, FeatureSet
 from cirkd.features.sampling import balanced_sample
 
@@ -93,12 +92,8 @@ def centroids(features: FeatureSet, *, sample_budget: int = 2000, neighbours: in
     """
     started = time.perf_counter()
     grouping = features.grouping()
-    present = grouping.present()
-    if not present:
-        raise StudyError("no pixel in view belongs to a class; choose other images")
-    classes = np.array(present, np.int64)
-    known = grouping.values < len(grouping.classes)
-    member = np.searchsorted(classes, grouping.values[known])
+    members = grouping.members()
+    classes, known, member = members.classes, members.known, members.member
     sample = balanced_sample(np.where(known, grouping.values, IGNORED), sample_budget, seed)
     reference = features.reference
     units = {name: model.unit_embedding() for name, model in features.models.items()}

@@ -88,13 +88,15 @@ def project(
     sample = index if isinstance(index, PixelSample) else None
     chosen = np.asarray(sample.index if sample else index, np.int64)
     _check(method, dimensions, space, chosen, len(features.pixels))
+    residual: dict[str, float] = {}
+    parameters = _parameters(method, len(chosen))
     if space == "relation":
+        parameters["anchors"] = anchors
         coordinates, explained = _relation_maps(features, method, dimensions, chosen, seed, anchors)
-        aligned, residual = False, {}
     else:
         coordinates, explained = _feature_maps(features, method, dimensions, chosen, seed)
-        aligned = align and len(coordinates) > 1
-        coordinates, residual = _align(coordinates, features.reference) if aligned else (coordinates, {})
+        if align and len(coordinates) > 1:
+            coordinates, residual = _align(coordinates, features.reference)
     return Projection(
         coordinates={name: points.astype(np.float32) for name, points in coordinates.items()},
         index=chosen,
@@ -102,7 +104,7 @@ def project(
         method=method,
         space=space,
         dimensions=dimensions,
-        aligned=aligned,
+        aligned=bool(residual),
         residual=residual,
         explained=explained,
         sample=sample,
@@ -112,7 +114,7 @@ def project(
             "of": len(features.pixels),
             "seed": seed,
             "grouped_by": grouping.source,
-            "parameters": _parameters(method, len(chosen)) | ({"anchors": anchors} if space == "relation" else {}),
+            "parameters": parameters,
             "seconds": time.perf_counter() - started,
         },
     )

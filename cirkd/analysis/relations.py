@@ -164,9 +164,7 @@ def region_relations(features: FeatureSet, image: int | None = 0, budget: int = 
     rows = _positions(features, image, budget)
     rows = rows[np.argsort(grouping.values[rows], kind="stable")]
     count = len(grouping.classes)
-    known = grouping.values < count
-    if not known.any():
-        raise StudyError("no pixel in view belongs to a class, so there is no region; choose other images")
+    known = grouping.members().known
     code = features.pixels.image.astype(np.int64) * count + grouping.values
     present, member = np.unique(code[known], return_inverse=True)
     matrices = {}
@@ -195,12 +193,8 @@ def class_means(features: FeatureSet, across_images: bool = False) -> ClassRelat
         StudyError: no pixel belongs to a class.
     """
     grouping = features.grouping()
-    present = grouping.present()
-    if not present:
-        raise StudyError("no pixel in view belongs to a class; choose other images")
-    known = grouping.values < len(grouping.classes)
-    classes = np.array(present, np.int64)
-    member = np.searchsorted(classes, grouping.values[known])
+    members = grouping.members()
+    classes, known, member = members.classes, members.known, members.member
     image = features.pixels.image[known].astype(np.int64)
     size, images = len(classes), len(features.images)
     per_image = np.bincount(image * size + member, minlength=images * size).reshape(images, size)

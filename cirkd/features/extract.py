@@ -59,29 +59,18 @@ def extract(
     started = time.perf_counter()
     reference = TEACHER if TEACHER in models else next(iter(models))
     classes = classes if classes is not None else models[reference].info.classes
-    outputs: dict[str, list[ImageOutput]] = {}
-    layers: dict[str, str] = {}
-    # The reference first: all others are laid on its grid.
-    for position, name in enumerate(sorted(models, key=lambda name: name != reference)):
-        layers[name] = layer if layer == "decoder" or _has_projection(models[name]) else "decoder"
-        report = _reporter(progress, name, position, len(models), len(images))
-        outputs[name] = runner.run(name, models[name], images, layers[name], report)
+    layers = {name: layer if _has_projection(model) else "decoder" for name, model in models.items()}
+    outputs = {
+        name: runner.run(name, model, images, layers[name], _reporter(progress, name, i, len(models), len(images)))
+        for i, (name, model) in enumerate(models.items())
+    }
     grid = tuple(_grid(output) for output in outputs[reference])
+    # An output is let go as soon as it has been turned into arrays.
     found = {
-        name: _model_features(name, models[name], layers[name], layer, outputs.pop(name), grid, classes)
+        name: _model_features(name, models[name], (layers[name], layer), outputs.pop(name), grid, classes)
         for name in models
     }
     labels, label_note = _labels(images, classes)
-    provenance = {
-        "layer": layer,
-        "device": str(runner.device),
-        "precision": runner.precision,
-        "grid": f"embedding map of {reference}; other maps resampled to it bilinearly, labels nearest",
-        "reference": reference,
-        "batch_size": runner.batch_size,
-        "seconds": time.perf_counter() - started,
-        "notes": [note for note in [*(model.note for model in found.values()), label_note] if note],
-    }
     return FeatureSet(
         classes=classes,
         image_names=tuple(sample.name for sample in images),
@@ -89,7 +78,16 @@ def extract(
         labels=labels,
         pixels=make_pixels(grid, labels),
         models=found,
-        provenance=provenance,
+        provenance={
+            "layer": layer,
+            "device": str(runner.device),
+            "precision": runner.precision,
+            "grid": f"embedding map of {reference}; other maps resampled to it bilinearly, labels nearest",
+            "reference": reference,
+            "batch_size": runner.batch_size,
+            "seconds": time.perf_counter() - started,
+            "notes": [note for note in [*(model.note for model in found.values()), label_note] if note],
+        },
     )
 
 
@@ -165,47 +163,58 @@ def _grid(output: ImageOutput) -> Grid:
 def _model_features(
     name: str,
     model: Segmenter,
-    layer: str,
-    wanted_layer: str,
+    layers: tuple[str, str],
     outputs: list[ImageOutput],
     grid: Sequence[Grid],
     classes: Classes,
 ) -> ModelFeatures:
+    """One model's arrays on the common grid; `layers` are the one taken and the one wanted."""
     from cirkd.features.forward import best_class
 
-    notes = []
-    if layer != wanted_layer:
-        notes.append(f"{name} has no projection head: its decoder embedding is shown")
-    own_grid = _grid(outputs[0])
-    if any(_grid(output) != size for output, size in zip(outputs, grid, strict=True)):
-        notes.append(f"{name}: maps of {own_grid[0]}x{own_grid[1]} resampled to {grid[0][0]}x{grid[0][1]}")
     table = class_map(model.info.classes, classes)
-    if table is None:
-        notes.append(
-            f"{name} knows {len(model.info.classes)} classes that are not the {len(classes)} of this study: "
-            "its predictions are not scored"
-        )
+    renumber = np.arange(256, dtype=np.uint8) if table is None else table
     embeddings, predictions, confidences = [], [], []
     for output, size in zip(outputs, grid, strict=True):
         embeddings.append(_resample(output.embedding, size).flatten(1).T.numpy())
         prediction, confidence = best_class(_resample(output.logits, size))
         predictions.append(prediction.flatten().numpy())
         confidences.append(confidence.flatten().numpy())
-    full = [output.prediction for output in outputs]
-    prediction = np.concatenate(predictions)
     return ModelFeatures(
         name=name,
-        layer=layer,
+        layer=layers[0],
         embedding=np.ascontiguousarray(np.concatenate(embeddings), dtype=np.float32),
-        prediction=prediction if table is None else table[prediction],
+        prediction=renumber[np.concatenate(predictions)],
         confidence=np.concatenate(confidences).astype(np.float32),
-        prediction_maps=tuple(full if table is None else [table[item] for item in full]),
+        prediction_maps=tuple(renumber[output.prediction] for output in outputs),
         confidence_maps=tuple(output.confidence for output in outputs),
         classes=model.info.classes if table is None else classes,
-        info=_info(model, own_grid),
+        info=_info(model, _grid(outputs[0])),
         comparable=table is not None,
-        note="; ".join(notes),
+        note=_note(name, model, layers, outputs, grid, None if table is not None else len(classes)),
     )
+
+
+def _note(
+    name: str,
+    model: Segmenter,
+    layers: tuple[str, str],
+    outputs: list[ImageOutput],
+    grid: Sequence[Grid],
+    other_classes: int | None,
+) -> str:
+    """What is special about a model's features, in one line."""
+    notes = []
+    if layers[0] != layers[1]:
+        notes.append(f"{name} has no projection head: its decoder embedding is shown")
+    if any(_grid(output) != size for output, size in zip(outputs, grid, strict=True)):
+        own = _grid(outputs[0])
+        notes.append(f"{name}: maps of {own[0]}x{own[1]} resampled to {grid[0][0]}x{grid[0][1]}")
+    if other_classes is not None:
+        notes.append(
+            f"{name} knows {len(model.info.classes)} classes that are not the {other_classes} of this study: "
+            "its predictions are not scored"
+        )
+    return "; ".join(notes)
 
 
 def _resample(values: Any, size: Grid) -> Any:

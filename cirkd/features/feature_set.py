@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float16, Float32, Int32, UInt8
+from jaxtyping import Bool, Float16, Float32, Int32, Int64, UInt8
+
+from cirkd.data.errors import StudyError
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes
@@ -105,6 +107,21 @@ class ModelFeatures:
 
 
 @dataclass(frozen=True, eq=False)
+class Members:
+    """The n pixels that belong to one of the K classes that occur.
+
+    Attributes:
+        classes: int64 [K], ascending.
+        known: bool [P], whether a pixel belongs to a class.
+        member: int64 [n], for each pixel that does, the position of its class in `classes`.
+    """
+
+    classes: Int64[np.ndarray, " k"]
+    known: Bool[np.ndarray, " p"]
+    member: Int64[np.ndarray, " n"]
+
+
+@dataclass(frozen=True, eq=False)
 class Grouping:
     """The class each pixel counts as: its label, or a model's prediction where no image is labelled.
 
@@ -121,6 +138,18 @@ class Grouping:
     def present(self) -> list[int]:
         """The classes that occur, ascending."""
         return [int(c) for c in np.unique(self.values) if c < len(self.classes)]
+
+    def members(self) -> Members:
+        """The pixels that belong to a class.
+
+        Raises:
+            StudyError: none does.
+        """
+        classes = np.array(self.present(), np.int64)
+        if not len(classes):
+            raise StudyError("no pixel in view belongs to a class; choose other images")
+        known = self.values < len(self.classes)
+        return Members(classes, known, np.searchsorted(classes, self.values[known]))
 
 
 @dataclass(frozen=True, eq=False)

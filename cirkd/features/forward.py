@@ -114,7 +114,8 @@ class Runner:
             output = model(batch)
             embedding = output.embedding
             if layer == "projected":
-                embedding = model.memory.projection(embedding)
+                memory: Any = model.memory
+                embedding = memory.projection(embedding)
         embedding, logits = embedding.float(), output.logits.float()
         for sample, finite in zip(images, _finite(embedding) & _finite(logits), strict=True):
             if not finite:

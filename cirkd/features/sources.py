@@ -56,7 +56,7 @@ def open_images(
         samples = [found[_checked(i, len(found))] for i in chosen]
         classes, text = found.classes or classes, f"{found.name} {found.split}"
     else:
-        items = [images] if name or hasattr(images, "convert") or _is_one_array(images) else list(images)
+        items = [images] if _is_one_image(images) else list(images)
         chosen = range(len(items)) if indices is None else indices
         samples = [_sample(items[_checked(i, len(items))], i) for i in chosen]
         text = name or f"{len(samples)} images"
@@ -118,5 +118,6 @@ def _sample(item: Any, number: int) -> Sample:
     return Sample(f"image {number + 1}", image)
 
 
-def _is_one_array(images: Any) -> bool:
-    return isinstance(images, np.ndarray) and images.ndim == 3
+def _is_one_image(images: Any) -> bool:
+    one_array = isinstance(images, np.ndarray) and images.ndim == 3
+    return isinstance(images, str | Path) or hasattr(images, "convert") or one_array
