@@ -42,7 +42,7 @@ def miou(handle: Handle) -> str:
     count = len(handle.key.names)
     return (
         f"IoU from one confusion matrix over the {scores.pixels:,} labelled pixels of the {count} images in view, "
-        f"at full resolution; mIoU is its mean over the classes labelled there. Models run in {extraction(handle)}."
+        f"at full resolution; mIoU is its mean over the classes labelled there ({extraction(handle)})."
     )
 
 
@@ -52,8 +52,7 @@ def divergence(handle: Handle, result: Divergence) -> str:
     return (
         f"KL divergence of a pixel's relation distribution from the {result.reference}'s, in nats: cosines with all "
         f"{pixels:,} pixels of the images in view, softmax at temperature {result.temperature:g}, mean over the "
-        "pixels; "
-        f"0 means the same relations. {extraction(handle).capitalize()}."
+        f"pixels; 0 means the same relations ({extraction(handle)})."
     )
 
 
@@ -100,21 +99,19 @@ def image_scores(name: str, scores: Scores, index: int) -> str:
 
 def stored_scores(handle: Handle) -> dict[str, str]:
     """name -> the scores of whole splits that the checkpoint has stored, as a line that says so."""
-    lines = {}
-    for name, model in handle.features().models.items():
-        stored = model.info.get("provenance", {}).get("scores", {})
-        parts = [f"{split} {score['miou']:.1f} %" for split in ("val", "test") if (score := stored.get(split))]
-        if parts:
-            data = next(iter(stored.values()))["data"]
-            lines[name] = f"whole {data}: {' · '.join(parts)}"
-    return lines
+    lines: dict[str, list[str]] = {}
+    for split in ("val", "test"):
+        for name, score in handle.evaluate(split).items():
+            if score is not None:
+                lines.setdefault(name, [f"all of {score.data}:"]).append(f"{split} {theme.percent(score.miou)}")
+    return {name: f"{parts[0]} {' · '.join(parts[1:])}" for name, parts in lines.items()}
 
 
 def stored_help(handle: Handle, name: str) -> str:
     """How the stored scores came about."""
-    stored = handle.features().models[name].info.get("provenance", {}).get("scores", {})
-    sizes = ", ".join(f"{score['images']} images of {score['data']} {split}" for split, score in stored.items())
-    return f"Stored in the checkpoint when it was trained; one confusion matrix over {sizes}." if sizes else ""
+    found = [score for split in ("val", "test") if (score := handle.evaluate(split).get(name))]
+    sizes = " and ".join(f"{score.images} images of {score.data} {score.split}" for score in found)
+    return f"Below it: stored in the checkpoint when it was trained, over {sizes}." if sizes else ""
 
 
 def _network(info: Any) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         RegionRelations,
         RelationPair,
         Scores,
+        StoredScore,
         Study,
     )
 
@@ -88,7 +89,7 @@ class Handle:
         """Two or three sentences on what distillation did."""
         return self._result("Summing up", "summary", temperature)
 
-    def evaluate(self, split: str = "val") -> dict[str, Any]:
+    def evaluate(self, split: str = "val") -> dict[str, StoredScore | None]:
         """Data-set-wide scores stored in the checkpoints."""
         return self.study.evaluate(split)
 

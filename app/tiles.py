@@ -96,7 +96,7 @@ def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float):
     if kind == "image":
         return photo
     if kind == "label":
-        colors = pictures.colorize(features.labels[image], features.classes)
+        colors = pictures.colorize((features.labels or ())[image], features.classes)
     elif kind == "change":
         colors = pictures.colorize_change(handle.pixel_change().maps[image])
     elif kind == "errors":

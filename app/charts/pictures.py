@@ -13,30 +13,38 @@ if TYPE_CHECKING:
     from cirkd.study import PixelChange
 
 COLUMNS = 2
-GAP = 34  # pixels between rows, for the titles
+WIDTH = 520  # pixels of one view on a wide page
+GAP = 34  # pixels above each row, for the titles
 
 
-def linked_views(views: list[tuple[str, str]], size: tuple[int, int], width: int = 520) -> Figure:
-    """Views of one image side by side; zooming or moving one moves all.
+def linked_size(count: int, size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height in pixels that `linked_views` of an image of (height, width) want."""
+    return COLUMNS * WIDTH, round(-(-count // COLUMNS) * (WIDTH * size[0] / size[1] + GAP))
 
-    views: (title, `data:` address); size: height and width of the image; width: about what one view will have.
+
+def linked_views(views: list[tuple[str, str]], size: tuple[int, int]) -> Figure:
+    """Views of one image side by side; zooming or moving one moves all. It fills the place that it is given.
+
+    views: (title, `data:` address); size: height and width of the image.
     """
     from plotly.graph_objects import Image
     from plotly.subplots import make_subplots
 
     rows = -(-len(views) // COLUMNS)
-    height = rows * (width * size[0] / size[1] + GAP)
+    height = linked_size(len(views), size)[1]
     figure = make_subplots(
         rows, COLUMNS, subplot_titles=[title for title, _ in views], horizontal_spacing=0.015,
-        vertical_spacing=GAP / height if rows > 1 else 0, shared_xaxes="all", shared_yaxes="all",
+        vertical_spacing=GAP / height if rows > 1 else 0,
     )  # fmt: skip
     for number, (_, source) in enumerate(views):
         row, column = number // COLUMNS + 1, number % COLUMNS + 1
         figure.add_trace(Image(source=source, hoverinfo="skip"), row=row, col=column)
-    theme.layout(figure, height=round(height), legend=False, margin={"l": 0, "r": 0, "t": 28, "b": 0}, dragmode="pan")
+    margin = {"l": 0, "r": 0, "t": 28, "b": 0}
+    theme.layout(figure, height=height, legend=False, margin=margin, dragmode="pan")
+    figure.update_layout(height=None)
     figure.update_annotations(font={"size": 13, "color": theme.muted()}, yshift=2)
-    figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, constrain="domain")
+    figure.update_xaxes(visible=False, constrain="domain", matches="x")
+    figure.update_yaxes(visible=False, constrain="domain", matches="y")
     return figure
 
 
@@ -57,6 +65,6 @@ def change_by_class(change: PixelChange, classes: Classes) -> Figure:
         )  # fmt: skip
     theme.layout(figure, height=theme.rows_height(len(order)), barmode="relative")
     reach = 1.1 * max([0.5, *(max(share[c][2:]) for c in order)])
-    figure.update_xaxes(title="share of the class's pixels (%): broken | fixed", range=[-reach, reach])
+    figure.update_xaxes(title_text="share of the class's pixels (%): broken | fixed", range=[-reach, reach])
     figure.update_yaxes(tickfont=theme.class_tick_font(), ticklabelstandoff=6)
     return figure

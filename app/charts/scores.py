@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.charts import theme
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from plotly.graph_objects import Figure
 
     from cirkd.data.sample import Classes
@@ -55,7 +53,7 @@ def class_divergence(divergence: Divergence, classes: Classes) -> Figure:
     return _rows(figure, len(order))
 
 
-def _order(scores: Scores, values: Sequence[float]) -> list[int]:
+def _order(scores: Scores, values: Any) -> list[int]:
     """The classes present, the one with the largest value last: charts are drawn from below."""
     return sorted(
         (c for c in range(len(values)) if scores.present[c]), key=lambda c: (values[c] == values[c], values[c])

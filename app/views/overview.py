@@ -46,11 +46,9 @@ def _headline(study: Handle) -> None:
                 f"{role.markdown} {role.label} · mIoU",
                 theme.percent(score.miou),
                 theme.delta(scores.models["before"].miou, score.miou) if gain else None,
-                help=captions.miou(study),
+                help=f"{captions.miou(study)} {captions.stored_help(study, name)}",
             )
-            st.caption(
-                stored.get(name, "no score of a whole split in its checkpoint"), help=captions.stored_help(study, name)
-            )
+            st.caption(stored.get(name, "no score of a whole split in its checkpoint"))
     if len(study.names) > 1:
         with cards[-1]:
             _divergence_card(study)
@@ -74,7 +72,7 @@ def _divergence_card(study: Handle) -> None:
 
 def _strip(study: Handle) -> None:
     features, scores = study.features(), study.scores()
-    columns = panels.row("strip", len(features.image_names), width=8.5)
+    columns = panels.row("strip", len(features.image_names), width=8.5, gap="small")
     for index, (column, name) in enumerate(zip(columns, features.image_names, strict=True)):
         with column.container(gap="xxsmall"):
             st.image(tiles.tile(study, "image", index), width="stretch", alt=f"image {name}")

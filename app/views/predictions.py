@@ -20,6 +20,8 @@ def main() -> None:
     st.title("Predictions")
     st.caption(captions.study(study))
     captions.notes(features)
+    if features.has_labels and _has_pair(study) and not study.pixel_change().note:
+        st.markdown(captions.fixed_and_broken(study.pixel_change()))
     view, opacity = _controls(study)
     _legend(study, view)
     with guard():
@@ -101,11 +103,17 @@ def _closer(study: Handle, view: str, opacity: float) -> None:
     views = [
         (title, tiles.data_uri(_tile(study, kind, index, model, opacity))) for title, kind, model in _views(study, view)
     ]
-    figure = charts.linked_views(views, features.images[index].shape[:2])
-    st.plotly_chart(
-        figure, theme=None, config=theme.CONFIG | {"scrollZoom": True}, key="predictions_closer",
-        alt=f"{chosen}: the image, its label, the models' predictions and what changed, zoomed together.",
-    )  # fmt: skip
+    size = features.images[index].shape[:2]
+    width, height = charts.linked_size(len(views), size)
+    # Plotly's height does not follow its width by itself: on a narrow page the views would drift apart.
+    rule = f"aspect-ratio:{width}/{height};height:auto!important;overflow:hidden"
+    st.html(f"<style>.st-key-predictions_box{{{rule}}}</style>")
+    with st.container(key="predictions_box", height=height, border=False):
+        st.plotly_chart(
+            charts.linked_views(views, size), theme=None, config=theme.CONFIG | {"scrollZoom": True}, height="stretch",
+            key="predictions_closer",
+            alt=f"{chosen}: the image, its label, the models' predictions and what changed, zoomed together.",
+        )  # fmt: skip
 
 
 def _changes(study: Handle) -> None:
@@ -116,7 +124,6 @@ def _changes(study: Handle) -> None:
     if change.note:
         st.caption(f":material/info: {change.note}")
         return
-    st.markdown(captions.fixed_and_broken(change))
     st.plotly_chart(
         charts.change_by_class(change, features.classes), theme=None, config=theme.CONFIG, key="predictions_changes",
         alt="For each class, the share of its pixels that distillation fixed and broke.",
