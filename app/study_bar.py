@@ -55,7 +55,7 @@ def _through_main() -> None:
     the one in the address without the frame around it.
     """
     if "study" not in st.session_state:
-        st.navigation([st.Page(lambda: None, title="CIRKD Explorer")])
+        st.navigation([st.Page(file) for file in sorted(Path(__file__).parent.glob("pages/*.py"))])
         st.rerun()
 
 
