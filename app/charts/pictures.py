@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 2
 WIDTH = 520  # pixels of one view on a wide page
-GAP = 34  # pixels above each row, for the titles
+GAP = 46  # pixels above each row, for the titles
 
 
 def linked_size(count: int, size: tuple[int, int]) -> tuple[int, int]:

@@ -106,8 +106,8 @@ def _closer(study: Handle, view: str, opacity: float) -> None:
     size = features.images[index].shape[:2]
     width, height = charts.linked_size(len(views), size)
     # Plotly's height does not follow its width by itself: on a narrow page the views would drift apart.
-    rule = f"aspect-ratio:{width}/{height};height:auto!important;overflow:hidden"
-    st.html(f"<style>.st-key-predictions_box{{{rule}}}</style>")
+    rule = f"flex:0 0 auto!important;height:auto!important;aspect-ratio:{width}/{height}"
+    st.html(f"<style>[data-testid=stLayoutWrapper]:has(>.st-key-predictions_box){{{rule}}}</style>")
     with st.container(key="predictions_box", height=height, border=False):
         st.plotly_chart(
             charts.linked_views(views, size), theme=None, config=theme.CONFIG | {"scrollZoom": True}, height="stretch",
