@@ -41,22 +41,10 @@ def current() -> Handle:
     Raises:
         CirkdError: it cannot be opened; the page's guard shows why.
     """
-    _through_main()
     chosen, _ = state.read()
     key = study_key(chosen)
     study = work.run(("open", key), "Opening the models", lambda _: cached.study(key))
     return Handle(study, key, chosen)
-
-
-def _through_main() -> None:
-    """Start again through main.py if a fresh server was asked for a page before main.py has ever run.
-
-    Until `st.navigation` has been called once, Streamlit takes app/pages for pages that stand by themselves and runs
-    the one in the address without the frame around it.
-    """
-    if "study" not in st.session_state:
-        st.navigation([st.Page(file) for file in sorted(Path(__file__).parent.glob("pages/*.py"))])
-        st.rerun()
 
 
 def study_key(chosen: StudyState) -> cached.StudyKey:

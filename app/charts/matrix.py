@@ -94,7 +94,7 @@ def heatmap(
     columns: Side,
     scale: Scale,
     *,
-    height: int = 345,
+    height: int = 330,
     values: bool = False,
     mode: theme.Theme | None = None,
 ) -> go.Figure:

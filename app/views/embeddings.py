@@ -21,8 +21,7 @@ COLORS = {
     "class": "class", "prediction": "prediction", "error": "right or wrong", "change": "fixed or broken",
     "image": "image", "confidence": "confidence", "divergence": "relation divergence",
 }  # fmt: skip
-LIT = "embeddings_lit"
-"""Session key: (which sample, numbers of the chosen dots)."""
+LIT = "embeddings_lit"  # session key: (which sample, numbers of the chosen dots)
 
 
 @dataclass(frozen=True)

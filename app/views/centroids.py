@@ -132,7 +132,7 @@ def _rows(study: Handle, found: Centroids, scores: Scores | None) -> tuple[list[
     columns: dict[str, Any] = {
         "swatch": st.column_config.ImageColumn("", width=32, pinned=True),
         "class": st.column_config.TextColumn("Class", pinned=True),
-        "pixels": number("Pixels", format="localized"),
+        "pixels": number("Pixels", format="localized", width=62),
     }
     values: dict[str, Any] = {
         "swatch": [legend.swatch(theme.class_color(known.colors[c])) for c in found.classes],
@@ -142,7 +142,7 @@ def _rows(study: Handle, found: Centroids, scores: Scores | None) -> tuple[list[
 
     def add(key: str, label: str, column: Any, form: str, help_text: str = "") -> None:
         values[key] = [float(v) for v in column]
-        columns[key] = number(label, format=form, help=help_text or None)
+        columns[key] = number(label, format=form, help=help_text or None, width=66)
 
     if scores:
         for name, score in scores.models.items():
@@ -152,11 +152,17 @@ def _rows(study: Handle, found: Centroids, scores: Scores | None) -> tuple[list[
             change = scores.iou_change(*pair)
             add("change", "IoU +/−", [100 * float(change[c]) for c in found.classes], "%+.1f", "change in points")
     if pair:
-        add("approach", "Closer by", found.approach(*pair), "%+.3f", "distance before minus distance after")
-    for field, label in (("row_distance", "Distance"), ("compactness", "Compact"), ("separation", "Separate")):
+        add("approach", "Closer", found.approach(*pair), "%+.3f", "distance before minus distance after")
+    for field, label in (("row_distance", "Dist."), ("compactness", "Comp."), ("separation", "Sep.")):
         for name, column in getattr(found, field).items():
             if field != "row_distance" or name != found.reference:
-                add(f"{field} {name}", f"{label} {theme.role(name).glyph}", column, "%.3f", f"{label}, {name}")
+                add(
+                    f"{field} {name}",
+                    f"{label} {theme.role(name).glyph}",
+                    column,
+                    "%.3f",
+                    f"{field.replace('row_', '')}, {name}",
+                )
     return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)], columns
 
 
