@@ -14,6 +14,12 @@ from tests.app.conftest import WIDTHS, assert_stands
 Open = Callable[..., Any]
 
 
+def images_of(test: Any) -> tuple[str, ...]:
+    """The images that the address of an `AppTest` names."""
+    value = test.query_params["images"]
+    return tuple((value if isinstance(value, str) else value[0]).split(","))
+
+
 def open_study(folders: Path, images: tuple[str, ...]) -> Any:
     """The study that the page shows, opened without the app."""
     from cirkd.data.catalog import open_data
@@ -29,7 +35,7 @@ def test_numbers_on_screen_are_the_studys(page: Open, study_folders: Path) -> No
     test = page("overview")
     assert not test.exception
     assert not test.error
-    images = tuple(test.query_params["images"][0].split(","))
+    images = images_of(test)
     study = open_study(study_folders, images)
     shown = {metric.label: metric.value for metric in test.metric}
     for name, score in study.scores().models.items():
@@ -43,16 +49,16 @@ def test_numbers_on_screen_are_the_studys(page: Open, study_folders: Path) -> No
 
 def test_default_images_show_all_classes(page: Open, study_folders: Path) -> None:
     test = page("overview")
-    images = test.query_params["images"][0].split(",")
+    images = images_of(test)
     assert len(images) == 6
-    study = open_study(study_folders, tuple(images))
+    study = open_study(study_folders, images)
     assert study.scores().present.all()
 
 
 @pytest.mark.parametrize("missing", [("teacher",), ("before",), ("after",), ("before", "after"), ("teacher", "after")])
 def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
-    test = page("overview", teacher="streets-teacher", before="streets-baseline", after="streets-cirkd")
-    test = page("overview", **{"teacher": "streets-teacher", **dict.fromkeys(missing, "none")})
+    query = {"teacher": "streets-teacher", "before": "streets-baseline", "after": "streets-cirkd"}
+    test = page("overview", **query | dict.fromkeys(missing, "none"))
     assert not test.exception
     assert not test.error
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.app.conftest import WIDTHS, assert_stands
-from tests.app.test_overview import open_study
+from tests.app.test_overview import images_of, open_study
 
 Open = Callable[..., Any]
 
@@ -19,7 +19,7 @@ def test_scores_on_screen_are_the_studys(page: Open, study_folders: Path) -> Non
     test = page("predictions")
     assert not test.exception
     assert not test.error
-    images = tuple(test.query_params["images"][0].split(","))
+    images = images_of(test)
     scores = open_study(study_folders, images).scores()
     by_image = next(d.value for d in test.dataframe if "Image" in d.value)
     assert list(by_image["Image"]) == list(images)
