@@ -98,7 +98,7 @@ class Study:
         layer: str = "decoder",
         device: str = "auto",
         precision: str = "auto",
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> None:
         self.models = dict(models)
         self.source = source
@@ -121,7 +121,7 @@ class Study:
         split: str = "val",
         indices: Sequence[int] | None = None,
         classes: Classes | None = None,
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> Study:
         """Open models and images; nothing is computed yet.
 
@@ -136,6 +136,7 @@ class Study:
             precision: "auto" (bf16 on GPUs that have it, else float32), "float32", "bf16" or "fp16".
             split, indices: which images of a data set; None = its first 6.
             classes: of the labels, where the images' source does not say.
+            batch_size: images at once; None = 8 on a GPU, 1 on a CPU; halves itself when memory runs out.
 
         Raises:
             CheckpointError, DataError, StudyError: one line: what came, what was wanted, what to do.
@@ -184,11 +185,15 @@ class Study:
         seed: int = 0,
         align: bool = True,
         space: str = "feature",
+        progress: Progress | None = None,
     ) -> Projection:
         """A map of a class-balanced sample of `budget` pixels, for every model; see `cirkd.analysis.project`."""
         key = ("projection", method, dimensions, budget, seed, align, space)
         return self._keep(
-            key, lambda: project(self.features(), method, dimensions, self.sample(budget, seed), seed, align, space)
+            key,
+            lambda: project(
+                self.features(), method, dimensions, self.sample(budget, seed), seed, align, space, progress=progress
+            ),
         )
 
     def sample(self, budget: int = DEFAULT_BUDGET, seed: int = 0) -> PixelSample:

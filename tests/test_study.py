@@ -54,7 +54,7 @@ def test_everything_once():
     assert study.divergence(0.2) is not study.divergence(0.1)
     assert study.pixel_relations(5).pixel == 5
     assert 2 <= len(study.summary()) <= 3
-    assert [len(model.batches) for model in study.models.values()] == [1, 1, 1]
+    assert [len(model.batches) for model in study.models.values()] == [3, 3, 3]
 
 
 @pytest.mark.parametrize("missing", [("teacher",), ("before",), ("after",), ("teacher", "before"), ("before", "after")])
@@ -100,7 +100,7 @@ def test_threads_share_one_extraction():
     for thread in threads:
         thread.join()
     assert all(item is found[0] for item in found)
-    assert len(study.models["teacher"].batches) == 1
+    assert len(study.models["teacher"].batches) == 3
 
 
 def test_only_so_many_results_are_kept(monkeypatch):

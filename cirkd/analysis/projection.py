@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +16,10 @@ from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
 from cirkd.features.sampling import PixelSample, balanced_sample
 
+Progress = Callable[[float, str], object]
 METHODS = ("pca", "umap", "tsne")
 SPACES = ("feature", "relation")
-DEFAULT_BUDGET = 3000
+DEFAULT_BUDGET = 2000
 LEAST_PIXELS = 4
 
 
@@ -63,19 +65,21 @@ def project(
     align: bool = True,
     space: str = "feature",
     anchors: int = 256,
+    progress: Progress | None = None,
 ) -> Projection:
     """Lay the l2-normalised embeddings of some pixels out in two or three dimensions, for every model.
 
     Args:
         method: "pca", "umap" or "tsne" (cosine metric; neighbourhoods shrink where there are few pixels).
         dimensions: 2 or 3.
-        index: the pixels; None = a class-balanced sample of 3000.
+        index: the pixels; None = a class-balanced sample of 2000.
         seed: of UMAP and t-SNE; the same seed gives the same map.
         align: lay each map of feature space on the reference's by orthogonal Procrustes.
         space: "feature" or "relation". In relation space a pixel is described by its cosines to the same anchor
             pixels in every model; PCA axes are the reference's, UMAP and t-SNE lay all models out at once. There
             the map is one for all models, so nothing is aligned.
         anchors: how many anchor pixels, class-balanced.
+        progress: called with (fraction, text) before each map; an exception raised from it cancels and is passed on.
 
     Raises:
         StudyError: an unknown method or space, other than 2 or 3 dimensions, fewer than 4 pixels, or a pixel
@@ -94,7 +98,7 @@ def project(
         parameters["anchors"] = anchors
         coordinates, explained = _relation_maps(features, method, dimensions, chosen, seed, anchors)
     else:
-        coordinates, explained = _feature_maps(features, method, dimensions, chosen, seed)
+        coordinates, explained = _feature_maps(features, method, dimensions, chosen, seed, progress)
         if align and len(coordinates) > 1:
             coordinates, residual = _align(coordinates, features.reference)
     return Projection(
@@ -134,10 +138,12 @@ def _check(method: str, dimensions: int, space: str, index: np.ndarray, pixels: 
 
 
 def _feature_maps(
-    features: FeatureSet, method: str, dimensions: int, index: np.ndarray, seed: int
+    features: FeatureSet, method: str, dimensions: int, index: np.ndarray, seed: int, progress: Progress | None
 ) -> tuple[dict[str, np.ndarray], dict[str, tuple[float, ...]]]:
     coordinates, explained = {}, {}
-    for name, model in features.models.items():
+    for done, (name, model) in enumerate(features.models.items()):
+        if progress is not None:
+            progress(done / len(features.models), f"{method.upper()} of {name}, {len(index)} pixels")
         rows = model.unit_embedding()[index]
         if method == "pca":
             axes = principal_axes(rows, dimensions)

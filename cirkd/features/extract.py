@@ -29,7 +29,7 @@ def extract(
     layer: str = "decoder",
     device: str = "auto",
     precision: str = "auto",
-    batch_size: int = 8,
+    batch_size: int | None = None,
     progress: Progress | None = None,
     classes: Classes | None = None,
 ) -> FeatureSet:
@@ -43,7 +43,7 @@ def extract(
             (every teacher) shows its decoder embedding, which is what a projected student is compared with.
         device: "auto", "cpu", "cuda", ...
         precision: "auto", "float32", "bf16" or "fp16" (autocast); results are float32 in any case.
-        batch_size: images at once; halves itself when memory runs out.
+        batch_size: images at once; None = 8 on a GPU, 1 on a CPU; halves itself when memory runs out.
         progress: see `Progress`; an exception raised from it is passed on.
         classes: what the labels are numbered in; None = the reference model's. A model with other classes is not
             compared with labels, and says so in its note.

@@ -72,12 +72,13 @@ class Runner:
         batch_size: the largest that has fitted so far.
     """
 
-    def __init__(self, device: str, precision: str, batch_size: int) -> None:
-        if batch_size < 1:
+    def __init__(self, device: str, precision: str, batch_size: int | None) -> None:
+        if batch_size is not None and batch_size < 1:
             raise StudyError(f"batch size {batch_size}: must be at least 1")
         self.device = resolve_device(device)
         self.precision = resolve_precision(precision, self.device)
-        self.batch_size = batch_size
+        # A CPU gains nothing from batches, and after every image there is progress to show.
+        self.batch_size = batch_size or (1 if self.device.type == "cpu" else 8)
 
     @torch.no_grad()
     def run(

@@ -128,3 +128,9 @@ def test_without_labels_the_teachers_predictions_group():
 def test_settings_that_do_not_exist(change, message):
     with pytest.raises(StudyError, match=message):
         project(make_features(), **change)
+
+
+def test_tells_which_map_is_being_made():
+    seen = []
+    project(make_features(), progress=lambda fraction, text: seen.append((fraction, text)))
+    assert [text.split()[2] for _, text in seen] == ["teacher,", "before,", "after,"]

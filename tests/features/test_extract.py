@@ -44,7 +44,7 @@ def test_what_is_extracted_is_what_the_network_gives():
 def test_images_of_several_sizes_keep_their_order():
     model = FakeSegmenter().eval()
     samples = [*make_samples(1), *make_samples(2, (16, 40), seed=1), *make_samples(1, seed=2)]
-    features = extract({"teacher": model}, samples, device="cpu")
+    features = extract({"teacher": model}, samples, device="cpu", batch_size=8)
     assert sorted(model.batches) == [2, 2]
     assert features.pixels.grid == ((6, 8), (4, 10), (4, 10), (6, 8))
     for i, sample in enumerate(samples):
