@@ -84,17 +84,12 @@ def _encoder(name: str, output_stride: int) -> nn.Module:
     from segmentation_models_pytorch.encoders import get_encoder
 
     try:
-        encoder = get_encoder(name, in_channels=3, depth=5, weights=None, output_stride=output_stride)
+        return get_encoder(name, in_channels=3, depth=5, weights=None, output_stride=output_stride)
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"encoder {name!r} at output stride {output_stride} cannot be built ({str(error)[:120]}); "
             "take a name that segmentation-models-pytorch lists, or tu-NAME for a timm model"
         ) from None
-    for unused in ("conv_head", "bn2"):
-        # EfficientNets keep the layers of their classification head, which no feature map passes through.
-        if "efficientnet" in name and hasattr(encoder, unused):
-            setattr(encoder, unused, nn.Identity())
-    return encoder
 
 
 class FcnHead(nn.Module):

