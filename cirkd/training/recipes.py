@@ -124,7 +124,7 @@ STUDENT = Network()
 
 def streets_teacher() -> Recipe:
     """Teacher on the bundled streets: DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
-    return Recipe(name="streets-teacher", network=TEACHER, steps=600, precision="bf16", learning_rate=0.03)
+    return Recipe(name="streets-teacher", network=TEACHER, steps=400, learning_rate=0.03)
 
 
 def streets_baseline() -> Recipe:
@@ -144,7 +144,7 @@ def streets_cirkd() -> Recipe:
 
 def camvid_teacher() -> Recipe:
     """Teacher on CamVid's photographs (--root FOLDER): DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
-    return replace(_on_camvid(streets_teacher()), steps=700)
+    return _on_camvid(streets_teacher())
 
 
 def camvid_baseline() -> Recipe:

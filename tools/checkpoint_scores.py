@@ -1,0 +1,62 @@
+"""The tables of `checkpoints/README.md`, written from the headers of the checkpoints that lie beside it.
+
+Run `python -m tools.checkpoint_scores` after training; the text around the tables stays. Nothing is typed in by hand.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from cirkd.checkpoint import read_header
+
+FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
+BEGIN, END = "<!-- scores: begin -->", "<!-- scores: end -->"
+ROLES = ("teacher", "baseline", "cirkd")
+
+
+def tables(folder: Path) -> str:
+    """Markdown tables of the checkpoints in a folder, for each data set: the runs, then IoU by class and split."""
+    headers = {path.stem: read_header(path) for path in sorted(folder.glob("*.safetensors"))}
+    sections = []
+    for data in ("streets", "camvid"):
+        found = {role: headers[f"{data}-{role}"] for role in ROLES if f"{data}-{role}" in headers}
+        if found:
+            sections.append(f"## {data}\n\n{_runs(found, folder, data)}\n\n{_classes(found)}")
+    return "\n\n".join(sections)
+
+
+def _runs(headers: dict[str, dict[str, Any]], folder: Path, data: str) -> str:
+    rows = ["| | network | steps | seed | MB |", "|---|---|---|---|---|"]
+    for role, header in headers.items():
+        provenance = header["provenance"]
+        size = (folder / f"{data}-{role}.safetensors").stat().st_size / 1e6
+        network = f"{header['architecture']}, {header['encoder']}, {header['embedding_channels']} wide"
+        rows.append(f"| {role} | {network} | {provenance['steps']} | {provenance['seed']} | {size:.1f} |")
+    return "\n".join(rows)
+
+
+def _classes(headers: dict[str, dict[str, Any]]) -> str:
+    columns = [
+        (role, split, scores)
+        for split in ("val", "test")
+        for role, header in headers.items()
+        if (scores := header["provenance"]["scores"].get(split))
+    ]
+    rows = ["| IoU, % | " + " | ".join(f"{role} {split}" for role, split, _ in columns) + " |"]
+    rows.append("|---" * (len(columns) + 1) + "|")
+    rows.append("| **mIoU** | " + " | ".join(f"**{scores['miou']:.2f}**" for *_, scores in columns) + " |")
+    for name in columns[0][2]["iou"]:
+        values = [scores["iou"][name] for *_, scores in columns]
+        rows.append(f"| {name} | " + " | ".join("-" if value is None else f"{value:.1f}" for value in values) + " |")
+    return "\n".join(rows)
+
+
+def main() -> None:
+    readme = FOLDER / "README.md"
+    text = readme.read_text()
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    readme.write_text(f"{before}{BEGIN}\n{tables(FOLDER)}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()
