@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def open_images(
         samples = [found[_checked(i, len(found))] for i in chosen]
         classes, text = found.classes or classes, f"{found.name} {found.split}"
     else:
-        items = [images] if _is_one_image(images) else list(images)
+        items: list[Any] = [images] if _is_one_image(images) else list(cast(Sequence[Any], images))
         chosen = range(len(items)) if indices is None else indices
         samples = [_sample(items[_checked(i, len(items))], i) for i in chosen]
         text = name or f"{len(samples)} images"
