@@ -13,6 +13,9 @@ if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` 
 from app import study_bar
 from app.guard import guard
 
+# Not app/pages: a folder of that name makes Streamlit run its files without this frame when the first address that a
+# new server is asked for is that of a page, and such a link must open as well.
+VIEWS = Path(__file__).parent / "views"
 PAGES = (
     ("overview", "Overview", ":material/insights:"),
     ("predictions", "Predictions", ":material/image:"),
@@ -22,24 +25,12 @@ PAGES = (
 )
 
 
-def page_file(name: str) -> Path:
-    """Where a page lies.
-
-    Not in `app/pages`: a folder of that name makes Streamlit run its files without this frame when the first address
-    that a new server is asked for is that of a page, and such a link must open as well.
-    """
-    here = Path(__file__).parent
-    return file if (file := here / "views" / f"{name}.py").is_file() else here / "pages" / f"{name}.py"
-
-
 def main() -> None:
     """Draw the sidebar and the page that is chosen."""
     st.set_page_config("CIRKD Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
     st.html("<style>[data-testid=stMainBlockContainer]{padding-inline:clamp(1rem,3.5vw,3.5rem)}</style>")
     pages = [
-        st.Page(file, title=title, icon=icon, default=name == "overview")
-        for name, title, icon in PAGES
-        if (file := page_file(name)).is_file()
+        st.Page(VIEWS / f"{name}.py", title=title, icon=icon, default=name == "overview") for name, title, icon in PAGES
     ]
     page = st.navigation(pages)
     with guard():

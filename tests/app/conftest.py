@@ -43,8 +43,7 @@ def page(study_folders: Path) -> Callable[..., Any]:
         for key, value in query.items():
             test.query_params[key] = value
         if name != "overview":
-            folder = next(f for f in ("views", "pages") if (ROOT / "app" / f / f"{name}.py").is_file())
-            test.switch_page(f"{folder}/{name}.py")
+            test.switch_page(f"views/{name}.py")
         return test.run()
 
     return open_page

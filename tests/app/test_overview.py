@@ -79,8 +79,10 @@ def test_a_missing_checkpoint_is_one_clear_line(page: Open) -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize("width", WIDTHS)
 def test_stands_in_a_browser(browser_page: Open, width: int) -> None:
+    from playwright.sync_api import expect
+
     tab = browser_page("", width=width)
+    expect(tab.locator("[data-testid=stMetric]")).to_have_count(4, timeout=30_000)
+    expect(tab.locator(".js-plotly-plot")).to_have_count(3, timeout=30_000)
+    expect(tab.locator("[data-testid=stMain] img[alt]")).to_have_count(6, timeout=30_000)
     assert_stands(tab)
-    assert tab.locator("[data-testid=stMetric]").count() == 4
-    assert tab.locator(".js-plotly-plot").count() == 2
-    assert tab.locator("[data-testid=stMain] img[alt]").count() >= 6

@@ -46,6 +46,9 @@ def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_p
 @pytest.mark.browser
 @pytest.mark.parametrize("width", WIDTHS)
 def test_stands_in_a_browser(browser_page: Open, width: int) -> None:
+    from playwright.sync_api import expect
+
     tab = browser_page("predictions", width=width)
+    expect(tab.locator("[data-testid=stMain] img[alt]")).to_have_count(6 * 6, timeout=30_000)
+    expect(tab.locator(".js-plotly-plot")).to_have_count(2, timeout=30_000)
     assert_stands(tab)
-    assert tab.locator("[data-testid=stMain] img[alt]").count() >= 6 * 6
