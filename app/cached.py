@@ -59,8 +59,16 @@ def study(key: StudyKey) -> Study:
     roles = {role: models.pop(role, None) for role in ("teacher", "before", "after")}
     return Study.open(
         **roles, students=models, images=opened, indices=[known[name] for name in key.names],
-        layer=key.layer, device=key.device, precision=key.precision,
+        layer=key.layer, device=key.device, precision=key.precision, outputs=kept_outputs(),
     )  # fmt: skip
+
+
+@st.cache_resource(show_spinner=False)
+def kept_outputs() -> Any:
+    """What the models gave for the latest images: a study that differs in one model or image runs only that one."""
+    from cirkd.study import KeptOutputs
+
+    return KeptOutputs()
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -74,7 +82,7 @@ def data(images: Images) -> SegmentationData:
 @st.cache_data(max_entries=32, show_spinner=False)
 def telling_images(images: Images, count: int) -> tuple[str, ...]:
     """The names of a few images that together show the classes."""
-    from cirkd.analysis.choice import telling_images as choose
+    from cirkd.study import telling_images as choose
 
     opened = data(images)
     return tuple(opened.names[i] for i in choose(opened, count))

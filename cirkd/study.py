@@ -19,6 +19,7 @@ import numpy as np
 
 from cirkd.analysis import pictures
 from cirkd.analysis.centroids import Centroids, centroids
+from cirkd.analysis.choice import telling_images
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
 from cirkd.analysis.pixel_colors import COLORINGS, PixelColors, pixel_colors
 from cirkd.analysis.projection import DEFAULT_BUDGET, METHODS, SPACES, Projection, project
@@ -38,6 +39,7 @@ from cirkd.analysis.stored_scores import StoredScore, stored_score
 from cirkd.analysis.summary import sentences
 from cirkd.data.errors import CirkdError, StudyError
 from cirkd.features.feature_set import AFTER, BEFORE, ROLES, TEACHER, FeatureSet, ModelFeatures, Pixels
+from cirkd.features.kept import KeptOutputs
 from cirkd.features.sampling import PixelSample, balanced_sample
 from cirkd.features.sources import ImageSource, open_images, open_models
 
@@ -59,6 +61,7 @@ __all__ = [
     "ClassRelations",
     "Divergence",
     "FeatureSet",
+    "KeptOutputs",
     "ModelFeatures",
     "ModelScore",
     "PixelChange",
@@ -74,6 +77,7 @@ __all__ = [
     "Study",
     "StudyError",
     "pictures",
+    "telling_images",
 ]
 
 Progress = Callable[[float, str], object]
@@ -99,10 +103,12 @@ class Study:
         device: str = "auto",
         precision: str = "auto",
         batch_size: int | None = None,
+        outputs: KeptOutputs | None = None,
     ) -> None:
         self.models = dict(models)
         self.source = source
         self.layer, self.device, self.precision, self.batch_size = layer, device, precision, batch_size
+        self.outputs = outputs
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -122,6 +128,7 @@ class Study:
         indices: Sequence[int] | None = None,
         classes: Classes | None = None,
         batch_size: int | None = None,
+        outputs: KeptOutputs | None = None,
     ) -> Study:
         """Open models and images; nothing is computed yet.
 
@@ -137,6 +144,7 @@ class Study:
             split, indices: which images of a data set; None = its first 6.
             classes: of the labels, where the images' source does not say.
             batch_size: images at once; None = 8 on a GPU, 1 on a CPU; halves itself when memory runs out.
+            outputs: shared by studies of the same loaded models: what one of them ran, the others need not.
 
         Raises:
             CheckpointError, DataError, StudyError: one line: what came, what was wanted, what to do.
@@ -145,7 +153,7 @@ class Study:
         source = open_images(images, split=split, indices=indices, classes=classes)
         return cls(
             open_models(named, device), source,
-            layer=layer, device=device, precision=precision, batch_size=batch_size,
+            layer=layer, device=device, precision=precision, batch_size=batch_size, outputs=outputs,
         )  # fmt: skip
 
     @property
@@ -166,6 +174,7 @@ class Study:
             lambda: extract(
                 self.models, self.source.samples, layer=self.layer, device=self.device, precision=self.precision,
                 batch_size=self.batch_size, progress=progress, classes=self.source.classes,
+                kept=self.outputs,
             ),
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ from cirkd.features.feature_set import IGNORED, TEACHER, FeatureSet, ModelFeatur
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes, Sample
     from cirkd.features.forward import ImageOutput
+    from cirkd.features.kept import KeptOutputs
     from cirkd.models.segmenter import Segmenter
 
 Progress = Callable[[float, str], object]
@@ -32,6 +33,7 @@ def extract(
     batch_size: int | None = None,
     progress: Progress | None = None,
     classes: Classes | None = None,
+    kept: KeptOutputs | None = None,
 ) -> FeatureSet:
     """Embeddings, predictions and confidences of every model at every grid position of every image.
 
@@ -47,6 +49,7 @@ def extract(
         progress: see `Progress`; an exception raised from it is passed on.
         classes: what the labels are numbered in; None = the reference model's. A model with other classes is not
             compared with labels, and says so in its note.
+        kept: outputs of earlier calls, used again where model, image and settings are the same, and added to.
 
     Raises:
         StudyError: no model, no image, an unknown layer, device or precision, outputs that are not finite, or an
@@ -55,7 +58,7 @@ def extract(
     from cirkd.features.forward import LAYERS, Runner
 
     _check(models, images, layer, LAYERS)
-    runner = Runner(device, precision, batch_size)
+    runner = Runner(device, precision, batch_size, kept)
     started = time.perf_counter()
     reference = TEACHER if TEACHER in models else next(iter(models))
     classes = classes if classes is not None else models[reference].info.classes

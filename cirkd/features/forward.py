@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from cirkd.data.sample import Sample
+    from cirkd.features.kept import KeptOutputs
     from cirkd.models.segmenter import Segmenter
 
 LAYERS = ("decoder", "projected")
@@ -72,13 +73,14 @@ class Runner:
         batch_size: the largest that has fitted so far.
     """
 
-    def __init__(self, device: str, precision: str, batch_size: int | None) -> None:
+    def __init__(self, device: str, precision: str, batch_size: int | None, kept: KeptOutputs | None = None) -> None:
         if batch_size is not None and batch_size < 1:
             raise StudyError(f"batch size {batch_size}: must be at least 1")
         self.device = resolve_device(device)
         self.precision = resolve_precision(precision, self.device)
         # A CPU gains nothing from batches, and after every image there is progress to show.
         self.batch_size = batch_size or (1 if self.device.type == "cpu" else 8)
+        self.kept = kept
 
     @torch.no_grad()
     def run(
@@ -94,9 +96,11 @@ class Runner:
         Raises:
             StudyError: the output is not finite, or one image alone does not fit into memory.
         """
-        outputs: dict[int, ImageOutput] = {}
+        settings = (layer, str(self.device), self.precision)
+        outputs = self._find_kept(model, images, settings)
         with _evaluating(model, self.device):
             for group in _by_size(images):
+                group = [i for i in group if i not in outputs]
                 while group:
                     taken = group[: self.batch_size]
                     try:
@@ -105,9 +109,18 @@ class Runner:
                         self._shrink(error, len(taken), name, images[taken[0]])
                         continue
                     outputs.update(zip(taken, batch, strict=True))
+                    if self.kept is not None:
+                        for i in taken:
+                            self.kept.keep(model, images[i], settings, outputs[i])
                     group = group[len(taken) :]
                     done(len(outputs))
         return [outputs[i] for i in range(len(images))]
+
+    def _find_kept(self, model: Segmenter, images: Sequence[Sample], settings: Hashable) -> dict[int, ImageOutput]:
+        if self.kept is None:
+            return {}
+        found = {i: self.kept.find(model, sample, settings) for i, sample in enumerate(images)}
+        return {i: output for i, output in found.items() if output is not None}
 
     def _run_batch(self, name: str, model: Segmenter, images: list[Sample], layer: str) -> list[ImageOutput]:
         batch = torch.stack([model.preprocess(sample.image) for sample in images]).to(self.device)
