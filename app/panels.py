@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import streamlit as st
@@ -31,8 +32,17 @@ def cards(key: str, count: int, width: float = 11.0) -> list[DeltaGenerator]:
         return [st.container(border=True, gap="xxsmall") for _ in range(count)]
 
 
-def missing(*sentences: str) -> None:
-    """One line on what is not there and what that leaves out; nothing if all is there."""
-    line = " ".join(sentence for sentence in sentences if sentence)
-    if line:
-        st.caption(f":material/info: {line}")
+def missing(names: Collection[str], labels: bool, *, teacher: str, student: str, unlabelled: str) -> None:
+    """One line on what the study lacks and what that leaves out of a page; nothing if all is there.
+
+    names: the models in view. The other texts say what the lack of a teacher, of a second student and of labels does.
+    """
+    lines = [] if "teacher" in names else [f"No teacher: {teacher}."]
+    students = [name for name in names if name != "teacher"]
+    if len(students) < 2:
+        absent = [name for name in ("before", "after") if name not in names]
+        lines.append(f"No {' and no '.join(absent[: 2 - len(students)])}: {student}.")
+    if not labels:
+        lines.append(f"No labels: {unlabelled}.")
+    if lines:
+        st.caption(f":material/info: {' '.join(lines)}")

@@ -11,6 +11,7 @@ from app.charts import centroids as charts
 from app.charts import legend, matrix, theme
 from app.guard import guard
 from app.handle import Handle
+from cirkd.analysis.class_fisher import fisher_by_class
 from cirkd.analysis.compare import compare_matrices
 from cirkd.study import Centroids, Scores
 
@@ -34,9 +35,11 @@ def main() -> None:
     st.caption(captions.study(study))
     captions.notes(features)
     panels.missing(
-        "" if "teacher" in study.names else "No teacher: the first model stands in as the reference.",
-        "" if len(study.names) > 1 else "One model: no drift and no differences.",
-        "" if features.has_labels else "No labels: classes are the first model's predictions; there is no IoU.",
+        study.names,
+        features.has_labels,
+        teacher="the first model is the reference",
+        student="no arrows and no change",
+        unlabelled="classes are the first model's predictions, and there is no IoU",
     )
     found = study.centroids()
     _measures(found)
@@ -120,8 +123,10 @@ def _table(study: Handle, found: Centroids) -> None:
     st.dataframe(rows, column_config=columns, hide_index=True, key="centroids_table", alt="Measures of every class")
     st.caption(
         "Compactness: mean cosine of a class's pixels to their centroid. Separation: 1 − the largest cosine to another "
-        "class's centroid. Distance: mean absolute difference of a class's row of centroid cosines from the "
-        f"{found.reference}'s. All in each model's own embedding space. IoU: {captions.miou(study)}"
+        "class's centroid. Fisher ratio: squared distance of the class's mean from the mean of all pixels, over the "
+        "mean squared distance of its pixels from their mean. Distance: mean absolute difference of a class's row of "
+        f"centroid cosines from the {found.reference}'s. All in each model's own embedding space. "
+        f"IoU: {captions.miou(study)}"
     )
 
 
@@ -153,6 +158,8 @@ def _rows(study: Handle, found: Centroids, scores: Scores | None) -> tuple[list[
             add("change", "IoU +/−", [100 * float(change[c]) for c in found.classes], "%+.1f", "change in points")
     if pair:
         add("approach", "Closer", found.approach(*pair), "%+.3f", "distance before minus distance after")
+    for name, column in fisher_by_class(study.features()).items():
+        add(f"fisher {name}", f"Fisher {theme.role(name).glyph}", column, "%.2f", f"Fisher ratio, {name}")
     for field, label in (("row_distance", "Dist."), ("compactness", "Comp."), ("separation", "Sep.")):
         for name, column in getattr(found, field).items():
             if field != "row_distance" or name != found.reference:

@@ -44,9 +44,11 @@ def main() -> None:
     st.caption(captions.study(study))
     captions.notes(features)
     panels.missing(
-        "" if "teacher" in study.names else "No teacher: maps are laid on the first model's.",
-        "" if len(study.names) > 1 else "One model: nothing to compare it with.",
-        "" if features.has_labels else "No labels: a pixel's class is the first model's prediction.",
+        study.names,
+        features.has_labels,
+        teacher="maps are laid on the first model's",
+        student="no pixel can be fixed or broken",
+        unlabelled="a pixel's class is the first model's prediction",
     )
     _view(study)
 

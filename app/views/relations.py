@@ -24,9 +24,11 @@ def main() -> None:
     st.caption(captions.study(study))
     captions.notes(features)
     panels.missing(
-        "" if "teacher" in study.names else "No teacher: differences and divergence are to the first model.",
-        "" if len(study.names) > 1 else "One model: no differences and no divergence.",
-        "" if features.has_labels else "No labels: a pixel's class is the first model's prediction.",
+        study.names,
+        features.has_labels,
+        teacher="differences and divergence are to the first model",
+        student="nothing to compare distillation with",
+        unlabelled="a pixel's class is the first model's prediction",
     )
     _pair(study)
     _classes(study)

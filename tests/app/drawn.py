@@ -1,0 +1,28 @@
+"""What the charts on an `AppTest` page hold."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from typing import Any
+
+import numpy as np
+
+
+def figures(test: Any) -> list[dict[str, Any]]:
+    """The Plotly figures on the page, in order."""
+    return [json.loads(chart.proto.spec) for chart in test.get("plotly_chart")]
+
+
+def traces(test: Any, kind: str) -> list[dict[str, Any]]:
+    """The traces of one type, in order."""
+    return [trace for figure in figures(test) for trace in figure["data"] if trace["type"] == kind]
+
+
+def array(value: Any) -> np.ndarray:
+    """A trace's array, whether sent as a list or as encoded bytes."""
+    if not isinstance(value, dict):
+        return np.array(value)
+    found = np.frombuffer(b64decode(value["bdata"]), value["dtype"])
+    shape = value.get("shape")
+    return found.reshape([int(n) for n in shape.split(",")]) if shape else found

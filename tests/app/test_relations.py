@@ -1,0 +1,91 @@
+"""Relations: the matrices, means and divergences on screen are the study's."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.charts import theme
+from tests.app.conftest import WIDTHS, assert_stands
+from tests.app.drawn import array, traces
+from tests.app.test_embeddings import study_without
+from tests.app.test_overview import images_of, open_study
+
+Open = Callable[..., Any]
+
+
+def test_matrices_and_differences_are_the_studys(page: Open, study_folders: Path) -> None:
+    test = page("relations")
+    assert not test.exception
+    assert not test.error
+    study = open_study(study_folders, images_of(test))
+    pair, means = study.relations(0, 1), study.class_relations()
+    drawn = [array(trace["z"]) for trace in traces(test, "heatmap")]
+    wanted = []
+    for matrices in (pair.matrices, means.matrices):
+        for name, z in matrices.items():
+            wanted.append(z)
+            if name != "teacher":
+                wanted.append(z - matrices["teacher"])
+    for z, there in zip(wanted, drawn, strict=False):
+        np.testing.assert_allclose(there, z, atol=2e-4)
+
+
+def test_divergences_are_the_studys(page: Open, study_folders: Path) -> None:
+    test = page("relations", relations_temperature="0.2")
+    assert not test.exception
+    study = open_study(study_folders, images_of(test))
+    divergence = study.divergence(0.2)
+    shown = {metric.label: metric.value for metric in test.metric}
+    for name, mean in divergence.mean.items():
+        role = theme.role(name)
+        assert shown[f"{role.markdown} {role.label} · mean divergence"] == f"{theme.number(mean)} nats"
+    maps = [t for t in traces(test, "heatmap") if t.get("opacity") is not None]
+    pixels = study.features().pixels
+    wanted = [pixels.grid_map(divergence.per_pixel[n], i) for i in (0, 1) for n in ("before", "after")]
+    assert len(maps) == len(wanted)
+    for trace, z in zip(maps, wanted, strict=True):
+        np.testing.assert_allclose(array(trace["z"]), z, atol=2e-3)
+    assert len({trace["zmax"] for trace in maps}) == 1
+
+
+def test_another_pair_draws_another_matrix(page: Open, study_folders: Path) -> None:
+    test = page("relations", relations_order="position")
+    test.selectbox(key="relations_a").set_value(2).run()
+    test.selectbox(key="relations_b").set_value(2).run()
+    assert not test.exception
+    study = open_study(study_folders, images_of(test))
+    pair = study.relations(2, 2, order="position")
+    first = array(traces(test, "heatmap")[0]["z"])
+    np.testing.assert_allclose(first, pair.matrices["teacher"], atol=2e-4)
+
+
+@pytest.mark.parametrize("missing", [("teacher",), ("before",), ("teacher", "after")])
+def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
+    test = page("relations", **study_without(missing))
+    assert not test.exception
+    assert not test.error
+    assert traces(test, "heatmap")
+    assert any(("No teacher" if "teacher" in missing else "No before") in c.value for c in test.caption)
+
+
+def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_path: Path) -> None:
+    for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
+        shutil.copy(file, tmp_path)
+    test = page("relations", data="folder", folder=str(tmp_path))
+    assert not test.exception
+    assert not test.error
+    assert any("No labels" in c.value for c in test.caption)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_stands_in_a_browser(browser_page: Open, width: int) -> None:
+    tab = browser_page("relations", width=width)
+    assert_stands(tab)
+    assert tab.locator(".js-plotly-plot .heatmaplayer").count() >= 10
