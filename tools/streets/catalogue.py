@@ -144,6 +144,6 @@ def load_catalogue(models: Path, cache: Path) -> dict[str, list[Model]]:
     if missing:
         raise StreetsError(
             f"the archives in {models} lack the models {', '.join(missing)}; "
-            "use version 1.7 or later of the furniture archives"
+            "use the archives of sweethome3d-furniture 1.8"
         )
     return {role: [found[key] for key in keys] for role, keys in ROLES.items()}
