@@ -19,6 +19,11 @@ def traces(test: Any, kind: str) -> list[dict[str, Any]]:
     return [trace for figure in figures(test) for trace in figure["data"] if trace["type"] == kind]
 
 
+def wait_for_charts(tab: Any, count: int, selector: str = ".js-plotly-plot") -> None:
+    """Wait in a browser until at least `count` charts are drawn; they come after the page's script has ended."""
+    tab.locator(selector).nth(count - 1).wait_for(timeout=60_000)
+
+
 def array(value: Any) -> np.ndarray:
     """A trace's array, whether sent as a list or as encoded bytes."""
     if not isinstance(value, dict):

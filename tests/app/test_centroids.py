@@ -13,7 +13,7 @@ import pytest
 from app.charts import theme
 from cirkd.analysis.class_fisher import fisher_by_class
 from tests.app.conftest import WIDTHS, assert_stands
-from tests.app.drawn import array, figures, traces
+from tests.app.drawn import array, figures, traces, wait_for_charts
 from tests.app.test_embeddings import study_without
 from tests.app.test_overview import images_of, open_study
 
@@ -81,4 +81,5 @@ def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_p
 def test_stands_in_a_browser(browser_page: Open, width: int) -> None:
     tab = browser_page("centroids", width=width)
     assert_stands(tab)
-    assert tab.locator(".js-plotly-plot").count() == 1 + 1 + 5
+    wait_for_charts(tab, 1 + 1 + 5)
+    assert_stands(tab)

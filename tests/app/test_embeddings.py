@@ -12,7 +12,7 @@ import pytest
 
 from app.charts import theme
 from tests.app.conftest import WIDTHS, assert_stands, settle
-from tests.app.drawn import array, traces
+from tests.app.drawn import array, traces, wait_for_charts
 from tests.app.test_overview import images_of, open_study
 
 Open = Callable[..., Any]
@@ -124,6 +124,7 @@ def study_without(missing: tuple[str, ...]) -> dict[str, str]:
 def test_a_lasso_lights_the_same_pixels_up_in_the_browser(browser_page: Open) -> None:
     tab = browser_page("embeddings")
     assert_stands(tab)
+    wait_for_charts(tab, 3 + 6)
     box = tab.locator(".st-key-embeddings_before .js-plotly-plot .nsewdrag").first.bounding_box()
     left, top, width, height = (box[k] for k in ("x", "y", "width", "height"))
     tab.mouse.move(left + 5, top + 5)
@@ -147,4 +148,5 @@ def test_a_lasso_lights_the_same_pixels_up_in_the_browser(browser_page: Open) ->
 def test_stands_in_a_browser(browser_page: Open, width: int) -> None:
     tab = browser_page("embeddings", width=width)
     assert_stands(tab)
-    assert tab.locator(".js-plotly-plot").count() >= 3 + 6
+    wait_for_charts(tab, 3 + 6)
+    assert_stands(tab)

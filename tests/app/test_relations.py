@@ -12,7 +12,7 @@ import pytest
 
 from app.charts import theme
 from tests.app.conftest import WIDTHS, assert_stands
-from tests.app.drawn import array, traces
+from tests.app.drawn import array, traces, wait_for_charts
 from tests.app.test_embeddings import study_without
 from tests.app.test_overview import images_of, open_study
 
@@ -88,4 +88,5 @@ def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_p
 def test_stands_in_a_browser(browser_page: Open, width: int) -> None:
     tab = browser_page("relations", width=width)
     assert_stands(tab)
-    assert tab.locator(".js-plotly-plot .heatmaplayer").count() >= 10
+    wait_for_charts(tab, 10, ".js-plotly-plot .heatmaplayer")
+    assert_stands(tab)
