@@ -41,13 +41,14 @@ def _headline(study: Handle) -> None:
     for card, (name, score) in zip(cards, scores.models.items(), strict=False):
         role = theme.role(name)
         gain = name == "after" and "before" in scores.models
+        delta = theme.delta(scores.models["before"].miou, score.miou) if gain else None
+        same = delta is not None and delta.endswith("0.0 points")
         with card:
             st.metric(
-                f"{role.markdown} {role.label} · mIoU",
-                theme.percent(score.miou),
-                theme.delta(scores.models["before"].miou, score.miou) if gain else None,
+                f"{role.markdown} {role.label} · mIoU", theme.percent(score.miou), delta,
+                delta_color="off" if same else "normal", delta_arrow="off" if same else "auto",
                 help=f"{captions.miou(study)} {captions.stored_help(study, name)}",
-            )
+            )  # fmt: skip
             st.caption(stored.get(name, "no score of a whole split in its checkpoint"))
     if len(study.names) > 1:
         with cards[-1]:
