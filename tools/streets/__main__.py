@@ -43,9 +43,7 @@ def _run(options: argparse.Namespace) -> None:
     load_catalogue(options.models, options.cache)  # unpacks once, and reports a wrong folder early
     options.out.mkdir(parents=True, exist_ok=True)
     todo = [
-        n
-        for n in range(options.scenes)
-        if not all(frame.done(options.out) for frame in frames_of(options.seed, n))
+        n for n in range(options.scenes) if not all(frame.done(options.out) for frame in frames_of(options.seed, n))
     ]
     total, rendered, start = options.scenes * VIEWS, 0, time.monotonic()
     context = multiprocessing.get_context("spawn")

@@ -139,9 +139,7 @@ class Architect:
             if self.rng.random() < 0.7:
                 (x0, z0), (x1, z1) = line.point(b * bay + 0.2, 0.02), line.point((b + 1) * bay - 0.2, 0.02)
                 (x2, z2), (x3, z3) = line.point((b + 1) * bay - 0.2, -1.3), line.point(b * bay + 0.2, -1.3)
-                stage.quad(
-                    "building", [(x0, 3.0, z0), (x1, 3.0, z1), (x2, 2.4, z2), (x3, 2.4, z3)], (1, 1), cloth
-                )
+                stage.quad("building", [(x0, 3.0, z0), (x1, 3.0, z1), (x2, 2.4, z2), (x3, 2.4, z3)], (1, 1), cloth)
 
     def _balconies(self, stage: Stage, line: Frontage, style: Style) -> None:
         """Add balconies to some columns of windows."""

@@ -118,9 +118,7 @@ def _probe(built: BuiltScene, view: View) -> np.ndarray | None:
     classes, distances = trace_labels(built.scene, view.sensor(*PROBE), built.labels, *PROBE)
     shares = np.bincount(classes.ravel(), minlength=len(NAMES)) / classes.size
     near = (distances[: PROBE[1] * 3 // 4] < NEAREST).mean()
-    thing = [
-        INDEX[n] for n in ("car", "bus or truck", "person", "street furniture", "vegetation", "building")
-    ]
+    thing = [INDEX[n] for n in ("car", "bus or truck", "person", "street furniture", "vegetation", "building")]
     close = ((distances < 2.5) & np.isin(classes, thing)).mean()
     too_much = any(shares[INDEX[name]] > most for name, most in _MOST.items())
     return None if near > 0.01 or close > 0.08 or too_much else shares

@@ -96,7 +96,7 @@ def _read_catalogue(folder: Path) -> Iterable[Model]:
         stem = path.stem
         if folder.name == "KatorLegaz" and stem == "scooter":
             stem = "kator/scooter"  # two archives have a model of this name
-        size = tuple(float(entry[side]) / 100 for side in ("width", "height", "depth"))
+        width, height, depth = (float(entry[side]) / 100 for side in ("width", "height", "depth"))
         rotation = entry.get("modelRotation")
         yield Model(
             key=stem,
@@ -104,7 +104,7 @@ def _read_catalogue(folder: Path) -> Iterable[Model]:
             archive=folder.name,
             creator=entry.get("creator", ""),
             path=path,
-            size=size,
+            size=(width, height, depth),
             lift=float(entry.get("elevation", 0)) / 100,
             rotation=tuple(float(x) for x in rotation.split()) if rotation else None,
         )

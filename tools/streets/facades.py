@@ -124,9 +124,7 @@ class _Painter:
         """Turn the ground floor into shop windows under a name board."""
         rng, bottom, bay = self.rng, self.image.shape[0], BAY * _PX
         top = bottom - int((FLOOR - 0.35) * _PX)
-        trim = np.array(
-            ((0.15, 0.15, 0.16), (0.5, 0.1, 0.1), (0.1, 0.25, 0.2), (0.75, 0.72, 0.65))[rng.randint(4)]
-        )
+        trim = np.array(((0.15, 0.15, 0.16), (0.5, 0.1, 0.1), (0.1, 0.25, 0.2), (0.75, 0.72, 0.65))[rng.randint(4)])
         self.image[top:bottom] = trim
         for b in range(bays):
             self.window(int(b * bay) + 9, top + 30, int(bay) - 18, bottom - top - 46, int(rng.randint(0, 2)))
@@ -135,9 +133,7 @@ class _Painter:
                 x = int(b * bay) + 14 + i * 14
                 tall = int(rng.randint(10, 40))
                 self.image[bottom - 20 - tall : bottom - 20, x : x + 10] = colour
-        board = np.array(
-            ((0.85, 0.82, 0.75), (0.7, 0.15, 0.1), (0.1, 0.2, 0.45), (0.9, 0.7, 0.15))[rng.randint(4)]
-        )
+        board = np.array(((0.85, 0.82, 0.75), (0.7, 0.15, 0.1), (0.1, 0.2, 0.45), (0.9, 0.7, 0.15))[rng.randint(4)])
         self.image[top + 4 : top + 24] = board
         for x in range(int(rng.randint(10, 60)), self.image.shape[1] - 30, int(rng.randint(9, 13))):
             if rng.rand() < 0.8:

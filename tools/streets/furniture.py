@@ -25,9 +25,7 @@ def poster(index: int) -> Any:
     for _ in range(5):
         x, y, r = rng.randint(0, 128), rng.randint(0, 150), rng.randint(12, 50)
         draw.ellipse((x - r, y - r, x + r, y + r), fill=tuple(rng.randint(20, 240) for _ in range(3)))
-    draw.text(
-        (64, 165), rng.choice(WORDS), fill=(250, 250, 245), anchor="mm", font=ImageFont.load_default(24)
-    )
+    draw.text((64, 165), rng.choice(WORDS), fill=(250, 250, 245), anchor="mm", font=ImageFont.load_default(24))
     return mi.load_dict(matt(bitmap(np.asarray(image, np.float32) / 255)))
 
 
@@ -151,9 +149,7 @@ def railing(
     for i in range(bars + 1):
         x, z = (a + (b - a) * i / bars for a, b in zip(start, end, strict=True))
         post = i % 14 == 0
-        stage.cylinder(
-            "fence", x, z, (ground, ground + (1.12 if post else 0.95)), 0.03 if post else 0.011, paint
-        )
+        stage.cylinder("fence", x, z, (ground, ground + (1.12 if post else 0.95)), 0.03 if post else 0.011, paint)
 
 
 def boards(

@@ -58,9 +58,7 @@ def read_mtl(path: Path) -> dict[str, Material]:
 def _corner(token: str, counts: tuple[int, int, int]) -> tuple[int, ...]:
     """Return the zero-based (vertex, uv, normal) indices of one face corner, -1 where absent."""
     fields = [*token.split("/"), "", ""][:3]
-    return tuple(
-        -1 if not f else int(f) - 1 if int(f) > 0 else int(f) + n for f, n in zip(fields, counts, strict=True)
-    )
+    return tuple(-1 if not f else int(f) - 1 if int(f) > 0 else int(f) + n for f, n in zip(fields, counts, strict=True))
 
 
 def _read_obj(path: Path) -> tuple[dict[str, list], dict[str, list], dict[str, Material]]:
@@ -133,6 +131,6 @@ def load_mesh(path: Path, cache: Path) -> list[Part]:
             arrays[f"n{i}"] = part.normals
     kept.parent.mkdir(parents=True, exist_ok=True)
     temporary = kept.with_suffix(f".{os.getpid()}.tmp.npz")
-    np.savez(temporary, **arrays)
+    np.savez(temporary, **arrays)  # pyright: ignore[reportArgumentType]
     os.replace(temporary, kept)
     return parts

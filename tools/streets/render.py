@@ -40,9 +40,7 @@ def render_frame(built: BuiltScene, view: View, samples: int, seed: int) -> tupl
     """Return the image (height, width, 3) and the class indices (height, width) of a view."""
     classes, distances = trace_labels(built.scene, view.sensor(*SIZE), built.labels, *SIZE)
     integrator: Any = mi.load_dict({"type": "path", "max_depth": MAX_DEPTH, "rr_depth": 3})
-    raw = mi.render(
-        built.scene, sensor=view.sensor(*SIZE, samples), integrator=integrator, spp=samples, seed=seed
-    )
+    raw = mi.render(built.scene, sensor=view.sensor(*SIZE, samples), integrator=integrator, spp=samples, seed=seed)
     image = pyoidn.denoise(np.array(raw).astype(np.float32), hdr=True)
     image = np.nan_to_num(np.asarray(image, np.float32)).clip(0, 50)
     sight = np.where(np.isfinite(distances), np.exp(-distances / built.weather.haze), 1.0)[..., None]
@@ -58,9 +56,7 @@ def _replace(path: Path, write: Callable[[Path], Any]) -> None:
     os.replace(temporary, path)
 
 
-def save_frame(
-    image: np.ndarray, classes: np.ndarray, image_path: Path, label_path: Path, quality: int
-) -> None:
+def save_frame(image: np.ndarray, classes: np.ndarray, image_path: Path, label_path: Path, quality: int) -> None:
     """Write the WebP image and the palette PNG; the label comes last, as the mark of a finished frame."""
     _replace(image_path, lambda p: Image.fromarray(image).save(p, "WEBP", quality=quality, method=6))
     label = Image.fromarray(classes, "P")

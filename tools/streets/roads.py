@@ -96,9 +96,7 @@ def _cross_street(stage: Stage, ground: Ground, plan: Plan, mid: float, half: fl
             0.002,
         )
         for x in np.arange(plan.edge + 4, 90, 5.0):
-            stage.ground(
-                "lane marking", (side * x, side * (x + 2.4)), (mid - 0.07, mid + 0.07), 0.006, ground.paint
-            )
+            stage.ground("lane marking", (side * x, side * (x + 2.4)), (mid - 0.07, mid + 0.07), 0.006, ground.paint)
         for z in np.arange(mid - half + 0.3, mid + half - 0.5, 1.0):
             stage.ground(
                 "lane marking",
@@ -156,9 +154,7 @@ def _median(stage: Stage, ground: Ground, plan: Plan) -> None:
         for a, b in zip(bounds[::2], bounds[1::2], strict=True):
             if b - a > 3:
                 stage.box("sidewalk", (-w, w), (-0.2, KERB), (a, b), ground.kerb)
-                _sheet(
-                    stage, ground, "terrain", "grass", (0.16 - w, w - 0.16), (a + 0.2, b - 0.2), KERB + 0.01
-                )
+                _sheet(stage, ground, "terrain", "grass", (0.16 - w, w - 0.16), (a + 0.2, b - 0.2), KERB + 0.01)
 
 
 def build_ground(

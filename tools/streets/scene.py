@@ -36,11 +36,7 @@ class BuiltScene:
 
 def _frontage(side: int, x: float, low: float, high: float) -> Frontage:
     """Return the frontage of a stretch of the main street, seen from the road."""
-    return (
-        Frontage((side * x, low), (side * x, high))
-        if side > 0
-        else Frontage((side * x, high), (side * x, low))
-    )
+    return Frontage((side * x, low), (side * x, high)) if side > 0 else Frontage((side * x, high), (side * x, low))
 
 
 def _garden(dresser: Dresser, architect: Architect, side: int, low: float, high: float, built: bool) -> None:
@@ -108,9 +104,7 @@ def _backdrop(dresser: Dresser, architect: Architect) -> None:
         a, b = (-75.0, z), (75.0, z)
         architect.row(stage, Frontage(b, a) if sign > 0 else Frontage(a, b), DEPTH)
         for _ in range(10):
-            dresser.tree(
-                rng.uniform(-60, 60), z - sign * 1.5, rng.uniform(5, 9), rng.choice(dresser.models["tree"])
-            )
+            dresser.tree(rng.uniform(-60, 60), z - sign * 1.5, rng.uniform(5, 9), rng.choice(dresser.models["tree"]))
     for side in (-1, 1):
         z = START - 20
         while z < END + 20:

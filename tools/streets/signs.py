@@ -18,9 +18,7 @@ RED, BLUE, WHITE, BLACK, YELLOW = (190, 20, 25), (25, 70, 165), (240, 240, 238),
 GREEN = (10, 105, 70)
 
 
-def _text(
-    draw: ImageDraw.ImageDraw, text: str, size: int, fill: tuple[int, int, int], y: float = 0.5
-) -> None:
+def _text(draw: ImageDraw.ImageDraw, text: str, size: int, fill: tuple[int, int, int], y: float = 0.5) -> None:
     draw.text((_SIZE / 2, _SIZE * y), text, fill=fill, anchor="mm", font=ImageFont.load_default(size))
 
 

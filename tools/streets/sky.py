@@ -90,9 +90,7 @@ def sky_image(weather: Weather, art: np.random.RandomState) -> np.ndarray:
     cut = np.quantile(field, 1 - min(weather.cloud, 0.97))
     cover = np.clip((density - cut) / 0.16, 0, 1) * (1 - np.exp(-up * 14))
     bright = 0.62 + 0.5 * (1 - density) + 0.8 * facing**8 * (weather.cloud < 1)
-    cloud = bright * (
-        np.array([1.0, 1.0, 1.02]) * (1 - _low(weather)) + np.array([1.0, 0.72, 0.58]) * _low(weather)
-    )
+    cloud = bright * (np.array([1.0, 1.0, 1.02]) * (1 - _low(weather)) + np.array([1.0, 0.72, 0.58]) * _low(weather))
     sky = sky * (1 - cover) + cloud * cover
     return np.where(direction[..., 1:2] < 0, horizon * 0.5, sky).astype(np.float32)
 

@@ -104,9 +104,7 @@ class Stage:
         uvs = np.array([(0, 1), (1, 1), (1, 0), (0, 0)], float) * repeat
         self.add(label, polygon_mesh(np.array(points), np.array([(0, 1, 2), (0, 2, 3)]), uvs, bsdf))
 
-    def cylinder(
-        self, label: str, x: float, z: float, y: tuple[float, float], radius: float, bsdf: Any
-    ) -> None:
+    def cylinder(self, label: str, x: float, z: float, y: tuple[float, float], radius: float, bsdf: Any) -> None:
         """Add an upright cylinder."""
         self.add(
             label,

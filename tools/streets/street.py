@@ -28,9 +28,7 @@ class Dresser:
         self.stage, self.plan, self.rng, self.models = stage, plan, rng, models
         self.trees = rng.sample(models["tree"], 2)
         self.lamp = rng.choice(models["lamp"])
-        self.rail_colour = rng.choice(
-            [(0.3, 0.32, 0.33), (0.1, 0.25, 0.18), (0.75, 0.75, 0.73), (0.12, 0.12, 0.13)]
-        )
+        self.rail_colour = rng.choice([(0.3, 0.32, 0.33), (0.1, 0.25, 0.18), (0.75, 0.75, 0.73), (0.12, 0.12, 0.13)])
         self.paints = rng.sample(CAR_PAINTS, 4)
 
     def kerb(self, side: int) -> float:
@@ -56,9 +54,7 @@ class Dresser:
         """Plant a tree of a height in metres."""
         model = model or self.rng.choice(self.trees)
         tall = tall or self.rng.uniform(5.5, 9.0)
-        self.stage.place(
-            "vegetation", model, x, z, self.rng.uniform(0, 360), tall / model.size[1], KERB - 0.02
-        )
+        self.stage.place("vegetation", model, x, z, self.rng.uniform(0, 360), tall / model.size[1], KERB - 0.02)
         self.stage.obstacles[-1] = (x, z, 0.5)
 
     def _lamp(self, x: float, z: float, side: int) -> None:

@@ -6,15 +6,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 
-def noise(
-    rng: np.random.RandomState, height: int, width: int, first: int = 2, octaves: int = 6
-) -> np.ndarray:
+def noise(rng: np.random.RandomState, height: int, width: int, first: int = 2, octaves: int = 6) -> np.ndarray:
     """Return smooth fractal noise 0..1; `first` is the log2 of the coarsest number of cells a side."""
     total = np.zeros((height, width), np.float32)
     for i in range(octaves):
         cells = 2 ** (i + first)
         grid = (rng.rand(min(cells, height), min(cells, width)) * 255).astype(np.uint8)
-        total += np.asarray(Image.fromarray(grid).resize((width, height), Image.BICUBIC)) / 255 / 1.6**i
+        total += np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC)) / 255 / 1.6**i
     total -= total.min()
     return total / max(float(total.max()), 1e-6)
 
@@ -66,9 +64,7 @@ def grass(rng: np.random.RandomState) -> np.ndarray:
 def tiles(rng: np.random.RandomState) -> np.ndarray:
     """Return roof tiles (a tile of 4 m a side)."""
     size = 256
-    base = np.array(
-        [(0.55, 0.27, 0.18), (0.36, 0.20, 0.17), (0.29, 0.30, 0.33), (0.45, 0.36, 0.28)][rng.randint(4)]
-    )
+    base = np.array([(0.55, 0.27, 0.18), (0.36, 0.20, 0.17), (0.29, 0.30, 0.33), (0.45, 0.36, 0.28)][rng.randint(4)])
     rows, columns = np.mgrid[:size, :size]
     courses = 0.75 + 0.35 * ((rows % 20) / 20)
     ribs = 0.92 + 0.1 * np.cos(columns * 2 * np.pi / 16)
@@ -78,9 +74,7 @@ def tiles(rng: np.random.RandomState) -> np.ndarray:
 
 def stripes(rng: np.random.RandomState) -> np.ndarray:
     """Return awning cloth: plain, or striped with white."""
-    colour = np.array(
-        [(0.55, 0.1, 0.1), (0.1, 0.3, 0.2), (0.12, 0.2, 0.45), (0.7, 0.5, 0.15)][rng.randint(4)]
-    )
+    colour = np.array([(0.55, 0.1, 0.1), (0.1, 0.3, 0.2), (0.12, 0.2, 0.45), (0.7, 0.5, 0.15)][rng.randint(4)])
     cloth = np.broadcast_to(colour, (32, 256, 3)).copy()
     if rng.rand() < 0.6:
         cloth[:, (np.arange(256) // 16) % 2 == 0] = (0.88, 0.87, 0.83)
