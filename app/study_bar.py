@@ -58,9 +58,10 @@ def study_key(chosen: StudyState) -> cached.StudyKey:
     models += [_model(Path(key).stem, key) for key in chosen.others]
     if not models:
         raise StudyError("no model is chosen; pick a teacher or a student in the sidebar")
-    if not chosen.images:
-        raise StudyError("no images are chosen; pick some in the sidebar")
     images = image_picker.images(chosen)
+    if not chosen.images:
+        cached.data(images)  # says what is wrong with the source, if anything
+        raise StudyError("no images are chosen; pick some in the sidebar")
     return cached.StudyKey(
         tuple(models), images, chosen.images, chosen.layer, chosen.device, chosen.precision
     )  # fmt: skip

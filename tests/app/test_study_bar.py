@@ -1,0 +1,152 @@
+"""The sidebar: choosing models, images and settings changes the study, the address, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.test_overview import images_of
+from tests.app.toy import make_checkpoints, make_streets
+
+Open = Callable[..., Any]
+
+
+def asked(test: Any, name: str) -> str:
+    value = test.query_params[name]
+    return value if isinstance(value, str) else value[0]
+
+
+def clean(test: Any) -> None:
+    assert not test.exception
+    assert not test.error
+
+
+def test_the_address_holds_the_whole_state(page: Open) -> None:
+    test = page()
+    clean(test)
+    wanted = {"teacher", "before", "after", "data", "split", "images", "layer", "device", "precision"}
+    assert wanted <= set(test.query_params)
+
+
+def test_a_link_opens_the_same_view(page: Open) -> None:
+    query = {"teacher": "streets-teacher", "before": "none", "after": "streets-cirkd", "images": "val003,val001"}
+    test = page(**query, layer="projected", precision="float32", device="cpu")
+    clean(test)
+    assert test.selectbox(key="bar_before").value == "none"
+    assert test.selectbox(key="bar_layer").value == "projected"
+    assert images_of(test) == ("val003", "val001")
+    assert asked(test, "precision") == "float32"
+
+
+def test_a_picker_changes_the_study_and_the_address(page: Open) -> None:
+    test = page()
+    test.selectbox(key="bar_after").set_value("none").run()
+    clean(test)
+    assert asked(test, "after") == "none"
+    assert not any("After" in metric.label for metric in test.metric)
+
+
+def test_another_split_brings_its_own_images(page: Open) -> None:
+    test = page()
+    test.segmented_control(key="bar_split").set_value("train").run()
+    clean(test)
+    assert all(name.startswith("train") for name in images_of(test))
+
+
+def test_the_choice_survives_a_change_of_page(page: Open) -> None:
+    test = page()
+    test.selectbox(key="bar_before").set_value("none").run()
+    test.switch_page("views/predictions.py").run()
+    clean(test)
+    assert test.selectbox(key="bar_before").value == "none"
+    assert asked(test, "before") == "none"
+
+
+def test_a_path_adds_a_checkpoint(page: Open, study_folders: Path, tmp_path: Path) -> None:
+    path = shutil.copy(study_folders / "checkpoints" / "streets-cirkd.safetensors", tmp_path / "mine.safetensors")
+    test = page()
+    test.text_input(key="bar_path").set_value(str(path)).run()
+    clean(test)
+    assert asked(test, "after") == str(path)
+    assert test.selectbox(key="bar_after").value == str(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights at all", b"\x80\x04K*."])
+def test_a_file_that_is_no_checkpoint_is_one_clear_line(page: Open, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bad.safetensors").write_bytes(content)
+    test = page(after=str(tmp_path / "bad.safetensors"))
+    assert not test.exception
+    assert len(test.error) == 1
+    assert "bad.safetensors" in test.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ({"data": "folder", "folder": "/no/such/folder"}, "/no/such/folder"),
+        ({"data": "folder"}, "give its path"),
+        ({"data": "upload"}, "upload some"),
+        ({"images": "val000,nowhere"}, "nowhere"),
+        ({"device": "cuda"}, "cuda"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_clear_line(page: Open, query: dict[str, str], word: str) -> None:
+    import torch
+
+    if query.get("device") == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    test = page(**query)
+    assert not test.exception
+    assert len(test.error) == 1
+    assert word in test.error[0].value
+
+
+def test_uploads_become_a_study_of_their_own(page: Open, study_folders: Path) -> None:
+    test = page()
+    test.selectbox(key="bar_data").set_value("upload").run()
+    assert len(test.error) == 1
+    files = sorted((study_folders / "data" / "streets" / "val").glob("*.webp"))[:3]
+    test.file_uploader(key="bar_images").set_value([(f.name, f.read_bytes(), "image/webp") for f in files]).run()
+    clean(test)
+    assert images_of(test) == tuple(f.stem for f in files)
+    checkpoint = study_folders / "checkpoints" / "streets-cirkd.safetensors"
+    upload = ("theirs.safetensors", checkpoint.read_bytes(), "application/octet-stream")
+    test.file_uploader(key="bar_upload").set_value(upload).run()
+    clean(test)
+    kept = Path(asked(test, "after"))
+    assert kept.name == "theirs.safetensors"
+    assert kept.parent.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_second_data_set_is_one_click(page: Open, study_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root)
+        shutil.copytree(study_folders / "checkpoints", folder / "checkpoints")
+        make_checkpoints(folder / "checkpoints", "towns")
+        make_streets(folder / "data" / "streets", val=4)
+        monkeypatch.setenv("CIRKD_CHECKPOINTS", str(folder / "checkpoints"))
+        test = page()
+        test.segmented_control(key="bar_preset").set_value("towns").run()
+        assert not test.exception
+        assert [asked(test, role) for role in ("teacher", "before", "after")] == [
+            "towns-teacher",
+            "towns-baseline",
+            "towns-cirkd",
+        ]
+        assert asked(test, "data") == "folder"
+        test.segmented_control(key="bar_preset").set_value("streets").run()
+        clean(test)
+        assert asked(test, "teacher") == "streets-teacher"
+        assert asked(test, "data") == "streets"
+
+
+def test_further_students_are_compared_too(page: Open) -> None:
+    test = page(after="none", others="streets-cirkd")
+    clean(test)
+    assert any("streets-cirkd" in metric.label for metric in test.metric)
