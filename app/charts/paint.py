@@ -18,6 +18,10 @@ _QUIET = {"light": "#C3C9D2", "dark": "#4A5568"}
 """What is right recedes; unlike the pale grey of the pictures it can be seen on the page."""
 
 
+_OUTLINE = {"light": "rgba(40,50,65,0.45)", "dark": "rgba(220,228,240,0.4)"}
+"""Keeps dots apart from each other and from the page, whatever the class's colour."""
+
+
 @dataclass(frozen=True)
 class Paint:
     """How to colour dots: the dots of all models alike.
@@ -32,7 +36,7 @@ class Paint:
 
     def marker(self, pixels: Any) -> dict[str, Any]:
         """Plotly's marker settings for some pixels."""
-        outline = {"line": {"width": 0.5, "color": "rgba(128,128,128,0.45)"}}
+        outline = {"line": {"width": 0.6, "color": _OUTLINE[self.mode or theme.mode()]}}
         if self.colors.values is not None:
             values = self.colors.values[pixels]
             return {"color": values, "colorscale": theme.SEQUENTIAL, "cmin": 0.0, "cmax": self.high, **outline}

@@ -155,7 +155,7 @@ def _strip(
     columns = panels.row("strip", len(features.image_names), width=15)
     for image, (panel, name) in enumerate(zip(columns, features.image_names, strict=True)):
         figure, dots = charts.places(features, image, projection, paint, texts, chosen)
-        with panel:
+        with panel.container(gap="xxsmall"):
             _plot(figure, f"embeddings_image_{image}", dots, sample, True, f"the sampled pixels of image {name}")
             st.caption(name)
 
@@ -221,7 +221,8 @@ def _how(study: Handle, projection: Projection) -> str:
         anchors = made["parameters"]["anchors"]
         space = f"each pixel described by its cosines to {anchors} anchor pixels, one map for all models"
     else:
-        space = f"of each model's l2-normalised {captions.extraction(study)}"
+        layer = study.features().provenance.get("layer", "pixel")
+        space = f"of each model's l2-normalised {layer} embedding"
     fit = (
         f" Maps lie on the {made['reference']}'s by Procrustes (turn, mirror, scale, shift); residual is the share of "
         "the variance that this leaves, 0 = same map, 1 = nothing in common."
@@ -231,8 +232,8 @@ def _how(study: Handle, projection: Projection) -> str:
     settings = ", ".join(f"{key} {value}" for key, value in made["parameters"].items() if key != "anchors")
     return (
         f"{len(projection.index):,} of {made['of']:,} pixels, the same in every model, chosen evenly over the classes "
-        f"({made['grouped_by']}), seed {made['seed']}. {method} ({settings}) {space}; took {made['seconds']:.1f} s."
-        f"{fit} Nearness in a map is a hint: no number here is measured in it."
+        f"({made['grouped_by']}), seed {made['seed']}. {method} ({settings}) {space}, in {made['seconds']:.1f} s."
+        f"{fit} Nearness in a map is a hint: no number here is measured in it. Models: {captions.extraction(study)}."
     )
 
 
