@@ -46,6 +46,11 @@ def miou(handle: Handle) -> str:
     )
 
 
+def scored(handle: Handle) -> bool:
+    """Whether at least one model could be scored on the images in view."""
+    return any(score.miou == score.miou for score in handle.scores().models.values())
+
+
 def divergence(handle: Handle, result: Divergence) -> str:
     """How the relation divergence on this page was computed."""
     pixels = len(handle.features().pixels)
@@ -71,8 +76,9 @@ def image_line(handle: Handle, index: int) -> str:
     parts = [
         f"{theme.role(name).markdown} {theme.percent(float(score.image_miou[index]))}"
         for name, score in scores.models.items()
+        if not score.note
     ]
-    return "mIoU " + " · ".join(parts) if scores.pixels else ""
+    return "mIoU " + " · ".join(parts) if parts else ""
 
 
 def fixed_and_broken(change: PixelChange) -> str:
@@ -93,8 +99,9 @@ def image_scores(name: str, scores: Scores, index: int) -> str:
     parts = [
         f"{theme.role(model).markdown} {theme.percent(float(score.image_miou[index]), 0)}"
         for model, score in scores.models.items()
+        if not score.note
     ]
-    return f"{name}  \n{' '.join(parts)}" if scores.pixels else name
+    return f"{name}  \n{' '.join(parts)}" if parts else name
 
 
 def stored_scores(handle: Handle) -> dict[str, str]:
@@ -115,4 +122,5 @@ def stored_help(handle: Handle, name: str) -> str:
 
 
 def _network(info: Any) -> str:
-    return f"{info.get('architecture', 'model')} {info.get('encoder', '')}".strip()
+    encoder = str(info.get("encoder", "")).removeprefix("tu-").removeprefix("tf_")  # how timm's models are named
+    return f"{info.get('architecture', 'model')} {encoder}".strip()

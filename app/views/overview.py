@@ -26,7 +26,7 @@ def main() -> None:
         _headline(study)
     with guard():
         _strip(study)
-    if features.has_labels:
+    if captions.scored(study):
         with guard():
             _classes(study)
     if len(study.names) > 1:

@@ -29,7 +29,7 @@ def main() -> None:
             _row(study, index, view, opacity)
     with guard():
         _closer(study, view, opacity)
-    if features.has_labels:
+    if captions.scored(study):
         with guard():
             _changes(study)
         with guard():

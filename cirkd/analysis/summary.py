@@ -40,7 +40,7 @@ def _score_change(scores: Scores | None) -> str:
         return ""
     before, after = scores.models[BEFORE].miou, scores.models[AFTER].miou
     if math.isnan(before) or math.isnan(after):
-        return "Without labels there are no scores; what follows compares embeddings alone."
+        return _why_no_scores(scores) + "; what follows compares embeddings alone."
     points = 100 * (after - before)
     values = f"from {100 * before:.1f} to {100 * after:.1f} %"
     if abs(points) < LEAST_POINTS:
@@ -126,12 +126,18 @@ def _approach(features: FeatureSet, centroids: Centroids | None) -> str:
     )
 
 
+def _why_no_scores(scores: Scores) -> str:
+    if scores.pixels:
+        return "The labels of these images are not of the models' classes, so there are no scores"
+    return "Without labels there are no scores"
+
+
 def _standing(scores: Scores | None) -> str:
     if scores is None:
         return ""
     known = [(name, score.miou) for name, score in scores.models.items() if not math.isnan(score.miou)]
     if not known:
-        return "Without labels there are no scores; embeddings and predictions are shown all the same."
+        return _why_no_scores(scores) + "; embeddings and predictions are shown all the same."
     listed = ", ".join(f"{name} {100 * value:.1f} %" for name, value in known)
     return f"mIoU on these images: {listed}."
 

@@ -27,9 +27,13 @@ def test_scores_on_screen_are_the_studys(page: Open, study_folders: Path) -> Non
         assert list(by_image[column]) == pytest.approx(list(100 * scores.models[name].image_miou), nan_ok=True)
 
 
-@pytest.mark.parametrize("view", ["prediction", "errors", "confidence"])
-def test_every_view_draws(page: Open, view: str) -> None:
-    test = page("predictions", predictions_view=view, predictions_opacity="60")
+@pytest.mark.parametrize(
+    ("label", "view"), [("Classes", "prediction"), ("Errors", "errors"), ("Confidence", "confidence")]
+)
+def test_every_view_draws(page: Open, label: str, view: str) -> None:
+    test = page("predictions", predictions_view=label, predictions_opacity="60")
+    assert test.segmented_control(key="predictions_view").value == view
+    assert test.slider(key="predictions_opacity").value == 60
     assert not test.exception
     assert not test.error
 
