@@ -176,3 +176,10 @@ def test_a_gpu_that_is_not_there_is_named(file: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(CheckpointError, match="no GPU here"):
         load_model(file, device="cuda")
+
+
+def test_preprocessing_converts_between_networks() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    ours, theirs = Preprocessing(), Preprocessing(mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 1.0))
+    torch.testing.assert_close(ours.convert(ours(image)[None], theirs)[0], theirs(image))
+    assert ours.convert(ours(image)[None], Preprocessing()).equal(ours(image)[None])

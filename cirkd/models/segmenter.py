@@ -47,6 +47,16 @@ class Preprocessing:
         tensor = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
         return (tensor - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
 
+    def convert(self, batch: Float[Tensor, "B 3 H W"], target: "Preprocessing") -> Float[Tensor, "B 3 H W"]:
+        """Turn input made by this preprocessing into what `target` would have made of the same pixels."""
+        if self == target:
+            return batch
+        mean, std, their_mean, their_std = (
+            torch.tensor(values, device=batch.device)[:, None, None]
+            for values in (self.mean, self.std, target.mean, target.std)
+        )
+        return batch * (std / their_std) + (mean - their_mean) / their_std
+
 
 @dataclass(frozen=True)
 class ModelInfo:

@@ -163,8 +163,10 @@ class _Run:
     def _teach(self, images: Tensor) -> SegmentationOutput | None:
         if self.teacher is None:
             return None
+        # Teacher and student may want their pixels scaled differently: each gets what it was trained on.
+        theirs = self.module.student.info.preprocessing.convert(images, self.teacher.info.preprocessing)
         with torch.no_grad(), autocast(self.accelerator.device, self.recipe.teacher_precision):
-            output = self.teacher(images)
+            output = self.teacher(theirs)
         return SegmentationOutput(output.logits.float(), output.embedding.float())
 
     def _require_finite(self, terms: Terms, total: Tensor) -> None:
