@@ -138,7 +138,7 @@ def make_up(chosen: Composition, features: FeatureSet, *, mode: theme.Theme | No
         figure.add_trace(
             go.Bar(
                 x=[count], y=[""], orientation="h", name=name, text=[name], textposition="inside",
-                insidetextanchor="middle", constraintext="none", cliponaxis=True,
+                insidetextanchor="middle", constraintext="inside", textangle=0,
                 hovertemplate=f"{name}: %{{x}} pixels<extra></extra>",
                 marker={"color": theme.class_color(classes.colors[kind]) if known else "rgb(128,128,128)",
                         "line": {"width": 1, "color": theme.grid(mode)}},

@@ -18,7 +18,7 @@ _QUIET = {"light": "#C3C9D2", "dark": "#4A5568"}
 """What is right recedes; unlike the pale grey of the pictures it can be seen on the page."""
 
 
-_OUTLINE = {"light": "rgba(40,50,65,0.45)", "dark": "rgba(220,228,240,0.4)"}
+_OUTLINE = {"light": "rgba(40,50,65,0.35)", "dark": "rgba(220,228,240,0.4)"}
 """Keeps dots apart from each other and from the page, whatever the class's colour."""
 
 

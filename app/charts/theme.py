@@ -167,6 +167,7 @@ def layout(figure: Figure, *, height: int, legend: bool = True, theme: Theme | N
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": _INK[theme], "size": 13},
         hoverlabel={"bgcolor": _PAPER[theme], "font": {"color": _INK[theme]}, "bordercolor": _GRID[theme]},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": _MUTED[theme], "activecolor": _INK[theme]},
         showlegend=legend,
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "title": None},
     )
