@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +56,11 @@ def difference_scale(compared: MatrixComparison, label: str, mode: theme.Theme |
     return Scale(theme.diverging(mode), -compared.limit, compared.limit, label)
 
 
-def class_side(classes: Sequence[int], known: Classes, counts: Sequence[int] | None = None) -> Side:
+def class_side(classes: Iterable[int], known: Classes, counts: Iterable[int] | None = None) -> Side:
     """A side that has one position per class."""
-    names = [known.names[c] for c in classes]
-    colors = [theme.class_color(known.colors[c]) for c in classes]
+    shown = list(classes)
+    names = [known.names[c] for c in shown]
+    colors = [theme.class_color(known.colors[c]) for c in shown]
     runs = [(i, i + 1, name, color) for i, (name, color) in enumerate(zip(names, colors, strict=True))]
     more = [f" ({n:,} pixels)" for n in counts] if counts is not None else [""] * len(names)
     return Side([f"{name}{text}" for name, text in zip(names, more, strict=True)], runs)
