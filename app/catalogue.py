@@ -31,8 +31,8 @@ class Checkpoint:
 
     @property
     def title(self) -> str:
-        """Its name for people, e.g. `streets · cirkd`."""
-        return self.path.stem.replace("-", " · ", 1) if self.group else self.path.name
+        """Its name for people, e.g. `Streets · cirkd`."""
+        return f"{title(self.group)} · {self.path.stem.partition('-')[2]}" if self.group else self.path.name
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class Images:
     split: str
     root: str
     stamp: float
+
+
+def title(name: str) -> str:
+    """A data set's name for people."""
+    return {"camvid": "CamVid"}.get(name, name.capitalize())
 
 
 def checkpoints_folder() -> Path:

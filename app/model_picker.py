@@ -71,7 +71,7 @@ def _presets(chosen: StudyState) -> None:
         return
     st.session_state["bar_preset"] = next((g for g in groups if _is_preset(chosen, g)), None)
     st.segmented_control(
-        "Study", groups, key="bar_preset", on_change=_take_preset, format_func=str.capitalize, width="stretch"
+        "Study", groups, key="bar_preset", on_change=_take_preset, format_func=catalogue.title, width="stretch"
     )
 
 

@@ -63,6 +63,7 @@ def change_legend() -> None:
             ("broken: right before, wrong after", theme.BROKEN),
             ("wrong in both", theme.BOTH_WRONG),
             ("right in both", theme.BOTH_RIGHT),
+            ("unlabelled", theme.UNLABELLED),
         ]
     )
 
@@ -88,6 +89,13 @@ def chips(entries: list[tuple[str, str]]) -> None:
     st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.85rem">{"".join(parts)}</div>')
 
 
+def _right_or_wrong() -> Classes:
+    from cirkd.data.sample import Classes
+    from cirkd.study import pictures
+
+    return Classes(("right", "wrong"), (pictures.CHANGE_COLORS[0], pictures.CHANGE_COLORS[3]))
+
+
 def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float):
     from cirkd.study import pictures
 
@@ -100,8 +108,8 @@ def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float):
     elif kind == "change":
         colors = pictures.colorize_change(handle.pixel_change().maps[image])
     elif kind == "errors":
-        # A model compared with itself: right in both, or wrong in both.
-        colors = pictures.colorize_change(handle.pixel_change(model, model).maps[image])
+        # A model compared with itself: 0 is right in both, 1 wrong in both.
+        colors = pictures.colorize(handle.pixel_change(model, model).maps[image], _right_or_wrong())
     elif kind == "prediction":
         found = features.models[model]
         colors = pictures.colorize(found.prediction_maps[image], found.classes)

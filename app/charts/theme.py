@@ -42,7 +42,8 @@ ROLES: dict[str, Role] = {
 }
 _OTHERS = (("#B24C8E", "square", "■"), ("#5B87A6", "cross", "✚"), ("#8A8F3C", "star", "★"))
 
-FIXED, BROKEN, BOTH_WRONG, BOTH_RIGHT = "#0072B2", "#D55E00", "#787878", "#DEDEDE"
+FIXED, BROKEN, BOTH_WRONG, BOTH_RIGHT = "#0072B2", "#D55E00", "#4A4A4A", "#DEDEDE"
+UNLABELLED = "#808080"
 """Pixels that distillation fixed (wrong before, right after), broke, left wrong and left right; as on the pictures."""
 
 SEQUENTIAL = "Cividis"

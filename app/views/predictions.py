@@ -57,7 +57,7 @@ def _legend(study: Handle, view: str) -> None:
     elif view == "confidence":
         tiles.scale_legend("probability of the predicted class", "0 %", "100 %")
     else:
-        tiles.chips([("right", theme.BOTH_RIGHT), ("wrong", theme.BOTH_WRONG), ("unlabelled", "#808080")])
+        tiles.chips([("right", theme.BOTH_RIGHT), ("wrong", theme.BROKEN), ("unlabelled", theme.UNLABELLED)])
     if features.has_labels and _has_pair(study):
         tiles.change_legend()
 

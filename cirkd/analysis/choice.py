@@ -18,8 +18,8 @@ def telling_images(data: SegmentationData, count: int = 6) -> tuple[int, ...]:
     """Numbers of `count` images, ascending, that together show as many classes as possible, and differ.
 
     Greedy: each image taken adds the most to what is visible of every class and to how little it looks like those
-    taken before. Without labels the images are spread evenly. At most `LOOKED_AT` images, spread evenly, are opened.
-    Always gives the same answer for the same data.
+    taken before; another scene (names are SCENE_VIEW) counts as much as one more class. Without labels the images
+    are spread evenly. At most `LOOKED_AT` images, spread evenly, are opened. The same data give the same answer.
     """
     candidates = _spread(len(data), LOOKED_AT)
     classes = data.classes
@@ -28,9 +28,15 @@ def telling_images(data: SegmentationData, count: int = 6) -> tuple[int, ...]:
     labels = [data[i].label for i in candidates]
     visible = np.stack([_visible(label, len(classes)) for label in labels])
     sketches = np.stack([_sketch(label) for label in labels])
+    scenes = np.array([data.names[i].rpartition("_")[0] or data.names[i] for i in candidates])
     best, unlike, chosen = np.zeros(len(classes)), np.ones(len(candidates)), []
     for _ in range(min(count, len(candidates))):
-        gain = np.maximum(visible - best, 0).sum(axis=1) + unlike + 0.02 * visible.sum(axis=1)
+        gain = (
+            np.maximum(visible - best, 0).sum(axis=1)
+            + unlike
+            + ~np.isin(scenes, scenes[chosen])
+            + 0.02 * visible.sum(axis=1)
+        )
         gain[chosen] = -1.0
         chosen.append(int(gain.argmax()))
         best = np.maximum(best, visible[chosen[-1]])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Color = tuple[int, int, int]
 UNLABELLED_COLOR: Color = (128, 128, 128)
-CHANGE_COLORS: dict[int, Color] = {0: (222, 222, 222), 1: (120, 120, 120), 2: (0, 114, 178), 3: (213, 94, 0)}
+CHANGE_COLORS: dict[int, Color] = {0: (222, 222, 222), 1: (74, 74, 74), 2: (0, 114, 178), 3: (213, 94, 0)}
 """Correct in both, wrong in both, fixed (blue), broken (vermilion): apart for every kind of colour blindness."""
 NO_CHANGE_COLOR: Color = (245, 245, 245)
 """Unlabelled pixels of a change map, whose "wrong in both" is grey already."""

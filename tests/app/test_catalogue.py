@@ -54,3 +54,10 @@ def test_a_folder_laid_out_like_camvid_is_read_as_camvid(tmp_path: Path) -> None
     assert catalogue.images("folder", "val", tmp_path).name == "camvid"
     assert catalogue.splits("folder", tmp_path) == ["val"]
     assert catalogue.images("folder", "all", tmp_path.parent).name == "folder"
+
+
+def test_titles_are_for_people(folder: Path) -> None:
+    titles = [c.title for c in catalogue.checkpoints()]
+    assert titles[0] == "Streets · teacher"
+    assert titles[3] == "CamVid · teacher"
+    assert titles[-1] == "mine.safetensors"
