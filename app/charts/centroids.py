@@ -49,7 +49,14 @@ def drift_map(
             [_thread(a, t, mode) for a, t in zip(result.map[pair[1]], result.map[result.reference], strict=True)]
         )
     theme.layout(figure, height=height, legend=False, theme=mode)
-    frame = {"showticklabels": False, "zeroline": False, "ticks": "", "showline": True, "mirror": True}
+    frame = {
+        "showgrid": False,
+        "showticklabels": False,
+        "zeroline": False,
+        "ticks": "",
+        "showline": True,
+        "mirror": True,
+    }
     share = [theme.percent(part, 0) for part in result.map_explained]
     figure.update_xaxes(**frame, title={"text": f"axis 1 ({share[0]})", "font": {"size": 12}})
     figure.update_yaxes(

@@ -90,7 +90,7 @@ def _solid(at: Any, marker: dict[str, Any], texts: Sequence[str], lit: Collectio
             go.Scatter3d(
                 x=at[part, 0], y=at[part, 1], z=at[part, 2], mode="markers", opacity=opacity,
                 text=[texts[i] for i in part], hovertemplate="%{text}<extra></extra>",
-                marker={**marker, "color": [marker["color"][i] for i in part], "size": 3, "line": {"width": 0}},
+                marker={**marker, "color": marker["color"][part], "size": 3, "line": {"width": 0}},
             )
         )  # fmt: skip
     return figure

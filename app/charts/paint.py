@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.charts import legend, theme
+from cirkd.analysis.palette import palette
 
 if TYPE_CHECKING:
     from cirkd.study import PixelColors
@@ -35,25 +36,32 @@ class Paint:
     mode: theme.Theme | None = None
 
     def marker(self, pixels: Any) -> dict[str, Any]:
-        """Plotly's marker settings for some pixels."""
+        """Plotly's marker settings for some pixels: a number each, and the colours that the numbers stand for."""
         outline = {"line": {"width": 0.6, "color": _OUTLINE[self.mode or theme.mode()]}}
         if self.colors.values is not None:
             values = self.colors.values[pixels]
             return {"color": values, "colorscale": theme.SEQUENTIAL, "cmin": 0.0, "cmax": self.high, **outline}
-        if self.colors.by in ("error", "change"):
-            return {"color": [self._state(self.colors.text[p]) for p in pixels], **outline}
-        return {"color": [f"rgb({r},{g},{b})" for r, g, b in self.colors.rgb[pixels].tolist()], **outline}
+        found = palette(self.colors.rgb, pixels)
+        count = max(len(found.colors), 1)
+        names = {color: name for name, color in self.colors.legend}
+        steps = [
+            (edge / count, self._shown(names.get(color, ""), color))
+            for i, color in enumerate(found.colors or ("#808080",))
+            for edge in (i, i + 1)
+        ]
+        return {"color": found.codes, "colorscale": steps, "cmin": -0.5, "cmax": count - 0.5, **outline}
 
     def entries(self) -> list[tuple[str, str]]:
         """(name, CSS colour) of each category."""
-        if self.colors.by in ("error", "change"):
-            return [(name, self._state(name)) for name, _ in self.colors.legend]
-        return list(self.colors.legend)
+        return [(name, self._shown(name, color)) for name, color in self.colors.legend]
 
     def bar(self, label: str) -> str:
         """The scale of numbers, as HTML."""
         return legend.scale(theme.SEQUENTIAL, "0", theme.number(self.high, 2), label)
 
-    def _state(self, name: str) -> str:
-        color = _STATES.get(name, theme.BOTH_WRONG)
-        return _QUIET[self.mode or theme.mode()] if color == theme.BOTH_RIGHT else color
+    def _shown(self, name: str, color: str) -> str:
+        """The colour on screen of a category whose colour in the pictures is `color`."""
+        if self.colors.by not in ("error", "change"):
+            return color
+        shown = _STATES.get(name, theme.BOTH_WRONG)
+        return _QUIET[self.mode or theme.mode()] if shown == theme.BOTH_RIGHT else shown

@@ -120,7 +120,14 @@ def _table(study: Handle, found: Centroids) -> None:
     st.subheader("Class by class")
     scores = study.scores() if study.features().has_labels else None
     rows, columns = _rows(study, found, scores)
-    st.dataframe(rows, column_config=columns, hide_index=True, key="centroids_table", alt="Measures of every class")
+    st.dataframe(
+        rows,
+        column_config=columns,
+        hide_index=True,
+        height="content",
+        key="centroids_table",
+        alt="Measures of every class",
+    )
     st.caption(
         "Compactness: mean cosine of a class's pixels to their centroid. Separation: 1 − the largest cosine to another "
         "class's centroid. Fisher ratio: squared distance of the class's mean from the mean of all pixels, over the "

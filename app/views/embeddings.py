@@ -152,7 +152,7 @@ def _strip(
     if paint.colors.by in ("prediction", "error", "confidence", "divergence") and len(study.names) > 1:
         st.caption(f"Coloured by {COLORS[paint.colors.by]} of {theme.role(model).markdown} {theme.role(model).label}.")
     chosen = None if lit is None else set(lit)
-    columns = panels.row("strip", len(features.image_names), width=15)
+    columns = panels.row("strip", len(features.image_names), width=13.4)
     for image, (panel, name) in enumerate(zip(columns, features.image_names, strict=True)):
         figure, dots = charts.places(features, image, projection, paint, texts, chosen)
         with panel.container(gap="xxsmall"):

@@ -148,7 +148,7 @@ def _maps(study: Handle, found: Divergence, shown: list[int], opacity: float) ->
     features = study.features()
     st.html(matrix.Scale(theme.SEQUENTIAL, 0.0, found.largest, "relation divergence (nats)").bar())
     places = [(image, name) for image in shown for name in found.per_pixel]
-    for panel, (image, name) in zip(panels.row("maps", len(places), 15), places, strict=True):
+    for panel, (image, name) in zip(panels.row("maps", len(places), 13.4), places, strict=True):
         look = theme.role(name)
         with panel:
             st.markdown(f"{look.markdown} **{look.label}** {features.image_names[image]}")

@@ -19,6 +19,14 @@ def traces(test: Any, kind: str) -> list[dict[str, Any]]:
     return [trace for figure in figures(test) for trace in figure["data"] if trace["type"] == kind]
 
 
+def colors_of(marker: dict[str, Any]) -> list[str]:
+    """The colour of each dot of a trace whose colours are numbered."""
+    codes = array(marker["color"])
+    steps = [color for _, color in marker["colorscale"]][::2]
+    assert (marker["cmin"], marker["cmax"]) == (-0.5, len(steps) - 0.5)
+    return [steps[code] for code in codes]
+
+
 def wait_for_charts(tab: Any, count: int, selector: str = ".js-plotly-plot") -> None:
     """Wait in a browser until at least `count` charts are drawn; they come after the page's script has ended."""
     tab.locator(selector).nth(count - 1).wait_for(timeout=60_000)

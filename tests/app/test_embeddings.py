@@ -12,7 +12,7 @@ import pytest
 
 from app.charts import theme
 from tests.app.conftest import WIDTHS, assert_stands, settle
-from tests.app.drawn import array, traces, wait_for_charts
+from tests.app.drawn import array, colors_of, traces, wait_for_charts
 from tests.app.test_overview import images_of, open_study
 
 Open = Callable[..., Any]
@@ -27,11 +27,11 @@ def test_dots_and_residuals_are_the_studys(page: Open, study_folders: Path) -> N
     projection = study.projection("pca", dimensions=2, budget=150 * len(grouping.present()), align=True)
     drawn = traces(test, "scattergl")
     assert len(drawn) == 3
-    colors = [theme.class_color(grouping.classes.colors[c]) for c in projection.labels]
+    colors = ["#{:02x}{:02x}{:02x}".format(*grouping.classes.colors[c]) for c in projection.labels]
     text = "\n".join(m.value for m in test.markdown)
     for trace, name in zip(drawn, study.names, strict=True):
         np.testing.assert_allclose(array(trace["x"]), projection.coordinates[name][:, 0], atol=1e-4)
-        assert trace["marker"]["color"] == colors
+        assert colors_of(trace["marker"]) == colors
         if name != "teacher":
             assert f"residual {theme.number(projection.residual[name], 2)}" in text
     strip = traces(test, "scatter")

@@ -7,6 +7,7 @@ from app.charts import embeddings as charts
 from app.charts.paint import Paint
 from cirkd.analysis.selection import composition
 from tests.app.charts.results import make_colors, make_projection
+from tests.app.drawn import colors_of
 from tests.factories import make_features
 
 
@@ -25,13 +26,13 @@ def draw(features, dimensions=2, lit=None):
 def test_every_panel_shows_the_same_pixels_in_class_colours(features):
     projection, texts, figures = draw(features)
     values = features.grouping().values[projection.index]
-    wanted = ["rgb({},{},{})".format(*features.classes.colors[c]) for c in values]
+    wanted = ["#{:02x}{:02x}{:02x}".format(*features.classes.colors[c]) for c in values]
     assert list(figures) == ["teacher", "before", "after"]
     for name, figure in figures.items():
         (trace,) = figure.data
         assert trace.type == "scattergl"
         np.testing.assert_array_equal(np.column_stack([trace.x, trace.y]), projection.coordinates[name])
-        assert list(trace.marker.color) == wanted
+        assert colors_of(trace.marker.to_plotly_json()) == wanted
         assert list(trace.text) == texts
         assert trace.selectedpoints is None
         assert not figure.layout.showlegend
