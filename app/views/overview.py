@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import captions, panels, study_bar, tiles
 from app.charts import scores as charts
@@ -14,28 +15,33 @@ TEMPERATURE = 0.1
 
 
 def main() -> None:
-    """Draw the page."""
+    """Draw the page; what stands on the relations of all pixels comes last, so that nothing waits for it."""
     study = study_bar.current()
     features = study.features()
-    st.title("What distillation changed" if len(study.names) > 1 else "One model")
+    several = len(study.names) > 1
+    st.title("What distillation changed" if several else "One model")
     st.caption(captions.study(study))
-    first, *more = study.summary(TEMPERATURE) or [""]
-    st.markdown(f"**{first}** {' '.join(more)}")
+    summary = st.container()
     captions.notes(features)
     with guard():
-        _headline(study)
+        last_card = _headline(study)
     with guard():
         _strip(study)
     if captions.scored(study):
         with guard():
             _classes(study)
-    if len(study.names) > 1:
+    with guard(), summary:
+        first, *more = study.summary(TEMPERATURE) or [""]
+        st.markdown(f"**{first}** {' '.join(more)}")
+    if several:
         with guard():
+            with last_card:
+                _divergence_card(study)
             _relations(study)
 
 
-def _headline(study: Handle) -> None:
-    """mIoU of every model and relation divergence of every student, each beside the model it is compared with."""
+def _headline(study: Handle) -> DeltaGenerator:
+    """mIoU of every model, beside it that of whole splits; returns the last card, empty where there are students."""
     scores, stored = study.scores(), captions.stored_scores(study)
     cards = panels.cards("headline", len(scores.models) + (len(study.names) > 1))
     for card, (name, score) in zip(cards, scores.models.items(), strict=False):
@@ -50,9 +56,7 @@ def _headline(study: Handle) -> None:
                 help=f"{captions.miou(study)} {captions.stored_help(study, name)}",
             )  # fmt: skip
             st.caption(stored.get(name, "no score of a whole split in its checkpoint"))
-    if len(study.names) > 1:
-        with cards[-1]:
-            _divergence_card(study)
+    return cards[-1]
 
 
 def _divergence_card(study: Handle) -> None:
