@@ -54,10 +54,12 @@ def scored(handle: Handle) -> bool:
 def divergence(handle: Handle, result: Divergence) -> str:
     """How the relation divergence on this page was computed."""
     pixels = len(handle.features().pixels)
+    jointly = ", ".join(f"{name} {value:.3g}" for name, value in result.jointly.items())
     return (
-        f"KL divergence of a pixel's relation distribution from the {result.reference}'s, in nats: cosines with all "
-        f"{pixels:,} pixels of the images in view, softmax at temperature {result.temperature:g}, mean over the "
-        f"pixels; 0 means the same relations ({extraction(handle)})."
+        f"KL divergence of a pixel's relation distribution from the {result.reference}'s, in nats: cosines with the "
+        f"pixels of one image, softmax at temperature {result.temperature:g}, mean over the images in view and their "
+        f"{pixels:,} pixels, as in the loss; 0 means the same relations ({extraction(handle)}). With one distribution "
+        f"over all images at once, which the loss does not ask for: {jointly}."
     )
 
 

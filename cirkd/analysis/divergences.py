@@ -29,11 +29,14 @@ SAFE_EXPONENT = 60.0  # exp(-60) is far from float32's underflow, so one shift f
 class Divergence:
     """Relation divergence KL(teacher row || student row), in nats, of every pixel of every student.
 
-    A pixel's row holds its relations with all P pixels of all images in view, softmax at `temperature`.
+    As in the loss, a pixel has one row for each image in view: its relations with that image's pixels, softmax at
+    `temperature`; its divergence is the mean over these rows. `jointly` is another question, which the loss does not
+    ask: one row over the pixels of all images at once, so that it also counts how relations share out between images.
 
     Attributes:
         per_pixel: name -> float32 [P] (all models but the reference).
-        mean: name -> mean over the pixels.
+        mean: name -> mean over the pixels; `losses.minibatch_pixel_relation` where images are of one size.
+        jointly: name -> mean over the pixels where a row runs over all P pixels at once.
         by_class: name -> float64 [C], mean over the pixels of a class (see `FeatureSet.grouping`); nan = absent.
         by_pair: name -> float64 [N, N], mean over the pixels of image i (row) where the row distribution runs over
             the pixels of image j (column) alone: the terms of the mini-batch loss.
@@ -46,6 +49,7 @@ class Divergence:
 
     per_pixel: dict[str, Float32[np.ndarray, " p"]]
     mean: dict[str, float]
+    jointly: dict[str, float]
     by_class: dict[str, Float64[np.ndarray, " c"]]
     by_pair: dict[str, Float64[np.ndarray, "n n"]]
     batch_loss: dict[str, float]
@@ -86,12 +90,13 @@ def divergence(
     rows = {name: _unit(features, name, device) for name in [reference, *others]}
     images = [features.pixels.of_image(i) for i in range(len(features.images))]
     total, pairs = relation_divergences(rows, reference, images, temperature, progress)
-    per_pixel = {name: total[name].float().cpu().numpy() for name in others}
+    per_pixel = {name: pairs[name].mean(dim=1).float().cpu().numpy() for name in others}
     by_pair = {name: _mean_by_image(pairs[name].double().cpu().numpy(), images) for name in others}
     grouping = features.grouping()
     return Divergence(
         per_pixel=per_pixel,
         mean={name: float(values.mean(dtype=np.float64)) for name, values in per_pixel.items()},
+        jointly={name: float(total[name].double().mean()) for name in others},
         by_class={
             name: _mean_by_class(values, grouping.values, len(grouping.classes)) for name, values in per_pixel.items()
         },

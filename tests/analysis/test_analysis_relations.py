@@ -82,7 +82,15 @@ def test_divergence_by_a_loop(temperature):
     units = {name: unit(model.embedding) for name, model in features.models.items()}
     teacher = units["teacher"]
     for name in ("before", "after"):
-        wanted = [row_divergence(units[name][i], units[name], teacher[i], teacher, temperature) for i in range(36)]
+        images = [features.pixels.of_image(i) for i in range(3)]
+        wanted = [
+            np.mean(
+                [row_divergence(units[name][i], units[name][k], teacher[i], teacher[k], temperature) for k in images]
+            )
+            for i in range(36)
+        ]
+        jointly = [row_divergence(units[name][i], units[name], teacher[i], teacher, temperature) for i in range(36)]
+        assert result.jointly[name] == pytest.approx(np.mean(jointly), rel=1e-3)
         np.testing.assert_allclose(result.per_pixel[name], wanted, rtol=2e-3, atol=5e-5)
         assert result.mean[name] == pytest.approx(np.mean(wanted), rel=1e-3)
         for c in range(4):
@@ -105,14 +113,14 @@ def test_what_is_shown_is_what_is_trained(temperature):
     tensors = {name: torch.from_numpy(model.embedding) for name, model in features.models.items()}
     for name in ("before", "after"):
         student, teacher = tensors[name], tensors["teacher"]
-        np.testing.assert_allclose(
-            result.per_pixel[name],
-            relation_divergence(student, student, teacher, teacher, temperature),
-            rtol=1e-3,
-            atol=1e-5,
-        )
+        images = [features.pixels.of_image(i) for i in range(len(features.images))]
+        by_image = [relation_divergence(student, student[k], teacher, teacher[k], temperature) for k in images]
+        np.testing.assert_allclose(result.per_pixel[name], torch.stack(by_image).mean(dim=0), rtol=1e-3, atol=1e-5)
+        jointly = relation_divergence(student, student, teacher, teacher, temperature)
+        assert result.jointly[name] == pytest.approx(float(jointly.mean()), rel=1e-3)
         loss = minibatch_pixel_relation(maps(features, name), maps(features, "teacher"), temperature)
         assert result.batch_loss[name] == pytest.approx(float(loss), rel=1e-4)
+        assert result.mean[name] == pytest.approx(float(loss), rel=1e-4)
 
 
 def test_divergence_of_a_rotated_teacher_is_zero():
