@@ -72,7 +72,7 @@ def scatter(
 def _flat(at: Any, marker: dict[str, Any], texts: Sequence[str], lit: Collection[int] | None) -> go.Figure:
     size = 5 if len(at) > 1500 else 6
     return go.Figure(
-        go.Scatter(
+        go.Scattergl(
             x=at[:, 0], y=at[:, 1], mode="markers", text=list(texts), hovertemplate="%{text}<extra></extra>",
             marker={**marker, "size": size, "opacity": 0.85},
             selectedpoints=None if lit is None else sorted(lit),
