@@ -103,7 +103,7 @@ def image_scores(name: str, scores: Scores, index: int) -> str:
         for model, score in scores.models.items()
         if not score.note
     ]
-    return f"{name}  \n{' '.join(parts)}" if parts else name
+    return f"{theme.plain(name)}  \n{' '.join(parts)}" if parts else theme.plain(name)
 
 
 def stored_scores(handle: Handle) -> dict[str, str]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from app import work
+from app.charts import theme
 from cirkd.data.errors import CirkdError
 
 
@@ -23,4 +24,4 @@ def guard() -> Iterator[None]:
         st.info(f"{stopped.label}: stopped.", icon=":material/stop_circle:")
         st.button("Compute it", key=f"again-{stopped.key}", on_click=work.allow, args=(stopped.key,), type="primary")
     except CirkdError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(theme.plain(str(error)), icon=":material/error:")

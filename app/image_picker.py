@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import cached, catalogue, state
 from app.catalogue import Images
+from app.charts import theme
 from app.state import FEWEST_IMAGES, MOST_IMAGES, StudyState
 from cirkd.data.errors import DataError
 
@@ -140,8 +141,8 @@ def _pick(available: Images) -> None:
             with st.container(width=150, gap="xxsmall"):
                 st.image(cached.thumbnail(available, name), width=150, alt=f"image {name}")
                 st.checkbox(
-                    name, name in picking, key=f"pick_{available.split}_{name}", on_change=_tick, args=(name,),
-                    disabled=len(picking) >= MOST_IMAGES and name not in picking,
+                    theme.plain(name), name in picking, key=f"pick_{available.split}_{name}", on_change=_tick,
+                    args=(name,), disabled=len(picking) >= MOST_IMAGES and name not in picking,
                 )  # fmt: skip
     with st.container(horizontal=True):
         enough = fewest <= len(picking) <= MOST_IMAGES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -99,6 +100,11 @@ def diverging(theme: Theme | None = None) -> list[list[float | str]]:
 def paper(theme: Theme | None = None) -> str:
     """Colour of the page, for outlines that set a mark apart from its neighbours."""
     return _PAPER[theme or mode()]
+
+
+def plain(text: str) -> str:
+    """Text as it is, in a place that reads Markdown: file names are full of underscores. Backticks keep their sense."""
+    return re.sub(r"([\\*_$~<\[\]])", r"\\\1", text)
 
 
 def class_color(color: Iterable[int]) -> str:

@@ -76,7 +76,7 @@ def _views(study: Handle, view: str) -> list[tuple[str, str, str]]:
 
 def _row(study: Handle, index: int, view: str, opacity: float) -> None:
     name = study.features().image_names[index]
-    st.markdown(f"**{name}** &emsp; {captions.image_line(study, index)}")
+    st.markdown(f"**{theme.plain(name)}** &emsp; {captions.image_line(study, index)}")
     views = _views(study, view)
     for column, (title, kind, model) in zip(
         panels.row(f"row-{index}", len(views), width=9, gap="xsmall"), views, strict=True

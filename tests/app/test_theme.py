@@ -43,3 +43,8 @@ def test_numbers_as_people_read_them() -> None:
     assert theme.delta(0.25, 0.241) == "-0.9 points"
     assert theme.delta(math.nan, 0.2) is None
     assert theme.relative_delta(1.22, 1.19) == "-2 % vs before"
+
+
+def test_file_names_are_not_markdown() -> None:
+    assert theme.plain("a__b*[c]$d") == r"a\_\_b\*\[c\]\$d"
+    assert theme.plain("run `cirkd train`: 0016E5") == "run `cirkd train`: 0016E5"
