@@ -15,9 +15,11 @@ _STATES = {
     "right": theme.BOTH_RIGHT, "correct in both": theme.BOTH_RIGHT, "wrong": theme.BROKEN,
     "wrong in both": theme.BOTH_WRONG, "fixed": theme.FIXED, "broken": theme.BROKEN,
 }  # fmt: skip
-_QUIET = {"light": "#C3C9D2", "dark": "#4A5568"}
+_QUIET = {"light": "#C9CED7", "dark": "#3B4657"}
 """What is right recedes; unlike the pale grey of the pictures it can be seen on the page."""
 
+
+_WRONG_ON_DARK = "#A3A9B3"
 
 _OUTLINE = {"light": "rgba(40,50,65,0.35)", "dark": "rgba(220,228,240,0.4)"}
 """Keeps dots apart from each other and from the page, whatever the class's colour."""
@@ -63,5 +65,7 @@ class Paint:
         """The colour on screen of a category whose colour in the pictures is `color`."""
         if self.colors.by not in ("error", "change"):
             return color
-        shown = _STATES.get(name, theme.BOTH_WRONG)
-        return _QUIET[self.mode or theme.mode()] if shown == theme.BOTH_RIGHT else shown
+        mode, shown = self.mode or theme.mode(), _STATES.get(name, theme.BOTH_WRONG)
+        if shown == theme.BOTH_WRONG and mode == "dark":
+            return _WRONG_ON_DARK
+        return _QUIET[mode] if shown == theme.BOTH_RIGHT else shown
