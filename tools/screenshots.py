@@ -58,7 +58,8 @@ def _shoot(browser: Any, address: str, page: str, scheme: str, width: int, folde
     height = tab.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
     tab.set_viewport_size({"width": width, "height": min(max(1000, height), 5000)})
     tab.wait_for_timeout(1_000)
-    path = folder / f"{page}-{scheme}-{width}.png"
+    variant = "" if (scheme, width) == ("light", 1440) else f"-{scheme}-{width}"
+    path = folder / f"{page}{variant}.png"
     tab.screenshot(path=path)
     print(f"{path.name}: on screen after {took:.1f} s")
     context.close()
