@@ -135,17 +135,17 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 def points(value: float | None, digits: int = 1) -> str:
     """A difference of shares in percentage points with its sign, e.g. `"+2.2"`, `"−0.4"`."""
-    return "–" if value is None or value != value else f"{100 * value:+.{digits}f}".replace("-", "−")
+    return "–" if value is None or value != value else _signed(100 * value, digits).replace("-", "−")
 
 
 def delta(before: float, after: float) -> str | None:
     """A change in points for `st.metric`, which wants a plain hyphen; None where there is none."""
-    return None if before != before or after != after else f"{100 * (after - before):+.1f} points"
+    return None if before != before or after != after else f"{_signed(100 * (after - before), 1)} points"
 
 
 def relative_delta(before: float, after: float) -> str | None:
     """A change relative to what it was, for `st.metric`; None where there is none."""
-    return None if not before > 0 or after != after else f"{100 * (after - before) / before:+.0f} % vs before"
+    return None if not before > 0 or after != after else f"{_signed(100 * (after - before) / before, 0)} % vs before"
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -155,7 +155,13 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def signed(value: float | None, digits: int = 2) -> str:
     """A signed number with `digits` decimals."""
-    return "–" if value is None or value != value else f"{value:+.{digits}f}".replace("-", "−")
+    return "–" if value is None or value != value else _signed(value, digits).replace("-", "−")
+
+
+def _signed(value: float, digits: int) -> str:
+    """With its sign, but no sign on what rounds to nothing."""
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
 
 
 def layout(figure: Figure, *, height: int, legend: bool = True, theme: Theme | None = None, **more: Any) -> Figure:

@@ -48,7 +48,7 @@ def _headline(study: Handle) -> DeltaGenerator:
         role = theme.role(name)
         gain = name == "after" and "before" in scores.models
         delta = theme.delta(scores.models["before"].miou, score.miou) if gain else None
-        same = delta is not None and delta.endswith("0.0 points")
+        same = delta == "0.0 points"
         with card:
             st.metric(
                 f"{role.markdown} {role.label} · mIoU", theme.percent(score.miou), delta,

@@ -41,6 +41,8 @@ def test_numbers_as_people_read_them() -> None:
     assert theme.number(0.33612) == "0.336"
     assert theme.percent(math.nan) == theme.points(None) == "–"
     assert theme.delta(0.25, 0.241) == "-0.9 points"
+    assert theme.points(-0.0001) == theme.points(0.0) == "0.0"
+    assert theme.delta(0.25, 0.25) == "0.0 points"
     assert theme.delta(math.nan, 0.2) is None
     assert theme.relative_delta(1.22, 1.19) == "-2 % vs before"
 
