@@ -1,5 +1,7 @@
 """The checkpoints that ship are what their README says."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,10 @@ from cirkd.checkpoint import load_model, read_header
 from cirkd.data.catalog import open_data
 from cirkd.losses.memory import RelationMemory
 from cirkd.training.evaluate import evaluate
+from cirkd.training.recipes import RECIPES, Network
+from cirkd.training.run_state import FREE_TO_CHANGE
+from cirkd.training.setup import plain_recipe
+from tools import seed_scores
 from tools.checkpoint_scores import BEGIN, END, tables
 
 FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
@@ -60,3 +66,23 @@ def test_students_share_everything_but_the_method(data: str) -> None:
     differ = {"name", "teacher", "objective", "output"}
     recipes = [{k: v for k, v in h["provenance"]["recipe"].items() if k not in differ} for h in (alone, distilled)]
     assert recipes[0] == recipes[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_checkpoints_come_from_the_recipes_as_they_are(name: str) -> None:
+    """`cirkd train NAME` makes what ships; how often a run wrote its files is no part of that."""
+    recipe = plain_recipe(RECIPES[name]())
+    shipped = read_header(FOLDER / f"{name}.safetensors")["provenance"]["recipe"]
+    shipped["network"] = {**asdict(Network()), "atrous_rates": [], **shipped["network"]}
+    for field in recipe.keys() - FREE_TO_CHANGE:
+        assert shipped[field] == recipe[field], field
+
+
+def test_readme_states_the_scores_of_every_seed() -> None:
+    text = (FOLDER / "README.md").read_text()
+    runs = json.loads(seed_scores.FILE.read_text())
+    assert text.split(seed_scores.BEGIN)[1].split(seed_scores.END)[0].strip() == seed_scores.table(runs)
+    assert {run["seed"] for run in runs if run["data"] == "streets" and not any(run["weights"].values())} >= {0, 1, 2}
+    shipped = read_header(FOLDER / "streets-cirkd.safetensors")["provenance"]["scores"]
+    same = [run for run in runs if run["seed"] == 0 and run["weights"]["minibatch_pixel"] == 0.1]
+    assert same[0]["miou"]["test"] == pytest.approx(shipped["test"]["miou"], abs=1e-3)

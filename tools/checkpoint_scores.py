@@ -50,12 +50,15 @@ def _classes(headers: dict[str, dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+def write_between(file: Path, begin: str, end: str, text: str) -> None:
+    """Replace what stands between two marks in a file; the marks stay."""
+    before, rest = file.read_text().split(begin)
+    _, after = rest.split(end)
+    file.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+
+
 def main() -> None:
-    readme = FOLDER / "README.md"
-    text = readme.read_text()
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    readme.write_text(f"{before}{BEGIN}\n{tables(FOLDER)}\n{END}{after}")
+    write_between(FOLDER / "README.md", BEGIN, END, tables(FOLDER))
 
 
 if __name__ == "__main__":
