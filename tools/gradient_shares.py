@@ -1,8 +1,8 @@
 """How hard each term of an objective pulls at a student, and whether it pulls the way of the task.
 
 `python -m tools.gradient_shares RECIPE STUDENT [--teacher FILE] [--root FOLDER] [--batches N]` takes a trained student,
-fills a memory from some training batches of the recipe, and prints for each term, over as many batches again, its weight,
-the mean norm of the unweighted gradient that reaches the encoder, and its mean cosine with the task's gradient.
+fills a memory from some training batches of the recipe, and prints for each term, over as many batches again, its
+weight, the mean norm of the unweighted gradient that reaches the encoder, and its mean cosine with the task's gradient.
 """
 
 import argparse
