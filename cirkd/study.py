@@ -233,9 +233,10 @@ class Study:
         return self._keep(
             ("divergence", temperature),
             lambda: divergence(
-                self.features(), temperature, device=self.features().provenance["device"], progress=progress
+                self.features(), temperature, device=self.features().provenance["device"], progress=progress,
+                kept=self.outputs.divergences if self.outputs else None,
             ),
-        )
+        )  # fmt: skip
 
     def centroids(self) -> Centroids:
         """Class centroids and the geometry around them, in native space."""
