@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app.catalogue import Images
+from cirkd.data.errors import DataError
 
 if TYPE_CHECKING:
-    from cirkd.data.sample import SegmentationData
+    from cirkd.data.sample import Sample, SegmentationData
     from cirkd.study import Study
 
 
@@ -48,7 +49,6 @@ def study(key: StudyKey) -> Study:
     Raises:
         CirkdError: a model or an image cannot be opened.
     """
-    from cirkd.data.errors import DataError
     from cirkd.study import Study
 
     models = {name: model(path, stamp, key.device) for name, path, stamp in key.models}
@@ -77,6 +77,19 @@ def data(images: Images) -> SegmentationData:
     from cirkd.data.catalog import open_data
 
     return open_data(images.name, images.split, Path(images.root))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def sample(images: Images, name: str) -> Sample:
+    """One image of a data set with its labels, read without opening any model.
+
+    Raises:
+        DataError: it is not there, or cannot be read.
+    """
+    opened = data(images)
+    if name not in opened.names:
+        raise DataError(f"{name}: no such image in {images.name} {images.split}; choose the images again")
+    return opened[list(opened.names).index(name)]
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -125,7 +125,11 @@ def _change(server: subprocess.Popen[bytes], tab: Any, name: str, act: Callable[
         f"before => {DRAWN} && ({SHOWN})() !== before", arg=before, timeout=1000 * LIMIT, polling="raf"
     )
     took = tab.evaluate("(performance.now() - window.clicked) / 1000")
-    return {name: took, f"{name}, server CPU": _cpu(server.pid) - cpu, f"{name}, browser CPU": _browser_cpu() - browser_cpu}
+    return {
+        name: took,
+        f"{name}, server CPU": _cpu(server.pid) - cpu,
+        f"{name}, browser CPU": _browser_cpu() - browser_cpu,
+    }
 
 
 def _choose(tab: Any, box: str, option: str | int) -> None:
