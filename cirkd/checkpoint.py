@@ -179,7 +179,12 @@ def _build(path: Path, header: dict[str, Any]) -> Segmenter:
             colors=tuple((int(r), int(g), int(b)) for r, g, b in header["classes"]["colors"]),
             ignore_index=int(header["classes"]["ignore_index"]),
         )
-        preprocessing = Preprocessing(**{key: tuple(value) for key, value in header["preprocessing"].items()})
+        preprocessing = Preprocessing(
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in header["preprocessing"].items()
+            }
+        )
         model = build_segmenter(
             header["architecture"],
             header["encoder"],

@@ -4,6 +4,7 @@ Source: DeepLabV3 (Chen et al., 2017), PSPNet (Zhao et al., CVPR 2017).
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -39,6 +40,7 @@ def build_segmenter(
     auxiliary: bool = False,
     preprocessing: Preprocessing | None = None,
     pretrained: bool = False,
+    input_scale: float | None = None,
     **options: Any,
 ) -> Segmenter:
     """Build a network with fresh weights.
@@ -51,7 +53,8 @@ def build_segmenter(
         embedding_channels: Width of the pixel embedding.
         auxiliary: Add an FCN head on the encoder's last map but one, used in training only.
         preprocessing: ImageNet statistics when None.
-        pretrained: Start the encoder from ImageNet weights.
+        pretrained: Start the encoder from ImageNet weights; they bring their own mean and standard deviation.
+        input_scale: Sides of the network's input over sides of the image; that of `preprocessing` when None.
         options: Arguments of the architecture, such as `atrous_rates`.
 
     Raises:
@@ -62,8 +65,9 @@ def build_segmenter(
     if output_stride not in (8, 16):
         raise CheckpointError(f"output stride {output_stride} is not offered; choose 8 or 16")
     body = _encoder(encoder, output_stride)
-    if pretrained:
-        preprocessing = load_imagenet_weights(body, encoder)
+    preprocessing = load_imagenet_weights(body, encoder) if pretrained else preprocessing or Preprocessing()
+    if input_scale is not None:
+        preprocessing = replace(preprocessing, scale=input_scale)
     channels: list[int] = body.out_channels  # pyright: ignore[reportAssignmentType]
     info = ModelInfo(
         architecture=architecture,
@@ -72,7 +76,7 @@ def build_segmenter(
         embedding_channels=embedding_channels,
         auxiliary=auxiliary,
         classes=classes,
-        preprocessing=preprocessing or Preprocessing(),
+        preprocessing=preprocessing,
         options=options,
     )
     decoder = ARCHITECTURES[architecture](channels, embedding_channels, **options)
