@@ -15,6 +15,7 @@ from app.catalogue import Images
 from cirkd.data.errors import DataError
 
 if TYPE_CHECKING:
+    from cirkd.analysis.trajectory import Trajectory
     from cirkd.data.sample import Sample, SegmentationData
     from cirkd.study import Study
 
@@ -124,6 +125,18 @@ def header(path: str, stamp: float) -> dict[str, Any]:
             return json.loads((file.metadata() or {})["cirkd"])
     except (SafetensorError, OSError, KeyError, ValueError):
         return {}
+
+
+@st.cache_resource(max_entries=8, show_spinner="Laying out the snapshots")
+def trajectory(run: str, count: int, stamp: float) -> Trajectory:
+    """A run's trajectory; count and stamp are of its snapshots, so that new ones make it anew.
+
+    Raises:
+        StudyError: a snapshot cannot be read.
+    """
+    from cirkd.analysis.trajectory import trajectory as lay_out
+
+    return lay_out(Path(run))
 
 
 @st.cache_resource(scope="session", on_release=lambda folder: shutil.rmtree(folder, ignore_errors=True))

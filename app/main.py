@@ -22,6 +22,7 @@ PAGES = (
     ("embeddings", "Embeddings", ":material/scatter_plot:"),
     ("relations", "Relations", ":material/grid_on:"),
     ("centroids", "Centroids", ":material/adjust:"),
+    ("training", "Training", ":material/model_training:"),
 )
 
 
