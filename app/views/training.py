@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cached, panels, run_form, tiles
+from app import cached, catalogue, panels, run_form, tiles
 from app.charts import theme
 from app.charts import training as charts
 from app.guard import guard
@@ -171,12 +171,16 @@ def _trajectory(run: Run) -> None:
 
 
 def _classes(run: Run) -> dict[str, Any]:
-    """Names and colours of what a run learns: from its journal, or from the checkpoint that it wrote."""
-    written = run.folder / f"{run.name}.safetensors"
-    found = read_history(run.folder / "journal.jsonl").classes
-    if not found and written.is_file():
-        found = cached.header(str(written), written.stat().st_mtime).get("classes", {})
-    return found
+    """Names and colours of what a run learns: from its journal, from the checkpoint it wrote, or as bundled."""
+    history, written = read_history(run.folder / "journal.jsonl"), run.folder / f"{run.name}.safetensors"
+    if history.classes:
+        return history.classes
+    if written.is_file():
+        return cached.header(str(written), written.stat().st_mtime).get("classes", {})
+    if history.recipe.get("data") == "streets" and "streets" in catalogue.data_sets():
+        known = cached.data(catalogue.images("streets", "val", catalogue.data_root("streets"))).classes
+        return {} if known is None else {"names": known.names, "colors": known.colors}
+    return {}
 
 
 def _plot(figure, key: str, alt: str) -> None:

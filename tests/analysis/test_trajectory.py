@@ -35,7 +35,7 @@ def test_one_map_for_all_steps(tmp_path: Path) -> None:
     assert found.steps.tolist() == [0, 10, 20]
     assert found.names == ("a", "b")
     assert 255 not in found.labels and found.coordinates.shape == (3, len(found.labels), 2)
-    assert found.provenance["pixels"] == int((2 * 20) - 5)
+    assert found.provenance["pixels"] == ((2 * 20) - 5)
     labelled = np.flatnonzero(np.arange(40) >= 5)
     np.testing.assert_array_equal(found.image, (labelled >= 20).astype(int))
     everything = np.concatenate([unit(rows[step][labelled]) for step in (0, 10, 20)])

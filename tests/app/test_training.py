@@ -21,14 +21,12 @@ Open = Callable[..., Any]
 CLASSES = {"names": ["road", "sky"], "colors": [[128, 64, 128], [70, 130, 180]]}
 
 
-@pytest.fixture(scope="session")
-def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def runs_folder(study_folders: Path) -> Iterator[Path]:
     """The folder of runs that the app looks at; whatever trains there is stopped at the end."""
-    folder = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CIRKD_RUNS", str(folder))
-        write_run(folder / "told")
-        yield folder
+    folder = study_folders / "runs"
+    write_run(folder / "told")
+    yield folder
     for run in runs.find_runs(folder):
         runs.stop(run.folder)
 
@@ -90,6 +88,7 @@ def test_a_failed_run_shows_its_one_line(runs_folder: Path, page: Open) -> None:
 
 def test_a_name_that_is_taken_is_refused_in_one_line(runs_folder: Path, page: Open) -> None:
     test = page("training")
+    test.selectbox(key="training_run").set_value("told")
     test.text_input(key="training_name_streets-teacher").set_value("told")
     next(b for b in test.button if b.label == "Start").click().run()
     assert not test.exception
@@ -103,12 +102,12 @@ def test_a_run_is_begun_watched_stopped_and_resumed(
 ) -> None:
     root = write_camvid(tmp_path / "camvid")
     tab = browser_page("training")
-    tab.get_by_text("Start a run").click()
+    tab.get_by_text("Start a run").click(timeout=90_000)  # the recipes stand on PyTorch, which may still be loading
     box = tab.locator(".st-key-training_recipe input")
     box.click()
     tab.get_by_role("option", name="camvid-baseline").click()
     for label, value in (
-        ("Name of the run", "live"), ("Steps", "400"), ("Folder of CamVid", str(root)),
+        ("Name of the run", "live"), ("Steps", "5000"), ("Folder of CamVid", str(root)),
         ("Further fields, as on the command line", " ".join(SMALL)),
     ):  # fmt: skip
         field = tab.get_by_label(label, exact=True)
