@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app.catalogue import Images
+from cirkd.data.errors import DataError
 
 if TYPE_CHECKING:
-    from cirkd.data.sample import SegmentationData
+    from cirkd.analysis.trajectory import Trajectory
+    from cirkd.data.sample import Sample, SegmentationData
     from cirkd.study import Study
 
 
@@ -48,7 +50,6 @@ def study(key: StudyKey) -> Study:
     Raises:
         CirkdError: a model or an image cannot be opened.
     """
-    from cirkd.data.errors import DataError
     from cirkd.study import Study
 
     models = {name: model(path, stamp, key.device) for name, path, stamp in key.models}
@@ -77,6 +78,19 @@ def data(images: Images) -> SegmentationData:
     from cirkd.data.catalog import open_data
 
     return open_data(images.name, images.split, Path(images.root))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def sample(images: Images, name: str) -> Sample:
+    """One image of a data set with its labels, read without opening any model.
+
+    Raises:
+        DataError: it is not there, or cannot be read.
+    """
+    opened = data(images)
+    if name not in opened.names:
+        raise DataError(f"{name}: no such image in {images.name} {images.split}; choose the images again")
+    return opened[list(opened.names).index(name)]
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -111,6 +125,18 @@ def header(path: str, stamp: float) -> dict[str, Any]:
             return json.loads((file.metadata() or {})["cirkd"])
     except (SafetensorError, OSError, KeyError, ValueError):
         return {}
+
+
+@st.cache_resource(max_entries=8, show_spinner="Laying out the snapshots")
+def trajectory(run: str, count: int, stamp: float) -> Trajectory:
+    """A run's trajectory; count and stamp are of its snapshots, so that new ones make it anew.
+
+    Raises:
+        StudyError: a snapshot cannot be read.
+    """
+    from cirkd.analysis.trajectory import trajectory as lay_out
+
+    return lay_out(Path(run))
 
 
 @st.cache_resource(scope="session", on_release=lambda folder: shutil.rmtree(folder, ignore_errors=True))

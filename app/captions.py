@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def study(handle: Handle) -> str:
     """One line: which models, which images."""
-    models = [f"{theme.role(name).markdown} {_network(model.info)}" for name, model in handle.features().models.items()]
+    models = [f"{theme.role(name).markdown} {_network(handle.header(name))}" for name in handle.names]
     images = handle.key.images
     where = images.name if images.split == "all" else f"{images.name} {images.split}"
     return f"{' · '.join(models)} · {len(handle.key.names)} images of {where}"

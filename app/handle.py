@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
-from app import work
+from app import cached, work
 from app.cached import StudyKey
 from app.state import StudyState
+from cirkd.analysis.stored_scores import stored_score
 
 if TYPE_CHECKING:
+    from cirkd.data.sample import Sample
     from cirkd.study import (
         Centroids,
         ClassRelations,
@@ -30,20 +32,40 @@ if TYPE_CHECKING:
 class Handle:
     """The current study. Every method waits on screen (progress, Cancel) and returns the study's result.
 
-    study: the `Study` itself; key: hashable, for a page's own caches; state: what the user chose.
+    key: hashable, for a page's own caches; state: what the user chose. Names, headers, pictures and stored scores
+    are there at once: they need neither models nor PyTorch.
     """
 
-    def __init__(self, study: Study, key: StudyKey, state: StudyState) -> None:
-        self.study, self.key, self.state = study, key, state
+    def __init__(self, key: StudyKey, state: StudyState) -> None:
+        self.key, self.state = key, state
+
+    @property
+    def study(self) -> Study:
+        """The `Study` itself, opened when first asked for.
+
+        Raises:
+            CirkdError: a model or an image cannot be opened.
+        """
+        return work.run(("open", self.key), "Opening the models", lambda _: cached.study(self.key))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The models in view: teacher, before, after, others; any may be missing."""
-        return self.study.names
+        return tuple(name for name, _, _ in self.key.models)
+
+    def header(self, name: str) -> dict[str, Any]:
+        """What a model's checkpoint says about itself; one of a foreign format says it only when opened."""
+        path, stamp = next((path, stamp) for known, path, stamp in self.key.models if known == name)
+        return cached.header(path, stamp) or vars(self.study.models[name].info)
+
+    def sample(self, image: int) -> Sample:
+        """An image in view, with its labels."""
+        return cached.sample(self.key.images, self.key.names[image])
 
     def features(self) -> FeatureSet:
         """Embeddings and predictions of all models on all images."""
-        return work.run(("features", self.key), "Running the models on the images", self.study.features)
+        study = self.study
+        return work.run(("features", self.key), "Running the models on the images", study.features)
 
     def scores(self) -> Scores:
         """IoU, accuracy and confusion on the images in view."""
@@ -91,9 +113,10 @@ class Handle:
 
     def evaluate(self, split: str = "val") -> dict[str, StoredScore | None]:
         """Data-set-wide scores stored in the checkpoints."""
-        return self.study.evaluate(split)
+        return {name: stored_score(self.header(name).get("provenance", {}), split) for name in self.names}
 
     def _result(self, label: str, method: str, *args: Any, **options: Any) -> Any:
         self.features()
+        study = self.study
         key: Hashable = (method, self.key, args, tuple(sorted(options.items())))
-        return work.run(key, label, lambda _: getattr(self.study, method)(*args, **options))
+        return work.run(key, label, lambda _: getattr(study, method)(*args, **options))

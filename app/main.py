@@ -10,7 +10,7 @@ import streamlit as st
 if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` puts app/ there, not its parent
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from app import study_bar
+from app import study_bar, warm
 from app.guard import guard
 
 # Not app/pages: a folder of that name makes Streamlit run its files without this frame when the first address that a
@@ -22,11 +22,13 @@ PAGES = (
     ("embeddings", "Embeddings", ":material/scatter_plot:"),
     ("relations", "Relations", ":material/grid_on:"),
     ("centroids", "Centroids", ":material/adjust:"),
+    ("training", "Training", ":material/model_training:"),
 )
 
 
 def main() -> None:
     """Draw the sidebar and the page that is chosen."""
+    warm.up()
     st.set_page_config("CIRKD Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
     st.html("<style>[data-testid=stMainBlockContainer]{padding-inline:clamp(1rem,3.5vw,3.5rem)}</style>")
     pages = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cached, catalogue, image_picker, model_picker, state, work
+from app import cached, catalogue, image_picker, model_picker, state
 from app.handle import Handle
 from app.state import StudyState
 from cirkd.data.errors import CheckpointError, StudyError
@@ -36,15 +36,13 @@ def draw() -> None:
 
 
 def current() -> Handle:
-    """The study on screen.
+    """The study on screen; its models are opened when a page first asks for what they make.
 
     Raises:
         CirkdError: it cannot be opened; the page's guard shows why.
     """
     chosen, _ = state.read()
-    key = study_key(chosen)
-    study = work.run(("open", key), "Opening the models", lambda _: cached.study(key))
-    return Handle(study, key, chosen)
+    return Handle(study_key(chosen), chosen)
 
 
 def study_key(chosen: StudyState) -> cached.StudyKey:

@@ -99,10 +99,10 @@ def _right_or_wrong() -> Classes:
 def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float):
     from cirkd.study import pictures
 
+    if kind == "image":
+        return handle.sample(image).image
     features = handle.features()
     photo = features.images[image]
-    if kind == "image":
-        return photo
     if kind == "label":
         colors = pictures.colorize((features.labels or ())[image], features.classes)
     elif kind == "change":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tyro
 
+import cirkd
 from cirkd.data.errors import CirkdError
 
 
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] not in COMMANDS:
         print(f"cirkd: there is no command {words[0]!r}; choose one of: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
+    cirkd.share_cores()
     try:
         return COMMANDS[words[0]](words[1:])
     except CirkdError as error:

@@ -10,6 +10,7 @@ threads.
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -77,10 +78,21 @@ __all__ = [
     "Study",
     "StudyError",
     "pictures",
+    "prepare",
+    "stored_score",
     "telling_images",
 ]
 
 Progress = Callable[[float, str], object]
+
+
+def prepare() -> None:
+    """Import what opening and running models needs: seconds that a program can spend before a study is asked for."""
+    importlib.import_module("cirkd.checkpoint")
+    importlib.import_module("segmentation_models_pytorch")
+    importlib.import_module("cirkd.features.extract")
+
+
 Result = TypeVar("Result")
 KEPT_RESULTS = 48
 
@@ -233,9 +245,10 @@ class Study:
         return self._keep(
             ("divergence", temperature),
             lambda: divergence(
-                self.features(), temperature, device=self.features().provenance["device"], progress=progress
+                self.features(), temperature, device=self.features().provenance["device"], progress=progress,
+                kept=self.outputs.divergences if self.outputs else None,
             ),
-        )
+        )  # fmt: skip
 
     def centroids(self) -> Centroids:
         """Class centroids and the geometry around them, in native space."""
@@ -273,7 +286,7 @@ class Study:
 
     def evaluate(self, split: str = "val") -> dict[str, StoredScore | None]:
         """Scores on a whole split, as stored in each checkpoint when it was trained; None where there are none."""
-        return {name: stored_score(model, split) for name, model in self.models.items()}
+        return {name: stored_score(getattr(model.info, "provenance", {}), split) for name, model in self.models.items()}
 
     def _keep(self, key: Hashable, make: Callable[[], Result]) -> Result:
         """The result kept under a key, made once; a failed or cancelled one is not kept."""

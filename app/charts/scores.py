@@ -53,6 +53,16 @@ def class_divergence(divergence: Divergence, classes: Classes) -> Figure:
     return _rows(figure, len(order))
 
 
+def awaiting(classes: int) -> Figure:
+    """An empty chart as high as one of so many classes."""
+    from plotly.graph_objects import Figure
+
+    figure = _rows(Figure(), classes, legend=False)
+    figure.update_xaxes(range=[0, 100], showticklabels=False)
+    figure.update_yaxes(range=[0, 1], showticklabels=False, zeroline=False)
+    return figure
+
+
 def _order(scores: Scores, values: Any) -> list[int]:
     """The classes present, the one with the largest value last: charts are drawn from below."""
     return sorted(

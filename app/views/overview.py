@@ -5,58 +5,81 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import captions, panels, study_bar, tiles
+from app import cached, captions, panels, study_bar, tiles
 from app.charts import scores as charts
 from app.charts import theme
 from app.guard import guard
 from app.handle import Handle
 
 TEMPERATURE = 0.1
+_DRAWN = "overview_drawn"  # session key: the study that stood here in full when the page last ended
 
 
 def main() -> None:
-    """Draw the page; what stands on the relations of all pixels comes last, so that nothing waits for it."""
+    """Draw the page: first what needs no model (pictures, stored scores), then scores, then relations."""
     study = study_bar.current()
-    features = study.features()
     several = len(study.names) > 1
     st.title("What distillation changed" if several else "One model")
     st.caption(captions.study(study))
-    summary = st.container()
-    captions.notes(features)
+    summary, notes = st.container(), st.container()
+    cards = _cards(study)
+    strip = _strip(study)
+    per_class, relations = st.empty(), st.empty()
+    if st.session_state.get(_DRAWN) != study.key:
+        _hold(study, per_class)
+    with summary:
+        features = study.features()
+        scores = study.scores()
+    with notes:
+        captions.notes(features)
     with guard():
-        last_card = _headline(study)
-    with guard():
-        _strip(study)
-    if captions.scored(study):
-        with guard():
+        _score_cards(study, cards)
+    for index, place in enumerate(strip):
+        place.caption(captions.image_scores(features.image_names[index], scores, index))
+    with guard(), per_class.container():
+        if captions.scored(study):
             _classes(study)
     with guard(), summary:
         first, *more = study.summary(TEMPERATURE) or [""]
         st.markdown(f"**{first}** {' '.join(more)}")
     if several:
-        with guard():
-            with last_card:
-                _divergence_card(study)
+        with guard(), cards[-1].container(gap="xxsmall"):
+            _divergence_card(study)
+        with guard(), relations.container():
             _relations(study)
+    st.session_state[_DRAWN] = study.key
 
 
-def _headline(study: Handle) -> DeltaGenerator:
-    """mIoU of every model, beside it that of whole splits; returns the last card, empty where there are students."""
-    scores, stored = study.scores(), captions.stored_scores(study)
-    cards = panels.cards("headline", len(scores.models) + (len(study.names) > 1))
+def _cards(study: Handle) -> list[DeltaGenerator]:
+    """A card for every model and, where there are students, one for relations; the scores that checkpoints store."""
+    stored = captions.stored_scores(study)
+    found = []
+    for card, name in zip(
+        panels.cards("headline", len(study.names) + (len(study.names) > 1)), [*study.names, None], strict=False
+    ):
+        with card:
+            found.append(st.empty())
+            if name is None:
+                found[-1].metric("Relation divergence", "…")
+                continue
+            found[-1].metric(f"{theme.role(name).markdown} {theme.role(name).label} · mIoU", "…")
+            st.caption(stored.get(name, "no score of a whole split in its checkpoint"))
+    return found
+
+
+def _score_cards(study: Handle, cards: list[DeltaGenerator]) -> None:
+    """mIoU of every model on the images in view."""
+    scores = study.scores()
     for card, (name, score) in zip(cards, scores.models.items(), strict=False):
         role = theme.role(name)
         gain = name == "after" and "before" in scores.models
         delta = theme.delta(scores.models["before"].miou, score.miou) if gain else None
         same = delta == "0.0 points"
-        with card:
-            st.metric(
-                f"{role.markdown} {role.label} · mIoU", theme.percent(score.miou), delta,
-                delta_color="off" if same else "normal", delta_arrow="off" if same else "auto",
-                help=f"{captions.miou(study)} {captions.stored_help(study, name)}",
-            )  # fmt: skip
-            st.caption(stored.get(name, "no score of a whole split in its checkpoint"))
-    return cards[-1]
+        card.metric(
+            f"{role.markdown} {role.label} · mIoU", theme.percent(score.miou), delta,
+            delta_color="off" if same else "normal", delta_arrow="off" if same else "auto",
+            help=f"{captions.miou(study)} {captions.stored_help(study, name)}",
+        )  # fmt: skip
 
 
 def _divergence_card(study: Handle) -> None:
@@ -75,13 +98,26 @@ def _divergence_card(study: Handle) -> None:
         st.caption(f"before: {theme.number(pair[0])} · nats, to the {theme.role(divergence.reference).label.lower()}")
 
 
-def _strip(study: Handle) -> None:
-    features, scores = study.features(), study.scores()
-    columns = panels.row("strip", len(features.image_names), width=8.5, gap="small")
-    for index, (column, name) in enumerate(zip(columns, features.image_names, strict=True)):
+def _strip(study: Handle) -> list[DeltaGenerator]:
+    """The images in view; returns the place of each one's caption."""
+    columns = panels.row("strip", len(study.key.names), width=8.5, gap="small")
+    found = []
+    for index, (column, name) in enumerate(zip(columns, study.key.names, strict=True)):
         with column.container(gap="xxsmall"):
             st.image(tiles.tile(study, "image", index), width="stretch", alt=f"image {name}")
-            st.caption(captions.image_scores(name, scores, index))
+            found.append(st.empty())
+            found[-1].caption(theme.plain(name))
+    return found
+
+
+def _hold(study: Handle, place: DeltaGenerator) -> None:
+    """Keep the charts' place with an empty one: nothing jumps, and the browser already loads what draws charts."""
+    with place.container():
+        st.subheader("Per class")
+        st.plotly_chart(
+            charts.awaiting(len(cached.data(study.key.images).classes or ())), theme=None, config=theme.CONFIG,
+            key="overview_awaiting", alt="A chart that is drawn when the models have run.",
+        )  # fmt: skip
 
 
 def _classes(study: Handle) -> None:

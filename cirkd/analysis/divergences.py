@@ -7,6 +7,7 @@ every student at once, with the teacher's matrices made only once: several times
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from jaxtyping import Float32, Float64
 
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
+from cirkd.features.kept import KeptResults
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,8 +42,6 @@ class Divergence:
         by_class: name -> float64 [C], mean over the pixels of a class (see `FeatureSet.grouping`); nan = absent.
         by_pair: name -> float64 [N, N], mean over the pixels of image i (row) where the row distribution runs over
             the pixels of image j (column) alone: the terms of the mini-batch loss.
-        batch_loss: name -> mean of by_pair: what `losses.minibatch_pixel_relation` gives on these embeddings (images
-            of one size).
         largest: 99.5 % quantile of the per-pixel values of all students, for a common colour scale.
         temperature, reference.
         provenance: grouped_by, keys (how many), device, seconds.
@@ -52,11 +52,15 @@ class Divergence:
     jointly: dict[str, float]
     by_class: dict[str, Float64[np.ndarray, " c"]]
     by_pair: dict[str, Float64[np.ndarray, "n n"]]
-    batch_loss: dict[str, float]
     largest: float
     temperature: float
     reference: str
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def batch_loss(self) -> dict[str, float]:
+        """name -> mean of by_pair; `mean`, but for images of several sizes, each of which counts alike here."""
+        return {name: float(values.mean()) for name, values in self.by_pair.items()}
 
 
 def divergence(
@@ -66,6 +70,7 @@ def divergence(
     *,
     device: str = "cpu",
     progress: Callable[[float, str], object] | None = None,
+    kept: KeptResults | None = None,
 ) -> Divergence:
     """Relation divergence of every other model to the reference.
 
@@ -74,6 +79,7 @@ def divergence(
         reference: where the study lacks it, its first model is taken.
         device: where to compute.
         progress: called with (fraction, text); an exception raised from it cancels and is passed on.
+        kept: what earlier calls found for a student, used again where its embeddings and the reference's are the same.
 
     Raises:
         StudyError: the temperature is not above 0, or there is no other model to compare with.
@@ -87,21 +93,18 @@ def divergence(
     if not others:
         raise StudyError(f"{reference} is the only model: add a second one to compare relations with")
     started = time.perf_counter()
-    rows = {name: _unit(features, name, device) for name in [reference, *others]}
-    images = [features.pixels.of_image(i) for i in range(len(features.images))]
-    total, pairs = relation_divergences(rows, reference, images, temperature, progress)
-    per_pixel = {name: pairs[name].mean(dim=1).float().cpu().numpy() for name in others}
-    by_pair = {name: _mean_by_image(pairs[name].double().cpu().numpy(), images) for name in others}
+    found = _of_students(features, others, reference, temperature, device, progress, kept or KeptResults())
+    images = _slices(features)
+    per_pixel = {name: of.by_image.mean(axis=1) for name, of in found.items()}
     grouping = features.grouping()
     return Divergence(
         per_pixel=per_pixel,
         mean={name: float(values.mean(dtype=np.float64)) for name, values in per_pixel.items()},
-        jointly={name: float(total[name].double().mean()) for name in others},
+        jointly={name: float(of.jointly.mean(dtype=np.float64)) for name, of in found.items()},
         by_class={
             name: _mean_by_class(values, grouping.values, len(grouping.classes)) for name, values in per_pixel.items()
         },
-        by_pair=by_pair,
-        batch_loss={name: float(values.mean()) for name, values in by_pair.items()},
+        by_pair={name: _mean_by_image(of.by_image.astype(np.float64), images) for name, of in found.items()},
         largest=float(np.quantile(np.concatenate(list(per_pixel.values())), 0.995)),
         temperature=temperature,
         reference=reference,
@@ -113,6 +116,46 @@ def divergence(
             "seconds": time.perf_counter() - started,
         },
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _OfStudent:
+    """One student's divergences: jointly float32 [P], over all keys; by_image float32 [P, N], over each image's."""
+
+    jointly: Float32[np.ndarray, " p"]
+    by_image: Float32[np.ndarray, "p n"]
+
+
+def _of_students(
+    features: FeatureSet,
+    students: Sequence[str],
+    reference: str,
+    temperature: float,
+    device: str,
+    progress: Callable[[float, str], object] | None,
+    kept: KeptResults,
+) -> dict[str, _OfStudent]:
+    """Every student's divergences; those that are not kept are made in one pass."""
+    settings = (_digest(features, reference), features.pixels.grid, temperature, device)
+    keys = {name: (_digest(features, name), *settings) for name in students}
+    found = {name: kept.find(key) for name, key in keys.items()}
+    missing = [name for name in students if found[name] is None]
+    if missing:
+        rows = {name: _unit(features, name, device) for name in [reference, *missing]}
+        total, pairs = relation_divergences(rows, reference, _slices(features), temperature, progress)
+        for name in missing:
+            found[name] = _OfStudent(total[name].float().cpu().numpy(), pairs[name].float().cpu().numpy())
+            kept.keep(keys[name], found[name])
+    return found
+
+
+def _digest(features: FeatureSet, name: str) -> bytes:
+    embedding = features.models[name].embedding
+    return hashlib.blake2b(np.ascontiguousarray(embedding), digest_size=16).digest() + str(embedding.shape).encode()
+
+
+def _slices(features: FeatureSet) -> list[slice]:
+    return [features.pixels.of_image(i) for i in range(len(features.images))]
 
 
 def relation_divergences(

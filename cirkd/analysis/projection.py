@@ -92,25 +92,22 @@ def project(
     sample = index if isinstance(index, PixelSample) else None
     chosen = np.asarray(sample.index if sample else index, np.int64)
     _check(method, dimensions, space, chosen, len(features.pixels))
-    residual: dict[str, float] = {}
-    parameters = _parameters(method, len(chosen))
-    if space == "relation":
-        parameters["anchors"] = anchors
-        coordinates, explained = _relation_maps(features, method, dimensions, chosen, seed, anchors)
-    else:
-        coordinates, explained = _feature_maps(features, method, dimensions, chosen, seed, progress)
-        if align and len(coordinates) > 1:
-            coordinates, residual = _align(coordinates, features.reference)
+    found = (
+        _relation_maps(features, method, dimensions, chosen, seed, anchors)
+        if space == "relation"
+        else _feature_maps(features, method, dimensions, chosen, seed, align, progress)
+    )
+    parameters = _parameters(method, len(chosen)) | ({"anchors": anchors} if space == "relation" else {})
     return Projection(
-        coordinates={name: points.astype(np.float32) for name, points in coordinates.items()},
+        coordinates={name: points.astype(np.float32) for name, points in found.coordinates.items()},
         index=chosen,
         labels=grouping.values[chosen],
         method=method,
         space=space,
         dimensions=dimensions,
-        aligned=bool(residual),
-        residual=residual,
-        explained=explained,
+        aligned=bool(found.residual),
+        residual=found.residual,
+        explained=found.explained,
         sample=sample,
         provenance={
             "reference": features.reference,
@@ -137,9 +134,24 @@ def _check(method: str, dimensions: int, space: str, index: np.ndarray, pixels: 
         raise StudyError(f"pixel {index.max()} is not among the {pixels} of this study; choose the pixels again")
 
 
+@dataclass(frozen=True, eq=False)
+class _Maps:
+    """name -> coordinates [S, k], share of variance by axis, and what alignment could not bring onto the reference."""
+
+    coordinates: dict[str, np.ndarray]
+    explained: dict[str, tuple[float, ...]]
+    residual: dict[str, float] = field(default_factory=dict)
+
+
 def _feature_maps(
-    features: FeatureSet, method: str, dimensions: int, index: np.ndarray, seed: int, progress: Progress | None
-) -> tuple[dict[str, np.ndarray], dict[str, tuple[float, ...]]]:
+    features: FeatureSet,
+    method: str,
+    dimensions: int,
+    index: np.ndarray,
+    seed: int,
+    align: bool,
+    progress: Progress | None,
+) -> _Maps:
     coordinates, explained = {}, {}
     for done, (name, model) in enumerate(features.models.items()):
         if progress is not None:
@@ -150,26 +162,29 @@ def _feature_maps(
             coordinates[name], explained[name] = axes.project(rows), axes.explained
         else:
             coordinates[name] = _lay_out(rows, method, dimensions, seed)
-    return coordinates, explained
+    maps = _Maps(coordinates, explained)
+    return _align(maps, features.reference) if align and len(coordinates) > 1 else maps
 
 
 def _relation_maps(
     features: FeatureSet, method: str, dimensions: int, index: np.ndarray, seed: int, anchors: int
-) -> tuple[dict[str, np.ndarray], dict[str, tuple[float, ...]]]:
+) -> _Maps:
     anchor = balanced_sample(features.grouping().values, anchors, seed).index
     units = {name: model.unit_embedding() for name, model in features.models.items()}
     rows = {name: unit[index] @ unit[anchor].T for name, unit in units.items()}
     if method == "pca":
         axes = principal_axes(rows[features.reference], dimensions)
-        return {name: axes.project(item) for name, item in rows.items()}, {features.reference: axes.explained}
+        return _Maps({name: axes.project(item) for name, item in rows.items()}, {features.reference: axes.explained})
     together = _lay_out(np.concatenate(list(rows.values())), method, dimensions, seed)
-    return dict(zip(rows, np.split(together, len(rows)), strict=True)), {}
+    return _Maps(dict(zip(rows, np.split(together, len(rows)), strict=True)), {})
 
 
-def _align(coordinates: dict[str, np.ndarray], reference: str) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    moved = {name: procrustes(points, coordinates[reference]) for name, points in coordinates.items()}
-    kept = {name: item.points for name, item in moved.items()} | {reference: coordinates[reference]}
-    return kept, {name: item.residual for name, item in moved.items()} | {reference: 0.0}
+def _align(maps: _Maps, reference: str) -> _Maps:
+    target = maps.coordinates[reference]
+    moved = {name: procrustes(points, target) for name, points in maps.coordinates.items()}
+    kept = {name: item.points for name, item in moved.items()} | {reference: target}
+    residual = {name: item.residual for name, item in moved.items()} | {reference: 0.0}
+    return _Maps(kept, maps.explained, residual)
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,9 +26,9 @@ class StoredScore:
     iou: dict[str, float]
 
 
-def stored_score(model: Any, split: str) -> StoredScore | None:
-    """The score that a loaded model's provenance holds for a split, in percent there."""
-    stored = dict(getattr(model.info, "provenance", {})).get("scores", {})
+def stored_score(provenance: Mapping[str, Any], split: str) -> StoredScore | None:
+    """The score that a checkpoint's provenance holds for a split, in percent there."""
+    stored = provenance.get("scores", {})
     found = stored.get(split) if isinstance(stored, Mapping) else None
     if not isinstance(found, Mapping) or "miou" not in found:
         return None

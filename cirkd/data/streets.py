@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_image, read_label
 from cirkd.data.sample import Classes, Sample
@@ -44,8 +46,11 @@ class Streets:
 
     def __getitem__(self, index: int) -> Sample:
         frame = self.frames[index]
-        image, label = read_image(self.root / frame["image"]), read_label(self.root / frame["label"])
-        return Sample(name=frame["id"], image=image, label=label)
+        return Sample(name=frame["id"], image=read_image(self.root / frame["image"]), label=self.label(index))
+
+    def label(self, index: int) -> np.ndarray:
+        """The label map of a frame, uint8 [H, W], without its image."""
+        return read_label(self.root / self.frames[index]["label"])
 
 
 def _read_manifest(root: Path) -> dict[str, Any]:

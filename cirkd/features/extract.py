@@ -13,7 +13,7 @@ from cirkd.features.feature_set import IGNORED, TEACHER, FeatureSet, ModelFeatur
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes, Sample
-    from cirkd.features.forward import ImageOutput
+    from cirkd.features.forward import ImageOutput, Runner
     from cirkd.features.kept import KeptOutputs
     from cirkd.models.segmenter import Segmenter
 
@@ -62,17 +62,7 @@ def extract(
     started = time.perf_counter()
     reference = TEACHER if TEACHER in models else next(iter(models))
     classes = classes if classes is not None else models[reference].info.classes
-    layers = {name: layer if _has_projection(model) else "decoder" for name, model in models.items()}
-    outputs = {
-        name: runner.run(name, model, images, layers[name], _reporter(progress, name, i, len(models), len(images)))
-        for i, (name, model) in enumerate(models.items())
-    }
-    grid = tuple(_grid(output) for output in outputs[reference])
-    # An output is let go as soon as it has been turned into arrays.
-    found = {
-        name: _model_features(name, models[name], (layers[name], layer), outputs.pop(name), grid, classes)
-        for name in models
-    }
+    found, grid = _run_all(runner, models, images, layer, reference, classes, progress)
     labels, label_note = _labels(images, classes)
     return FeatureSet(
         classes=classes,
@@ -92,6 +82,30 @@ def extract(
             "notes": [note for note in [*(model.note for model in found.values()), label_note] if note],
         },
     )
+
+
+def _run_all(
+    runner: Runner,
+    models: Mapping[str, Segmenter],
+    images: Sequence[Sample],
+    layer: str,
+    reference: str,
+    classes: Classes,
+    progress: Progress | None,
+) -> tuple[dict[str, ModelFeatures], tuple[Grid, ...]]:
+    """Every model's features, and the grid of each image: that of the reference's embedding map."""
+    layers = {name: layer if _has_projection(model) else "decoder" for name, model in models.items()}
+    outputs = {
+        name: runner.run(name, model, images, layers[name], _reporter(progress, name, i, len(models), len(images)))
+        for i, (name, model) in enumerate(models.items())
+    }
+    grid = tuple(_grid(output) for output in outputs[reference])
+    # An output is let go as soon as it has been turned into arrays.
+    found = {
+        name: _model_features(name, models[name], (layers[name], layer), outputs.pop(name), grid, classes)
+        for name in models
+    }
+    return found, grid
 
 
 def make_pixels(grid: Sequence[Grid], labels: Sequence[np.ndarray] | None) -> Pixels:

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
@@ -15,14 +15,41 @@ if TYPE_CHECKING:
     from cirkd.models.segmenter import Segmenter
 
 
+class KeptResults:
+    """The latest results by key; a key must name all that its result depends on. May be shared between threads."""
+
+    def __init__(self, most: int = 24) -> None:
+        self.most = most
+        self._results: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, key: Hashable) -> Any:
+        """The result kept under a key, or None."""
+        with self._lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+            return self._results.get(key)
+
+    def keep(self, key: Hashable, result: Any) -> None:
+        """Keep a result; the one not asked for longest goes when there are too many."""
+        with self._lock:
+            self._results[key] = result
+            while len(self._results) > self.most:
+                self._results.popitem(last=False)
+
+
 class KeptOutputs:
     """The latest outputs of loaded models, by image content and settings; for models whose weights stay as they are.
 
     An output lives as long as its model, at most `per_model` of them. May be shared between threads.
+
+    Attributes:
+        divergences: what each student's relations were found to differ from a teacher's, see `cirkd.analysis`.
     """
 
     def __init__(self, per_model: int = 24) -> None:
         self.per_model = per_model
+        self.divergences = KeptResults()
         self._outputs: WeakKeyDictionary[Segmenter, OrderedDict[Hashable, ImageOutput]] = WeakKeyDictionary()
         self._lock = threading.Lock()
 

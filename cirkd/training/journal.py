@@ -1,6 +1,8 @@
 """The journal of a run: one JSON object a line, appended as it happens, readable while it grows."""
 
 import json
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +42,77 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
             except ValueError:
                 break
     return events
+
+
+@dataclass(frozen=True)
+class History:
+    """A run as its journal tells, so far.
+
+    Attributes:
+        recipe: as the run began with; {} before it began.
+        classes: names and colours (`[r, g, b]`) of what it learns, where the journal says.
+        step, steps: done and wanted.
+        at: steps of the entries below, each as long as this.
+        raw, weighted: loss term -> its values.
+        total, learning_rate, seconds_per_step: their values.
+        memory_fill: share of the pixel memory that is filled, 0..1; None where there is none.
+        gpu_memory: largest so far, in bytes; None without a GPU.
+        evaluations: (step, split, mIoU in percent).
+        resumed: steps at which the run went on after a stop.
+        finished: whether it wrote its checkpoint.
+    """
+
+    recipe: dict[str, Any]
+    classes: dict[str, Any]
+    step: int
+    steps: int
+    at: tuple[int, ...]
+    raw: dict[str, tuple[float, ...]]
+    weighted: dict[str, tuple[float, ...]]
+    total: tuple[float, ...]
+    learning_rate: tuple[float, ...]
+    seconds_per_step: tuple[float, ...]
+    memory_fill: tuple[float | None, ...]
+    gpu_memory: tuple[int | None, ...]
+    evaluations: tuple[tuple[int, str, float], ...]
+    resumed: tuple[int, ...]
+    finished: bool
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace of the latest steps; None before the first."""
+        return (self.steps - self.step) * self.seconds_per_step[-1] if self.seconds_per_step else None
+
+
+def read_history(path: Path) -> History:
+    """Read a journal, finished or growing; one that is not there yet is an empty history."""
+    events = read_journal(path)
+    starts = [e for e in events if e["kind"] == "start"]
+    train = [e for e in events if e["kind"] == "train"]
+    begun: dict[str, Any] = starts[-1] if starts else {}
+    recipe = begun.get("recipe", {})
+
+    def column(name: str) -> tuple[Any, ...]:
+        return tuple(e.get(name) for e in train)
+
+    def terms(name: str) -> dict[str, tuple[float, ...]]:
+        known = dict.fromkeys(term for e in train for term in e[name])
+        return {term: tuple(e[name].get(term, math.nan) for e in train) for term in known}
+
+    return History(
+        recipe=recipe,
+        classes=begun.get("classes", {}),
+        step=max((e["step"] for e in events), default=0),
+        steps=int(recipe.get("steps", 0)),
+        at=column("step"),
+        raw=terms("raw"),
+        weighted=terms("weighted"),
+        total=column("total"),
+        learning_rate=column("learning_rate"),
+        seconds_per_step=column("seconds_per_step"),
+        memory_fill=column("pixel_memory_fill"),
+        gpu_memory=column("gpu_memory_bytes"),
+        evaluations=tuple((e["step"], e["split"], e["miou"]) for e in events if e["kind"] == "evaluation"),
+        resumed=tuple(e["step"] for e in starts if e.get("resumed")),
+        finished=bool(events) and events[-1]["kind"] == "end",
+    )

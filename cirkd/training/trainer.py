@@ -1,7 +1,9 @@
 """The training loop: recipe in, checkpoint out; stops and resumes anywhere."""
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -22,6 +24,7 @@ from cirkd.training.probe import save_snapshot
 from cirkd.training.progress import Progress
 from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import load_state, save_state
+from cirkd.training.runs import holding
 from cirkd.training.schedule import polynomial_rate
 from cirkd.training.setup import build_memory, build_student, load_teacher, plain_recipe
 from cirkd.training.stopping import stop_requests
@@ -78,7 +81,9 @@ def train(recipe: Recipe, *, resume: bool = False) -> Result:
     """
     _refuse_overwriting(recipe, resume)
     # The run's randomness is its own: the caller's generator is as before when it ends.
-    with torch.random.fork_rng(), stop_requests() as stopping:
+    # Of several processes of one run, the first holds its folder.
+    held = holding(recipe.run_folder) if int(os.environ.get("RANK", "0")) == 0 else nullcontext()
+    with held, torch.random.fork_rng(), stop_requests() as stopping:
         return _Run(recipe, resume).go(stopping)
 
 
@@ -112,7 +117,8 @@ class _Run:
 
     def go(self, stopping: Any) -> Result:
         recipe = self.recipe
-        self.journal.write("start", self.step, recipe=plain_recipe(recipe), resumed=self.step > 0)
+        classes = asdict(self.module.student.info.classes)
+        self.journal.write("start", self.step, recipe=plain_recipe(recipe), classes=classes, resumed=self.step > 0)
         if self.step == 0:
             self._snapshot()
         with Progress(recipe.name, recipe.steps, self.step, self.accelerator.is_main_process) as progress:

@@ -30,6 +30,7 @@ def study_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CIRKD_CHECKPOINTS", str(root / "checkpoints"))
         patch.setenv("CIRKD_DATA", str(root / "data"))
+        patch.setenv("CIRKD_RUNS", str(root / "runs"))
         yield root
 
 

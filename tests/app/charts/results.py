@@ -60,8 +60,7 @@ def make_divergence(features: FeatureSet, seed: int = 0) -> Divergence:
         per_pixel=pixels, mean={name: float(v.mean()) for name, v in pixels.items()},
         by_class={name: rng.uniform(0, 1, classes) for name in students}, by_pair=pairs,
         jointly={name: float(v.mean()) for name, v in pairs.items()},
-        batch_loss={name: float(v.mean()) for name, v in pairs.items()}, largest=1.9, temperature=0.1,
-        reference=features.reference,
+        largest=1.9, temperature=0.1, reference=features.reference,
     )  # fmt: skip
 
 

@@ -1,0 +1,92 @@
+"""The form that starts a run: a recipe, its main fields, and further ones as on the command line."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import catalogue
+from app.guard import guard
+from cirkd.data.errors import TrainingError
+from cirkd.training import runs
+
+if TYPE_CHECKING:
+    from cirkd.training.recipes import Recipe
+
+
+def folder() -> Path:
+    """Where runs lie; `CIRKD_RUNS` names another folder than `runs/` of the project."""
+    return Path(os.environ.get("CIRKD_RUNS") or catalogue.PROJECT / "runs")
+
+
+def draw(found: list[runs.Run]) -> None:
+    """Draw the form; a run that it starts becomes the one that is watched."""
+    from cirkd.training.recipes import RECIPES
+
+    with st.expander("Start a run", icon=":material/add_circle:", expanded=not found, key="training_new"):
+        name = st.selectbox("Recipe", list(RECIPES), key="training_recipe", width=320)
+        recipe = RECIPES[name]()
+        st.caption((RECIPES[name].__doc__ or "").splitlines()[0])
+        with st.form("training_form", border=False):
+            flags, called = _fields(name, recipe, {run.name for run in found})
+            begin = st.form_submit_button("Start", type="primary", icon=":material/play_arrow:")
+        if begin:
+            with guard():
+                run = runs.start(name, called, folder(), [*flags], home=catalogue.PROJECT)
+                st.session_state["training_run"] = run.name
+                st.rerun()
+
+
+def _fields(name: str, recipe: Recipe, taken: set[str]) -> tuple[list[str], str]:
+    """The words for the command line that the fields say, and the run's name."""
+    flags: list[str] = []
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        called = st.text_input("Name of the run", _free(name, taken), key=f"training_name_{name}", width=230)
+        steps = st.number_input("Steps", 1, 1_000_000, recipe.steps, key=f"training_steps_{name}", width=140)
+        seed = st.number_input("Seed", 0, 1_000_000, recipe.seed, key=f"training_seed_{name}", width=120)
+        rate = st.number_input(
+            "Learning rate", 0.0, 10.0, recipe.learning_rate, format="%.4g", step=0.01, key=f"training_rate_{name}",
+            width=150,
+        )  # fmt: skip
+    flags += ["--steps", str(steps), "--seed", str(seed), "--learning-rate", f"{rate:g}"]
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        if recipe.objective.needs_teacher:
+            known = [str(c.path) for c in catalogue.checkpoints()]
+            default = str(catalogue.PROJECT / recipe.teacher) if recipe.teacher else ""
+            options = list(dict.fromkeys([*([default] if Path(default).is_file() else []), *known]))
+            teacher = st.selectbox(
+                "Teacher", options, key=f"training_teacher_{name}", format_func=lambda path: Path(path).stem,
+                accept_new_options=True, width=300, help="A checkpoint; any path can be typed.",
+            )  # fmt: skip
+            flags += ["--teacher", str(teacher)] if teacher else []
+        root = st.text_input(
+            f"Folder of {catalogue.title(recipe.data)}", _root(recipe.data), key=f"training_root_{name}", width=360,
+            placeholder="bundled" if recipe.data == "streets" else "/path/to/CamVid",
+        ).strip()  # fmt: skip
+        flags += ["--root", str(Path(root).expanduser())] if root else []
+    more = st.text_input(
+        "Further fields, as on the command line", key=f"training_more_{name}",
+        placeholder="--batch-size 4 --objective.memory-pixel 0.2", help="All fields: `cirkd train RECIPE --help`",
+    )  # fmt: skip
+    return flags + _words(more), called.strip()
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise TrainingError(f"further fields: {error}; close the quotation") from None
+
+
+def _root(data: str) -> str:
+    """The folder that the app was told of; empty for the bundled images."""
+    return str(catalogue.data_root(data)) if os.environ.get("CIRKD_DATA") or data in catalogue.data_sets() else ""
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name that no run has: the recipe's, or with a number."""
+    return next(n for i in range(1, len(taken) + 2) if (n := name if i == 1 else f"{name}-{i}") not in taken)

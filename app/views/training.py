@@ -1,0 +1,200 @@
+"""Training: start a run from a recipe or watch one, and see the student's feature space form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app import cached, catalogue, panels, run_form, tiles
+from app.charts import theme
+from app.charts import training as charts
+from app.guard import guard
+from cirkd.analysis.trajectory import snapshots
+from cirkd.training import runs
+from cirkd.training.journal import History, read_history
+from cirkd.training.runs import Run
+
+TICK = 2.0  # seconds between looks at a running journal
+_STATUS = {
+    "running": (":material/play_circle:", "blue"),
+    "finished": (":material/check_circle:", "green"),
+    "stopped": (":material/pause_circle:", "gray"),
+    "failed": (":material/error:", "red"),
+}
+
+
+def main() -> None:
+    """Draw the page."""
+    st.title("Training")
+    st.caption(
+        "A run is a process of its own: it goes on when this page is reloaded or closed, and its journal is followed "
+        "while it grows. Runs lie in "
+        f"`{theme.plain(str(run_form.folder()))}`."
+    )
+    found = runs.find_runs(run_form.folder())
+    run_form.draw(found)
+    if not found:
+        st.info("No run yet. Start one above, or on the command line with `cirkd train`.", icon=":material/info:")
+        return
+    with guard():
+        run = _choose(found)
+        st.fragment(run_every=TICK if run.status == "running" else None)(_watch)(run)
+        _trajectory(run)
+
+
+def _choose(found: list[Run]) -> Run:
+    known = {run.name: run for run in found}
+    if st.session_state.get("training_run") not in known:
+        st.session_state["training_run"] = next((r.name for r in found if r.status == "running"), found[0].name)
+    name = st.selectbox(
+        "Run", list(known), key="training_run", format_func=lambda name: f"{name} · {known[name].status}", width=420
+    )
+    return known[name]
+
+
+def _watch(shown: Run) -> None:
+    """Everything that changes while a run goes on; the page is drawn anew when it begins or ends."""
+    run, history = runs.look(shown.folder), read_history(shown.folder / "journal.jsonl")
+    if run.status != shown.status:
+        st.rerun()
+    _head(run, history)
+    if history.at:
+        _curves(history)
+    elif run.status == "running":
+        st.caption("Waiting for the first entry of its journal: importing PyTorch and reading images takes seconds.")
+    with st.expander("Log", icon=":material/terminal:", key="training_log"):
+        st.code(runs.log(run.folder) or "This run was not begun here: what it printed is where it was begun.", None)
+
+
+def _head(run: Run, history: History) -> None:
+    """Status, how far, how long, and what can be done."""
+    icon, color = _STATUS[run.status]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"### {theme.plain(run.name)}", width="content")
+        st.badge(run.status, icon=icon, color=color)
+        _actions(run)
+    if run.error:
+        st.error(theme.plain(run.error), icon=":material/error:")
+    if history.steps:
+        st.progress(min(history.step / history.steps, 1.0), _how_far(run, history))
+    cards = panels.cards("training", 4, 10)
+    best = max((value for _, split, value in history.evaluations if split == "val"), default=None)
+    latest = next((value for _, split, value in reversed(history.evaluations) if split == "val"), None)
+    fill = history.memory_fill[-1] if history.memory_fill else None
+    gpu = history.gpu_memory[-1] if history.gpu_memory else None
+    shown = (
+        ("mIoU on val", _share(latest), f"best {_share(best)}"),
+        ("Loss, weighted sum", theme.number(history.total[-1] if history.total else None), "latest entry"),
+        ("Learning rate", theme.number(history.learning_rate[-1] if history.learning_rate else None), "this step"),
+        ("GPU memory", f"{gpu / 2**30:.1f} GiB", "largest so far")
+        if gpu is not None
+        else ("Memory bank", theme.percent(fill, 0), "filled" if fill is not None else "this run has none"),
+    )
+    for card, (label, value, note) in zip(cards, shown, strict=True):
+        with card:
+            st.metric(label, value)
+            st.caption(note)
+
+
+def _actions(run: Run) -> None:
+    if run.status == "running":
+        st.button(
+            "Stop", key="training_stop", icon=":material/stop_circle:", on_click=runs.stop, args=(run.folder,),
+            help="Saves after the step that it is at and ends; it can be resumed from there.",
+        )  # fmt: skip
+    elif run.resumable and st.button("Resume", key="training_resume", icon=":material/resume:", type="primary"):
+        with guard():
+            runs.resume(run.folder)
+            st.rerun()
+
+
+def _how_far(run: Run, history: History) -> str:
+    text = f"step {history.step:,} of {history.steps:,}"
+    left, pace = history.seconds_left, history.seconds_per_step
+    if run.status == "running" and left is not None:
+        text += f" · {pace[-1]:.2f} s a step · {_duration(left)} left"
+    return text
+
+
+def _curves(history: History) -> None:
+    left, right = panels.row("losses", 2, 22)
+    with left:
+        st.markdown("**Loss terms, weighted** as they enter the sum")
+        _plot(charts.losses(history, weighted=True), "training_weighted", "every loss term times its weight, by step")
+    with right:
+        st.markdown("**Loss terms, raw**")
+        _plot(charts.losses(history, weighted=False), "training_raw", "every loss term by step")
+    left, right = panels.row("scores", 2, 22)
+    with left:
+        st.markdown("**mIoU** at each evaluation")
+        if history.evaluations:
+            _plot(charts.scores(history), "training_scores", "mIoU of the data set at each evaluation, by step")
+        else:
+            st.caption("None yet.")
+    with right:
+        st.markdown("**Learning rate**")
+        _plot(charts.single(history, history.learning_rate, "rate", "%{y:.4g}"), "training_rate", "learning rate")
+        if any(v is not None for v in history.memory_fill):
+            fill = [None if v is None else 100 * v for v in history.memory_fill]
+            st.markdown("**Memory bank**, share of its rows that are filled")
+            _plot(charts.single(history, fill, "%", "%{y:.0f} %"), "training_fill", "memory bank fill by step")
+    if any(v is not None for v in history.gpu_memory):
+        memory = [None if v is None else v / 2**30 for v in history.gpu_memory]
+        st.markdown("**GPU memory**, largest so far")
+        _plot(charts.single(history, memory, "GiB", "%{y:.2f} GiB"), "training_gpu", "GPU memory by step")
+
+
+def _trajectory(run: Run) -> None:
+    """The probe's embeddings, from the first snapshot to the last."""
+    st.subheader("How its feature space formed")
+    files = snapshots(run.folder)
+    if not files:
+        st.caption("The first snapshot of the probe is written when training begins.")
+        return
+    if run.status == "running":
+        st.button("Take in new snapshots", icon=":material/refresh:", help="While it runs, the map stays as it is.")
+    with guard():
+        found = cached.trajectory(str(run.folder), len(files), files[-1].stat().st_mtime)
+        classes = _classes(run)
+        tiles.chips(charts.legend(found, classes))
+        figure = charts.animation(found, classes)
+        _plot(figure, "training_trajectory", "the probe's pixel embeddings in one map, played from step to step")
+        of, taken = found.provenance["of_snapshots"], found.provenance["snapshots"]
+        which = f"all {of} snapshots" if of == taken else f"{taken} of {of} snapshots"
+        st.caption(
+            f"{found.provenance['pixels']} of {found.provenance['of']:,} positions of {len(found.names)} probe images, "
+            f"class-balanced, at {which}. One map for all of them: the two principal axes of the l2-normalised "
+            f"embeddings of all snapshots together ({theme.percent(sum(found.explained), 0)} of their variance). "
+            "Nothing is turned or scaled between frames: what moves has moved in the network."
+        )
+
+
+def _classes(run: Run) -> dict[str, Any]:
+    """Names and colours of what a run learns: from its journal, from the checkpoint it wrote, or as bundled."""
+    history, written = read_history(run.folder / "journal.jsonl"), run.folder / f"{run.name}.safetensors"
+    if history.classes:
+        return history.classes
+    if written.is_file():
+        return cached.header(str(written), written.stat().st_mtime).get("classes", {})
+    if history.recipe.get("data") == "streets" and "streets" in catalogue.data_sets():
+        known = cached.data(catalogue.images("streets", "val", catalogue.data_root("streets"))).classes
+        return {} if known is None else {"names": known.names, "colors": known.colors}
+    return {}
+
+
+def _plot(figure, key: str, alt: str) -> None:
+    st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=key, alt=alt)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} %"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+main()

@@ -1,0 +1,22 @@
+"""What takes seconds to import is imported beside the page, while the sidebar and the first pictures are drawn."""
+
+from __future__ import annotations
+
+import threading
+
+import cirkd
+
+_once = threading.Lock()
+
+
+def up() -> None:
+    """Begin, the first time; returns at once. Whoever needs a library sooner waits for it in his own import."""
+    if _once.acquire(blocking=False):
+        cirkd.share_cores()
+        threading.Thread(target=_import, name="cirkd-imports", daemon=True).start()
+
+
+def _import() -> None:
+    from cirkd.study import prepare
+
+    prepare()

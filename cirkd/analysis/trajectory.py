@@ -1,0 +1,127 @@
+"""How a run's pixel embeddings moved while it learned: the probe's snapshots in one fixed map."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64, UInt8
+
+from cirkd.analysis.projection import principal_axes
+from cirkd.data.errors import StudyError
+from cirkd.features.feature_set import IGNORED
+from cirkd.features.sampling import balanced_sample
+
+MOST_SNAPSHOTS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """The same S pixels at each of T snapshots.
+
+    The map is one for all snapshots: the two principal axes of the l2-normalised embeddings of all of them together.
+    A network's embedding space is the same space from step to step, so nothing is turned or scaled between frames.
+
+    Attributes:
+        steps: int64 [T], ascending.
+        coordinates: float32 [T, S, 2].
+        labels: uint8 [S], classes; 255 = unlabelled.
+        image: int64 [S], which image of the probe; names: of the images.
+        explained: share of the variance of all snapshots together on each axis.
+        provenance: pixels, of (how many there are), snapshots, of_snapshots, seed.
+    """
+
+    steps: Int64[np.ndarray, " t"]
+    coordinates: Float32[np.ndarray, "t s 2"]
+    labels: UInt8[np.ndarray, " s"]
+    image: Int64[np.ndarray, " s"]
+    names: tuple[str, ...]
+    explained: tuple[float, ...]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def snapshots(run: Path) -> list[Path]:
+    """The snapshot files of a run's folder, first step first."""
+    return sorted((run / "snapshots").glob("step_*.npz"))
+
+
+def trajectory(run: Path, budget: int = 600, seed: int = 0) -> Trajectory:
+    """Lay a class-balanced sample of the probe's pixels out at each snapshot of a run.
+
+    Args:
+        run: the run's folder.
+        budget: pixels shown.
+        seed: of the sample.
+
+    Of more than 40 snapshots, 40 are taken, evenly spread, first and last among them.
+
+    Raises:
+        StudyError: no snapshot yet, or one that is damaged or of another probe.
+    """
+    files = snapshots(run)
+    if not files:
+        raise StudyError(f"{run.name} has no snapshot of its probe yet; the first is written when training begins")
+    chosen = [files[int(i)] for i in np.unique(np.linspace(0, len(files) - 1, MOST_SNAPSHOTS).round())]
+    labels, image, names = _probe(chosen[0])
+    sample = balanced_sample(labels, budget, seed)
+    frames = np.stack([_unit_rows(path, sample.index, len(labels)) for path in chosen])
+    axes = principal_axes(frames.reshape(-1, frames.shape[-1]), 2)
+    return Trajectory(
+        steps=np.array([int(path.stem.rpartition("_")[2]) for path in chosen], np.int64),
+        coordinates=np.stack([axes.project(frame) for frame in frames]).astype(np.float32),
+        labels=labels[sample.index],
+        image=image[sample.index],
+        names=names,
+        explained=axes.explained,
+        provenance={
+            "pixels": len(sample.index),
+            "of": len(labels),
+            "snapshots": len(chosen),
+            "of_snapshots": len(files),
+            "seed": seed,
+        },
+    )
+
+
+def _probe(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Labels uint8 [P] and image numbers int64 [P] of all positions of the probe, and the images' names."""
+    arrays = _load(path)
+    labels, image = [], []
+    for i in range(len(arrays["names"])):
+        height, width = _array(arrays, f"embedding_{i}", path).shape[1:]
+        found = arrays.get(f"label_{i}", np.full((height, width), IGNORED, np.uint8))
+        labels.append(found.reshape(-1).astype(np.uint8))
+        image.append(np.full(height * width, i, np.int64))
+    return np.concatenate(labels), np.concatenate(image), tuple(str(name) for name in arrays["names"])
+
+
+def _unit_rows(path: Path, index: np.ndarray, count: int) -> Float[np.ndarray, "s d"]:
+    """The l2-normalised embeddings of some positions, in one snapshot."""
+    arrays = _load(path)
+    maps = [_array(arrays, f"embedding_{i}", path) for i in range(len(arrays["names"]))]
+    rows = np.concatenate([m.reshape(m.shape[0], -1).T for m in maps]).astype(np.float32)
+    if len(rows) != count:
+        raise StudyError(f"{path}: {len(rows)} positions, the first snapshot has {count}; its probe is another one")
+    rows = rows[index]
+    if not np.isfinite(rows).all():
+        raise StudyError(f"{path}: embeddings that are not finite; the run diverged before this step")
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        arrays["names"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise StudyError(f"{path}: not a snapshot ({type(error).__name__}); delete it to see the others") from None
+    return arrays
+
+
+def _array(arrays: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray:
+    if name not in arrays or arrays[name].ndim != 3:
+        raise StudyError(f"{path}: {name} is missing; delete this snapshot to see the others")
+    return arrays[name]

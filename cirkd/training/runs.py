@@ -1,0 +1,219 @@
+"""Runs as processes of their own: begun, watched, stopped and resumed from anywhere, one process a folder.
+
+A run's folder holds, beside journal, state and snapshots: `process.json` (who trains here: process id and the time it
+began, so that a reused id is not taken for it), `launch.json` (recipe and flags, for resuming) and `log.txt`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from cirkd.data.errors import TrainingError
+from cirkd.training.journal import read_journal
+
+Status = Literal["running", "stopped", "finished", "failed"]
+_PROCESS, _LAUNCH, _LOG = "process.json", "launch.json", "log.txt"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its folder tells.
+
+    Attributes:
+        status: "running" = its process lives; "finished" = it wrote its checkpoint; "failed" = it ended with an
+            error; "stopped" = it ended before its last step, by a request or with its machine.
+        error: the one line that a failed run ended with, else "".
+        resumable: whether it ended early and the flags it was begun with are known.
+    """
+
+    name: str
+    folder: Path
+    status: Status
+    error: str
+    resumable: bool
+
+
+def find_runs(folder: Path) -> list[Run]:
+    """The runs in a folder of run folders, the latest written to first."""
+    if not folder.is_dir():
+        return []
+    marks = (_PROCESS, _LAUNCH, "journal.jsonl")
+    found = [path for path in folder.iterdir() if any((path / mark).is_file() for mark in marks)]
+    return [look(path) for path in sorted(found, key=_changed, reverse=True)]
+
+
+def look(folder: Path) -> Run:
+    """What a run's folder tells of it now."""
+    error = ""
+    if _living(folder) is not None:
+        status: Status = "running"
+    elif _ended(folder):
+        status = "finished"
+    else:
+        error = _error(folder)
+        status = "failed" if error else "stopped"
+    resumable = status in ("stopped", "failed") and (folder / _LAUNCH).is_file()
+    return Run(folder.name, folder, status, error, resumable)
+
+
+def start(recipe: str, name: str, runs: Path, flags: Sequence[str] = (), *, home: Path | None = None) -> Run:
+    """Begin `cirkd train RECIPE --name NAME` as a process that outlives this one; returns at once.
+
+    Args:
+        recipe: a name in `cirkd.training.recipes.RECIPES`.
+        name: of the run's folder in `runs`.
+        flags: further words of the command line.
+        home: where the process runs, so that relative paths lead somewhere; the current folder when None.
+
+    Raises:
+        TrainingError: the name is no folder's name, or there is a run of that name.
+    """
+    if not _NAME.fullmatch(name):
+        raise TrainingError(f"{name!r}: a run's name has letters, digits, dots, hyphens and underscores only")
+    folder = runs / name
+    if (folder / "journal.jsonl").exists() or (folder / _LAUNCH).exists():
+        raise TrainingError(f"{folder} holds a run already; resume it, or choose another name")
+    folder.mkdir(parents=True, exist_ok=True)
+    launch = {"recipe": recipe, "flags": list(flags), "home": str((home or Path.cwd()).resolve())}
+    (folder / _LAUNCH).write_text(json.dumps(launch, indent=1))
+    return _launch(folder, resume=False)
+
+
+def resume(folder: Path) -> Run:
+    """Go on with a run that was begun by `start`, exactly where it was saved.
+
+    Raises:
+        TrainingError: it is running, or was begun otherwise.
+    """
+    if not (folder / _LAUNCH).is_file():
+        raise TrainingError(f"{folder}: begun on a command line; resume it there with the same flags and --resume")
+    return _launch(folder, resume=(folder / "state.pt").is_file())
+
+
+def stop(folder: Path) -> None:
+    """Ask a run to save and end after the step that it is at; one that has ended stays as it is."""
+    process = _living(folder)
+    if process is not None:
+        process.terminate()
+
+
+def log(folder: Path, lines: int = 200) -> str:
+    """The last lines that a run's process printed."""
+    path = folder / _LOG
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.is_file() else ""
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[None]:
+    """While open, this process is the one that trains in a folder.
+
+    Raises:
+        TrainingError: another living process does.
+    """
+    _claim(folder, os.getpid())
+    try:
+        yield
+    finally:
+        (folder / _PROCESS).unlink(missing_ok=True)
+
+
+def _launch(folder: Path, *, resume: bool) -> Run:
+    _refuse_living(folder)
+    launch: dict[str, Any] = json.loads((folder / _LAUNCH).read_text())
+    words = ["train", launch["recipe"], "--name", folder.name, "--runs", str(folder.resolve().parent), *launch["flags"]]
+    with (folder / _LOG).open("a") as output:
+        output.write(f"$ cirkd {' '.join(words)}{' --resume' if resume else ''}\n")
+        output.flush()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cirkd.cli", *words, *(["--resume"] if resume else [])],
+            cwd=launch["home"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # closing the terminal or the server does not end it
+        )
+    _claim(folder, process.pid)
+    return look(folder)
+
+
+def _claim(folder: Path, pid: int) -> None:
+    """Write who trains here; only one process can create the file, and a dead one's is put aside."""
+    folder.mkdir(parents=True, exist_ok=True)
+    who = {"pid": pid, "began": _began(pid)}
+    while True:
+        try:
+            with (folder / _PROCESS).open("x") as file:
+                file.write(json.dumps(who))
+            return
+        except FileExistsError:
+            if _read(folder / _PROCESS).get("pid") == pid:
+                return
+            _refuse_living(folder)
+            (folder / _PROCESS).unlink(missing_ok=True)
+
+
+def _refuse_living(folder: Path) -> None:
+    process = _living(folder)
+    if process is not None:
+        raise TrainingError(f"{folder}: process {process.pid} is training here; stop it first, or choose another name")
+
+
+def _living(folder: Path) -> psutil.Process | None:
+    """The process that trains in a folder, if it lives."""
+    who = _read(folder / _PROCESS)
+    try:
+        process = psutil.Process(int(who["pid"]))
+        same = abs(process.create_time() - float(who["began"])) < 1.0
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except (psutil.Error, KeyError, TypeError, ValueError):
+        return None
+
+
+def _began(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return time.time()
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _ended(folder: Path) -> bool:
+    events = read_journal(folder / "journal.jsonl")
+    return bool(events) and events[-1]["kind"] == "end"
+
+
+def _error(folder: Path) -> str:
+    """The line that the latest process ended with, if that was an error."""
+    latest = log(folder).rpartition("$ cirkd train")[2].splitlines()[1:]
+    lines = [line.strip() for line in latest if line.strip()]
+    if not lines:
+        return ""
+    if lines[-1].startswith("cirkd: "):
+        return lines[-1].removeprefix("cirkd: ")
+    # A crash, or words that the command line refused: the last line says what it was.
+    refused = any(line.startswith(("Traceback", "╭─ ")) for line in lines)
+    return next((line for line in reversed(lines) if line.strip("╰─╯│ ")), "").strip("│ ") if refused else ""
+
+
+def _changed(folder: Path) -> float:
+    return max((path.stat().st_mtime for path in folder.iterdir() if path.is_file()), default=0.0)

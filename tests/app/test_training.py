@@ -1,0 +1,154 @@
+"""The Training page: what it says of a run, and a tiny run begun, watched, stopped and resumed for real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.charts import training as charts
+from cirkd.training import runs
+from cirkd.training.journal import Journal, read_history
+from tests.app.conftest import WIDTHS, assert_stands, settle
+from tests.app.drawn import figures, wait_for_charts
+from tests.training.test_runs import SMALL, wait
+from tests.training.tiny import write_camvid
+
+Open = Callable[..., Any]
+CLASSES = {"names": ["road", "sky"], "colors": [[128, 64, 128], [70, 130, 180]]}
+
+
+@pytest.fixture(scope="module")
+def runs_folder(study_folders: Path) -> Iterator[Path]:
+    """The folder of runs that the app looks at; whatever trains there is stopped at the end."""
+    folder = study_folders / "runs"
+    write_run(folder / "told")
+    yield folder
+    for run in runs.find_runs(folder):
+        runs.stop(run.folder)
+
+
+def write_run(folder: Path, steps: int = 40) -> None:
+    """A run half done: a journal of two terms and three snapshots."""
+    journal = Journal(folder / "journal.jsonl")
+    journal.write("start", 0, recipe={"steps": steps, "name": folder.name}, classes=CLASSES, resumed=False)
+    rng = np.random.default_rng(0)
+    (folder / "snapshots").mkdir()
+    for step in range(1, steps // 2 + 1):
+        raw = {"task": 3.0 / step, "kd": 1.0 / step}
+        journal.write(
+            "train", step, raw=raw, weighted=raw, total=4.0 / step, learning_rate=0.05, seconds_per_step=0.5,
+            pixel_memory_fill=step / steps, gpu_memory_bytes=3 * 2**30,
+        )  # fmt: skip
+        if step % 10 == 0:
+            journal.write("evaluation", step, split="val", miou=step / 2)
+    label = np.repeat(np.array([0, 1], np.uint8), 8).reshape(4, 4)
+    for step in (0, 10, 20):
+        np.savez_compressed(
+            folder / "snapshots" / f"step_{step:06d}.npz", names=np.array(["a"]), label_0=label,
+            embedding_0=rng.normal(size=(8, 4, 4)).astype(np.float16),
+        )  # fmt: skip
+
+
+def test_a_run_on_screen_is_what_its_journal_says(runs_folder: Path, page: Open) -> None:
+    test = page("training")
+    assert not test.exception and not test.error
+    test.selectbox(key="training_run").set_value("told").run()
+    assert not test.exception and not test.error
+    shown = {metric.label: metric.value for metric in test.metric}
+    assert shown["mIoU on val"] == "10.0 %"
+    assert shown["Loss, weighted sum"] == "0.2"
+    assert shown["GPU memory"] == "3.0 GiB"
+    drawn = figures(test)
+    history = read_history(runs_folder / "told" / "journal.jsonl")
+    raw = {trace["name"]: trace["y"] for trace in drawn[1]["data"]}
+    for name, values in history.raw.items():
+        np.testing.assert_allclose(raw[charts.term(name)[0]], values)
+    played = drawn[-1]
+    assert [frame["name"] for frame in played["frames"]] == ["0", "10", "20"]
+    assert [trace["marker"]["color"] for trace in played["data"]] == ["rgb(128,64,128)", "rgb(70,130,180)"]
+    assert [b["label"] for b in played["layout"]["updatemenus"][0]["buttons"]] == ["▶ Play", "❚❚ Pause"]
+    assert len(played["layout"]["sliders"][0]["steps"]) == 3
+
+
+def test_a_failed_run_shows_its_one_line(runs_folder: Path, page: Open) -> None:
+    folder = runs_folder / "failed"
+    folder.mkdir()
+    (folder / "launch.json").write_text("{}")
+    (folder / "log.txt").write_text("$ cirkd train x\nsome words\ncirkd: /no/where: there is no such folder\n")
+    test = page("training")
+    test.selectbox(key="training_run").set_value("failed").run()
+    assert not test.exception
+    assert [e.value for e in test.error] == ["/no/where: there is no such folder"]
+    assert "some words" in "".join(code.value for code in test.code)
+
+
+def test_a_name_that_is_taken_is_refused_in_one_line(runs_folder: Path, page: Open) -> None:
+    test = page("training")
+    test.selectbox(key="training_run").set_value("told")
+    test.text_input(key="training_name_streets-teacher").set_value("told")
+    next(b for b in test.button if b.label == "Start").click().run()
+    assert not test.exception
+    assert len(test.error) == 1 and "holds a run already" in test.error[0].value
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_run_is_begun_watched_stopped_and_resumed(
+    runs_folder: Path, app_url: str, browser_page: Open, tmp_path: Path
+) -> None:
+    root = write_camvid(tmp_path / "camvid")
+    tab = browser_page("training")
+    tab.get_by_text("Start a run").click(timeout=90_000)  # the recipes stand on PyTorch, which may still be loading
+    box = tab.locator(".st-key-training_recipe input")
+    box.click()
+    tab.get_by_role("option", name="camvid-baseline").click()
+    for label, value in (
+        ("Name of the run", "live"), ("Steps", "5000"), ("Folder of CamVid", str(root)),
+        ("Further fields, as on the command line", " ".join(SMALL)),
+    ):  # fmt: skip
+        field = tab.get_by_label(label, exact=True)
+        field.fill(value)
+        field.press("Tab")
+    tab.get_by_role("button", name="Start", exact=True).click()
+    folder = runs_folder / "live"
+    wait(lambda: read_history(folder / "journal.jsonl").step >= 1)
+    tab.locator("[data-testid=stProgress]", has_text="left").wait_for(timeout=60_000)
+    first = tab.locator("[data-testid=stProgress]").inner_text()
+    tab.wait_for_function(
+        "first => document.querySelector('[data-testid=stProgress]')?.innerText !== first", arg=first, timeout=60_000
+    )
+    tab.reload()
+    assert runs.look(folder).status == "running"
+    tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
+    wait(lambda: runs.look(folder).status == "stopped")
+    done = read_history(folder / "journal.jsonl").step
+    tab.get_by_role("button", name="Resume").click(timeout=60_000)
+    wait(lambda: read_history(folder / "journal.jsonl").step > done)
+    assert read_history(folder / "journal.jsonl").resumed == (done,)
+    tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
+    wait(lambda: runs.look(folder).status == "stopped")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_stands_and_plays_in_a_browser(runs_folder: Path, app_url: str, browser_page: Open, width: int) -> None:
+    tab = browser_page("training", width=width)
+    tab.locator(".st-key-training_run input").click()
+    tab.get_by_role("option", name="told").click()
+    wait_for_charts(tab, 6)
+    settle(tab)
+    assert_stands(tab)
+    plot = tab.locator(".st-key-training_trajectory .js-plotly-plot")
+    dots = "e => JSON.stringify(e.data[0].x)"
+    last = plot.evaluate(dots)
+    plot.locator(".updatemenu-button").first.click()
+    tab.wait_for_function(
+        "last => JSON.stringify(document.querySelector('.st-key-training_trajectory .js-plotly-plot').data[0].x)"
+        " !== last",
+        arg=last,
+        timeout=20_000,
+    )

@@ -1,0 +1,152 @@
+"""Runs as processes: begun, stopped, resumed; two apart; dead ones told from living ones; errors in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cirkd.data.errors import TrainingError
+from cirkd.training import runs
+from cirkd.training.journal import Journal, read_history
+
+SMALL = [
+    "--network.embedding-channels", "16", "--network.atrous-rates", "1", "2", "3", "--augmentation.crop", "48", "64",
+    "--batch-size", "2", "--warmup", "0", "--evaluate-every", "0", "--snapshot-every", "3", "--save-every", "1",
+    "--journal-every", "1", "--workers", "0",
+]  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder of runs; whatever still trains there is stopped at the end."""
+    yield tmp_path / "runs"
+    for run in runs.find_runs(tmp_path / "runs"):
+        runs.stop(run.folder)
+        wait(lambda path=run.folder: runs.look(path).status != "running")
+
+
+def wait(condition: Callable[[], bool], seconds: float = 240) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.1)
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+
+def written(folder: Path, pid: int, began: float) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "process.json").write_text(json.dumps({"pid": pid, "began": began}))
+
+
+@pytest.mark.slow
+def test_a_run_is_stopped_and_goes_on_where_it_was(folder: Path, camvid: Path) -> None:
+    flags = [*SMALL, "--root", str(camvid), "--steps", "40"]
+    run = runs.start("camvid-baseline", "one", folder, flags)
+    assert run.status == "running"
+    with pytest.raises(TrainingError, match="holds a run already"):
+        runs.start("camvid-baseline", "one", folder, flags)
+    with pytest.raises(TrainingError, match=r"process \d+ is training here"):
+        runs.resume(run.folder)
+    journal = run.folder / "journal.jsonl"
+    wait(lambda: len(read_history(journal).at) >= 2)
+    runs.stop(run.folder)
+    wait(lambda: runs.look(run.folder).status != "running")
+    stopped = runs.look(run.folder)
+    assert (stopped.status, stopped.error, stopped.resumable) == ("stopped", "", True)
+    done = read_history(journal).step
+    assert 0 < done < 40
+    runs.resume(run.folder)
+    wait(lambda: runs.look(run.folder).status != "running")
+    ended = runs.look(run.folder)
+    assert ended.status == "finished", runs.log(run.folder)
+    history = read_history(journal)
+    assert history.resumed == (done,)
+    assert history.at == tuple(range(1, 41))
+    assert history.classes["names"]
+    assert (run.folder / "one.safetensors").is_file()
+    assert not (run.folder / "process.json").exists()
+
+
+@pytest.mark.slow
+def test_an_error_is_one_line_and_two_runs_do_not_meet(folder: Path, tmp_path: Path) -> None:
+    wrong = runs.start("camvid-baseline", "wrong", folder, ["--root", str(tmp_path / "nowhere")])
+    refused = runs.start("camvid-baseline", "refused", folder, ["--stepps", "3"])
+    for run in (wrong, refused):
+        wait(lambda path=run.folder: runs.look(path).status != "running")
+    assert runs.look(wrong.folder).status == "failed"
+    assert "nowhere" in runs.look(wrong.folder).error and "\n" not in runs.look(wrong.folder).error
+    assert runs.look(refused.folder).status == "failed"
+    assert "stepps" in runs.log(refused.folder)
+    assert {run.name for run in runs.find_runs(folder)} == {"wrong", "refused"}
+
+
+def test_a_dead_process_holds_nothing(tmp_path: Path) -> None:
+    gone = sleeper()
+    began = psutil.Process(gone.pid).create_time()
+    written(tmp_path, gone.pid, began)
+    assert runs.look(tmp_path).status == "running"
+    gone.kill()
+    gone.wait()
+    assert runs.look(tmp_path).status == "stopped"
+    with runs.holding(tmp_path):
+        assert json.loads((tmp_path / "process.json").read_text())["pid"] == os.getpid()
+    assert not (tmp_path / "process.json").exists()
+
+
+def test_a_living_process_holds_its_folder(tmp_path: Path) -> None:
+    other = sleeper()
+    try:
+        written(tmp_path, other.pid, psutil.Process(other.pid).create_time())
+        with pytest.raises(TrainingError, match=f"process {other.pid} is training here"), runs.holding(tmp_path):
+            pass
+        assert json.loads((tmp_path / "process.json").read_text())["pid"] == other.pid
+        runs.stop(tmp_path)
+        assert other.wait(timeout=20) != 0
+    finally:
+        other.kill()
+
+
+def test_a_reused_process_id_is_not_taken_for_the_run(tmp_path: Path) -> None:
+    written(tmp_path, os.getpid(), began=1.0)
+    assert runs.look(tmp_path).status == "stopped"
+    runs.stop(tmp_path)  # would end this very process otherwise
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "two words"])
+def test_names_that_are_no_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(TrainingError, match="letters, digits"):
+        runs.start("camvid-baseline", name, tmp_path)
+
+
+def test_history_of_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    assert read_history(path).steps == 0 and read_history(path).seconds_left is None
+    journal = Journal(path)
+    journal.write("start", 0, recipe={"steps": 10}, classes={"names": ["a"]}, resumed=False)
+    for step, extra in ((2, {}), (4, {"kd": 0.5})):
+        journal.write(
+            "train", step, raw={"task": 1.0 / step} | extra, weighted={"task": 2.0 / step} | extra, total=3.0,
+            learning_rate=0.1, seconds_per_step=0.5, pixel_memory_fill=None, gpu_memory_bytes=None,
+        )  # fmt: skip
+    journal.write("evaluation", 4, split="val", miou=31.5)
+    journal.write("start", 4, recipe={"steps": 10}, resumed=True)
+    history = read_history(path)
+    assert (history.step, history.steps, history.at, history.resumed) == (4, 10, (2, 4), (4,))
+    assert history.raw["task"] == (0.5, 0.25) and history.raw["kd"][0] != history.raw["kd"][0]
+    assert history.weighted["kd"][1] == 0.5
+    assert history.evaluations == ((4, "val", 31.5),)
+    assert history.seconds_left == pytest.approx(3.0)
+    assert not history.finished
+    journal.write("end", 10, checkpoint="x")
+    assert read_history(path).finished
