@@ -7,13 +7,14 @@ from cirkd.relations.divergence import (
     relation_distribution,
     relation_divergence,
 )
-from cirkd.relations.precision import full_precision
+from cirkd.relations.precision import Precision, full_precision, product_precision
 from cirkd.relations.regions import Regions, rank_in_group, region_embeddings, resize_labels
 from cirkd.relations.similarity import cosine_similarity, flatten_positions, normalize
 
 __all__ = [
     "ClassKeys",
     "ClassQueue",
+    "Precision",
     "Regions",
     "cosine_similarity",
     "flatten_positions",
@@ -21,6 +22,7 @@ __all__ = [
     "keyed_divergence",
     "normalize",
     "pairwise_divergence",
+    "product_precision",
     "rank_in_group",
     "region_embeddings",
     "relation_distribution",
