@@ -195,7 +195,7 @@ def add_gradients(
             student.add_key_gradient(gradient[keys], slope, rows)
 
 
-def divergences(sums: Float[Tensor, "3 n m"]) -> Float[Tensor, "n m"]:
+def divergences(sums: Float[Tensor, 3 * rows]) -> Float[Tensor, "*rows"]:
     """KL(teacher || student) of each relation row, in nats, from its three sums."""
     student, teacher, excess = sums
     return excess / teacher * math.log(2) + (student / teacher).log()
