@@ -17,6 +17,7 @@ from torch import Tensor
 from cirkd.relations.precision import full_precision
 from cirkd.relations.products import make_logits
 from cirkd.relations.tiles import Rectangle, Scratch, cut, divergences, first_pass, parts, tile_entries
+from cirkd.relations.workers import workers_for
 
 # Keys compared with at a time: enough that what is kept of them is few.
 KEYS_AT_ONCE = 4096
@@ -53,24 +54,23 @@ def divergence_maps(
         ValueError: the temperature is not positive.
     """
     entries = tile_entries(teacher.device)
-    t, *networks = (make_logits(rows, rows, temperature, "float32", entries) for rows in (teacher, *students))
-    scratch = Scratch(t.dtype, teacher.device, entries)
-    by_image = scratch.zeros(len(networks), len(teacher), len(images))
-    whole = scratch.zeros(len(networks), 3, len(teacher))
-    done = 0
-    for i, rows in enumerate(images):
-        for j, keys in enumerate(images[i:], start=i):
+    t, *networks = (make_logits(rows, rows, temperature, "float32") for rows in (teacher, *students))
+    by_image = teacher.new_zeros(len(networks), len(teacher), len(images), dtype=t.dtype)
+    whole = teacher.new_zeros(len(networks), 3, len(teacher), dtype=t.dtype)
+    pairs = [(i, j) for i in range(len(images)) for j in range(i, len(images))]
+    with workers_for(teacher.device) as workers:
+        scratch = Scratch(t.dtype, teacher.device, entries, workers=workers.count, students=len(networks))
+        for done, (i, j) in enumerate(pairs):
             if progress is not None:
-                progress(done / (len(images) * (len(images) + 1) / 2))
-            rectangle = Rectangle(rows, keys, square=i == j)
-            first = first_pass(rectangle, cut(rectangle, math.isqrt(entries)), networks, t, scratch)
-            sides = [(rows, j, first.row_sums)]
+                progress(done / len(pairs))
+            rectangle = Rectangle(images[i], images[j], square=i == j)
+            first = first_pass(rectangle, cut(rectangle, math.isqrt(entries)), networks, t, scratch, workers)
+            sides = [(i, j, first.row_sums)]
             if first.key_sums is not None and i != j:
-                sides.append((keys, i, first.key_sums))
-            for pixels, other, sums in sides:
-                by_image[:, pixels, other] = divergences(sums.transpose(0, 1))[..., 0]
-                whole[:, :, pixels] += sums[..., 0]
-            done += 1
+                sides.append((j, i, first.key_sums))
+            for image, other, sums in sides:
+                by_image[:, images[image], other] = divergences(sums.transpose(0, 1))[..., 0]
+                whole[:, :, images[image]] += sums[..., 0]
     return by_image.to(teacher.dtype), divergences(whole.transpose(0, 1)).to(teacher.dtype)
 
 

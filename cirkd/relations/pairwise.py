@@ -22,6 +22,7 @@ from cirkd.relations.tiles import (
     parts,
     tile_entries,
 )
+from cirkd.relations.workers import Workers, workers_for
 
 # Products of fewer rows at a time are slow.
 FEWEST_ROWS = 64
@@ -44,20 +45,28 @@ def add_up_pairs(
     """
     images, n, _ = student.shape
     entries = tile_entries(student.device)
-    side = math.isqrt(entries)
-    largest = max(min(n, side) ** 2, min(images, entries // max(n * n, 1)) * n * n)
-    s, t = (make_logits(x, x, temperature, precision, largest) for x in (student.flatten(0, 1), teacher.flatten(0, 1)))
-    kept = min(n * n, tiles.KEPT_ENTRIES) if n > side and gradient is not None else 0
-    scratch = Scratch(s.dtype, student.device, largest, kept)
+    s, t = (make_logits(x, x, temperature, precision) for x in (student.flatten(0, 1), teacher.flatten(0, 1)))
     total = student.new_zeros((), dtype=torch.float64)
-    for rectangle in pair_rectangles(images, own, n, entries):
-        pieces = cut(rectangle, side)
-        first = first_pass(rectangle, pieces, [s], t, scratch)
-        total += divergences(first.row_sums[0]).sum(dtype=torch.float64)
-        if rectangle.trained_keys and not rectangle.square and first.key_sums is not None:
-            total += divergences(first.key_sums[0]).sum(dtype=torch.float64)
+    with workers_for(student.device) as workers:
+        side = min(math.isqrt(entries), -(-n // workers.count))
+        kept = min(n * n, tiles.KEPT_ENTRIES) if gradient is not None else 0
+        largest = max(side**2, min(images, entries // (n * n)) * n * side)
+        scratch = Scratch(s.dtype, student.device, largest, workers=workers.count, kept=kept)
+        gradients = []
         if gradient is not None:
-            add_gradients(rectangle, pieces, s, t, first, gradient.flatten(0, 1), scratch)
+            gradients = [gradient.flatten(0, 1)] + [
+                torch.zeros_like(gradient).flatten(0, 1) for _ in range(workers.count - 1)
+            ]
+        for rectangle in pair_rectangles(images, own, n, entries):
+            pieces = cut(rectangle, side)
+            first = first_pass(rectangle, pieces, [s], t, scratch, workers)
+            total += divergences(first.row_sums[0]).sum(dtype=torch.float64)
+            if rectangle.trained_keys and not rectangle.square and first.key_sums is not None:
+                total += divergences(first.key_sums[0]).sum(dtype=torch.float64)
+            if gradient is not None:
+                add_gradients(rectangle, pieces, s, t, first, gradients, scratch, workers)
+    for more in gradients[1:]:
+        gradients[0] += more
     return total
 
 
@@ -91,17 +100,23 @@ def keyed_values(
     """
     rows, keys = student
     n, k = len(rows), len(keys)
-    size = max(FEWEST_ROWS, tile_entries(rows.device) // k)
     breadth = max(1, tiles.KEPT_ENTRIES // FEWEST_ROWS)
-    largest = min(n, size) * min(k, breadth)
-    s, t = (make_logits(*pair, temperature, precision, largest) for pair in (student, teacher))
-    scratch = Scratch(s.dtype, rows.device, largest)
+    size = max(FEWEST_ROWS, tile_entries(rows.device) // k)
+    s, t = (make_logits(*pair, temperature, precision) for pair in (student, teacher))
     values = rows.new_zeros(n)
-    for block in parts(slice(0, n), size):
-        rectangle = Rectangle(block, slice(0, k), mirrored=False, trained_keys=False)
-        pieces = [(block, part) for part in parts(rectangle.keys, breadth)]
-        first = first_pass(rectangle, pieces, [s], t, scratch)
-        values[block] = divergences(first.row_sums[0])[:, 0]
-        if gradient is not None:
-            add_gradients(rectangle, pieces, s, t, first, gradient, scratch)
+    with workers_for(rows.device) as workers:
+        blocks = parts(slice(0, n), size)
+
+        def job(worker: int) -> None:
+            alone = Workers(1, None)
+            scratch = Scratch(s.dtype, rows.device, min(n, size) * min(k, breadth))
+            for block in blocks[worker :: workers.count]:
+                rectangle = Rectangle(block, slice(0, k), mirrored=False, trained_keys=False)
+                pieces = [(block, part) for part in parts(rectangle.keys, breadth)]
+                first = first_pass(rectangle, pieces, [s], t, scratch, alone)
+                values[block] = divergences(first.row_sums[0])[:, 0]
+                if gradient is not None:
+                    add_gradients(rectangle, pieces, s, t, first, [gradient], scratch, alone)
+
+        workers.run(job)
     return values

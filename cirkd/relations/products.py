@@ -1,6 +1,6 @@
 """Products of embeddings, a tile of the relation matrix at a time, in one of three arithmetics.
 
-    logits = make_logits(rows [n,d], keys [k,d], temperature, precision, entries)
+    logits = make_logits(rows [n,d], keys [k,d], temperature, precision)
     logits.write(out [r,c], rows, keys)              log2(e) / temperature * cosine of these rows and keys
     logits.add_row_gradient(target [r,d], slope [r,c], keys)       target += slope @ keys
     logits.add_key_gradient(target [c,d], slope [r,c], rows)       target += slope.T @ rows, where rows are keys
@@ -78,35 +78,26 @@ class HalfLogits(Logits):
     What leaves a bf16 product is rounded to bf16. A column more on either side subtracts 1 from every cosine, before
     that: then the entries that weigh most in a softmax, those of cosines near 1, are near 0 and keep their digits.
     A shift of a whole row does not change its softmax.
-
-    Args:
-        entries: of the largest tile.
     """
 
-    def __init__(self, rows: Tensor, keys: Tensor, temperature: float, entries: int) -> None:
+    def __init__(self, rows: Tensor, keys: Tensor, temperature: float) -> None:
         super().__init__(rows, keys, temperature)
         self.dtype = torch.float32
         self.width = keys.shape[1]
         self.keys = _widened(keys, 1.0, 1.0)
         self.rows = _widened(rows, self.scale, -self.scale)
-        self._product = torch.empty(entries, dtype=torch.bfloat16, device=rows.device)
 
     def write(self, out: Float[Tensor, "r c"], rows: slice, keys: slice) -> None:
-        product = self._product[: out.numel()].view(out.shape)
-        torch.mm(self.rows[rows], self.keys[keys].T, out=product)
-        out.copy_(product)
+        out.copy_(self.rows[rows] @ self.keys[keys].T)
 
     def add_row_gradient(self, target: Float[Tensor, "r d"], slope: Float[Tensor, "r c"], keys: slice) -> None:
-        target.add_(self._half(slope) @ self.keys[keys, : self.width])
+        target.add_(slope.bfloat16() @ self.keys[keys, : self.width])
 
     def add_key_gradient(self, target: Float[Tensor, "c d"], slope: Float[Tensor, "r c"], rows: slice) -> None:
-        target.add_(self._half(slope).T @ self.keys[rows, : self.width])
-
-    def _half(self, slope: Tensor) -> Tensor:
-        return self._product[: slope.numel()].view(slope.shape).copy_(slope)
+        target.add_(slope.bfloat16().T @ self.keys[rows, : self.width])
 
 
-def make_logits(rows: Tensor, keys: Tensor, temperature: float, precision: Precision, entries: int) -> Logits:
+def make_logits(rows: Tensor, keys: Tensor, temperature: float, precision: Precision) -> Logits:
     """Logits in the arithmetic that precision, temperature and type of the embeddings ask for.
 
     float64 stays float64, and low temperatures are always computed by exact products.
@@ -120,7 +111,7 @@ def make_logits(rows: Tensor, keys: Tensor, temperature: float, precision: Preci
     if 1 / temperature > SAFE_EXPONENT:
         return SharpLogits(rows, keys, temperature)
     if precision == "bf16" and rows.dtype == torch.float32:
-        return HalfLogits(rows, keys, temperature, entries)
+        return HalfLogits(rows, keys, temperature)
     return Logits(rows, keys, temperature)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,9 +25,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cirkd.relations.products import Logits
+from cirkd.relations.workers import Workers
 
 # Entries of a tile: what stays in a core's cache through all its elementwise passes, and what keeps a GPU busy.
-CPU_TILE_ENTRIES_A_THREAD = 2**18
+CPU_TILE_ENTRIES = 2**17
 GPU_TILE_ENTRIES = 2**22
 # Entries of each network that are kept between the passes: 16 MB, a pair of images of 45x45 positions.
 KEPT_ENTRIES = 2**22
@@ -74,40 +75,51 @@ class Scratch:
 
     Args:
         entries: of the largest tile.
+        workers: each has tiles of its own.
+        students: how many go beside the teacher.
         kept: entries of each network to keep between the two passes.
     """
 
-    def __init__(self, dtype: torch.dtype, device: torch.device, entries: int, kept: int = 0) -> None:
-        self._tile = torch.empty(4, entries, dtype=dtype, device=device)
+    def __init__(
+        self, dtype: torch.dtype, device: torch.device, entries: int, *, workers: int = 1, students: int = 1,
+        kept: int = 0,
+    ) -> None:  # fmt: skip
+        self._tiles = torch.empty(workers, 3 if students == 1 else 4, entries, dtype=dtype, device=device)
         self._kept = torch.empty(2, kept, dtype=dtype, device=device)
-        self._used = 0
 
-    def clear(self) -> None:
-        """Forget what was kept."""
-        self._used = 0
+    def tile(self, worker: int, tile: Tile) -> list[Tensor]:
+        """To write in: for both exponentials and a third matrix; with several students one for teacher logits."""
+        rows, keys = (length(part) for part in tile)
+        return [flat[: rows * keys].view(rows, keys) for flat in self._tiles[worker]]
 
-    def tile(self, rows: int, keys: int) -> list[Tensor]:
-        """Four tiles: for the student's and the teacher's exponentials, the teacher's logits, and something more."""
-        return [flat[: rows * keys].view(rows, keys) for flat in self._tile]
+    def keep(self, tiles: list[Tile]) -> list[Kept]:
+        """For each tile, two that last: for student and teacher; None where there is no more room.
 
-    def keep(self, rows: int, keys: int) -> Kept:
-        """Two tiles that last until the next `clear`, for student and teacher; None where there is no more room."""
-        start, self._used = self._used, self._used + rows * keys
-        if self._used > self._kept.shape[1]:
-            return None
-        student, teacher = (flat[start : self._used].view(rows, keys) for flat in self._kept)
-        return student, teacher
+        A worker that has one tile alone keeps it where it is.
+        """
+        if len(tiles) <= len(self._tiles):
+            return [(p, q) for p, q, *_ in (self.tile(worker, tile) for worker, tile in enumerate(tiles))]
+        found: list[Kept] = []
+        start = 0
+        for tile in tiles:
+            rows, keys = (length(part) for part in tile)
+            stop = start + rows * keys
+            if stop > self._kept.shape[1]:
+                found.append(None)
+                continue
+            p, q = (flat[start:stop].view(rows, keys) for flat in self._kept)
+            found.append((p, q))
+            start = stop
+        return found
 
     def zeros(self, *shape: int) -> Tensor:
         """Of the scratch's type, on its device."""
-        return self._tile.new_zeros(shape)
+        return self._tiles.new_zeros(shape)
 
 
 def tile_entries(device: torch.device) -> int:
     """How many entries a tile should have."""
-    if device.type == "cpu":
-        return CPU_TILE_ENTRIES_A_THREAD * torch.get_num_threads()
-    return GPU_TILE_ENTRIES
+    return CPU_TILE_ENTRIES if device.type == "cpu" else GPU_TILE_ENTRIES
 
 
 def parts(whole: slice, size: int) -> list[slice]:
@@ -130,69 +142,112 @@ def cut(rectangle: Rectangle, side: int) -> list[Tile]:
 
 @torch.no_grad()
 def first_pass(
-    rectangle: Rectangle, tiles: list[Tile], students: Sequence[Logits], teacher: Logits, scratch: Scratch
+    rectangle: Rectangle,
+    tiles: list[Tile],
+    students: Sequence[Logits],
+    teacher: Logits,
+    scratch: Scratch,
+    workers: Workers,
 ) -> FirstPass:
     """The sums of every softmax in the rectangle, for several students beside one teacher.
 
     With one student, its exponentials and the teacher's are kept as far as the scratch has room.
     """
-    n, k = _length(rectangle.rows), _length(rectangle.keys)
-    row_sums = scratch.zeros(len(students), 3, n, rectangle.images)
-    key_sums = scratch.zeros(len(students), 3, k, 1) if rectangle.mirrored else None
-    scratch.clear()
-    kept: list[Kept] = []
-    for rows, keys in tiles:
-        p, q, t, x = scratch.tile(_length(rows), _length(keys))
-        # A single tile stays where it is.
-        held = (p, q) if len(tiles) == 1 else scratch.keep(*p.shape)
-        kept.append(held)
-        p, q = held or (p, q)
-        teacher.write(t, rows, keys)
-        torch.exp2(t, out=q)
-        for number, student in enumerate(students):
-            student.write(p, rows, keys)
-            torch.sub(t, p, out=x)
-            p.exp2_()
-            x.mul_(q)
-            for which, matrix in enumerate((p, q, x)):
-                by_image = matrix.view(len(matrix), rectangle.images, -1)
-                row_sums[number, which, _within(rows, rectangle.rows)] += by_image.sum(dim=2)
-                if key_sums is not None and not (rectangle.square and rows == keys):
-                    key_sums[number, which, _within(keys, rectangle.keys), 0] += matrix.sum(dim=0)
-    if rectangle.square and key_sums is not None:
+    shape = workers.count, len(students), 3
+    row_sums = scratch.zeros(*shape, length(rectangle.rows), rectangle.images)
+    key_sums = scratch.zeros(*shape, length(rectangle.keys), 1) if rectangle.mirrored else None
+    kept = scratch.keep(tiles)
+
+    def job(worker: int) -> None:
+        for tile, held in list(zip(tiles, kept, strict=True))[worker :: workers.count]:
+            matrices = scratch.tile(worker, tile)
+            if held is not None:
+                matrices[:2] = held
+            for number, sums in enumerate(_matrices(tile, matrices, students, teacher)):
+                _add_sums(
+                    rectangle,
+                    tile,
+                    sums,
+                    row_sums[worker, number],
+                    None if key_sums is None else key_sums[worker, number],
+                )
+
+    workers.run(job)
+    by_row, by_key = row_sums.sum(dim=0), None if key_sums is None else key_sums.sum(dim=0)
+    if rectangle.square and by_key is not None:
         # The half that was left out is the mirror image of the one that was seen.
-        row_sums += key_sums
-        key_sums = row_sums
-    return FirstPass(row_sums, key_sums, kept)
+        by_row += by_key
+        by_key = by_row
+    return FirstPass(by_row, by_key, kept)
+
+
+def _matrices(
+    tile: Tile, matrices: list[Tensor], students: Sequence[Logits], teacher: Logits
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """For each student: both exponentials, and the teacher's times the difference of the logits."""
+    p, q, x, *more = matrices
+    # One student leaves no use for the teacher's logits after it: the fewer matrices, the better they stay in cache.
+    t = more[0] if more else q
+    teacher.write(t, *tile)
+    for number, student in enumerate(students):
+        student.write(p, *tile)
+        torch.sub(t, p, out=x)
+        p.exp2_()
+        if number == 0:
+            torch.exp2(t, out=q)
+        x.mul_(q)
+        yield p, q, x
+
+
+def _add_sums(
+    rectangle: Rectangle, tile: Tile, matrices: tuple[Tensor, ...], row_sums: Tensor, key_sums: Tensor | None
+) -> None:
+    rows, keys = tile
+    for which, matrix in enumerate(matrices):
+        by_image = matrix.view(len(matrix), rectangle.images, -1)
+        row_sums[which, within(rows, rectangle.rows)] += by_image.sum(dim=2)
+        if key_sums is not None and not (rectangle.square and rows == keys):
+            key_sums[which, within(keys, rectangle.keys), 0] += matrix.sum(dim=0)
 
 
 @torch.no_grad()
 def add_gradients(
-    rectangle: Rectangle, tiles: list[Tile], student: Logits, teacher: Logits, first: FirstPass, gradient: Tensor,
+    rectangle: Rectangle,
+    tiles: list[Tile],
+    student: Logits,
+    teacher: Logits,
+    first: FirstPass,
+    gradients: Sequence[Tensor],
     scratch: Scratch,
-) -> None:  # fmt: skip
-    """Add to `gradient` the derivative of the sum of all divergences in the rectangle by the cosines' rows, times tau.
+    workers: Workers,
+) -> None:
+    """Add the derivative of the sum of all divergences in the rectangle by the student's rows, times the temperature.
 
     Args:
-        gradient: [rows of all, d], of the student's rows and, where `trained_keys`, of its keys.
+        gradients: [rows of all, d], one for each worker: of the rectangle's rows and, where `trained_keys`, its keys.
     """
     row_scales = 1 / first.row_sums[0, :2]
     key_scales = None if first.key_sums is None else 1 / first.key_sums[0, :2]
-    for (rows, keys), held in zip(tiles, first.kept, strict=True):
-        p, q, _, x = scratch.tile(_length(rows), _length(keys))
-        if held is not None:
-            p, q = held
-        else:
-            student.write(p, rows, keys)
-            teacher.write(q, rows, keys)
-            p.exp2_()
-            q.exp2_()
-        by_row = row_scales[:, _within(rows, rectangle.rows)]
-        by_key = None if key_scales is None else key_scales[:, _within(keys, rectangle.keys)]
-        slope = _slope(p, q, x, by_row, by_key)
-        student.add_row_gradient(gradient[rows], slope, keys)
-        if rectangle.trained_keys and not (rectangle.square and rows == keys):
-            student.add_key_gradient(gradient[keys], slope, rows)
+
+    def job(worker: int) -> None:
+        for tile, held in list(zip(tiles, first.kept, strict=True))[worker :: workers.count]:
+            p, q, x, *_ = scratch.tile(worker, tile)
+            if held is not None:
+                p, q = held
+            else:
+                student.write(p, *tile)
+                teacher.write(q, *tile)
+                p.exp2_()
+                q.exp2_()
+            rows, keys = tile
+            by_row = row_scales[:, within(rows, rectangle.rows)]
+            by_key = None if key_scales is None else key_scales[:, within(keys, rectangle.keys)]
+            slope = _slope(p, q, x, by_row, by_key)
+            student.add_row_gradient(gradients[worker][rows], slope, keys)
+            if rectangle.trained_keys and not (rectangle.square and rows == keys):
+                student.add_key_gradient(gradients[worker][keys], slope, rows)
+
+    workers.run(job)
 
 
 def divergences(sums: Float[Tensor, 3 * rows]) -> Float[Tensor, "*rows"]:
@@ -219,9 +274,9 @@ def _slope(p: Tensor, q: Tensor, x: Tensor, by_row: Tensor, by_key: Tensor | Non
     return p.addcmul_(q, x, value=-1)
 
 
-def _length(part: slice) -> int:
+def length(part: slice) -> int:
     return part.stop - part.start
 
 
-def _within(part: slice, whole: slice) -> slice:
+def within(part: slice, whole: slice) -> slice:
     return slice(part.start - whole.start, part.stop - whole.start)

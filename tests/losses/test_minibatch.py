@@ -42,7 +42,7 @@ def peak_bytes(images: int, side: int) -> int:
 
 
 def test_memory_grows_with_the_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES_A_THREAD", 1000)
+    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 1000)
     monkeypatch.setattr(tiles, "KEPT_ENTRIES", 10_000)
     images = {count: peak_bytes(count, 16) for count in (2, 8)}
     sides = {side: peak_bytes(2, side) for side in (16, 32, 64)}

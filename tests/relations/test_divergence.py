@@ -43,7 +43,7 @@ def test_relation_divergence_is_the_definition(n: int, k: int, d: int, e: int, t
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     student, student_keys, teacher, teacher_keys = (torch.randn(*s) for s in ((9, 3), (50, 3), (9, 4), (50, 4)))
     whole = relation_divergence(student, student_keys, teacher, teacher_keys)
-    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES_A_THREAD", 10)
+    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 10)
     monkeypatch.setattr(pairwise, "FEWEST_ROWS", 4)
     monkeypatch.setattr(tiles, "KEPT_ENTRIES", 80)  # keys go in three parts
     torch.testing.assert_close(relation_divergence(student, student_keys, teacher, teacher_keys), whole)
@@ -64,13 +64,17 @@ def test_gradients_are_those_of_the_values(temperature: float, small_tiles: None
 @pytest.mark.parametrize("positions", [1, 3, 25])
 @pytest.mark.parametrize("entries", [1, 16, 49, 600])
 @pytest.mark.parametrize("kept", [0, 100, 10_000])
-def test_every_plan_gives_the_same(positions: int, entries: int, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("cores", [1, 3])
+def test_every_plan_gives_the_same(
+    positions: int, entries: int, kept: int, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     student, teacher = unit_rows(4, positions, 5).requires_grad_(), unit_rows(4, positions, 7, seed=1)
     maps = student.transpose(1, 2)[..., None], teacher.transpose(1, 2)[..., None]
     wanted = oracles.minibatch_pixel_relation(*maps, 0.1)
-    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES_A_THREAD", entries)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", entries)
     monkeypatch.setattr(tiles, "KEPT_ENTRIES", kept)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
     found = pairwise_divergence(student, teacher, 0.1)
     torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
     # The oracle normalises, which a gradient across the sphere does not see.

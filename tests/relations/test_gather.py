@@ -65,7 +65,7 @@ def relate(rank: int, folder: str) -> None:
 
 
 def test_two_processes_equal_one_with_all_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES_A_THREAD", 200)
+    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 200)
     mp.start_processes(relate, args=(str(tmp_path),), nprocs=2, start_method="fork")
     values, alone, slopes, gradients = zip(
         *(torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)), strict=True
