@@ -1,91 +1,127 @@
-"""The relation losses beside the straightforward form, in one run: `make bench`.
+"""The relation losses beside the straightforward form and the floor, in one run: `make bench`.
 
-The straightforward form builds every A x A similarity matrix of teacher and student and keeps all of them for the
-backward pass. Times are the median of several forward and backward passes, taken in turn; memory is the growth of the
-process's peak in a fresh process per form.
+The straightforward form builds every relation matrix of teacher and student and keeps all of them for the backward
+pass. The floor is what the products of matrices alone take that can't be spared. Times are medians of forward and
+backward passes taken in turn; memory is the growth of the peak over one pass in a process of its own. Where the
+straightforward form would not fit the free memory, it is not run. Table and curves go to `benchmarks/results/`.
 """
 
 import argparse
-import platform
-import resource
-import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+import dataclasses
+import math
+from pathlib import Path
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from benchmarks.forms import DEVICE, FORMS, Case
+from benchmarks.measure import fits, machine, measure_alone, medians, times_in_turn
+from benchmarks.plot import Curve, Panel, draw
+from benchmarks.step import step_seconds
 
-from cirkd import losses
-
-SHAPES = {"streets crop": (8, 16, 32, 64, 128), "CamVid crop": (4, 45, 45, 128, 256)}
-FORMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
-
-
-def straightforward(student: Tensor, teacher: Tensor, temperature: float = 0.1) -> Tensor:
-    """Equation 1 as it is written, over all pairs at once."""
-    rows = [F.normalize(x.flatten(2), dim=1).transpose(1, 2) for x in (student, teacher)]
-    student_log, teacher_log = (F.log_softmax(torch.einsum("iad,jbd->ijab", x, x) / temperature, dim=-1) for x in rows)
-    images, positions = student.shape[0], rows[0].shape[1]
-    return F.kl_div(student_log, teacher_log, reduction="sum", log_target=True) / (images**2 * positions)
+RESULTS = Path(__file__).parent / "results"
+NAMES = {"straightforward": "straightforward", "float32": "cirkd", "bf16": "cirkd, bf16"}
+CASES = {
+    "mini-batch, Cityscapes crop: 2 images, 64x128, widths 128/256": Case(2, 64, 128, 128, 256),
+    "mini-batch, CamVid crop: 8 images, 45x45, widths 128/256": Case(8, 45, 45, 128, 256),
+    "mini-batch, streets crop: 8 images, 16x32, widths 64/128": Case(8, 16, 32, 64, 128),
+    "memory, Cityscapes crop: 2 images, 64x128, 19 classes": Case(2, 64, 128, 128, 256, 19),
+    "memory, CamVid crop: 8 images, 45x45, 11 classes": Case(8, 45, 45, 128, 256, 11),
+}
+POSITIONS = [(16, 32), (32, 64), (64, 128), (96, 192)]
+BATCHES = [2, 4, 8]
+Found = dict[str, float]
+Growth = dict[str, list[tuple[int, Found]]]
 
 
-FORMS["straightforward"] = straightforward
-FORMS["cirkd"] = losses.minibatch_pixel_relation
+def compare(case: Case, repeats: int) -> tuple[Found, Found]:
+    """Median seconds by form and floor, and megabytes by form, of one case."""
+    times = medians(times_in_turn(case, repeats))
+    memory = {form: measure_alone(case, form)["megabytes"] for form in FORMS if form != "straightforward" or fits(case)}
+    return times, memory
 
 
-def inputs(shape: tuple[int, int, int, int, int]) -> tuple[Tensor, Tensor]:
-    """Student embedding with gradient and teacher embedding, `[B, d, h, w]`, from a fixed seed."""
-    images, height, width, student_width, teacher_width = shape
-    generator = torch.Generator().manual_seed(0)
-    student = torch.randn(images, student_width, height, width, generator=generator).requires_grad_()
-    return student, torch.randn(images, teacher_width, height, width, generator=generator)
+def table(results: dict[str, tuple[Found, Found]]) -> str:
+    """The comparison as Markdown."""
+    lines = [
+        "| work | straightforward | cirkd | faster | bf16 | again faster | floor | x floor | memory, straightforward "
+        "| memory, cirkd | of it |",
+        "|---|" + "---:|" * 10,
+    ]
+    for name, (times, memory) in results.items():
+        plain, ours, half = (times.get(form, math.nan) for form in FORMS)
+        floor, held = times["floor float32"], memory.get("straightforward", math.nan)
+        lines.append(
+            f"| {name} | {plain:.2f} s | {ours:.2f} s | {plain / ours:.1f}x | {half:.2f} s | {ours / half:.2f}x "
+            f"| {floor:.2f} s | {ours / floor:.1f} | {held:.0f} MB | {memory['float32']:.0f} MB "
+            f"| 1/{held / memory['float32']:.0f} |"
+        )
+    return "\n".join(lines)
 
 
-def seconds(form: Callable[[Tensor, Tensor], Tensor], student: Tensor, teacher: Tensor) -> float:
-    """Wall time of one forward and backward pass."""
-    student.grad = None
-    start = time.perf_counter()
-    form(student, teacher).backward()
-    return time.perf_counter() - start
+def growth(cases: list[Case]) -> Growth:
+    """(rows, seconds and megabytes) of each form by case, as far as it fits the free memory."""
+    found: Growth = {form: [] for form in FORMS}
+    for case in cases:
+        for form in FORMS:
+            if form != "straightforward" or fits(case):
+                found[form].append((case.rows, measure_alone(case, form)))
+                print(f"{form:16s} {case} {found[form][-1][1]}", flush=True)
+    return found
 
 
-def peak_growth(form: str, shape: str) -> float:
-    """Growth of peak memory in MB, measured in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.relations", "--memory", form, shape]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+def exponent(points: list[tuple[int, Found]], what: str) -> float:
+    """Slope of a straight line through the points of a log-log plot."""
+    x = [math.log(rows) for rows, _ in points]
+    y = [math.log(found[what]) for _, found in points]
+    middle = sum(x) / len(x)
+    return sum((a - middle) * b for a, b in zip(x, y, strict=True)) / sum((a - middle) ** 2 for a in x)
 
 
-def report_memory(form: str, shape: str) -> None:
-    """Print the growth of this process's peak memory over one pass."""
-    student, teacher = inputs(SHAPES[shape])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds(FORMS[form], student, teacher)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+def panels(
+    by_positions: dict[str, list[tuple[int, Found]]], by_batch: dict[str, list[tuple[int, Found]]]
+) -> list[Panel]:
+    """Time and memory over the size of an image, and over the number of images."""
+    return [
+        Panel(
+            f"{label} over {over}", unit, axis,
+            [Curve(NAMES[form], form, [(rows / per, point[what]) for rows, point in points])
+             for form, points in found.items()],
+        )
+        for what, label, unit in (("seconds", "Time", "s"), ("megabytes", "Peak memory", "MB"))
+        for found, over, axis, per in (
+            (by_positions, "positions an image", "positions an image, 2 images", 2),
+            (by_batch, "images", "images of 64x128 positions", 64 * 128),
+        )
+    ]  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--memory", nargs=2, metavar=("FORM", "SHAPE"))
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=20, help="training steps timed of each objective")
     options = parser.parse_args()
-    if options.memory:
-        report_memory(*options.memory)
-        return
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    for name, shape in SHAPES.items():
-        student, teacher = inputs(shape)
-        times: dict[str, list[float]] = {form: [] for form in FORMS}
-        for _ in range(options.repeats + 1):
-            for form, function in FORMS.items():
-                times[form].append(seconds(function, student, teacher))
-        median = {form: statistics.median(values[1:]) for form, values in times.items()}
-        memory = {form: peak_growth(form, name) for form in FORMS}
-        for form in FORMS:
-            print(f"{name:14s} {form:16s} {median[form]:7.3f} s {memory[form]:8.0f} MB")
-        print(f"{name:14s} {'ratio':16s} {median['straightforward'] / median['cirkd']:7.2f} x faster")
+    RESULTS.mkdir(exist_ok=True)
+    how = " ".join((__doc__ or "").split("\n\n")[1].split())
+    report = [f"# The relation engine, measured\n\n{machine()}. {how}"]
+    results: dict[str, tuple[Found, Found]] = {}
+    for name, case in CASES.items():
+        results[name] = compare(case, options.repeats)
+        print(name, *results[name], flush=True)
+    report.append(table(results))
+    steps = step_seconds(options.steps, DEVICE)
+    report.append(
+        f"One training step of `streets-cirkd`: {steps['all terms']:.2f} s, with task and kd alone "
+        f"{steps['task + kd']:.2f} s: {steps['all terms'] / steps['task + kd']:.2f}x."
+    )
+    print(report[-1], flush=True)
+    crop = CASES[next(iter(CASES))]
+    by_positions = growth([dataclasses.replace(crop, height=h, width=w) for h, w in POSITIONS])
+    by_batch = growth([dataclasses.replace(crop, images=count) for count in BATCHES])
+    draw(RESULTS / "relations.png", machine(), panels(by_positions, by_batch))
+    report.append(
+        f"Peak memory grows with the positions to the power of {exponent(by_positions['float32'], 'megabytes'):.2f}, "
+        f"with the images to that of {exponent(by_batch['float32'], 'megabytes'):.2f}.\n\n"
+        "![Time and peak memory over positions and images](relations.png)"
+    )
+    (RESULTS / "relations.md").write_text("\n\n".join(report) + "\n")
 
 
 if __name__ == "__main__":

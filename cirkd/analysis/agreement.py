@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-ROWS_AT_ONCE = 1024
-
 
 def debiased_cka(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n e"]) -> float:
     """Debiased linear CKA: about 0 for unrelated embeddings of any width, 1 for the same up to rotation and scale.
@@ -35,22 +33,17 @@ def _hsic(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def nearest_neighbours(unit: Float[np.ndarray, "n d"], count: int) -> Int[np.ndarray, "n k"]:
-    """The `count` rows most similar by cosine to each row, itself left out, in no order; fewer if there are fewer.
+    """The `count` rows most similar by cosine to each row, itself left out, most similar first.
 
     Args:
         unit: l2-normalised rows.
     """
-    n = len(unit)
-    count = max(0, min(count, n - 1))
-    found = np.empty((n, count), np.int64)
-    if count == 0:
-        return found
-    for start in range(0, n, ROWS_AT_ONCE):
-        rows = np.arange(start, min(start + ROWS_AT_ONCE, n))
-        similarity = unit[rows] @ unit.T
-        similarity[np.arange(len(rows)), rows] = -np.inf
-        found[rows] = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
-    return found
+    import torch
+
+    from cirkd.relations import most_similar
+
+    rows = torch.from_numpy(unit)
+    return most_similar(rows, rows, count, themselves=False).index.numpy()
 
 
 def overlap(a: Int[np.ndarray, "n k"], b: Int[np.ndarray, "n k"]) -> float:

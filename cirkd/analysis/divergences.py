@@ -1,15 +1,14 @@
 """Relation divergence of every pixel in view: the quantity that the mini-batch loss averages, before the average.
 
-One pass over the blocks of the relation matrices gives the divergence over all keys and over each image's keys, for
-every student at once, with the teacher's matrices made only once: several times faster than calling
-`cirkd.relations.relation_divergence` for each. Tests hold it, that function and the loss to the same numbers.
+By `cirkd.relations.divergence_maps`, the engine of the loss: divergence over all keys and over each image's keys, for
+every student at once, without a relation matrix. Tests hold it to the loss's numbers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +21,6 @@ from cirkd.features.kept import KeptResults
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-ROWS_AT_ONCE = 512
-SAFE_EXPONENT = 60.0  # exp(-60) is far from float32's underflow, so one shift fits all rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,11 +137,9 @@ def _of_students(
     found = {name: kept.find(key) for name, key in keys.items()}
     missing = [name for name in students if found[name] is None]
     if missing:
-        rows = {name: _unit(features, name, device) for name in [reference, *missing]}
-        total, pairs = relation_divergences(rows, reference, _slices(features), temperature, progress)
-        for name in missing:
-            found[name] = _OfStudent(total[name].float().cpu().numpy(), pairs[name].float().cpu().numpy())
-            kept.keep(keys[name], found[name])
+        for name, made in _maps(features, reference, missing, temperature, device, progress).items():
+            found[name] = made
+            kept.keep(keys[name], made)
     return found
 
 
@@ -158,86 +152,25 @@ def _slices(features: FeatureSet) -> list[slice]:
     return [features.pixels.of_image(i) for i in range(len(features.images))]
 
 
-def relation_divergences(
-    rows: Mapping[str, Tensor],
+def _maps(
+    features: FeatureSet,
     reference: str,
-    images: Sequence[slice],
+    students: Sequence[str],
     temperature: float,
-    progress: Callable[[float, str], object] | None = None,
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Divergence of every model's rows from the reference's, over all keys [P] and over each image's keys [P, N].
+    device: str,
+    progress: Callable[[float, str], object] | None,
+) -> dict[str, _OfStudent]:
+    from cirkd.relations import divergence_maps
 
-    Args:
-        rows: name -> l2-normalised [P, d]; the same rows are the keys.
-        images: which rows are an image's.
-    """
-    import torch
+    def tell(share: float) -> None:
+        if progress is not None:
+            progress(share, f"relations of {len(features.pixels)} pixels, {share:.0%} done")
 
-    others = [name for name in rows if name != reference]
-    count, device = len(rows[reference]), rows[reference].device
-    total = {name: torch.zeros(count, device=device) for name in others}
-    pairs = {name: torch.zeros(count, len(images), device=device) for name in others}
-    # Dividing the rows by the temperature saves doing it to the matrices.
-    scaled = {name: values / temperature for name, values in rows.items()}
-    with torch.no_grad():
-        for start in range(0, count, ROWS_AT_ONCE):
-            if progress is not None:
-                progress(start / count, f"relations of pixel {start} of {count}")
-            block = slice(start, min(start + ROWS_AT_ONCE, count))
-            log_teacher, log_student, excess = _moments(
-                {name: values[block] for name, values in scaled.items()}, rows, reference, images, temperature
-            )
-            share = log_teacher.softmax(dim=1)
-            for name in others:
-                pairs[name][block] = (excess[name] - log_teacher + log_student[name]).clamp_(min=0)
-                all_keys = (share * excess[name]).sum(1) - log_teacher.logsumexp(1) + log_student[name].logsumexp(1)
-                total[name][block] = all_keys.clamp_(min=0)
-    return total, pairs
-
-
-def _moments(
-    block: Mapping[str, Tensor],
-    keys: Mapping[str, Tensor],
-    reference: str,
-    images: Sequence[slice],
-    temperature: float,
-) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-    """What the divergence over any union of images follows from, for n rows: each [n, N], by image of the keys.
-
-    With logits t (teacher), s (student) and q = softmax(t): logsumexp(t), logsumexp(s) and sum(q (t - s)), and
-    KL = sum(q (t - s)) - logsumexp(t) + logsumexp(s).
-    """
-    import torch
-
-    # Cosines are at most 1: one shift serves all rows, unless the temperature is so low that rows would vanish.
-    shift = 1 / temperature if 2 / temperature <= SAFE_EXPONENT else None
-    others = [name for name in keys if name != reference]
-    log_teacher: list[Tensor] = []
-    log_student: dict[str, list[Tensor]] = {name: [] for name in others}
-    excess: dict[str, list[Tensor]] = {name: [] for name in others}
-    for image in images:
-        t = block[reference] @ keys[reference][image].T
-        q, log_sum = _exponentials(t, shift)
-        q_sum = q.sum(dim=1)
-        log_teacher.append(log_sum(q_sum))
-        for name in others:
-            s = block[name] @ keys[name][image].T
-            excess[name].append((t - s).mul_(q).sum(dim=1) / q_sum)
-            p, log_sum = _exponentials(s, shift)
-            log_student[name].append(log_sum(p.sum(dim=1)))
-    return (
-        torch.stack(log_teacher, 1),
-        {name: torch.stack(values, 1) for name, values in log_student.items()},
-        {name: torch.stack(values, 1) for name, values in excess.items()},
-    )
-
-
-def _exponentials(logits: Tensor, shift: float | None) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """exp(logits - shift), by row where no one shift is safe, and what turns its row sums into logsumexp(logits)."""
-    if shift is not None:
-        return (logits - shift).exp_(), lambda sums: sums.log() + shift
-    largest = logits.amax(dim=1)
-    return (logits - largest[:, None]).exp_(), lambda sums: sums.log() + largest
+    rows, teacher = [_unit(features, name, device) for name in students], _unit(features, reference, device)
+    pairs, total = divergence_maps(rows, teacher, _slices(features), temperature, tell)
+    # No divergence is below 0; rounding can be.
+    pairs, total = pairs.clamp_(min=0).cpu().numpy(), total.clamp_(min=0).cpu().numpy()
+    return {name: _OfStudent(total[i], pairs[i]) for i, name in enumerate(students)}
 
 
 def _unit(features: FeatureSet, name: str, device: str) -> Tensor:

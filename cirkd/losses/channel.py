@@ -1,7 +1,7 @@
 """Relations between channels (the second version of the method).
 
 channel_pool(embedding [b,c,h,w]) -> [b,c,h/4,w/4]; then project the student; rows are .flatten(2) [b,c,n]
-minibatch_channel_relation(student [b,c,n], teacher [b,c,n], temperature=0.1)
+minibatch_channel_relation(student [b,c,n], teacher [b,c,n], temperature=0.1, *, precision=None)
 memory_channel_relation(student [b,c,n], teacher [b,c,n], keys [k,n], temperature=0.1)
 channel_difference(student [b,c,n], teacher [b,c,n])
 """
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cirkd.losses.memory import memory_relation
-from cirkd.relations import full_precision, normalize, pairwise_divergence
+from cirkd.relations import Precision, full_precision, normalize, pairwise_divergence, product_precision
 
 
 @full_precision
@@ -22,14 +22,20 @@ def channel_pool(embedding: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c p q"
     return F.avg_pool2d(embedding, 4, ceil_mode=True)
 
 
-@full_precision
 def minibatch_channel_relation(
-    student: Float[Tensor, "b c n"], teacher: Float[Tensor, "b c n"], temperature: float = 0.1
+    student: Float[Tensor, "b c n"],
+    teacher: Float[Tensor, "b c n"],
+    temperature: float = 0.1,
+    *,
+    precision: Precision | None = None,
 ) -> Float[Tensor, ""]:
     """Mean divergence of the relations between the channels of every ordered pair of images, in nats.
 
     Rows are channels, l2-normalised here over their n positions: maps pooled by `channel_pool`, the student's then
     projected to the teacher's width, flattened. Only the student receives a gradient.
+
+    Args:
+        precision: of the products of matrices, as in `minibatch_pixel_relation`.
 
     Raises:
         ValueError: shapes differ, or the temperature is not positive.
@@ -41,7 +47,9 @@ def minibatch_channel_relation(
             f"student rows {list(student.shape)} and teacher rows {list(teacher.shape)}: must be the same shape; "
             "project the student to the teacher's width first"
         )
-    return pairwise_divergence(normalize(student), normalize(teacher), temperature)
+    return pairwise_divergence(
+        normalize(student), normalize(teacher.detach()), temperature, product_precision(precision, student)
+    )
 
 
 def memory_channel_relation(

@@ -1,6 +1,6 @@
 """Relations to a memory of past teacher embeddings, and that memory.
 
-memory_relation(student [n,d], teacher [n,d], keys [k,d], temperature=0.1) -> scalar
+memory_relation(student [n,d], teacher [n,d], keys [k,d], temperature=0.1, *, precision=None) -> scalar
 RelationMemory(num_classes, student_width, teacher_width, pixel_queue_size=20000, region_queue_size=2000,
                pixel_contrast=4096, region_contrast=1024, pixels_per_class=16)
     .projection(student_embedding [b,ds,h,w]) -> [b,dt,h,w]
@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from cirkd.relations import (
     ClassKeys,
     ClassQueue,
-    full_precision,
+    Precision,
     keyed_divergence,
     normalize,
+    product_precision,
     rank_in_group,
     region_embeddings,
     resize_labels,
@@ -28,17 +29,21 @@ from cirkd.relations import (
 from cirkd.relations.gather import gather_rows
 
 
-@full_precision
 def memory_relation(
     student: Float[Tensor, "n d"],
     teacher: Float[Tensor, "n d"],
     keys: Float[Tensor, "k d"],
     temperature: float = 0.1,
+    *,
+    precision: Precision | None = None,
 ) -> Float[Tensor, ""]:
     """Mean divergence of the rows' relations to the keys of a memory, in nats.
 
     For each row: KL(teacher || student) of the softmax, at `temperature`, of its cosines with all keys. All three
     are l2-normalised here. Only the student receives a gradient. 0, with zero gradient, without rows or keys.
+
+    Args:
+        precision: of the products of matrices, as in `minibatch_pixel_relation`.
 
     Raises:
         ValueError: student and teacher differ in shape or the keys in width, or the temperature is not positive.
@@ -50,7 +55,13 @@ def memory_relation(
             f"student {list(student.shape)}, teacher {list(teacher.shape)}, keys {list(keys.shape)}: want the same "
             "pixels at one width; pass the student through RelationMemory.projection first"
         )
-    return keyed_divergence(normalize(student), normalize(teacher.detach()), normalize(keys.detach()), temperature)
+    return keyed_divergence(
+        normalize(student),
+        normalize(teacher.detach()),
+        normalize(keys.detach()),
+        temperature,
+        product_precision(precision, student),
+    )
 
 
 class RelationMemory(nn.Module):

@@ -53,6 +53,8 @@ class Objective:
         memory_region: relations to regions in memory (gamma).
         temperature: of the relation distributions.
         kd_temperature: of the class probabilities.
+        across_processes: whether mini-batch relations run over the images of all processes that train together; the
+            memory terms do in any case, as every process's memory holds the rows of all.
 
     Source: CIRKD (Yang et al., CVPR 2022), section 3.4 and 4.1.
     """
@@ -65,6 +67,7 @@ class Objective:
     memory_region: float = 0.1
     temperature: float = 0.1
     kd_temperature: float = 1.0
+    across_processes: bool = False
 
     @property
     def needs_teacher(self) -> bool:
@@ -192,7 +195,12 @@ def _kd(batch: _Batch) -> Tensor:
 
 
 def _minibatch_pixel(batch: _Batch) -> Tensor:
-    return minibatch_pixel_relation(batch.student.embedding, batch.teacher_embedding, batch.objective.temperature)
+    return minibatch_pixel_relation(
+        batch.student.embedding,
+        batch.teacher_embedding,
+        batch.objective.temperature,
+        across_processes=batch.objective.across_processes,
+    )
 
 
 def _memory_pixel(batch: _Batch) -> Tensor:

@@ -7,20 +7,26 @@ from cirkd.relations.divergence import (
     relation_distribution,
     relation_divergence,
 )
-from cirkd.relations.precision import full_precision
+from cirkd.relations.maps import Similar, divergence_maps, most_similar
+from cirkd.relations.precision import Precision, full_precision, product_precision
 from cirkd.relations.regions import Regions, rank_in_group, region_embeddings, resize_labels
 from cirkd.relations.similarity import cosine_similarity, flatten_positions, normalize
 
 __all__ = [
     "ClassKeys",
     "ClassQueue",
+    "Precision",
     "Regions",
+    "Similar",
     "cosine_similarity",
+    "divergence_maps",
     "flatten_positions",
     "full_precision",
     "keyed_divergence",
+    "most_similar",
     "normalize",
     "pairwise_divergence",
+    "product_precision",
     "rank_in_group",
     "region_embeddings",
     "relation_distribution",

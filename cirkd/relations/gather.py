@@ -1,4 +1,4 @@
-"""Rows of all processes, where several train together."""
+"""What the other processes hold, where several train together."""
 
 from __future__ import annotations
 
@@ -15,18 +15,49 @@ def gather_rows(
 
     Processes may bring different numbers of rows, none included. No gradient.
     """
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if _alone():
         return embeddings, labels
-    count = torch.tensor([len(labels)], device=labels.device)
-    counts = [torch.empty_like(count) for _ in range(dist.get_world_size())]
-    dist.all_gather(counts, count)
-    numbers = [int(number) for number in counts]
+    numbers = [int(number) for number in _gather(torch.tensor([len(labels)], device=labels.device))]
     return _gather_padded(embeddings, numbers), _gather_padded(labels, numbers)
+
+
+def other_images(
+    student: Float[Tensor, "b n d"], teacher: Float[Tensor, "b n e"]
+) -> tuple[Float[Tensor, "o n d"], Float[Tensor, "o n e"]] | None:
+    """Student and teacher embeddings of all other processes' images, in the order of ranks; None in a single process.
+
+    No gradient: each process computes what its own images' embeddings have a part in.
+
+    Raises:
+        ValueError: the processes' batches differ in shape; in every process alike.
+    """
+    if _alone():
+        return None
+    shapes = _gather(torch.tensor([*student.shape, teacher.shape[2]], device=student.device))
+    if any(not torch.equal(shape, shapes[0]) for shape in shapes):
+        told = ", ".join(str(shape.tolist()[:2]) for shape in shapes)
+        raise ValueError(
+            f"images x positions of the processes are {told}: relations across processes need the same everywhere; "
+            "choose a batch that the processes share evenly"
+        )
+    rank = dist.get_rank()
+    gathered = [_gather(x.detach().contiguous()) for x in (student, teacher)]
+    students, teachers = ([part for index, part in enumerate(parts) if index != rank] for parts in gathered)
+    return torch.cat(students), torch.cat(teachers)
+
+
+def _alone() -> bool:
+    return not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1
+
+
+def _gather(x: Tensor) -> list[Tensor]:
+    """A tensor of the same shape from every process."""
+    gathered = [torch.empty_like(x) for _ in range(dist.get_world_size())]
+    dist.all_gather(gathered, x)
+    return gathered
 
 
 def _gather_padded(rows: Tensor, counts: list[int]) -> Tensor:
     padded = rows.new_zeros(max(counts), *rows.shape[1:])
     padded[: len(rows)] = rows.detach()
-    gathered = [torch.empty_like(padded) for _ in counts]
-    dist.all_gather(gathered, padded)
-    return torch.cat([part[:count] for part, count in zip(gathered, counts, strict=True)])
+    return torch.cat([part[:count] for part, count in zip(_gather(padded), counts, strict=True)])

@@ -1,23 +1,25 @@
-"""Half-precision inputs are compared in float32: a softmax at temperature 0.1 spans nine orders of magnitude."""
+"""In what arithmetic relations are computed: sums and exponentials in float32 or wider, products in bf16 if wanted."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Precision = Literal["float32", "bf16"]
 HALF_TYPES = (torch.float16, torch.bfloat16)
 
 
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:
     """Run `function` with float16 and bfloat16 tensors raised to float32, outside any autocast.
 
-    float32 and float64 arguments pass unchanged. Gradients come back in the type of the argument.
+    A softmax at temperature 0.1 spans nine orders of magnitude, more than half precision tells apart. float32 and
+    float64 arguments pass unchanged. Gradients come back in the type of the argument.
     """
 
     @functools.wraps(function)
@@ -29,6 +31,19 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
             return function(*raised, **named)  # type: ignore[call-arg]
 
     return wrapped
+
+
+def product_precision(wanted: Precision | None, x: Tensor) -> Precision:
+    """In what the products of relations with `x` are taken: as wanted; None is bf16 under autocast, else float32.
+
+    Raises:
+        ValueError: an unknown precision.
+    """
+    if wanted is None:
+        return "bf16" if torch.is_autocast_enabled(x.device.type) else "float32"
+    if wanted not in ("float32", "bf16"):
+        raise ValueError(f"precision {wanted!r} is unknown: choose float32 or bf16, or None for what autocast says")
+    return wanted
 
 
 def _raise(argument: Any) -> Any:

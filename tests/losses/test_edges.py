@@ -32,6 +32,7 @@ LOSSES: dict[str, Loss] = {
     "category_similarity": losses.category_similarity,
     "segmentation_cross_entropy": lambda s, t: losses.segmentation_cross_entropy(s, LABELS.expand(len(s), 2, 2)),
 }
+RELATIONS = [LOSSES[name] for name in ("minibatch_pixel_relation", "memory_relation", "minibatch_channel_relation")]
 
 
 def _rows(embedding: Tensor) -> Tensor:
@@ -67,12 +68,42 @@ def test_zero_embeddings(loss: Loss) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_float32(loss: Loss, dtype: torch.dtype) -> None:
     student, teacher = torch.randn(2, 6, 3, 4).to(dtype), torch.randn(2, 6, 3, 4).to(dtype)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        value, gradient = value_and_gradient(loss, student, teacher)
     wanted, slope = value_and_gradient(loss, student.float(), teacher.float())
+    value, gradient = value_and_gradient(loss, student, teacher)
     assert value.dtype == torch.float32 and gradient.dtype == dtype
     torch.testing.assert_close(value, wanted)
     torch.testing.assert_close(gradient.float(), slope, rtol=0, atol=0.02 * slope.abs().max().item() + 1e-7)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_autocast_changes_relations_within_their_stated_error_and_nothing_else(loss: Loss, dtype: torch.dtype) -> None:
+    student, teacher = torch.randn(2, 6, 9, 12).to(dtype).requires_grad_(), torch.randn(2, 6, 9, 12).to(dtype)
+    wanted, slope = value_and_gradient(loss, student, teacher)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = loss(student, teacher)
+    (gradient,) = torch.autograd.grad(value, student)
+    assert value.dtype == torch.float32 and gradient.dtype == dtype
+    if loss in RELATIONS:
+        assert value != wanted
+        torch.testing.assert_close(value, wanted, rtol=0.005, atol=2e-4)
+        assert (gradient - slope).float().norm() <= 0.05 * slope.float().norm()
+    else:
+        torch.testing.assert_close(value, wanted)
+        torch.testing.assert_close(gradient, slope)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 10.0])
+def test_relations_stand_every_temperature(temperature: float) -> None:
+    student, teacher = torch.randn(2, 6, 3, 4), torch.randn(2, 6, 3, 4)
+    student[0, :, 1] = 0
+    for shape in (slice(None), slice(0, 1)):
+        rows = student[..., shape].requires_grad_(), teacher[..., shape]
+        value_and_gradient(lambda s, t: losses.minibatch_pixel_relation(s, t, temperature), *rows)
+        value_and_gradient(lambda s, t: losses.memory_relation(_rows(s), _rows(t), _rows(t)[:3], temperature), *rows)
+
+
+def test_widths_may_differ() -> None:
+    value_and_gradient(losses.minibatch_pixel_relation, torch.randn(2, 1, 3, 4), torch.randn(2, 9, 3, 4))
 
 
 def test_strides_do_not_matter(loss: Loss) -> None:

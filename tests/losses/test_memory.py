@@ -3,7 +3,7 @@ import torch
 
 from cirkd.losses import RelationMemory, memory_relation
 from cirkd.losses.memory import choose_pixels
-from cirkd.relations import divergence
+from cirkd.relations import tiles
 from tests import oracles
 
 
@@ -17,7 +17,7 @@ def make_memory(num_classes: int = 3, **sizes: int) -> RelationMemory:
 
 
 def test_value_and_gradient_are_those_of_the_formula(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(divergence, "CPU_BLOCK_ENTRIES", 20)
+    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 20)
     student = torch.randn(11, 4, dtype=torch.float64, requires_grad=True)
     teacher, keys = torch.randn(11, 4, dtype=torch.float64), torch.randn(7, 4, dtype=torch.float64)
     for temperature in (0.01, 0.1, 1.0):

@@ -1,9 +1,12 @@
+import math
+
 import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.profiler import ProfilerActivity, profile
 
 from cirkd import losses
+from cirkd.relations import tiles
 from tests import oracles
 
 
@@ -24,9 +27,9 @@ def test_gradcheck() -> None:
     assert torch.autograd.gradcheck(lambda s: losses.minibatch_pixel_relation(s, teacher), student)
 
 
-def peak_bytes(images: int) -> int:
+def peak_bytes(images: int, side: int) -> int:
     """Most bytes that were held at once in the forward and the backward pass, inputs apart."""
-    student, teacher = torch.randn(images, 8, 16, 16, requires_grad=True), torch.randn(images, 8, 16, 16)
+    student, teacher = torch.randn(images, 8, side, side, requires_grad=True), torch.randn(images, 8, side, side)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         losses.minibatch_pixel_relation(student, teacher).backward()
     assert record.profiler is not None and record.profiler.kineto_results is not None
@@ -38,10 +41,15 @@ def peak_bytes(images: int) -> int:
     return peak
 
 
-def test_no_more_than_one_pair_is_held() -> None:
-    matrix = 4 * (16 * 16) ** 2
-    assert 2 * matrix < peak_bytes(2) < 5 * matrix
-    assert peak_bytes(8) < 7 * matrix  # the matrices of all pairs would be 64 of each network
+def test_memory_grows_with_the_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 1000)
+    monkeypatch.setattr(tiles, "KEPT_ENTRIES", 10_000)
+    images = {count: peak_bytes(count, 16) for count in (2, 8)}
+    sides = {side: peak_bytes(2, side) for side in (16, 32, 64)}
+    matrix = 4 * 64**4  # of one pair of images of 64x64 positions, for one network
+    assert sides[64] < matrix / 10
+    for small, large in ((images[2], images[8]), (sides[16], sides[32]), (sides[32], sides[64])):
+        assert math.log(large / small, 4) < 1.1
 
 
 def test_what_is_kept_for_the_backward_pass_grows_with_the_embedding() -> None:

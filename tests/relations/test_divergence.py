@@ -4,12 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cirkd.relations import (
-    divergence,
     keyed_divergence,
     normalize,
+    pairwise,
     pairwise_divergence,
+    product_precision,
+    products,
     relation_distribution,
     relation_divergence,
+    tiles,
 )
 from tests import oracles
 
@@ -37,16 +40,17 @@ def test_relation_divergence_is_the_definition(n: int, k: int, d: int, e: int, t
     torch.testing.assert_close(found, wanted, rtol=1e-7, atol=1e-9)
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    student, student_keys, teacher, teacher_keys = (torch.randn(*s) for s in ((9, 3), (5, 3), (9, 4), (5, 4)))
+def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    student, student_keys, teacher, teacher_keys = (torch.randn(*s) for s in ((9, 3), (50, 3), (9, 4), (50, 4)))
     whole = relation_divergence(student, student_keys, teacher, teacher_keys)
-    monkeypatch.setattr(divergence, "CPU_BLOCK_ENTRIES", 10)
+    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 10)
+    monkeypatch.setattr(pairwise, "FEWEST_ROWS", 4)
+    monkeypatch.setattr(tiles, "KEPT_ENTRIES", 80)  # keys go in three parts
     torch.testing.assert_close(relation_divergence(student, student_keys, teacher, teacher_keys), whole)
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_gradients_are_those_of_the_values(temperature: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(divergence, "CPU_BLOCK_ENTRIES", 10)
+def test_gradients_are_those_of_the_values(temperature: float, small_tiles: None) -> None:
     student, teacher, keys = unit_rows(6, 4), unit_rows(6, 4, seed=1), unit_rows(5, 4, seed=2)
     student.requires_grad_()
     assert torch.autograd.gradcheck(lambda s: keyed_divergence(s, teacher, keys, temperature), student)
@@ -55,14 +59,51 @@ def test_gradients_are_those_of_the_values(temperature: float, monkeypatch: pyte
     assert torch.autograd.gradcheck(lambda s: pairwise_divergence(s, wide, temperature), images)
 
 
-def test_both_paths_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    student, teacher = unit_rows(3, 8, 5).requires_grad_(), unit_rows(3, 8, 7, seed=1)
+# Images of 1, 3 and 25 positions, tiles from one entry to all of them: several images a tile, one, or several tiles
+# an image, kept between the passes all, some or none.
+@pytest.mark.parametrize("positions", [1, 3, 25])
+@pytest.mark.parametrize("entries", [1, 16, 49, 600])
+@pytest.mark.parametrize("kept", [0, 100, 10_000])
+@pytest.mark.parametrize("cores", [1, 3])
+def test_every_plan_gives_the_same(
+    positions: int, entries: int, kept: int, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student, teacher = unit_rows(4, positions, 5).requires_grad_(), unit_rows(4, positions, 7, seed=1)
+    maps = student.transpose(1, 2)[..., None], teacher.transpose(1, 2)[..., None]
+    wanted = oracles.minibatch_pixel_relation(*maps, 0.1)
+    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", entries)
+    monkeypatch.setattr(tiles, "KEPT_ENTRIES", kept)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    found = pairwise_divergence(student, teacher, 0.1)
+    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+    # The oracle normalises, which a gradient across the sphere does not see.
+    slope, wanted_slope = (torch.autograd.grad(value, student)[0] for value in (found, wanted))
+    along = (slope * student).sum(2, keepdim=True) * student
+    torch.testing.assert_close(slope - along, wanted_slope, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.02, 0.1, 1.0, 10.0])
+def test_float32_meets_float64(temperature: float) -> None:
+    student, teacher = unit_rows(3, 40, 16), unit_rows(3, 40, 24, seed=1)
+    exact, fast = student.clone().requires_grad_(), student.float().requires_grad_()
+    wanted, found = (
+        pairwise_divergence(exact, teacher, temperature), pairwise_divergence(fast, teacher.float(), temperature)
+    )  # fmt: skip
+    assert found.item() == pytest.approx(wanted.item(), rel=1e-5, abs=1e-7)
+    (slope,), (wanted_slope,) = torch.autograd.grad(found, fast), torch.autograd.grad(wanted, exact)
+    assert (slope - wanted_slope).abs().max() <= 1e-4 * wanted_slope.abs().max()
+
+
+def test_both_arithmetics_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    student, teacher = unit_rows(3, 8, 5).float().requires_grad_(), unit_rows(3, 8, 7, seed=1).float()
     value = pairwise_divergence(student, teacher, 0.1)
     (gradient,) = torch.autograd.grad(value, student)
-    monkeypatch.setattr(divergence, "SAFE_EXPONENT", 0.0)
+    monkeypatch.setattr(products, "SAFE_EXPONENT", 0.0)
     other = pairwise_divergence(student, teacher, 0.1)
+    assert other.dtype == torch.float32
     torch.testing.assert_close(other, value)
-    torch.testing.assert_close(torch.autograd.grad(other, student)[0], gradient)
+    torch.testing.assert_close(torch.autograd.grad(other, student)[0], gradient, rtol=1e-4, atol=1e-8)
 
 
 def test_a_small_divergence_keeps_its_digits_in_float32() -> None:
@@ -100,8 +141,62 @@ def test_nothing_to_compare_is_zero(shape: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 def test_temperature_must_be_positive(temperature: float) -> None:
-    with pytest.raises(ValueError, match="must be positive"):
-        relation_distribution(torch.zeros(1, 2), temperature)
+    for compute in (lambda: relation_distribution(torch.zeros(1, 2), temperature),
+                    lambda: pairwise_divergence(torch.zeros(1, 2, 3), torch.zeros(1, 2, 3), temperature)):  # fmt: skip
+        with pytest.raises(ValueError, match="must be positive"):
+            compute()
+
+
+def test_a_temperature_that_overflows_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"too low to compute with; choose 0\.002 or more"):
+        pairwise_divergence(unit_rows(1, 2, 3), unit_rows(1, 2, 3), 1e-3)
+
+
+class TestBf16:
+    """The error that is stated with `precision`: of the value 0.5 % or 2e-4 nats, of the gradient 5 % of its norm."""
+
+    @pytest.mark.parametrize("temperature", [0.02, 0.1, 1.0, 10.0])
+    @pytest.mark.parametrize("nearness", [0.0, 0.7, 3.0])
+    def test_error(self, temperature: float, nearness: float) -> None:
+        # Around a few centres, as pixels of classes lie: the nearer, the closer the cosines are to 1.
+        centre = unit_rows(6, 32, seed=9)[torch.randint(6, (3, 150))] * nearness
+        teacher = normalize(unit_rows(3, 150, 32) + centre).float()
+        student = normalize(teacher[..., :24] + 0.3 * unit_rows(3, 150, 24, seed=1).float()).requires_grad_()
+        keys = teacher[0]
+        for loss in (
+            lambda precision: pairwise_divergence(student, teacher, temperature, precision),
+            lambda precision: keyed_divergence(student[1], teacher[1, :, :24], keys[:, :24], temperature, precision),
+        ):
+            (exact, slope), (half, half_slope) = (
+                (value.item(), torch.autograd.grad(value, student)[0]) for value in (loss("float32"), loss("bf16"))
+            )
+            assert half != exact
+            assert half == pytest.approx(exact, rel=0.005, abs=2e-4)
+            assert (half_slope - slope).norm() <= 0.05 * slope.norm()
+
+    def test_a_student_like_its_teacher(self) -> None:
+        teacher = unit_rows(2, 200, 16).float()
+        student = normalize(teacher + 1e-3 * unit_rows(2, 200, 16, seed=1).float())
+        assert abs(pairwise_divergence(student, teacher, 0.1, "bf16")) < 2e-4
+
+    def test_float64_and_low_temperatures_stay_exact(self) -> None:
+        student, teacher = unit_rows(2, 9, 4), unit_rows(2, 9, 4, seed=1)
+        for rows, temperature in ((student, 0.1), (student.float(), 0.01)):
+            theirs = teacher.to(rows.dtype)
+            assert pairwise_divergence(rows, theirs, temperature, "bf16") == pairwise_divergence(
+                rows, theirs, temperature
+            )
+
+    def test_autocast_asks_for_it(self) -> None:
+        x = torch.zeros(1)
+        assert product_precision(None, x) == "float32"
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert product_precision(None, x) == "bf16" and product_precision("float32", x) == "float32"
+
+    @pytest.mark.usefixtures("as_shipped")
+    def test_an_unknown_precision_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="choose float32 or bf16"):
+            product_precision("fp8", torch.zeros(1))  # type: ignore[arg-type]
 
 
 def test_distribution_sums_to_one() -> None:

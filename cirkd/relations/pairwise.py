@@ -1,0 +1,122 @@
+"""All pairs of images of a batch, and rows against keys: plans of rectangles, gone through one after the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cirkd.relations import tiles
+from cirkd.relations.precision import Precision
+from cirkd.relations.products import make_logits
+from cirkd.relations.tiles import (
+    Rectangle,
+    Scratch,
+    add_gradients,
+    cut,
+    divergences,
+    first_pass,
+    parts,
+    tile_entries,
+)
+from cirkd.relations.workers import Workers, workers_for
+
+# Products of fewer rows at a time are slow.
+FEWEST_ROWS = 64
+
+
+def add_up_pairs(
+    student: Float[Tensor, "b n d"],
+    teacher: Float[Tensor, "b n e"],
+    own: int,
+    temperature: float,
+    precision: Precision,
+    gradient: Float[Tensor, "o n d"] | None,
+) -> Float[Tensor, ""]:
+    """Sum of the divergences of all rows of the first `own` images to each of all images, in float64.
+
+    Args:
+        student, teacher: l2-normalised.
+        gradient: gets the derivative by the own images' rows added: of the divergences of their rows, and of those of
+            all other images' rows to them.
+    """
+    images, n, _ = student.shape
+    entries = tile_entries(student.device)
+    s, t = (make_logits(x, x, temperature, precision) for x in (student.flatten(0, 1), teacher.flatten(0, 1)))
+    total = student.new_zeros((), dtype=torch.float64)
+    with workers_for(student.device) as workers:
+        side = min(math.isqrt(entries), -(-n // workers.count))
+        kept = min(n * n, tiles.KEPT_ENTRIES) if gradient is not None else 0
+        largest = max(side**2, min(images, entries // (n * n)) * n * side)
+        scratch = Scratch(s.dtype, student.device, largest, workers=workers.count, kept=kept)
+        gradients = []
+        if gradient is not None:
+            gradients = [gradient.flatten(0, 1)] + [
+                torch.zeros_like(gradient).flatten(0, 1) for _ in range(workers.count - 1)
+            ]
+        for rectangle in pair_rectangles(images, own, n, entries):
+            pieces = cut(rectangle, side)
+            first = first_pass(rectangle, pieces, [s], t, scratch, workers)
+            total += divergences(first.row_sums[0]).sum(dtype=torch.float64)
+            if rectangle.trained_keys and not rectangle.square and first.key_sums is not None:
+                total += divergences(first.key_sums[0]).sum(dtype=torch.float64)
+            if gradient is not None:
+                add_gradients(rectangle, pieces, s, t, first, gradients, scratch, workers)
+    for more in gradients[1:]:
+        gradients[0] += more
+    return total
+
+
+def pair_rectangles(images: int, own: int, n: int, entries: int) -> Iterator[Rectangle]:
+    """Every pair of an own image and any other once, and every own image with itself.
+
+    Images of few positions go several at a time.
+    """
+    group = max(1, entries // max(n * n, 1))
+    for i in range(own):
+        rows = slice(i * n, (i + 1) * n)
+        yield Rectangle(rows, rows, square=True)
+        for first, last, trained in ((i + 1, own, True), (own, images, False)):
+            for j in range(first, last, group):
+                count = min(group, last - j)
+                yield Rectangle(rows, slice(j * n, (j + count) * n), images=count, trained_keys=trained)
+
+
+def keyed_values(
+    student: tuple[Tensor, Tensor],
+    teacher: tuple[Tensor, Tensor],
+    temperature: float,
+    precision: Precision,
+    gradient: Float[Tensor, "n d"] | None = None,
+) -> Float[Tensor, " n"]:
+    """Divergence of each row's relations to the keys.
+
+    Args:
+        student, teacher: rows [n, d] and keys [k, d] of each network, l2-normalised, at least one key.
+        gradient: gets the derivative of the sum by the student's rows added.
+    """
+    rows, keys = student
+    n, k = len(rows), len(keys)
+    breadth = max(1, tiles.KEPT_ENTRIES // FEWEST_ROWS)
+    size = max(FEWEST_ROWS, tile_entries(rows.device) // k)
+    s, t = (make_logits(*pair, temperature, precision) for pair in (student, teacher))
+    values = rows.new_zeros(n)
+    with workers_for(rows.device) as workers:
+        blocks = parts(slice(0, n), size)
+
+        def job(worker: int) -> None:
+            alone = Workers(1, None)
+            scratch = Scratch(s.dtype, rows.device, min(n, size) * min(k, breadth))
+            for block in blocks[worker :: workers.count]:
+                rectangle = Rectangle(block, slice(0, k), mirrored=False, trained_keys=False)
+                pieces = [(block, part) for part in parts(rectangle.keys, breadth)]
+                first = first_pass(rectangle, pieces, [s], t, scratch, alone)
+                values[block] = divergences(first.row_sums[0])[:, 0]
+                if gradient is not None:
+                    add_gradients(rectangle, pieces, s, t, first, [gradient], scratch, alone)
+
+        workers.run(job)
+    return values

@@ -1,0 +1,282 @@
+"""A rectangle of the relation matrix, tile by tile: the engine under every relation loss and map.
+
+    tiles = cut(rectangle, side)
+    first = first_pass(rectangle, tiles, students, teacher, scratch)                      sums of every softmax
+    divergences(first.row_sums[0]) -> nats [n,m]                                          what losses and maps show
+    add_gradients(rectangle, tiles, student, teacher, first, gradient, scratch)           the second pass
+
+With P = exp(student logits) and Q = exp(teacher logits), the divergence of a relation row follows from three sums over
+it: of P, of Q, and of Q times the difference of the logits. The relations of image i to image j are those of j to i
+turned round, so that sums over the columns of a tile serve the rows of the other image: every product and every
+exponential is taken once for both. The slope of an entry needs both its row's and its column's sums, hence a second
+pass; tiles that fit the scratch are kept for it, others computed again. So memory does not grow with the matrices.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cirkd.relations.products import Logits
+from cirkd.relations.workers import Workers
+
+# Entries of a tile: what stays in a core's cache through all its elementwise passes, and what keeps a GPU busy.
+CPU_TILE_ENTRIES = 2**17
+GPU_TILE_ENTRIES = 2**22
+# Entries of each network that are kept between the passes: 16 MB, a pair of images of 45x45 positions.
+KEPT_ENTRIES = 2**22
+
+Tile = tuple[slice, slice]  # rows and keys
+Kept = tuple[Tensor, Tensor] | None
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """Rows against keys, both slices of the networks' rows and keys.
+
+    Attributes:
+        images: how many images of equal size the keys span; a row has one softmax for each.
+        square: rows and keys are the same image, and the rectangle is its own mirror image.
+        mirrored: keys are rows too, so that a column of the rectangle is a relation row as well.
+        trained_keys: keys get a gradient too.
+    """
+
+    rows: slice
+    keys: slice
+    images: int = 1
+    square: bool = False
+    mirrored: bool = True
+    trained_keys: bool = True
+
+
+class FirstPass(NamedTuple):
+    """What the first pass found, of s students.
+
+    Attributes:
+        row_sums: [s, 3, n, m], for each row and image of the keys: the sums of P, of Q, and of Q * (t - s) in base 2.
+        key_sums: [s, 3, k, 1], the same for each key over the rows; None where keys are no rows.
+        kept: of every tile the exponentials of student and teacher, None where they have to be made again.
+    """
+
+    row_sums: Float[Tensor, "s 3 n m"]
+    key_sums: Float[Tensor, "s 3 k 1"] | None
+    kept: list[Kept]
+
+
+class Scratch:
+    """Memory to work in, allocated once for all rectangles of an operation.
+
+    Args:
+        entries: of the largest tile.
+        workers: each has tiles of its own.
+        students: how many go beside the teacher.
+        kept: entries of each network to keep between the two passes.
+    """
+
+    def __init__(
+        self, dtype: torch.dtype, device: torch.device, entries: int, *, workers: int = 1, students: int = 1,
+        kept: int = 0,
+    ) -> None:  # fmt: skip
+        self._tiles = torch.empty(workers, 3 if students == 1 else 4, entries, dtype=dtype, device=device)
+        self._kept = torch.empty(2, kept, dtype=dtype, device=device)
+
+    def tile(self, worker: int, tile: Tile) -> list[Tensor]:
+        """To write in: for both exponentials and a third matrix; with several students one for teacher logits."""
+        rows, keys = (length(part) for part in tile)
+        return [flat[: rows * keys].view(rows, keys) for flat in self._tiles[worker]]
+
+    def keep(self, tiles: list[Tile]) -> list[Kept]:
+        """For each tile, two that last: for student and teacher; None where there is no more room.
+
+        A worker that has one tile alone keeps it where it is.
+        """
+        if len(tiles) <= len(self._tiles):
+            return [(p, q) for p, q, *_ in (self.tile(worker, tile) for worker, tile in enumerate(tiles))]
+        found: list[Kept] = []
+        start = 0
+        for tile in tiles:
+            rows, keys = (length(part) for part in tile)
+            stop = start + rows * keys
+            if stop > self._kept.shape[1]:
+                found.append(None)
+                continue
+            p, q = (flat[start:stop].view(rows, keys) for flat in self._kept)
+            found.append((p, q))
+            start = stop
+        return found
+
+    def zeros(self, *shape: int) -> Tensor:
+        """Of the scratch's type, on its device."""
+        return self._tiles.new_zeros(shape)
+
+
+def tile_entries(device: torch.device) -> int:
+    """How many entries a tile should have."""
+    return CPU_TILE_ENTRIES if device.type == "cpu" else GPU_TILE_ENTRIES
+
+
+def parts(whole: slice, size: int) -> list[slice]:
+    """A slice cut into as few parts of at most `size` as there can be, of nearly equal length."""
+    length = whole.stop - whole.start
+    count = -(-length // size)
+    edges = [whole.start + length * part // max(count, 1) for part in range(count + 1)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges)]
+
+
+def cut(rectangle: Rectangle, side: int) -> list[Tile]:
+    """The tiles of a rectangle, each row and key slices of at most `side`; of a square, those on one side of its axis.
+
+    Keys that span several images are not cut.
+    """
+    rows = parts(rectangle.rows, side)
+    keys = [rectangle.keys] if rectangle.images > 1 else parts(rectangle.keys, side)
+    return [(r, k) for r in rows for k in keys if not rectangle.square or k.start >= r.start]
+
+
+@torch.no_grad()
+def first_pass(
+    rectangle: Rectangle,
+    tiles: list[Tile],
+    students: Sequence[Logits],
+    teacher: Logits,
+    scratch: Scratch,
+    workers: Workers,
+) -> FirstPass:
+    """The sums of every softmax in the rectangle, for several students beside one teacher.
+
+    With one student, its exponentials and the teacher's are kept as far as the scratch has room.
+    """
+    shape = workers.count, len(students), 3
+    row_sums = scratch.zeros(*shape, length(rectangle.rows), rectangle.images)
+    key_sums = scratch.zeros(*shape, length(rectangle.keys), 1) if rectangle.mirrored else None
+    kept = scratch.keep(tiles)
+
+    def job(worker: int) -> None:
+        for tile, held in list(zip(tiles, kept, strict=True))[worker :: workers.count]:
+            matrices = scratch.tile(worker, tile)
+            if held is not None:
+                matrices[:2] = held
+            for number, sums in enumerate(_matrices(tile, matrices, students, teacher)):
+                _add_sums(
+                    rectangle,
+                    tile,
+                    sums,
+                    row_sums[worker, number],
+                    None if key_sums is None else key_sums[worker, number],
+                )
+
+    workers.run(job)
+    by_row, by_key = row_sums.sum(dim=0), None if key_sums is None else key_sums.sum(dim=0)
+    if rectangle.square and by_key is not None:
+        # The half that was left out is the mirror image of the one that was seen.
+        by_row += by_key
+        by_key = by_row
+    return FirstPass(by_row, by_key, kept)
+
+
+def _matrices(
+    tile: Tile, matrices: list[Tensor], students: Sequence[Logits], teacher: Logits
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """For each student: both exponentials, and the teacher's times the difference of the logits."""
+    p, q, x, *more = matrices
+    # One student leaves no use for the teacher's logits after it: the fewer matrices, the better they stay in cache.
+    t = more[0] if more else q
+    teacher.write(t, *tile)
+    for number, student in enumerate(students):
+        student.write(p, *tile)
+        torch.sub(t, p, out=x)
+        p.exp2_()
+        if number == 0:
+            torch.exp2(t, out=q)
+        x.mul_(q)
+        yield p, q, x
+
+
+def _add_sums(
+    rectangle: Rectangle, tile: Tile, matrices: tuple[Tensor, ...], row_sums: Tensor, key_sums: Tensor | None
+) -> None:
+    rows, keys = tile
+    for which, matrix in enumerate(matrices):
+        by_image = matrix.view(len(matrix), rectangle.images, -1)
+        row_sums[which, within(rows, rectangle.rows)] += by_image.sum(dim=2)
+        if key_sums is not None and not (rectangle.square and rows == keys):
+            key_sums[which, within(keys, rectangle.keys), 0] += matrix.sum(dim=0)
+
+
+@torch.no_grad()
+def add_gradients(
+    rectangle: Rectangle,
+    tiles: list[Tile],
+    student: Logits,
+    teacher: Logits,
+    first: FirstPass,
+    gradients: Sequence[Tensor],
+    scratch: Scratch,
+    workers: Workers,
+) -> None:
+    """Add the derivative of the sum of all divergences in the rectangle by the student's rows, times the temperature.
+
+    Args:
+        gradients: [rows of all, d], one for each worker: of the rectangle's rows and, where `trained_keys`, its keys.
+    """
+    row_scales = 1 / first.row_sums[0, :2]
+    key_scales = None if first.key_sums is None else 1 / first.key_sums[0, :2]
+
+    def job(worker: int) -> None:
+        for tile, held in list(zip(tiles, first.kept, strict=True))[worker :: workers.count]:
+            p, q, x, *_ = scratch.tile(worker, tile)
+            if held is not None:
+                p, q = held
+            else:
+                student.write(p, *tile)
+                teacher.write(q, *tile)
+                p.exp2_()
+                q.exp2_()
+            rows, keys = tile
+            by_row = row_scales[:, within(rows, rectangle.rows)]
+            by_key = None if key_scales is None else key_scales[:, within(keys, rectangle.keys)]
+            slope = _slope(p, q, x, by_row, by_key)
+            student.add_row_gradient(gradients[worker][rows], slope, keys)
+            if rectangle.trained_keys and not (rectangle.square and rows == keys):
+                student.add_key_gradient(gradients[worker][keys], slope, rows)
+
+    workers.run(job)
+
+
+def divergences(sums: Float[Tensor, 3 * rows]) -> Float[Tensor, "*rows"]:
+    """KL(teacher || student) of each relation row, in nats, from its three sums."""
+    student, teacher, excess = sums
+    return excess / teacher * math.log(2) + (student / teacher).log()
+
+
+def _slope(p: Tensor, q: Tensor, x: Tensor, by_row: Tensor, by_key: Tensor | None) -> Tensor:
+    """In place of p: p and q over the sums of their rows and, where keys are rows too, of their columns.
+
+    Args:
+        p, q, x: [n, k]; x is overwritten.
+        by_row: [2, n, m], 1 / sums of p and q over the keys of each image.
+        by_key: [2, k, 1], the same over the rows.
+    """
+    if by_key is None:
+        return p.mul_(by_row[0]).addcmul_(q, by_row[1], value=-1)
+    spread = x.view(len(x), by_row.shape[2], -1)
+    keys = by_key.view(2, by_row.shape[2], -1)
+    torch.add(by_row[0, :, :, None], keys[0], out=spread)
+    p.mul_(x)
+    torch.add(by_row[1, :, :, None], keys[1], out=spread)
+    return p.addcmul_(q, x, value=-1)
+
+
+def length(part: slice) -> int:
+    return part.stop - part.start
+
+
+def within(part: slice, whole: slice) -> slice:
+    return slice(part.start - whole.start, part.stop - whole.start)
