@@ -122,8 +122,10 @@ def test_text_named_pth_and_missing_files_and_folders(tmp_path: Path) -> None:
 
 def test_foreign_safetensors_are_named(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
-    with pytest.raises(CheckpointError, match="without this project's header"):
+    with pytest.raises(CheckpointError, match="unknown network"):
         load_model(tmp_path / "other.safetensors")
+    with pytest.raises(CheckpointError, match="without this project's header"):
+        read_header(tmp_path / "other.safetensors")
 
 
 def test_weights_that_are_not_finite_are_refused_on_both_ways(file: Path, tmp_path: Path) -> None:
@@ -182,4 +184,7 @@ def test_preprocessing_converts_between_networks() -> None:
     image = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
     ours, theirs = Preprocessing(), Preprocessing(mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 1.0))
     torch.testing.assert_close(ours.convert(ours(image)[None], theirs)[0], theirs(image))
+    published = Preprocessing(mean=(0.48, 0.46, 0.41), std=(1 / 255, 1 / 255, 1 / 255), channel_order="bgr")
+    for first, second in ((ours, published), (published, theirs), (published, published)):
+        torch.testing.assert_close(first.convert(first(image)[None], second)[0], second(image), rtol=1e-4, atol=1e-3)
     assert ours.convert(ours(image)[None], Preprocessing()).equal(ours(image)[None])

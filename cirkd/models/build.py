@@ -4,6 +4,7 @@ Source: DeepLabV3 (Chen et al., 2017), PSPNet (Zhao et al., CVPR 2017).
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -78,6 +79,30 @@ def build_segmenter(
     decoder = ARCHITECTURES[architecture](channels, embedding_channels, **options)
     head = FcnHead(channels[-2], len(classes)) if auxiliary else None
     return Segmenter(body, decoder, info, head)
+
+
+def build_from_info(info: ModelInfo) -> Segmenter:
+    """Build the network that an info describes, of this project's layout or another, with fresh weights.
+
+    Raises:
+        CheckpointError: it can't be built.
+    """
+    if info.layout != "cirkd":
+        from cirkd.models.layouts import build_layout
+
+        return build_layout(info)
+    model = build_segmenter(
+        info.architecture,
+        info.encoder,
+        info.classes,
+        output_stride=info.output_stride,
+        embedding_channels=info.embedding_channels,
+        auxiliary=info.auxiliary,
+        preprocessing=info.preprocessing,
+        **info.options,
+    )
+    model.info = replace(model.info, provenance=info.provenance, notes=info.notes)
+    return model
 
 
 def _encoder(name: str, output_stride: int) -> nn.Module:
