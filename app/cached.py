@@ -15,6 +15,7 @@ from app.catalogue import Images
 
 if TYPE_CHECKING:
     from cirkd.data.sample import SegmentationData
+    from cirkd.doctor import Verdict
     from cirkd.study import Study
 
 
@@ -111,6 +112,14 @@ def header(path: str, stamp: float) -> dict[str, Any]:
             return json.loads((file.metadata() or {})["cirkd"])
     except (SafetensorError, OSError, KeyError, ValueError):
         return {}
+
+
+@st.cache_data(max_entries=32, show_spinner="Looking at the checkpoint")
+def verdict(path: str, stamp: float) -> Verdict:
+    """What the doctor says of a file; asked again when the file has changed."""
+    from cirkd.doctor import examine
+
+    return examine(path)
 
 
 @st.cache_resource(scope="session", on_release=lambda folder: shutil.rmtree(folder, ignore_errors=True))

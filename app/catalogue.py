@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-SUFFIXES = (".safetensors", ".pth")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 _PARTS = {"teacher": "teacher", "before": "baseline", "after": "cirkd"}
 _MARKS = {"streets": "manifest.json", "camvid": "camvid_val_list.txt"}
 
@@ -72,7 +72,8 @@ def find(key: str) -> Checkpoint | None:
     """The checkpoint that a key stands for; None when it is not there."""
     known = {c.key: c for c in checkpoints()}
     path = Path(key).expanduser()
-    return known.get(key) or (_checkpoint(key, path) if path.suffix in SUFFIXES and path.is_file() else None)
+    given = path.is_file() if path.suffix in SUFFIXES else (path / "config.json").is_file()
+    return known.get(key) or (_checkpoint(key, path) if given else None)
 
 
 def groups() -> list[str]:
@@ -115,7 +116,9 @@ def images(source: str, split: str, root: Path) -> Images:
 def _in_folder(folder: Path) -> list[Checkpoint]:
     if not folder.is_dir():
         return []
-    return [_checkpoint(p.stem, p) for p in folder.iterdir() if p.suffix in SUFFIXES and not p.name.startswith(".")]
+    # A link that leads out of the folder is none of its checkpoints.
+    inside = [p for p in folder.iterdir() if p.resolve().is_relative_to(folder.resolve())]
+    return [_checkpoint(p.stem, p) for p in inside if p.suffix in SUFFIXES and not p.name.startswith(".")]
 
 
 def _checkpoint(key: str, path: Path) -> Checkpoint:

@@ -1,4 +1,4 @@
-"""The command line: `cirkd app | train | evaluate`. Exit code 0, or 1 with one clear line on stderr."""
+"""The command line: `cirkd app | train | evaluate | doctor`. Exit code 0, or 1 with one clear line on stderr."""
 
 import dataclasses
 import subprocess
@@ -22,6 +22,7 @@ class EvaluateOptions:
         root: Where the data set lies; the bundled streets need none.
         device: auto, cpu or cuda.
         precision: float32, bf16 or fp16.
+        architecture, encoder: What the checkpoint is, where its content does not tell, such as unet and resnet34.
     """
 
     checkpoint: tyro.conf.Positional[Path]
@@ -30,6 +31,23 @@ class EvaluateOptions:
     root: Path | None = None
     device: str = "auto"
     precision: str = "float32"
+    architecture: str | None = None
+    encoder: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class DoctorOptions:
+    """What a file of weights is, what fits, and what to do.
+
+    Args:
+        file: A checkpoint of any origin, or a folder that save_pretrained wrote.
+        architecture: What it is, where its content does not tell, such as unet.
+        encoder: Its encoder, where its content does not tell, such as resnet34.
+    """
+
+    file: tyro.conf.Positional[Path]
+    architecture: str | None = None
+    encoder: str | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,12 +102,25 @@ def _evaluate(words: list[str]) -> int:
     from cirkd.training.evaluate import evaluate
 
     data = open_data(options.data, options.split, options.root)
-    result = evaluate(load_model(options.checkpoint, options.device), data, precision=options.precision)
+    model = load_model(options.checkpoint, options.device, architecture=options.architecture, encoder=options.encoder)
+    result = evaluate(model, data, precision=options.precision)
     print(f"{options.checkpoint.name} on {result.data} {result.split}, {result.images} images")
     print(f"  {'mIoU':18s} {result.miou:6.2f}\n  {'pixel accuracy':18s} {result.pixel_accuracy:6.2f}")
     for name, value in result.iou.items():
         print(f"  {name:18s} {'absent' if value is None else f'{value:6.2f}'}")
     return 0
+
+
+def _doctor(words: list[str]) -> int:
+    """Say what a file of weights is, what fits, and what to do: cirkd doctor FILE."""
+    options = tyro.cli(DoctorOptions, prog="cirkd doctor", args=words)
+    from cirkd.doctor import examine
+
+    verdict = examine(options.file, architecture=options.architecture, encoder=options.encoder)
+    print("\n".join(verdict.lines()))
+    if not verdict.usable:
+        print(f"cirkd: {verdict.path}: {verdict.problem}; {verdict.remedy}", file=sys.stderr)
+    return 0 if verdict.usable else 1
 
 
 def _app(words: list[str]) -> int:
@@ -101,7 +132,12 @@ def _app(words: list[str]) -> int:
     return subprocess.call([sys.executable, "-m", "streamlit", "run", str(page), *words], cwd=page.parents[1])
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"app": _app, "train": _train, "evaluate": _evaluate}
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "app": _app,
+    "train": _train,
+    "evaluate": _evaluate,
+    "doctor": _doctor,
+}
 
 
 def _help() -> str:

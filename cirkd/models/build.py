@@ -108,6 +108,9 @@ def build_from_info(info: ModelInfo) -> Segmenter:
 def _encoder(name: str, output_stride: int) -> nn.Module:
     from segmentation_models_pytorch.encoders import get_encoder
 
+    from cirkd.models.smp import check_encoder_name
+
+    check_encoder_name(name)
     try:
         return get_encoder(name, in_channels=3, depth=5, weights=None, output_stride=output_stride)
     except (KeyError, ValueError, RuntimeError) as error:

@@ -12,6 +12,9 @@ from cirkd.models.segmenter import ModelInfo, Segmenter
 
 LAYOUTS: dict[str, str] = {
     "published": "cirkd.models.published",
+    "torchvision": "cirkd.models.torchvision_layout",
+    "transformers": "cirkd.models.transformers_layout",
+    "smp": "cirkd.models.smp",
 }
 """Layout -> the module that knows it, loaded when first asked. Each has
 
