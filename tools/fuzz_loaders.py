@@ -1,4 +1,4 @@
-"""Thousands of mutated files through every loader: none may crash, hang, unpickle, take much memory or be wrongly taken.
+"""Thousands of mutated files through every loader: none may crash, hang, unpickle or be wrongly taken.
 
     python -m tools.fuzz_loaders --files 2000 --seed 0
 
@@ -139,7 +139,8 @@ def image_seeds() -> list[bytes]:
     exif[0x0112] = 6
     seeds = []
     for kind, picture, options in (
-        ("PNG", rgb, {}), ("PNG", rgb.convert("RGBA"), {}), ("PNG", rgb.convert("P"), {}), ("PNG", rgb.convert("L"), {}),
+        ("PNG", rgb, {}), ("PNG", rgb.convert("RGBA"), {}), ("PNG", rgb.convert("P"), {}),
+        ("PNG", rgb.convert("L"), {}),
         ("PNG", Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30)), {}), ("JPEG", rgb, {"exif": exif}),
         ("JPEG", rgb.convert("CMYK"), {}), ("JPEG", rgb, {"progressive": True}), ("WEBP", rgb, {}),
         ("WEBP", rgb, {"lossless": True}), ("TIFF", rgb, {}), ("TIFF", rgb, {"compression": "tiff_lzw"}),
@@ -281,8 +282,8 @@ def report(results: Mapping[str, Result]) -> str:
     lines = []
     for loader, result in results.items():
         lines.append(
-            f"{loader:12s} {result.files} files: {result.outcomes['refused']} refused, {result.outcomes['taken']} taken "
-            f"and in order, {len(result.failures)} failures; slowest {result.slowest:.2f} s, "
+            f"{loader:12s} {result.files} files: {result.outcomes['refused']} refused, {result.outcomes['taken']} "
+            f"taken and in order, {len(result.failures)} failures; slowest {result.slowest:.2f} s, "
             f"peak memory +{result.growth / 1024:.0f} MB"
         )
         lines += [f"  {failure}" for failure in result.failures[:20]]
