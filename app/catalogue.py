@@ -12,7 +12,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 _PARTS = {"teacher": "teacher", "before": "baseline", "after": "cirkd"}
-_MARKS = {"streets": "manifest.json", "camvid": "camvid_val_list.txt"}
+_TITLES = {"camvid": "CamVid", "camvid32": "CamVid, 32 classes", "voc": "Pascal VOC 2012", "ade20k": "ADE20K",
+           "cocostuff": "COCO-Stuff"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Images:
 
 def title(name: str) -> str:
     """A data set's name for people."""
-    return {"camvid": "CamVid"}.get(name, name.capitalize())
+    return _TITLES.get(name, name.capitalize())
 
 
 def checkpoints_folder() -> Path:
@@ -89,26 +90,25 @@ def defaults(group: str) -> dict[str, str]:
 
 
 def data_sets() -> list[str]:
-    """The data sets that lie in the data folder."""
-    return [name for name, mark in _MARKS.items() if (data_root(name) / mark).is_file()]
+    """The data sets that lie in the data folder, each under its name."""
+    from cirkd.data.catalog import DATA_SETS, layout_of
+
+    return [name for name in DATA_SETS if name != "folder" and layout_of(data_root(name)) == name]
 
 
 def splits(source: str, root: Path) -> list[str]:
     """The splits that can be chosen, the one to begin with first."""
-    if is_camvid(root):
-        return [split for split in ("val", "test", "train") if (root / f"camvid_{split}_list.txt").is_file()]
-    return ["val", "test", "train"] if source == "streets" else ["all"]
+    from cirkd.data.catalog import splits_at
 
-
-def is_camvid(root: Path) -> bool:
-    """Whether a folder is laid out like CamVid."""
-    return any((root / f"camvid_{split}_list.txt").is_file() for split in ("train", "val", "test"))
+    return ["val", "test", "train"] if source == "streets" else list(splits_at(root))
 
 
 def images(source: str, split: str, root: Path) -> Images:
-    """The images that a choice stands for; a folder laid out like CamVid is read as CamVid."""
-    name = "camvid" if is_camvid(root) else "streets" if source == "streets" else "folder"
-    marks = [root, root / "images", root / _MARKS.get(name, ""), root / split]
+    """The images that a choice stands for; a folder laid out like a data set is read as that."""
+    from cirkd.data.catalog import layout_of
+
+    name = "streets" if source == "streets" else layout_of(root)
+    marks = [root, root / "images", root / "manifest.json", root / split]
     stamp = max((p.stat().st_mtime for p in marks if p.exists()), default=0.0)
     return Images(name, split, str(root), stamp)
 

@@ -17,8 +17,8 @@ class EvaluateOptions:
 
     Args:
         checkpoint: The file to evaluate.
-        data: streets, camvid or folder.
-        split: train, val or test.
+        data: streets, camvid, camvid32, cityscapes, voc, ade20k, cocostuff or folder.
+        split: train, val or test; all of a folder; train_aug of voc.
         root: Where the data set lies; the bundled streets need none.
         device: auto, cpu or cuda.
         precision: float32, bf16 or fp16.

@@ -12,11 +12,11 @@ from cirkd.data.errors import DataError
 MAX_PIXELS = 64_000_000
 """Largest image accepted, in pixels: a bound on memory (192 MB as RGB), far above any camera frame."""
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM")
 """Formats that are read. Others are not even tried: some start programs of their own."""
 
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error,
-           MemoryError, RuntimeError, ZeroDivisionError, Image.DecompressionBombError)  # fmt: skip
+           MemoryError, RuntimeError, ZeroDivisionError)  # fmt: skip
 """What Pillow raises for damaged files."""
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
@@ -114,6 +114,10 @@ def _open(source: Path | str | BinaryIO) -> Image.Image:
         raise DataError(f"{_name(source)}: this is a folder, an image file was wanted") from None
     except PermissionError:
         raise DataError(f"{_name(source)}: no permission to read this file; change its access rights") from None
+    except Image.DecompressionBombError:
+        raise DataError(
+            f"{_name(source)}: the image is far over {MAX_PIXELS // 10**6} megapixels; scale the image down first"
+        ) from None
     except UnidentifiedImageError:
         raise DataError(f"{_name(source)}: this is not an image; PNG, JPEG, WebP, TIFF and BMP are read") from None
     except _DAMAGE as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_image, read_label
+from cirkd.data.pairs import within
 from cirkd.data.sample import Classes, Sample
 
 BUNDLED_ROOT = Path(__file__).resolve().parents[2] / "data" / "streets"
@@ -44,8 +45,8 @@ class Streets:
 
     def __getitem__(self, index: int) -> Sample:
         frame = self.frames[index]
-        image, label = read_image(self.root / frame["image"]), read_label(self.root / frame["label"])
-        return Sample(name=frame["id"], image=image, label=label)
+        image, label = (within(self.root, str(frame[part])) for part in ("image", "label"))
+        return Sample(name=frame["id"], image=read_image(image), label=read_label(label))
 
 
 def _read_manifest(root: Path) -> dict[str, Any]:
