@@ -122,7 +122,8 @@ def _judge(path: Path | str, found: Identified) -> Verdict:
 
 def describe_input(preprocessing: Preprocessing) -> str:
     """How pixels become a network's input, in words."""
-    order = {"rgb": "RGB", "bgr": "BGR"}[preprocessing.channel_order]
+    size = "" if preprocessing.scale == 1 else f" at {preprocessing.scale:g} of the image's size"
+    order = {"rgb": "RGB", "bgr": "BGR"}[preprocessing.channel_order] + size
     numbers = list(zip(preprocessing.mean, preprocessing.std, strict=True))
     if preprocessing.channel_order == "bgr":
         numbers.reverse()

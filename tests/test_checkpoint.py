@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,11 +181,16 @@ def test_a_gpu_that_is_not_there_is_named(file: Path, monkeypatch: pytest.Monkey
         load_model(file, device="cuda")
 
 
-def test_preprocessing_converts_between_networks() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
-    ours, theirs = Preprocessing(), Preprocessing(mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 1.0))
-    torch.testing.assert_close(ours.convert(ours(image)[None], theirs)[0], theirs(image))
-    published = Preprocessing(mean=(0.48, 0.46, 0.41), std=(1 / 255, 1 / 255, 1 / 255), channel_order="bgr")
-    for first, second in ((ours, published), (published, theirs), (published, published)):
-        torch.testing.assert_close(first.convert(first(image)[None], second)[0], second(image), rtol=1e-4, atol=1e-3)
-    assert ours.convert(ours(image)[None], Preprocessing()).equal(ours(image)[None])
+def test_the_size_that_a_network_wants_comes_back(tmp_path: Path) -> None:
+    model = small_model()
+    half = replace(model.info.preprocessing, scale=0.5)
+    model.info = replace(model.info, preprocessing=half)
+    save_checkpoint(tmp_path / "half.safetensors", model)
+    assert load_model(tmp_path / "half.safetensors", "cpu").info.preprocessing == half
+
+
+def test_a_file_from_before_networks_had_a_size_is_read(file: Path) -> None:
+    header = read_header(file)
+    del header["preprocessing"]["scale"]
+    save_file(load_file(file), file, metadata={"cirkd": json.dumps(header)})
+    assert load_model(file, "cpu").info.preprocessing.scale == 1.0

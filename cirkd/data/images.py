@@ -1,6 +1,7 @@
 """Reading image and label files of every common kind, with plain errors for the rest."""
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -82,6 +83,11 @@ def read_label(source: Path | str | BinaryIO) -> np.ndarray:
     if values.max(initial=0) > 255 or values.min(initial=0) < 0:
         raise DataError(f"{_name(source)}: label {values.max()} found, labels go from 0 to 255; renumber the classes")
     return np.array(values, dtype=np.uint8)
+
+
+def scaled_size(shape: Sequence[int], factor: float) -> tuple[int, int]:
+    """Height and width of something of this shape `[H, W, ...]` when scaled by `factor`; at least 1 each."""
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

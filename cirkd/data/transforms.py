@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cirkd.data.images import resize_image, resize_label
+from cirkd.data.images import resize_image, resize_label, scaled_size
 from cirkd.data.sample import Sample
 
 
@@ -13,8 +13,9 @@ class Augmentation:
     """What a training crop looks like.
 
     Args:
-        crop: Height and width of the crop in pixels.
-        scale: Smallest and largest factor by which an image is resized before cropping.
+        crop: Height and width of the crop in pixels of the network's input.
+        scale: Smallest and largest factor by which an image is resized before cropping, relative to the size at which
+            the network sees it.
         flip: Probability of a horizontal flip.
         color: Largest relative change of brightness, contrast and saturation; 0 leaves colours alone.
     """
@@ -26,11 +27,20 @@ class Augmentation:
 
 
 def augment(
-    sample: Sample, augmentation: Augmentation, rng: np.random.Generator, *, ignore_index: int, fill: np.ndarray
+    sample: Sample,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+    *,
+    ignore_index: int,
+    fill: np.ndarray,
+    input_scale: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw one training crop of a labelled sample.
 
     Images smaller than the crop are padded with `fill` (uint8 `[3]`) and their labels with `ignore_index`.
+
+    Args:
+        input_scale: Of a network that sees images at another size than they have; the random scale comes on top.
 
     Returns:
         uint8 image `[h, w, 3]` and uint8 label `[h, w]`, of the crop's size.
@@ -41,8 +51,7 @@ def augment(
     if sample.label is None:
         raise ValueError(f"{sample.name}: training needs a label map")
     factor = float(np.exp(rng.uniform(*np.log(augmentation.scale))))
-    height, width = sample.label.shape
-    size = max(1, round(height * factor)), max(1, round(width * factor))
+    size = scaled_size(sample.label.shape, factor * input_scale)
     image, label = resize_image(sample.image, size), resize_label(sample.label, size)
     image, label = _random_crop(image, label, augmentation.crop, rng, ignore_index, fill)
     if rng.random() < augmentation.flip:

@@ -40,6 +40,7 @@ def build_segmenter(
     auxiliary: bool = False,
     preprocessing: Preprocessing | None = None,
     pretrained: bool = False,
+    input_scale: float | None = None,
     **options: Any,
 ) -> Segmenter:
     """Build a network with fresh weights.
@@ -52,7 +53,8 @@ def build_segmenter(
         embedding_channels: Width of the pixel embedding.
         auxiliary: Add an FCN head on the encoder's last map but one, used in training only.
         preprocessing: ImageNet statistics when None.
-        pretrained: Start the encoder from ImageNet weights.
+        pretrained: Start the encoder from ImageNet weights; they bring their own mean and standard deviation.
+        input_scale: Sides of the network's input over sides of the image; that of `preprocessing` when None.
         options: Arguments of the architecture, such as `atrous_rates`.
 
     Raises:
@@ -63,8 +65,9 @@ def build_segmenter(
     if output_stride not in (8, 16):
         raise CheckpointError(f"output stride {output_stride} is not offered; choose 8 or 16")
     body = _encoder(encoder, output_stride)
-    if pretrained:
-        preprocessing = load_imagenet_weights(body, encoder)
+    preprocessing = load_imagenet_weights(body, encoder) if pretrained else preprocessing or Preprocessing()
+    if input_scale is not None:
+        preprocessing = replace(preprocessing, scale=input_scale)
     channels: list[int] = body.out_channels  # pyright: ignore[reportAssignmentType]
     info = ModelInfo(
         architecture=architecture,
@@ -73,7 +76,7 @@ def build_segmenter(
         embedding_channels=embedding_channels,
         auxiliary=auxiliary,
         classes=classes,
-        preprocessing=preprocessing or Preprocessing(),
+        preprocessing=preprocessing,
         options=options,
     )
     decoder = ARCHITECTURES[architecture](channels, embedding_channels, **options)
@@ -99,6 +102,9 @@ def build_from_info(info: ModelInfo) -> Segmenter:
         embedding_channels=info.embedding_channels,
         auxiliary=info.auxiliary,
         preprocessing=info.preprocessing,
+        # Named here, so that no file can ask for them: opening a checkpoint fetches nothing.
+        pretrained=False,
+        input_scale=None,
         **info.options,
     )
     model.info = replace(model.info, provenance=info.provenance, notes=info.notes)

@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
+from cirkd.data.images import resize_image, scaled_size
 from cirkd.data.sample import Classes
 
 
@@ -31,18 +33,20 @@ class SegmentationOutput:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How pixels become network input: `(rgb / 255 - mean) / std` per channel, then in the network's channel order.
+    """How pixels become network input: resized by `scale`, then `(rgb / 255 - mean) / std` per channel, in its order.
 
     Input in the range 0..255 has a std of 1/255.
 
     Args:
         mean: Subtracted, in units of 0..1; red, green, blue.
         std: Divided by, in units of 0..1; red, green, blue.
+        scale: Sides of the input over sides of the image: 0.5 for a network trained on images of half the size.
         channel_order: `rgb` or `bgr`, of the network's input.
     """
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    scale: float = 1.0
     channel_order: Literal["rgb", "bgr"] = "rgb"
 
     def __post_init__(self) -> None:
@@ -52,19 +56,41 @@ class Preprocessing:
             raise ValueError(f"mean {self.mean} and std {self.std}: three finite numbers each were wanted")
         if min(self.std) <= 0:
             raise ValueError(f"std {self.std}: must be above 0")
+        if not 1 / 64 <= self.scale <= 8:
+            raise ValueError(f"scale {self.scale}: 1/64 to 8 was wanted")
 
-    def __call__(self, image: np.ndarray | Image.Image) -> Float[Tensor, "3 H W"]:
+    def __call__(self, image: np.ndarray | Image.Image) -> Float[Tensor, "3 h w"]:
+        """From an image to network input: `resize`, then `normalize`."""
+        return self.normalize(self.resize(image))
+
+    def resize(self, image: np.ndarray | Image.Image) -> np.ndarray:
+        """The image at the size that the network wants, uint8 `[h, w, 3]`.
+
+        Raises:
+            ValueError: the array is not uint8 `[H, W, 3]`.
+        """
         pixels = np.array(image.convert("RGB") if isinstance(image, Image.Image) else image)
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
             raise ValueError(f"image is {pixels.dtype} {pixels.shape}; uint8 [H, W, 3] was wanted; read it as RGB")
+        return pixels if self.scale == 1 else resize_image(pixels, scaled_size(pixels.shape, self.scale))
+
+    def normalize(self, pixels: np.ndarray) -> Float[Tensor, "3 h w"]:
+        """Network input from uint8 `[h, w, 3]` that has its size already."""
         tensor = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
         scaled = (tensor - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
         return scaled.flip(0) if self.channel_order == "bgr" else scaled
 
-    def convert(self, batch: Float[Tensor, "B 3 H W"], target: "Preprocessing") -> Float[Tensor, "B 3 H W"]:
-        """Turn input made by this preprocessing into what `target` would have made of the same pixels."""
+    def convert(self, batch: Float[Tensor, "B 3 H W"], target: "Preprocessing") -> Float[Tensor, "B 3 h w"]:
+        """Turn input made by this preprocessing into what `target` would have made of the same pixels.
+
+        Where the scales differ the input is resampled, so it is what `target` would have made but for details that
+        were lost in between.
+        """
         if self == target:
             return batch
+        if self.scale != target.scale:
+            size = scaled_size(batch.shape[2:], target.scale / self.scale)
+            batch = F.interpolate(batch, size=size, mode="bilinear", align_corners=False, antialias=True)
         mean, std, their_mean, their_std = (
             torch.tensor(values, device=batch.device)[:, None, None]
             for values in (self.mean, self.std, target.mean, target.std)
@@ -141,8 +167,8 @@ class Segmenter(nn.Module):
         auxiliary = self.auxiliary(features[-2]) if self.auxiliary is not None and self.training else None
         return SegmentationOutput(self.classifier(embedding), embedding, auxiliary)
 
-    def preprocess(self, image: np.ndarray | Image.Image) -> Float[Tensor, "3 H W"]:
-        """Turn a PIL image or uint8 `[H, W, 3]` RGB into this network's input.
+    def preprocess(self, image: np.ndarray | Image.Image) -> Float[Tensor, "3 h w"]:
+        """Turn a PIL image or uint8 `[H, W, 3]` RGB into this network's input, at the size that it wants.
 
         Raises:
             ValueError: the array is not uint8 `[H, W, 3]`.

@@ -75,7 +75,7 @@ class Batches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         chosen = self.indices(step)
         crops = [self._crop(chosen[place], step, place) for place in self.places]
-        images = torch.stack([self.preprocessing(image) for image, _ in crops])
+        images = torch.stack([self.preprocessing.normalize(image) for image, _ in crops])
         labels = torch.stack([torch.from_numpy(label.astype(np.int64)) for _, label in crops])
         return Batch(images, labels)
 
@@ -95,4 +95,11 @@ class Batches(Dataset[Batch]):
         if index not in self._decoded:
             self._decoded[index] = self.data[index]
         rng = np.random.default_rng([self.seed, 2, step, place])
-        return augment(self._decoded[index], self.augmentation, rng, ignore_index=self.ignore_index, fill=self.fill)
+        return augment(
+            self._decoded[index],
+            self.augmentation,
+            rng,
+            ignore_index=self.ignore_index,
+            fill=self.fill,
+            input_scale=self.preprocessing.scale,
+        )

@@ -10,8 +10,11 @@ from cirkd.losses.objective import Objective
 
 Precision = Literal["float32", "bf16", "fp16"]
 
-STREETS_CROPS = Augmentation(crop=(128, 256), scale=(0.5, 1.5))
-CAMVID_CROPS = Augmentation(crop=(160, 208), scale=(0.5, 1.5))
+# At half resolution: the whole of a frame at scale 1. On two CPU cores that teaches a network more in the same time
+# than crops of a quarter of a frame at full resolution do.
+HALF = 0.5
+STREETS_CROPS = Augmentation(crop=(128, 256), scale=(0.75, 1.5))
+CAMVID_CROPS = Augmentation(crop=(176, 240), scale=(0.75, 1.5))
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Network:
         atrous_rates: Dilations of DeepLabV3's pyramid, in positions of the embedding map.
         auxiliary: Train an auxiliary head as well.
         pretrained: Start the encoder from ImageNet weights.
+        input_scale: Sides of the network's input over sides of the images, in training and ever after.
     """
 
     architecture: Literal["deeplabv3", "pspnet"] = "deeplabv3"
@@ -35,6 +39,7 @@ class Network:
     atrous_rates: tuple[int, int, int] = (6, 12, 18)
     auxiliary: bool = False
     pretrained: bool = False
+    input_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class Recipe:
     objective: Objective = field(default_factory=Objective.task_only)
     memory: Memory = field(default_factory=Memory)
     augmentation: Augmentation = STREETS_CROPS
-    steps: int = 800
+    steps: int = 600
     batch_size: int = 8
     learning_rate: float = 0.05
     momentum: float = 0.9
@@ -100,8 +105,8 @@ class Recipe:
     precision: Precision = "float32"
     teacher_precision: Precision = "bf16"
     seed: int = 0
-    evaluate_every: int = 400
-    snapshot_every: int = 200
+    evaluate_every: int = 200
+    snapshot_every: int = 50
     save_every: int = 100
     journal_every: int = 10
     probe_images: int = 4
@@ -118,13 +123,13 @@ class Recipe:
         return self.output if self.output is not None else self.run_folder / f"{self.name}.safetensors"
 
 
-TEACHER = Network(encoder="tu-tf_efficientnet_lite0", embedding_channels=128, pretrained=True)
-STUDENT = Network()
+TEACHER = Network(encoder="tu-tf_efficientnet_lite0", embedding_channels=128, pretrained=True, input_scale=HALF)
+STUDENT = Network(input_scale=HALF)
 
 
 def streets_teacher() -> Recipe:
     """Teacher on the bundled streets: DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
-    return Recipe(name="streets-teacher", network=TEACHER, steps=400, learning_rate=0.03)
+    return Recipe(name="streets-teacher", network=TEACHER, steps=600, learning_rate=0.03)
 
 
 def streets_baseline() -> Recipe:

@@ -1,6 +1,7 @@
 """Everything that a run needs to go on as if it had never stopped, in one file written atomically."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,34 @@ from torch import nn
 
 from cirkd.data.errors import TrainingError
 
+FREE_TO_CHANGE = {
+    "output", "root", "runs", "workers", "evaluate_every", "snapshot_every", "save_every", "journal_every",
+}  # fmt: skip
+"""Fields of a recipe that change where things lie and how often they are written, never what is computed."""
+
 
 def save_state(
-    path: Path, *, step: int, module: nn.Module, optimizer: torch.optim.Optimizer, memory_draws: torch.Generator
+    path: Path,
+    *,
+    step: int,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    memory_draws: torch.Generator,
+    recipe: Mapping[str, Any],
 ) -> None:
     """Save weights, optimiser, queues, projection and random states after `step` steps.
 
     The old file is replaced only by a complete new one.
+
+    Args:
+        recipe: What the run was started with, as plain values; `load_state` holds a resumed run to it.
 
     Raises:
         TrainingError: the disk refuses; the old file is untouched.
     """
     state = {
         "step": step,
+        "recipe": dict(recipe),
         "module": module.state_dict(),
         "optimizer": optimizer.state_dict(),
         "memory_draws": memory_draws.get_state(),
@@ -41,20 +57,32 @@ def save_state(
 
 
 def load_state(
-    path: Path, *, module: nn.Module, optimizer: torch.optim.Optimizer, memory_draws: torch.Generator
+    path: Path,
+    *,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    memory_draws: torch.Generator,
+    recipe: Mapping[str, Any],
 ) -> int:
     """Load what `save_state` wrote, in place.
+
+    Args:
+        recipe: What the run is about to go on with, as plain values.
 
     Returns:
         The number of steps done.
 
     Raises:
-        TrainingError: no state, a damaged one, or one of another network.
+        TrainingError: no state, a damaged one, or one of another recipe.
     """
     if not path.is_file():
         raise TrainingError(f"{path}: nothing to resume here; start the run without --resume")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise _unusable(path, error) from None
+    _refuse_another_recipe(path, state.get("recipe", {}), recipe)
+    try:
         module.load_state_dict(state["module"])
         optimizer.load_state_dict(state["optimizer"])
         memory_draws.set_state(state["memory_draws"])
@@ -62,7 +90,26 @@ def load_state(
         if torch.cuda.is_available() and state["random_gpu"]:
             torch.cuda.set_rng_state_all(state["random_gpu"])
     except Exception as error:
-        # torch reports torn files and foreign networks through many exception types.
-        reason = " ".join(str(error).split())[:120]
-        raise TrainingError(f"{path}: cannot be resumed from ({reason}); start again without --resume") from None
+        raise _unusable(path, error) from None
     return int(state["step"])
+
+
+def _unusable(path: Path, error: Exception) -> TrainingError:
+    # torch reports torn files and foreign networks through many exception types.
+    reason = " ".join(str(error).split())[:120]
+    return TrainingError(f"{path}: cannot be resumed from ({reason}); start again without --resume")
+
+
+def _refuse_another_recipe(path: Path, started: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """A resumed run equals an uninterrupted one only under the recipe that it was started with."""
+    for name in sorted(started.keys() & wanted.keys() - FREE_TO_CHANGE):
+        if started[name] != wanted[name]:
+            raise TrainingError(
+                f"{path.parent}: started with {name} {_shown(started[name])}, not {_shown(wanted[name])}; "
+                "resume with the flags of its start, or train anew under another --name"
+            )
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

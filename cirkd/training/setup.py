@@ -45,6 +45,7 @@ def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
         embedding_channels=network.embedding_channels,
         auxiliary=network.auxiliary,
         pretrained=network.pretrained,
+        input_scale=network.input_scale,
         **options,
     )
 

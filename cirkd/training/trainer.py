@@ -223,11 +223,16 @@ class _Run:
                 module=self.module,
                 optimizer=self.optimizer,
                 memory_draws=self.memory_draws,
+                recipe=plain_recipe(self.recipe),
             )
 
     def _load(self) -> int:
         return load_state(
-            self.folder / "state.pt", module=self.module, optimizer=self.optimizer, memory_draws=self.memory_draws
+            self.folder / "state.pt",
+            module=self.module,
+            optimizer=self.optimizer,
+            memory_draws=self.memory_draws,
+            recipe=plain_recipe(self.recipe),
         )
 
     def _finish(self) -> Evaluation:

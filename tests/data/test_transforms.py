@@ -54,3 +54,11 @@ def test_unlabelled_samples_cannot_be_trained_on() -> None:
     sample = Sample("bare", np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(ValueError, match="label"):
         augment(sample, Augmentation(crop=(2, 2)), np.random.default_rng(0), ignore_index=255, fill=FILL)
+
+
+def test_a_network_that_sees_half_size_gets_crops_at_half_size() -> None:
+    label = np.repeat(np.arange(8, dtype=np.uint8)[None], 8, axis=0)
+    sample = Sample("steps", np.repeat((label * 20)[..., None], 3, axis=2), label)
+    whole = Augmentation(crop=(4, 4), scale=(1.0, 1.0), flip=0.0, color=0.0)
+    _, halved = augment(sample, whole, np.random.default_rng(0), ignore_index=255, fill=FILL, input_scale=0.5)
+    assert np.array_equal(halved, label[::2, 1::2])

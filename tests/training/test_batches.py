@@ -47,3 +47,13 @@ def test_worker_processes_give_the_same_batches(camvid: Path) -> None:
 def test_uneven_shares_are_refused(camvid: Path) -> None:
     with pytest.raises(DataError, match="multiple of 3"):
         batches(camvid, process=0, processes=3)
+
+
+def test_batches_are_at_the_size_that_the_network_wants(camvid: Path) -> None:
+    data = open_data("camvid", "train", camvid)
+    height, width = data[0].image.shape[:2]
+    whole = Augmentation(crop=(height // 2, width // 2), scale=(1.0, 1.0), flip=0.0, color=0.0)
+    half = Preprocessing(scale=0.5)
+    made = Batches(data, whole, half, batch_size=4, seed=0)
+    for place, index in enumerate(made.indices(0)):
+        assert torch.equal(made[0].images[place], half(data[index].image))

@@ -99,21 +99,26 @@ def test_baseline_and_distilled_student_start_alike_on_the_same_crops(baseline: 
     assert torch.equal(first[0].images, first[1].images)
 
 
-def test_stopped_and_resumed_equals_uninterrupted(distilled: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    train(distilled)
-    broken = replace(distilled, name="broken")
+def train_and_stop(recipe: Recipe, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that gets SIGTERM after some steps."""
     original = trainer._Run._train_step
 
-    def stop_after_three(self: trainer._Run, batch: object) -> object:
+    def stop(self: trainer._Run, batch: object) -> object:
         terms = original(self, batch)  # type: ignore[arg-type]
-        if self.step == 3:
+        if self.step == after:
             os.kill(os.getpid(), signal.SIGTERM)
         return terms
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer._Run, "_train_step", stop_after_three)
-        stopped = train(broken)
-    assert (stopped.steps, stopped.finished) == (3, False)
+        patch.setattr(trainer._Run, "_train_step", stop)
+        stopped = train(recipe)
+    assert (stopped.steps, stopped.finished) == (after, False)
+
+
+def test_stopped_and_resumed_equals_uninterrupted(distilled: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(distilled)
+    broken = replace(distilled, name="broken")
+    train_and_stop(broken, 3, monkeypatch)
     assert train(broken, resume=True).finished
     assert_same_run(distilled, broken)
 
@@ -169,8 +174,18 @@ def test_a_torn_state_is_named(baseline: Recipe) -> None:
         train(baseline, resume=True)
 
 
+def test_a_run_goes_on_under_its_own_recipe_alone(baseline: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where files lie and how often they are written may change; what is computed may not."""
+    train_and_stop(baseline, 2, monkeypatch)
+    with pytest.raises(TrainingError, match=r"started with learning_rate 0\.02, not 0\.5"):
+        train(replace(baseline, learning_rate=0.5), resume=True)
+    with pytest.raises(TrainingError, match="started with objective"):
+        train(replace(baseline, objective=Objective.task_only(auxiliary=0.1)), resume=True)
+    assert train(replace(baseline, workers=1, save_every=0), resume=True).finished
+
+
 def test_a_full_disk_keeps_the_last_good_state(baseline: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    train(replace(baseline, steps=1))
+    train_and_stop(baseline, 1, monkeypatch)
     good = (baseline.run_folder / "state.pt").read_bytes()
 
     def full_disk(*_: object) -> None:
@@ -178,7 +193,7 @@ def test_a_full_disk_keeps_the_last_good_state(baseline: Recipe, monkeypatch: py
 
     monkeypatch.setattr(torch, "save", full_disk)
     with pytest.raises(TrainingError, match="No space left"):
-        train(replace(baseline, steps=2), resume=True)
+        train(baseline, resume=True)
     assert (baseline.run_folder / "state.pt").read_bytes() == good
 
 
