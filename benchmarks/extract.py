@@ -2,9 +2,9 @@
 
     python -m benchmarks.extract --checkpoint checkpoints/streets-teacher.safetensors
 
-Speed: images a second of each, in turn with as many bare forward passes of the same network on inputs that lie ready, so
-that a machine that is busy with other things slows both alike; the median of the rounds counts. Memory: the peak of a
-fresh process over 100 and over 1,000 images. The images are those of the bundled streets, over and over.
+Speed: images a second of each, in turn with as many bare forward passes of the same network on inputs that lie ready,
+so that a machine that is busy with other things slows both alike; the median of the rounds counts. Memory: the peak of
+a fresh process over 100 and over 1,000 images. The images are those of the bundled streets, over and over.
 """
 
 import argparse
@@ -79,16 +79,9 @@ def report_peak(command: str, model: Segmenter, images: int, workers: int) -> No
 
 
 def peak(command: str, options: argparse.Namespace, images: int) -> float:
-    words = [
-        "--memory",
-        command,
-        str(images),
-        "--checkpoint",
-        str(options.checkpoint),
-        "--workers",
-        str(options.workers),
-    ]
-    start = [sys.executable, "-m", "benchmarks.extract", *words, "--threads", str(options.threads)]
+    settings = {"checkpoint": options.checkpoint, "workers": options.workers, "threads": options.threads}
+    words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+    start = [sys.executable, "-m", "benchmarks.extract", "--memory", command, str(images), *words]
     return float(subprocess.run(start, capture_output=True, text=True, check=True).stdout)
 
 

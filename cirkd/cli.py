@@ -25,6 +25,7 @@ class EvaluateOptions:
         precision: float32, bf16 or fp16.
         architecture, encoder: What the checkpoint is, where its content does not tell, such as unet and resnet34.
         workers: Processes that read images ahead.
+        precise: Print the scores with all their digits.
     """
 
     checkpoint: tyro.conf.Positional[Path]
@@ -36,6 +37,7 @@ class EvaluateOptions:
     architecture: str | None = None
     encoder: str | None = None
     workers: int = 1
+    precise: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,9 +152,10 @@ def _evaluate(words: list[str]) -> int:
         )
     if processes.is_main:
         print(f"{options.checkpoint.name} on {result.data} {result.split}, {result.images} images")
-        print(f"  {'mIoU':18s} {result.miou:6.2f}\n  {'pixel accuracy':18s} {result.pixel_accuracy:6.2f}")
-        for name, value in result.iou.items():
-            print(f"  {name:18s} {'absent' if value is None else f'{value:6.2f}'}")
+        scores = {"mIoU": result.miou, "pixel accuracy": result.pixel_accuracy, **result.iou}
+        for name, value in scores.items():
+            shown = "absent" if value is None else repr(value) if options.precise else f"{value:6.2f}"
+            print(f"  {name:18s} {shown}")
     return 0
 
 

@@ -1,8 +1,8 @@
 """Embeddings of a whole data set in a folder of Parquet files, in memory that does not grow with it.
 
-Images are taken in chunks of a fixed size. Every pixel draws a number from seed, image and position alone; of each class
-a part keeps the pixels with the smallest numbers of its chunk, and the whole keeps those with the smallest of all. So
-the choice is the same however many processes share the chunks and however often the work was interrupted. A part is
+Images are taken in chunks of a fixed size. Every pixel draws a number from seed, image and position alone; of each
+class a part keeps the pixels with the smallest numbers of its chunk, and the whole keeps those with the smallest of
+all. So the choice is the same however many processes share the chunks and however often the work was interrupted. A part is
 written whole or not at all, and one that is there is not made again.
 """
 
