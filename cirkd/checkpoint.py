@@ -263,7 +263,7 @@ def _filled(found: Identified, build: Callable[[], Module], tensors: dict[str, T
         raise CheckpointError(
             f"{found.path}: its weights are not those of {what} ({fit.complaint()}); see `cirkd doctor`, save it again"
         )
-    return filled(build, tensors)
+    return filled(empty, build, tensors)
 
 
 def _unknown(path: Path, tensors: dict[str, Tensor]) -> str:

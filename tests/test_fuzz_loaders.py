@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from tools.fuzz_loaders import LOADERS, fuzz, image_seeds, mutated, report, seeds_of
+from tools.fuzz_loaders import LOADERS, fuzz, mutated, report, seeds_of
+from tools.fuzz_seeds import image_seeds
 
 
 def test_mutations_are_drawn_from_the_seed_alone() -> None:

@@ -96,15 +96,14 @@ def compare(network: nn.Module, tensors: Mapping[str, Tensor]) -> Fit:
     )
 
 
-def filled(build: Callable[[], Module], tensors: Mapping[str, Tensor]) -> Module:
+def filled(network: Module, build: Callable[[], Module], tensors: Mapping[str, Tensor]) -> Module:
     """The network with these weights, which must fit it; floating-point weights become float32.
 
     Args:
-        build: Makes the network with any weights.
+        network: Without memory; it is given the weights.
+        build: Makes another, with any weights, where this one needs values that no file holds.
         tensors: By name; see `compare`.
     """
-    with without_memory():
-        network = build()
     wanted = network.state_dict()
     state = {name: _converted(tensors.get(name), like) for name, like in wanted.items()}
     network.load_state_dict(state, strict=True, assign=True)
