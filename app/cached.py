@@ -17,6 +17,7 @@ from cirkd.data.errors import DataError
 if TYPE_CHECKING:
     from cirkd.analysis.trajectory import Trajectory
     from cirkd.data.sample import Sample, SegmentationData
+    from cirkd.doctor import Verdict
     from cirkd.study import Study
 
 
@@ -137,6 +138,14 @@ def trajectory(run: str, count: int, stamp: float) -> Trajectory:
     from cirkd.analysis.trajectory import trajectory as lay_out
 
     return lay_out(Path(run))
+
+
+@st.cache_data(max_entries=32, show_spinner="Looking at the checkpoint")
+def verdict(path: str, stamp: float) -> Verdict:
+    """What the doctor says of a file; asked again when the file has changed."""
+    from cirkd.doctor import examine
+
+    return examine(path)
 
 
 @st.cache_resource(scope="session", on_release=lambda folder: shutil.rmtree(folder, ignore_errors=True))

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-SUFFIXES = (".safetensors", ".pth")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 _PARTS = {"teacher": "teacher", "before": "baseline", "after": "cirkd"}
-_MARKS = {"streets": "manifest.json", "camvid": "camvid_val_list.txt"}
+_TITLES = {"camvid": "CamVid", "camvid32": "CamVid, 32 classes", "voc": "Pascal VOC 2012", "ade20k": "ADE20K",
+           "cocostuff": "COCO-Stuff"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Images:
 
 def title(name: str) -> str:
     """A data set's name for people."""
-    return {"camvid": "CamVid"}.get(name, name.capitalize())
+    return _TITLES.get(name, name.capitalize())
 
 
 def checkpoints_folder() -> Path:
@@ -72,7 +73,8 @@ def find(key: str) -> Checkpoint | None:
     """The checkpoint that a key stands for; None when it is not there."""
     known = {c.key: c for c in checkpoints()}
     path = Path(key).expanduser()
-    return known.get(key) or (_checkpoint(key, path) if path.suffix in SUFFIXES and path.is_file() else None)
+    given = path.is_file() if path.suffix in SUFFIXES else (path / "config.json").is_file()
+    return known.get(key) or (_checkpoint(key, path) if given else None)
 
 
 def groups() -> list[str]:
@@ -88,26 +90,25 @@ def defaults(group: str) -> dict[str, str]:
 
 
 def data_sets() -> list[str]:
-    """The data sets that lie in the data folder."""
-    return [name for name, mark in _MARKS.items() if (data_root(name) / mark).is_file()]
+    """The data sets that lie in the data folder, each under its name."""
+    from cirkd.data.catalog import DATA_SETS, layout_of
+
+    return [name for name in DATA_SETS if name != "folder" and layout_of(data_root(name)) == name]
 
 
 def splits(source: str, root: Path) -> list[str]:
     """The splits that can be chosen, the one to begin with first."""
-    if is_camvid(root):
-        return [split for split in ("val", "test", "train") if (root / f"camvid_{split}_list.txt").is_file()]
-    return ["val", "test", "train"] if source == "streets" else ["all"]
+    from cirkd.data.catalog import splits_at
 
-
-def is_camvid(root: Path) -> bool:
-    """Whether a folder is laid out like CamVid."""
-    return any((root / f"camvid_{split}_list.txt").is_file() for split in ("train", "val", "test"))
+    return ["val", "test", "train"] if source == "streets" else list(splits_at(root))
 
 
 def images(source: str, split: str, root: Path) -> Images:
-    """The images that a choice stands for; a folder laid out like CamVid is read as CamVid."""
-    name = "camvid" if is_camvid(root) else "streets" if source == "streets" else "folder"
-    marks = [root, root / "images", root / _MARKS.get(name, ""), root / split]
+    """The images that a choice stands for; a folder laid out like a data set is read as that."""
+    from cirkd.data.catalog import layout_of
+
+    name = "streets" if source == "streets" else layout_of(root)
+    marks = [root, root / "images", root / "manifest.json", root / split]
     stamp = max((p.stat().st_mtime for p in marks if p.exists()), default=0.0)
     return Images(name, split, str(root), stamp)
 
@@ -115,7 +116,9 @@ def images(source: str, split: str, root: Path) -> Images:
 def _in_folder(folder: Path) -> list[Checkpoint]:
     if not folder.is_dir():
         return []
-    return [_checkpoint(p.stem, p) for p in folder.iterdir() if p.suffix in SUFFIXES and not p.name.startswith(".")]
+    # A link that leads out of the folder is none of its checkpoints.
+    inside = [p for p in folder.iterdir() if p.resolve().is_relative_to(folder.resolve())]
+    return [_checkpoint(p.stem, p) for p in inside if p.suffix in SUFFIXES and not p.name.startswith(".")]
 
 
 def _checkpoint(key: str, path: Path) -> Checkpoint:

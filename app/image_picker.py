@@ -16,7 +16,7 @@ from cirkd.data.errors import DataError
 
 DEFAULT_COUNT = 6
 UPLOAD_LIMIT = 40  # MB an image
-_TITLES = {"streets": "Streets (bundled)", "camvid": "CamVid", "folder": "A folder", "upload": "Upload images"}
+_TITLES = {"streets": "Streets (bundled)", "folder": "A folder", "upload": "Upload images"}
 _PER_PAGE = 24
 
 
@@ -45,9 +45,7 @@ def draw(chosen: StudyState) -> StudyState:
     """Draw the pickers and return the state with what they say."""
     before = (chosen.data, chosen.folder, chosen.split)
     st.session_state.setdefault("bar_data", chosen.data)
-    source = st.selectbox(
-        ":material/photo_library: Images", _sources(chosen), key="bar_data", format_func=_TITLES.__getitem__
-    )
+    source = st.selectbox(":material/photo_library: Images", _sources(chosen), key="bar_data", format_func=_title)
     chosen = replace(chosen, data=source, folder=_folder(chosen) if source == "folder" else "")
     if source == "upload":
         _upload()
@@ -67,6 +65,10 @@ def draw(chosen: StudyState) -> StudyState:
     return chosen
 
 
+def _title(source: str) -> str:
+    return _TITLES.get(source) or catalogue.title(source)
+
+
 def _sources(chosen: StudyState) -> list[str]:
     return list(dict.fromkeys([*catalogue.data_sets(), "folder", "upload", chosen.data, st.session_state["bar_data"]]))
 
@@ -83,7 +85,8 @@ def _folder(chosen: StudyState) -> str:
     st.session_state.setdefault("bar_folder", chosen.folder)
     return st.text_input(
         "Folder", key="bar_folder", placeholder="/path/to/images",
-        help="Image files; or `images/` with `labels/` beside it; or CamVid with its `camvid_val_list.txt`.",
+        help="Image files; or `images/` with `labels/` beside it; or Cityscapes, CamVid, Pascal VOC, ADE20K or "
+        "COCO-Stuff as they are unpacked.",
     ).strip()  # fmt: skip
 
 

@@ -105,20 +105,38 @@ def _others(chosen: StudyState, known: list[str]) -> tuple[str, ...]:
 
 def _add() -> None:
     file = st.file_uploader(
-        "Upload a checkpoint", type=["safetensors", "pth"], key="bar_upload", max_upload_size=UPLOAD_LIMIT,
+        "Upload a checkpoint", type=["safetensors", "pth", "pt", "bin"], key="bar_upload", max_upload_size=UPLOAD_LIMIT,
         help="Kept in a private folder of this window and removed when it is closed. Only weights are read: "
         "nothing in a file is executed.",
     )  # fmt: skip
     if file is not None:
         target = cached.private_folder() / "checkpoints" / Path(file.name).name
-        if not target.is_file() or target.stat().st_size != file.size:
+        if st.session_state.get("_upload_seen") != file.file_id or not target.is_file():
             target.parent.mkdir(exist_ok=True)
             target.write_bytes(file.getbuffer())
-            _added(str(target))
-    path = st.text_input("or give its path", key="bar_path", placeholder="/path/to/student.safetensors")
-    if path and path != st.session_state.get("_path_seen"):
-        st.session_state["_path_seen"] = path
-        _added(path)
+            st.session_state["_upload_seen"] = file.file_id
+        _examined(str(target))
+    path = st.text_input(
+        "or give its path", key="bar_path", placeholder="/path/to/student.safetensors",
+        help="A file, or a folder that `save_pretrained` wrote.",
+    )  # fmt: skip
+    if path:
+        _examined(path)
+
+
+def _examined(key: str) -> None:
+    """Say what a file is; put it on screen, once, if it can be used."""
+    path = Path(key).expanduser()
+    stamp = path.stat().st_mtime if path.exists() else 0.0
+    verdict = cached.verdict(str(path), stamp)
+    if not verdict.usable:
+        st.error(theme.plain(f"{path.name}: {verdict.problem}; {verdict.remedy}"), icon=":material/error:")
+        return
+    text = f"{path.name}: {verdict.summary}; {len(verdict.classes)} classes; takes {verdict.expected_input}."
+    st.caption(theme.plain(" ".join([text, *(f"{note}." for note in verdict.notes)])))
+    if st.session_state.get("_examined") != (key, stamp):
+        st.session_state["_examined"] = (key, stamp)
+        _added(key)
 
 
 def _added(key: str) -> None:

@@ -18,7 +18,7 @@ NONE = "none"
 LAYERS = ("decoder", "projected")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bf16")
-SOURCES = ("streets", "camvid", "folder", "upload")
+SOURCES = ("streets", "camvid", "camvid32", "cityscapes", "voc", "ade20k", "cocostuff", "folder", "upload")
 FEWEST_IMAGES, MOST_IMAGES = 2, 12
 
 _KEY = "study"

@@ -2,25 +2,33 @@
 
 Metadata key `cirkd` of a `.safetensors` file holds the header as JSON: format, architecture, classes, preprocessing,
 provenance (recipe, seed, steps, scores), and the shape of the memory where there is one. Floating-point weights are
-kept in 16 bit. `.pth` files are read with `weights_only=True`: nothing in them is executed.
+kept in 16 bit. Files of other projects are recognised by content (`cirkd.models.layouts`); nothing in any file is
+executed.
 """
 
 import json
 import os
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from cirkd.data.errors import CheckpointError
 from cirkd.data.sample import Classes
 from cirkd.losses.memory import RelationMemory
-from cirkd.models.build import build_segmenter
+from cirkd.models.build import build_from_info
+from cirkd.models.fit import compare, filled, without_memory
+from cirkd.models.layouts import Hints, recognise
 from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
+from cirkd.models.unwrap import unwrap
+from cirkd.models.weight_files import WeightFile, kind_of, read_weights, require_file
+
+Module = TypeVar("Module", bound=nn.Module)
 
 FORMAT = 1
 _WEIGHTS = "model."
@@ -62,46 +70,107 @@ def read_header(path: Path | str) -> dict[str, Any]:
         CheckpointError: not a checkpoint of this project.
     """
     path = Path(path)
-    _require_file(path)
+    require_file(path)
+    if kind_of(path) != "safetensors":
+        raise CheckpointError(f"{path}: not a safetensors file; save it with cirkd's save_checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        header = json.loads(metadata["cirkd"])
-        if header["format"] > FORMAT:
-            raise CheckpointError(f"{path}: written by a newer version (format {header['format']}); update cirkd")
-    except KeyError:
-        raise CheckpointError(
-            f"{path}: a safetensors file without this project's header; save it with cirkd's save_checkpoint"
-        ) from None
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise CheckpointError(f"{path}: damaged or not a safetensors file ({error}); copy it again") from None
-    return header
+    if "cirkd" not in metadata:
+        raise CheckpointError(
+            f"{path}: a safetensors file without this project's header; save it with cirkd's save_checkpoint"
+        )
+    return _parse_header(path, metadata["cirkd"])
 
 
-def load_model(path: Path | str, device: str | torch.device = "auto") -> Segmenter:
+@dataclass(frozen=True, eq=False)
+class Identified:
+    """What a file was found to be, before a network is made of it.
+
+    Args:
+        path: The file.
+        info: The network that the weights belong to.
+        tensors: Its weights, by their names in the network.
+        memory: Settings of the relation memory, where the file holds one.
+        memory_tensors: The memory's tensors.
+        ignored: Names in the file that are not needed.
+    """
+
+    path: Path
+    info: ModelInfo
+    tensors: dict[str, Tensor]
+    memory: dict[str, Any] | None = None
+    memory_tensors: dict[str, Tensor] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+
+    def build(self) -> Segmenter:
+        """The network with fresh weights."""
+        try:
+            return build_from_info(self.info)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, ZeroDivisionError) as error:
+            text = " ".join(str(error).split())[:120]
+            raise CheckpointError(
+                f"{self.path}: no network can be built as its header says ({text}); save the model again"
+            ) from None
+
+    def build_memory(self) -> RelationMemory:
+        """The empty memory."""
+        try:
+            return RelationMemory(**(self.memory or {}))
+        except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+            raise CheckpointError(f"{self.path}: its header is incomplete ({error!r}); save the model again") from None
+
+
+def identify(path: Path | str, *, architecture: str | None = None, encoder: str | None = None) -> Identified:
+    """Find out what a file or folder of weights is, by its content.
+
+    Args:
+        path: A file of this project or of another, or a folder that `save_pretrained` wrote.
+        architecture, encoder: What it is, where its content does not tell, such as `unet` and `resnet34`.
+
+    Raises:
+        CheckpointError: unreadable, unsafe or unknown; says what to do.
+    """
+    file = read_weights(path)
+    if isinstance(file.metadata.get("cirkd"), str):
+        return _own(file)
+    tensors, notes = unwrap(file.content)
+    found = recognise(tensors, Hints(architecture, encoder, file.config))
+    if found is None:
+        raise CheckpointError(_unknown(file.path, tensors))
+    info = replace(found.info, notes=(*found.info.notes, *notes), provenance={"file": file.path.name})
+    return Identified(file.path, info, found.tensors, ignored=found.ignored)
+
+
+def load_model(
+    path: Path | str,
+    device: str | torch.device = "auto",
+    *,
+    architecture: str | None = None,
+    encoder: str | None = None,
+) -> Segmenter:
     """Load a checkpoint as a network in evaluation mode, ready to run.
 
     Args:
-        path: A `.safetensors` file of this project, or a `.pth` of the same layout.
+        path: A `.safetensors` or `.pth` file of this project, or one of those in `cirkd.models.layouts`, or a folder
+            that `save_pretrained` wrote; recognised by content.
         device: `auto` takes a GPU when there is one.
+        architecture, encoder: What it is, where its content does not tell, such as `unet` and `resnet34`.
 
     Returns:
         The network; `memory` holds projection head and class queues where the file has them.
 
     Raises:
-        CheckpointError: missing, damaged, foreign, or weights that don't fit or aren't finite; says what to do.
+        CheckpointError: missing, damaged, unsafe, unknown, or weights that don't fit or aren't finite; says what to do.
     """
-    path = Path(path)
-    _require_file(path)
-    header, tensors = _read_pth(path) if path.suffix in (".pth", ".pt") else _read_safetensors(path)
-    model = _build(path, header)
-    weights = {k.removeprefix(_WEIGHTS): v.float() for k, v in tensors.items() if k.startswith(_WEIGHTS)}
-    _fill(path, model, weights)
-    if "memory" in header:
-        memory = RelationMemory(**header["memory"])
-        _fill(path, memory, {k.removeprefix(_MEMORY): _widen(v) for k, v in tensors.items() if k.startswith(_MEMORY)})
-        model.memory = memory
-    return model.to(resolve_device(device)).eval()
+    target = resolve_device(device)
+    found = identify(path, architecture=architecture, encoder=encoder)
+    model = _filled(found, found.build, found.tensors)
+    if found.memory is not None:
+        model.memory = _filled(found, found.build_memory, found.memory_tensors)
+    return model.to(target).eval()
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -133,80 +202,75 @@ def _to_half(key: str, value: Tensor) -> Tensor:
     return half
 
 
-def _widen(value: Tensor) -> Tensor:
-    return value.float() if value.is_floating_point() else value
-
-
-def _require_file(path: Path) -> None:
-    if path.is_dir():
-        raise CheckpointError(f"{path}: this is a folder, a checkpoint file was wanted")
-    if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such file; check the path, or train one with `cirkd train`")
-    if not os.access(path, os.R_OK):
-        raise CheckpointError(f"{path}: no permission to read this file; change its access rights")
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    header = read_header(path)
+def _parse_header(path: Path, text: str) -> dict[str, Any]:
     try:
-        return header, load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged ({error}); copy it again") from None
+        header = json.loads(text)
+        if header["format"] > FORMAT:
+            raise CheckpointError(f"{path}: written by a newer version (format {header['format']}); update cirkd")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{path}: its header is damaged ({error!r}); copy the file again") from None
+    return header
 
 
-def _read_pth(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _own(file: WeightFile) -> Identified:
+    """A file of this project, as its header says."""
+    header = _parse_header(file.path, file.metadata["cirkd"])
+    tensors = {key: value for key, value in file.content.items() if isinstance(value, Tensor)}
+    weights = {key.removeprefix(_WEIGHTS): value for key, value in tensors.items() if key.startswith(_WEIGHTS)}
+    memory = header.get("memory")
+    queues = {key.removeprefix(_MEMORY): value for key, value in tensors.items() if key.startswith(_MEMORY)}
+    return Identified(file.path, _info(file.path, header), weights, memory, queues if memory is not None else {})
+
+
+def _info(path: Path, header: dict[str, Any]) -> ModelInfo:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # torch reports refused pickles, torn archives and plain text through a dozen unrelated exception types.
-        reason = str(error).strip().splitlines()[0][:100] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"{path}: not a file of plain weights ({reason}); save it again with torch.save(model.state_dict(), ...)"
-        ) from None
-    if not isinstance(content, dict) or not isinstance(content.get("cirkd"), str):
-        raise CheckpointError(f"{path}: weights of an unknown network; only files that cirkd wrote are read yet")
-    try:
-        header = json.loads(content["cirkd"])
-    except ValueError:
-        raise CheckpointError(f"{path}: its header is damaged; copy the file again") from None
-    return header, {key: value for key, value in content.items() if isinstance(value, Tensor)}
-
-
-def _build(path: Path, header: dict[str, Any]) -> Segmenter:
-    try:
-        classes = Classes(
-            names=tuple(header["classes"]["names"]),
-            colors=tuple((int(r), int(g), int(b)) for r, g, b in header["classes"]["colors"]),
-            ignore_index=int(header["classes"]["ignore_index"]),
+        classes = header["classes"]
+        return ModelInfo(
+            architecture=str(header["architecture"]),
+            encoder=str(header["encoder"]),
+            output_stride=int(header["output_stride"]),
+            embedding_channels=int(header["embedding_channels"]),
+            auxiliary=bool(header["auxiliary"]),
+            classes=Classes(
+                names=tuple(str(name) for name in classes["names"]),
+                colors=tuple((int(r), int(g), int(b)) for r, g, b in classes["colors"]),
+                ignore_index=int(classes["ignore_index"]),
+            ),
+            preprocessing=Preprocessing(**{k: _frozen(v) for k, v in header["preprocessing"].items()}),
+            options=dict(header["options"]),
+            provenance=dict(header["provenance"]),
+            layout=str(header.get("layout", "cirkd")),
+            notes=tuple(str(note) for note in header.get("notes", ())),
         )
-        preprocessing = Preprocessing(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in header["preprocessing"].items()
-            }
-        )
-        model = build_segmenter(
-            header["architecture"],
-            header["encoder"],
-            classes,
-            output_stride=header["output_stride"],
-            embedding_channels=header["embedding_channels"],
-            auxiliary=header["auxiliary"],
-            preprocessing=preprocessing,
-            **header["options"],
-        )
-        model.info = replace(model.info, provenance=header["provenance"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"{path}: its header is incomplete ({error!r}); save the model again") from None
-    return model
 
 
-def _fill(path: Path, module: torch.nn.Module, state: dict[str, Tensor]) -> None:
-    for key, value in state.items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise CheckpointError(f"{path}: {key} holds NaN or infinity; training diverged, use an earlier file")
-    try:
-        module.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        detail = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path}: weights and header disagree ({detail}); save the model again") from None
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _filled(found: Identified, build: Callable[[], Module], tensors: dict[str, Tensor]) -> Module:
+    """The network or memory with the file's tensors in it."""
+    with without_memory():
+        empty = build()
+    fit = compare(empty, tensors)
+    if fit.not_finite:
+        name = fit.not_finite[0]
+        raise CheckpointError(f"{found.path}: {name} holds NaN or infinity; training diverged, use an earlier file")
+    if not fit.complete:
+        what = f"{found.info.architecture} on {found.info.encoder}"
+        raise CheckpointError(
+            f"{found.path}: its weights are not those of {what} ({fit.complaint()}); see `cirkd doctor`, save it again"
+        )
+    return filled(empty, build, tensors)
+
+
+def _unknown(path: Path, tensors: dict[str, Tensor]) -> str:
+    if not tensors:
+        return f"{path}: holds no weights; save the network's state_dict() with torch.save or save_file"
+    names = ", ".join(list(tensors)[:2])
+    return (
+        f"{path}: weights of an unknown network ({len(tensors)} tensors: {names[:80]}, ...); "
+        "if it is one of segmentation-models-pytorch, name it with --architecture and --encoder"
+    )

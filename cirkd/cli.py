@@ -1,9 +1,10 @@
-"""The command line: `cirkd app | train | evaluate`. Exit code 0, or 1 with one clear line on stderr."""
+"""The command line: `cirkd COMMAND`, one of `COMMANDS`. Exit code 0, or 1 with one clear line on stderr."""
 
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import tyro
@@ -18,11 +19,14 @@ class EvaluateOptions:
 
     Args:
         checkpoint: The file to evaluate.
-        data: streets, camvid or folder.
-        split: train, val or test.
+        data: streets, camvid, camvid32, cityscapes, voc, ade20k, cocostuff or folder.
+        split: train, val or test; all of a folder; train_aug of voc.
         root: Where the data set lies; the bundled streets need none.
         device: auto, cpu or cuda.
         precision: float32, bf16 or fp16.
+        architecture, encoder: What the checkpoint is, where its content does not tell, such as unet and resnet34.
+        workers: Processes that read images ahead.
+        precise: Print the scores with all their digits.
     """
 
     checkpoint: tyro.conf.Positional[Path]
@@ -31,6 +35,61 @@ class EvaluateOptions:
     root: Path | None = None
     device: str = "auto"
     precision: str = "float32"
+    architecture: str | None = None
+    encoder: str | None = None
+    workers: int = 1
+    precise: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractOptions:
+    """Embeddings of a data set's pixels, so many of each class, as a folder of Parquet files.
+
+    Started by `accelerate launch -m cirkd.cli extract ...` or torchrun, several processes share the images. Started
+    again, it goes on where it was interrupted.
+
+    Args:
+        checkpoints: The files, each named by its stem; the first one's grid is taken.
+        output: The folder to write.
+        data: streets, camvid, camvid32, cityscapes, voc, ade20k, cocostuff or folder.
+        split: train, val or test; all of a folder; train_aug of voc.
+        root: Where the data set lies; the bundled streets need none.
+        per_class: Pixels kept of each class.
+        layer: decoder, or projected through the head of the distillation where a checkpoint has one.
+        images: Only so many; all when not given.
+        workers: Processes that read images ahead.
+        seed: Of the choice of pixels.
+        device: auto, cpu or cuda.
+        precision: float32, bf16 or fp16.
+    """
+
+    checkpoints: tyro.conf.Positional[tuple[Path, ...]]
+    output: Path
+    data: str = "streets"
+    split: str = "val"
+    root: Path | None = None
+    per_class: int = 1000
+    layer: str = "decoder"
+    images: int | None = None
+    workers: int = 1
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "float32"
+
+
+@dataclasses.dataclass(frozen=True)
+class DoctorOptions:
+    """What a file of weights is, what fits, and what to do.
+
+    Args:
+        file: A checkpoint of any origin, or a folder that save_pretrained wrote.
+        architecture: What it is, where its content does not tell, such as unet.
+        encoder: Its encoder, where its content does not tell, such as resnet34.
+    """
+
+    file: tyro.conf.Positional[Path]
+    architecture: str | None = None
+    encoder: str | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,14 +143,68 @@ def _evaluate(words: list[str]) -> int:
     from cirkd.checkpoint import load_model
     from cirkd.data.catalog import open_data
     from cirkd.training.evaluate import evaluate
+    from cirkd.training.processes import current_processes
 
     data = open_data(options.data, options.split, options.root)
-    result = evaluate(load_model(options.checkpoint, options.device), data, precision=options.precision)
-    print(f"{options.checkpoint.name} on {result.data} {result.split}, {result.images} images")
-    print(f"  {'mIoU':18s} {result.miou:6.2f}\n  {'pixel accuracy':18s} {result.pixel_accuracy:6.2f}")
-    for name, value in result.iou.items():
-        print(f"  {name:18s} {'absent' if value is None else f'{value:6.2f}'}")
+    processes = current_processes()
+    model = load_model(options.checkpoint, options.device, architecture=options.architecture, encoder=options.encoder)
+    with _progress("evaluating", processes.is_main) as progress:
+        result = evaluate(
+            model, data, precision=options.precision, progress=progress, workers=options.workers, processes=processes
+        )
+    if processes.is_main:
+        print(f"{options.checkpoint.name} on {result.data} {result.split}, {result.images} images")
+        scores = {"mIoU": result.miou, "pixel accuracy": result.pixel_accuracy, **result.iou}
+        for name, value in scores.items():
+            shown = "absent" if value is None else repr(value) if options.precise else f"{value:6.2f}"
+            print(f"  {name:18s} {shown}")
     return 0
+
+
+def _extract(words: list[str]) -> int:
+    """Write embeddings of a whole data set: cirkd extract CHECKPOINT ... --output FOLDER."""
+    options = tyro.cli(ExtractOptions, prog="cirkd extract", args=words)
+    from cirkd.checkpoint import load_model
+    from cirkd.data.catalog import open_data
+    from cirkd.features.store import extract_to
+    from cirkd.training.processes import current_processes
+
+    data = open_data(options.data, options.split, options.root)
+    processes = current_processes()
+    models = {path.stem: load_model(path, options.device) for path in options.checkpoints}
+    with _progress("extracting", processes.is_main) as progress:
+        path = extract_to(
+            options.output, models, data, per_class=options.per_class, layer=options.layer, images=options.images,
+            precision=options.precision, seed=options.seed, workers=options.workers, processes=processes,
+            progress=progress,
+        )  # fmt: skip
+    if processes.is_main:
+        print(f"{path}: embeddings of {', '.join(models)} on {data.name} {data.split}")
+    return 0
+
+
+@contextmanager
+def _progress(text: str, shown: bool) -> Iterator[Callable[[float], None]]:
+    """A bar on stderr with the time left; nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
+        task = bar.add_task(text, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+def _doctor(words: list[str]) -> int:
+    """Say what a file of weights is, what fits, and what to do: cirkd doctor FILE."""
+    options = tyro.cli(DoctorOptions, prog="cirkd doctor", args=words)
+    from cirkd.doctor import examine
+
+    verdict = examine(options.file, architecture=options.architecture, encoder=options.encoder)
+    print("\n".join(verdict.lines()))
+    if not verdict.usable:
+        print(f"cirkd: {verdict.path}: {verdict.problem}; {verdict.remedy}", file=sys.stderr)
+    return 0 if verdict.usable else 1
 
 
 def _app(words: list[str]) -> int:
@@ -103,7 +216,13 @@ def _app(words: list[str]) -> int:
     return subprocess.call([sys.executable, "-m", "streamlit", "run", str(page), *words], cwd=page.parents[1])
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"app": _app, "train": _train, "evaluate": _evaluate}
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "app": _app,
+    "train": _train,
+    "evaluate": _evaluate,
+    "extract": _extract,
+    "doctor": _doctor,
+}
 
 
 def _help() -> str:

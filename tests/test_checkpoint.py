@@ -123,8 +123,10 @@ def test_text_named_pth_and_missing_files_and_folders(tmp_path: Path) -> None:
 
 def test_foreign_safetensors_are_named(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
-    with pytest.raises(CheckpointError, match="without this project's header"):
+    with pytest.raises(CheckpointError, match="unknown network"):
         load_model(tmp_path / "other.safetensors")
+    with pytest.raises(CheckpointError, match="without this project's header"):
+        read_header(tmp_path / "other.safetensors")
 
 
 def test_weights_that_are_not_finite_are_refused_on_both_ways(file: Path, tmp_path: Path) -> None:

@@ -1,63 +1,84 @@
-"""CamVid in its 11-class list form (Brostow et al., 2008; the form that SegNet made popular)."""
+"""CamVid (Brostow et al., 2008), in two forms: 11 classes by lists, and all 32 by colour."""
 
 from pathlib import Path
 
+import numpy as np
+
 from cirkd.data.errors import DataError
-from cirkd.data.images import read_image, read_label
-from cirkd.data.palettes import CAMVID
-from cirkd.data.sample import Classes, Sample
+from cirkd.data.images import read_image
+from cirkd.data.pairs import Frame, Pairs, listed, matched, require_folder, require_root, require_split, within
+from cirkd.data.palettes import CAMVID, CAMVID_32
+
+SPLITS = ("train", "val", "test")
+COLOR_SPLITS = ("all", *SPLITS)
+_FORMS = (("{}", "{}_labels"), ("701_StillsRaw_full", "LabeledApproved_full"), ("images", "labels"))
+"""Folders of images and of colour maps in the forms that circulate; the first has one pair a split."""
 
 
-class CamVid:
-    """One split of CamVid: `camvid_{split}_list.txt` names an image and a label map on each line.
+def open_camvid(split: str, root: Path | None) -> Pairs:
+    """One split of the 11-class form that SegNet made popular: `camvid_{split}_list.txt` names the files.
 
     Args:
-        root: The folder that holds the lists, `{split}/` and `{split}annot/`.
         split: `train`, `val` or `test`.
+        root: The folder that holds the lists, `{split}/` and `{split}annot/`.
 
     Raises:
         DataError: the folder, the list or a listed file is missing.
     """
+    require_split("camvid", split, SPLITS)
+    root = require_root("camvid", root, f"camvid_{split}_list.txt")
+    path = root / f"camvid_{split}_list.txt"
+    frames = []
+    for number, words in enumerate(listed(path, "an image path and a label path a line"), 1):
+        if len(words) != 2:
+            raise DataError(f"{path}:{number}: an image path and a label path, not {len(words)} words")
+        image, label = (_resolve(root, word) for word in words)
+        frames.append(Frame(image.stem, image, label))
+    return Pairs("camvid", split, CAMVID, frames)
 
-    name = "camvid"
-    classes: Classes = CAMVID
 
-    def __init__(self, split: str, root: Path | None) -> None:
-        if root is None:
-            raise DataError("camvid is not bundled; give --root the folder that holds camvid_train_list.txt")
-        self.split = split
-        self.root = Path(root)
-        self.pairs = self._read_list(self.root / f"camvid_{split}_list.txt")
-        self.names = [image.stem for image, _ in self.pairs]
+def open_camvid_32(split: str, root: Path | None) -> Pairs:
+    """One split of the original form: colour maps `NAME_L.png` of 32 classes; void, and colours of no class, are 255.
 
-    def _read_list(self, path: Path) -> list[tuple[Path, Path]]:
-        try:
-            lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError):
-            raise DataError(f"{path}: no such list; --root must hold camvid_{self.split}_list.txt") from None
-        pairs = []
-        for number, words in enumerate(lines, 1):
-            if len(words) != 2:
-                raise DataError(f"{path}:{number}: an image path and a label path, not {len(words)} words")
-            image, label = (self._resolve(word) for word in words)
-            pairs.append((image, label))
-        if not pairs:
-            raise DataError(f"{path}: the list is empty; one line a frame was wanted: image path, label path")
-        return pairs
+    Args:
+        split: `all`; or `train`, `val` or `test`, where there are folders of these names or lists `{split}.txt`.
+        root: The folder that holds `701_StillsRaw_full/` and `LabeledApproved_full/`, or `{split}/` and
+            `{split}_labels/`.
 
-    def _resolve(self, listed: str) -> Path:
-        """Lists in circulation differ in how much of the path they give: the last two parts are what counts."""
-        path = self.root.joinpath(*Path(listed).parts[-2:])
-        if not path.is_file():
-            raise DataError(f"{path}: listed but not there; unpack CamVid so that this file exists")
-        return path
+    Raises:
+        DataError: a folder or label maps are missing; says which and where.
+    """
+    require_split("camvid32", split, COLOR_SPLITS)
+    root = require_root("camvid32", root, "701_StillsRaw_full/ and LabeledApproved_full/")
+    pairs = [(root / image.format(split), root / label.format(split)) for image, label in _FORMS]
+    images, labels = next(((a, b) for a, b in pairs if a.is_dir() and b.is_dir()), pairs[1])
+    require_folder(images, "images as PNG")
+    require_folder(labels, "colour maps named *_L.png")
+    own_folder = images == pairs[0][0]
+    found = sorted(images.glob("*.png"))
+    if split != "all" and not own_folder:
+        names = {words[0].removesuffix(".png") for words in listed(root / f"{split}.txt", "a name a line")}
+        found = [path for path in found if path.stem in names]
+    if not found:
+        raise DataError(f"{images}: no images of the split {split!r} here; PNG files were expected")
+    frames = matched(found, lambda image: labels / f"{image.stem}_L.png", lambda image: image.stem)
+    return Pairs("camvid32", split, CAMVID_32, frames, _read_colors)
 
-    def __len__(self) -> int:
-        return len(self.pairs)
 
-    def __getitem__(self, index: int) -> Sample:
-        image_path, label_path = self.pairs[index]
-        image, label = read_image(image_path), read_label(label_path)
-        if image.shape[:2] != label.shape:
-            raise DataError(f"{label_path}: label is {label.shape}, its image {image.shape[:2]}; they must be alike")
-        return Sample(name=self.names[index], image=image, label=label)
+def _resolve(root: Path, listed_path: str) -> Path:
+    """Lists in circulation differ in how much of the path they give: the last two parts are what counts."""
+    path = within(root, *Path(listed_path).parts[-2:])
+    if not path.is_file():
+        raise DataError(f"{path}: listed but not there; unpack CamVid so that this file exists")
+    return path
+
+
+def _read_colors(path: Path) -> np.ndarray:
+    """A colour map as class numbers."""
+    weights = np.array([65536, 256, 1])
+    codes = read_image(path).astype(np.int64) @ weights
+    label = np.full(codes.shape, CAMVID_32.ignore_index, np.uint8)
+    for index, (name, color) in enumerate(zip(CAMVID_32.names, CAMVID_32.colors, strict=True)):
+        if name != "void":
+            label[codes == np.array(color) @ weights] = index
+    return label

@@ -4,16 +4,17 @@ import json
 from pathlib import Path
 
 from cirkd.data.errors import DataError
-from cirkd.data.images import read_image, read_label
-from cirkd.data.sample import Classes, Sample
+from cirkd.data.pairs import Frame, Pairs
+from cirkd.data.sample import Classes
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
 
-class Folder:
-    """Image files in name order; labels are matched by file stem.
+class Folder(Pairs):
+    """Image files in name order; labels are matched by file stem, and an image may have none.
 
-    `classes.json`, where present, is a list of `{"name": ..., "color": [r, g, b]}`.
+    `classes.json`, where present, is a list of `{"name": ..., "color": [r, g, b]}`. Links that lead out of the folder
+    are passed over.
 
     Args:
         root: A folder of images, or one that holds `images/` and, optionally, `labels/`.
@@ -22,32 +23,27 @@ class Folder:
         DataError: no such folder, or no image in it.
     """
 
-    name = "folder"
-    split = "all"
-
     def __init__(self, root: Path | None) -> None:
         if root is None:
             raise DataError("a folder of images was wanted; give its path with --root")
-        self.root = Path(root)
-        if not self.root.is_dir():
-            raise DataError(f"{self.root}: there is no such folder; check the path")
-        images = self.root / "images" if (self.root / "images").is_dir() else self.root
-        self.paths = sorted(p for p in images.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
-        if not self.paths:
+        if not root.is_dir():
+            raise DataError(f"{root}: there is no such folder; check the path")
+        images = root / "images" if (root / "images").is_dir() else root
+        paths = sorted(path for path in images.iterdir() if _is_image(path, images))
+        if not paths:
             raise DataError(f"{images}: no image files here; PNG, JPEG, WebP, TIFF and BMP are read")
-        self.names = [path.stem for path in self.paths]
-        self.classes = _read_classes(self.root / "classes.json")
+        labels = root / "labels"
+        super().__init__("folder", "all", _read_classes(root / "classes.json"), [_frame(p, labels) for p in paths])
 
-    def __len__(self) -> int:
-        return len(self.paths)
 
-    def __getitem__(self, index: int) -> Sample:
-        image = read_image(self.paths[index])
-        label_path = self.root / "labels" / f"{self.names[index]}.png"
-        label = read_label(label_path) if label_path.is_file() else None
-        if label is not None and label.shape != image.shape[:2]:
-            raise DataError(f"{label_path}: label is {label.shape}, its image {image.shape[:2]}; they must be alike")
-        return Sample(name=self.names[index], image=image, label=label)
+def _is_image(path: Path, folder: Path) -> bool:
+    inside = not path.is_symlink() or path.resolve().is_relative_to(folder.resolve())
+    return path.suffix.lower() in SUFFIXES and inside and path.is_file()
+
+
+def _frame(image: Path, labels: Path) -> Frame:
+    label = labels / f"{image.stem}.png"
+    return Frame(image.stem, image, label if _is_image(label, labels) else None)
 
 
 def _read_classes(path: Path) -> Classes | None:

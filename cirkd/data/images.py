@@ -1,5 +1,6 @@
 """Reading image and label files of every common kind, with plain errors for the rest."""
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +12,13 @@ from cirkd.data.errors import DataError
 
 MAX_PIXELS = 64_000_000
 """Largest image accepted, in pixels: a bound on memory (192 MB as RGB), far above any camera frame."""
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM")
+"""Formats that are read. Others are not even tried: some start programs of their own."""
+
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error,
+           MemoryError, RuntimeError, ZeroDivisionError)  # fmt: skip
+"""What Pillow raises for damaged files."""
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
@@ -26,7 +34,22 @@ def read_image(source: Path | str | BinaryIO) -> np.ndarray:
     Raises:
         DataError: not a readable image, or more than `MAX_PIXELS` pixels.
     """
-    picture = ImageOps.exif_transpose(_open(source))
+    picture = _open(source)
+    try:
+        return _as_rgb(_upright(picture))
+    except _DAMAGE as error:
+        raise DataError(f"{_name(source)}: the image is damaged ({error}); copy or export it again") from None
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turned as its EXIF says; a damaged EXIF says nothing."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except _DAMAGE:
+        return picture
+
+
+def _as_rgb(picture: Image.Image) -> np.ndarray:
     if picture.mode in _SIXTEEN_BIT:
         values = np.asarray(picture, dtype=np.int64)
         eight_bit = values // 257 if values.max(initial=0) > 255 else values
@@ -53,7 +76,10 @@ def read_label(source: Path | str | BinaryIO) -> np.ndarray:
             f"{_name(source)}: a label map holds one class index a pixel, this image is {picture.mode}; "
             "save it as an 8-bit grey or palette PNG"
         )
-    values = np.asarray(picture)
+    try:
+        values = np.asarray(picture)
+    except _DAMAGE as error:
+        raise DataError(f"{_name(source)}: the label map is damaged ({error}); copy it again") from None
     if values.max(initial=0) > 255 or values.min(initial=0) < 0:
         raise DataError(f"{_name(source)}: label {values.max()} found, labels go from 0 to 255; renumber the classes")
     return np.array(values, dtype=np.uint8)
@@ -81,7 +107,7 @@ def resize_label(label: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _open(source: Path | str | BinaryIO) -> Image.Image:
     try:
-        picture = Image.open(source)
+        picture = Image.open(source, formats=FORMATS)
         if picture.width * picture.height > MAX_PIXELS:
             raise DataError(
                 f"{_name(source)}: {picture.width}x{picture.height} is over {MAX_PIXELS // 10**6} megapixels; "
@@ -94,9 +120,13 @@ def _open(source: Path | str | BinaryIO) -> Image.Image:
         raise DataError(f"{_name(source)}: this is a folder, an image file was wanted") from None
     except PermissionError:
         raise DataError(f"{_name(source)}: no permission to read this file; change its access rights") from None
+    except Image.DecompressionBombError:
+        raise DataError(
+            f"{_name(source)}: the image is far over {MAX_PIXELS // 10**6} megapixels; scale the image down first"
+        ) from None
     except UnidentifiedImageError:
         raise DataError(f"{_name(source)}: this is not an image; PNG, JPEG, WebP, TIFF and BMP are read") from None
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except _DAMAGE as error:
         raise DataError(f"{_name(source)}: the image is damaged ({error}); copy or export it again") from None
     return picture
 

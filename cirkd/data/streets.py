@@ -8,6 +8,7 @@ import numpy as np
 
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_image, read_label
+from cirkd.data.pairs import within
 from cirkd.data.sample import Classes, Sample
 
 BUNDLED_ROOT = Path(__file__).resolve().parents[2] / "data" / "streets"
@@ -46,11 +47,12 @@ class Streets:
 
     def __getitem__(self, index: int) -> Sample:
         frame = self.frames[index]
-        return Sample(name=frame["id"], image=read_image(self.root / frame["image"]), label=self.label(index))
+        image = read_image(within(self.root, str(frame["image"])))
+        return Sample(name=frame["id"], image=image, label=self.label(index))
 
     def label(self, index: int) -> np.ndarray:
         """The label map of a frame, uint8 [H, W], without its image."""
-        return read_label(self.root / self.frames[index]["label"])
+        return read_label(within(self.root, str(self.frames[index]["label"])))
 
 
 def _read_manifest(root: Path) -> dict[str, Any]:

@@ -192,8 +192,8 @@ def _model_features(
     renumber = np.arange(256, dtype=np.uint8) if table is None else table
     embeddings, predictions, confidences = [], [], []
     for output, size in zip(outputs, grid, strict=True):
-        embeddings.append(_resample(output.embedding, size).flatten(1).T.numpy())
-        prediction, confidence = best_class(_resample(output.logits, size))
+        embeddings.append(resampled(output.embedding, size).flatten(1).T.numpy())
+        prediction, confidence = best_class(resampled(output.logits, size))
         predictions.append(prediction.flatten().numpy())
         confidences.append(confidence.flatten().numpy())
     return ModelFeatures(
@@ -234,7 +234,7 @@ def _note(
     return "; ".join(notes)
 
 
-def _resample(values: Any, size: Grid) -> Any:
+def resampled(values: Any, size: Grid) -> Any:
     """[c, h, w] -> [c, *size], bilinear."""
     import torch.nn.functional as F
 

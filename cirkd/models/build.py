@@ -84,9 +84,39 @@ def build_segmenter(
     return Segmenter(body, decoder, info, head)
 
 
+def build_from_info(info: ModelInfo) -> Segmenter:
+    """Build the network that an info describes, of this project's layout or another, with fresh weights.
+
+    Raises:
+        CheckpointError: it can't be built.
+    """
+    if info.layout != "cirkd":
+        from cirkd.models.layouts import build_layout
+
+        return build_layout(info)
+    model = build_segmenter(
+        info.architecture,
+        info.encoder,
+        info.classes,
+        output_stride=info.output_stride,
+        embedding_channels=info.embedding_channels,
+        auxiliary=info.auxiliary,
+        preprocessing=info.preprocessing,
+        # Named here, so that no file can ask for them: opening a checkpoint fetches nothing.
+        pretrained=False,
+        input_scale=None,
+        **info.options,
+    )
+    model.info = replace(model.info, provenance=info.provenance, notes=info.notes)
+    return model
+
+
 def _encoder(name: str, output_stride: int) -> nn.Module:
     from segmentation_models_pytorch.encoders import get_encoder
 
+    from cirkd.models.smp import check_encoder_name
+
+    check_encoder_name(name)
     try:
         return get_encoder(name, in_channels=3, depth=5, weights=None, output_stride=output_stride)
     except (KeyError, ValueError, RuntimeError) as error:

@@ -1,8 +1,9 @@
 """A segmentation network that names its outputs and knows what it was trained for."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -32,17 +33,31 @@ class SegmentationOutput:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How pixels become network input: resized by `scale`, then `(rgb / 255 - mean) / std`, per channel.
+    """How pixels become network input: resized by `scale`, then `(rgb / 255 - mean) / std` per channel, in its order.
+
+    Input in the range 0..255 has a std of 1/255.
 
     Args:
-        mean: Subtracted, in units of 0..1.
-        std: Divided by, in units of 0..1.
+        mean: Subtracted, in units of 0..1; red, green, blue.
+        std: Divided by, in units of 0..1; red, green, blue.
         scale: Sides of the input over sides of the image: 0.5 for a network trained on images of half the size.
+        channel_order: `rgb` or `bgr`, of the network's input.
     """
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     scale: float = 1.0
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+
+    def __post_init__(self) -> None:
+        if self.channel_order not in ("rgb", "bgr"):
+            raise ValueError(f"channel order {self.channel_order!r} is not offered; choose rgb or bgr")
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(math.isfinite(v) for v in (*self.mean, *self.std)):
+            raise ValueError(f"mean {self.mean} and std {self.std}: three finite numbers each were wanted")
+        if min(self.std) <= 0:
+            raise ValueError(f"std {self.std}: must be above 0")
+        if not 1 / 64 <= self.scale <= 8:
+            raise ValueError(f"scale {self.scale}: 1/64 to 8 was wanted")
 
     def __call__(self, image: np.ndarray | Image.Image) -> Float[Tensor, "3 h w"]:
         """From an image to network input: `resize`, then `normalize`."""
@@ -62,7 +77,8 @@ class Preprocessing:
     def normalize(self, pixels: np.ndarray) -> Float[Tensor, "3 h w"]:
         """Network input from uint8 `[h, w, 3]` that has its size already."""
         tensor = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-        return (tensor - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
+        scaled = (tensor - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
+        return scaled.flip(0) if self.channel_order == "bgr" else scaled
 
     def convert(self, batch: Float[Tensor, "B 3 H W"], target: "Preprocessing") -> Float[Tensor, "B 3 h w"]:
         """Turn input made by this preprocessing into what `target` would have made of the same pixels.
@@ -79,7 +95,9 @@ class Preprocessing:
             torch.tensor(values, device=batch.device)[:, None, None]
             for values in (self.mean, self.std, target.mean, target.std)
         )
-        return batch * (std / their_std) + (mean - their_mean) / their_std
+        rgb = batch.flip(1) if self.channel_order == "bgr" else batch
+        theirs = rgb * (std / their_std) + (mean - their_mean) / their_std
+        return theirs.flip(1) if target.channel_order == "bgr" else theirs
 
 
 @dataclass(frozen=True)
@@ -87,8 +105,8 @@ class ModelInfo:
     """What a network is and where it comes from.
 
     Args:
-        architecture: A key of `cirkd.models.build.ARCHITECTURES`.
-        encoder: An encoder's name in segmentation-models-pytorch.
+        architecture: Its name in its layout; for this project's own, a key of `cirkd.models.build.ARCHITECTURES`.
+        encoder: The encoder's name in its layout, as segmentation-models-pytorch has it for this project's own.
         output_stride: Input pixels a position of the embedding map, per side.
         embedding_channels: Width d of the pixel embedding.
         auxiliary: Whether there is an auxiliary head.
@@ -96,6 +114,8 @@ class ModelInfo:
         preprocessing: From pixels to network input.
         options: Further arguments of the architecture, such as atrous rates.
         provenance: Recipe, seed, steps, scores and the like; free to grow.
+        layout: Whose network it is: `cirkd`, or a key of `cirkd.models.layouts.LAYOUTS`.
+        notes: What a user should know about how the file was understood, a line each.
     """
 
     architecture: str
@@ -107,25 +127,34 @@ class ModelInfo:
     preprocessing: Preprocessing = Preprocessing()
     options: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    layout: str = "cirkd"
+    notes: tuple[str, ...] = ()
 
 
 class Segmenter(nn.Module):
-    """Encoder, decoder and 1x1 classifier; the decoder's output is the pixel embedding.
+    """Encoder, decoder and classifier; the decoder's output is the pixel embedding.
 
     Args:
         encoder: Returns a list of feature maps, finest first.
         decoder: Turns that list into the embedding `[B, d, h, w]`.
         info: What the network is.
         auxiliary: Turns the encoder's last map but one into class scores.
+        classifier: Turns the embedding into class scores; a 1x1 convolution when None.
     """
 
     def __init__(
-        self, encoder: nn.Module, decoder: nn.Module, info: ModelInfo, auxiliary: nn.Module | None = None
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        info: ModelInfo,
+        auxiliary: nn.Module | None = None,
+        classifier: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
-        self.classifier = nn.Conv2d(info.embedding_channels, len(info.classes), kernel_size=1)
+        width = info.embedding_channels
+        self.classifier = nn.Conv2d(width, len(info.classes), kernel_size=1) if classifier is None else classifier
         self.auxiliary = auxiliary
         self.info = info
         self.memory: nn.Module | None = None

@@ -11,6 +11,8 @@ from torch import Tensor
 from cirkd.data.errors import DataError
 from cirkd.data.sample import SegmentationData
 from cirkd.models.segmenter import Segmenter
+from cirkd.models.stream import stream
+from cirkd.training.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def evaluate(
     *,
     precision: str = "float32",
     progress: Callable[[float], None] | None = None,
+    workers: int = 0,
+    processes: Processes | None = None,
 ) -> Evaluation:
     """Evaluate a network in evaluation mode on whole images at their own size.
 
@@ -71,7 +75,10 @@ def evaluate(
         model: Its classes must be the data set's.
         data: A labelled split.
         precision: float32, bf16 or fp16.
-        progress: Called with the share done.
+        progress: Called with the share done of this process's images.
+        workers: Processes that read ahead.
+        processes: Those that share the images; each gets the scores over all of them, the same to the last digit
+            however many they are, as whole counts of pixels are what is added up.
 
     Raises:
         DataError: no labels, or class counts that differ.
@@ -82,20 +89,20 @@ def evaluate(
         raise DataError(
             f"{data.name}: {found} classes, the network has {len(model.info.classes)}; choose its own data set"
         )
+    processes = processes or Processes()
     was_training = model.training
     model.eval()
     confusion = torch.zeros(len(classes), len(classes), dtype=torch.int64)
-    for index in range(len(data)):
-        sample = data[index]
-        if sample.label is None:
-            raise DataError(f"{data.name}: {sample.name} has no label map; scores need labels")
-        label = torch.from_numpy(sample.label.astype("int64"))
-        prediction = predict(model, model.preprocess(sample.image), (label.shape[0], label.shape[1]), precision).cpu()
-        confusion += confusion_matrix(prediction, label, len(classes))
+    mine = processes.share(range(len(data)))
+    for done, item in enumerate(stream(data, mine, [model.info.preprocessing], workers=workers), 1):
+        if item.label is None:
+            raise DataError(f"{data.name}: {item.name} has no label map; scores need labels")
+        prediction = predict(model, item.inputs[0], item.size, precision).cpu()
+        confusion += confusion_matrix(prediction, item.label.long(), len(classes))
         if progress is not None:
-            progress((index + 1) / len(data))
+            progress(done / len(mine))
     model.train(was_training)
-    return _scores(confusion, data)
+    return _scores(processes.summed(confusion), data)
 
 
 def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int) -> Tensor:

@@ -150,3 +150,23 @@ def test_further_students_are_compared_too(page: Open) -> None:
     test = page(after="none", others="streets-cirkd")
     clean(test)
     assert any("streets-cirkd" in metric.label for metric in test.metric)
+
+
+def test_an_upload_that_is_no_checkpoint_says_why_and_leaves_the_study(page: Open) -> None:
+    test = page()
+    before = asked(test, "after")
+    upload = ("theirs.pth", b"<html>404</html>", "application/octet-stream")
+    test.file_uploader(key="bar_upload").set_value(upload).run()
+    assert not test.exception
+    assert [("theirs.pth" in error.value, "begins like text" in error.value) for error in test.error] == [(True, True)]
+    assert asked(test, "after") == before
+
+
+def test_an_upload_says_what_it_is(page: Open, study_folders: Path) -> None:
+    test = page()
+    checkpoint = study_folders / "checkpoints" / "streets-cirkd.safetensors"
+    upload = ("theirs.safetensors", checkpoint.read_bytes(), "application/octet-stream")
+    test.file_uploader(key="bar_upload").set_value(upload).run()
+    clean(test)
+    said = [caption.value for caption in test.caption if "theirs.safetensors" in caption.value]
+    assert any("classes; takes RGB" in text for text in said)

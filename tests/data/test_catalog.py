@@ -98,7 +98,7 @@ def test_broken_class_list(tmp_path: Path) -> None:
 
 
 def test_unknown_names_list_the_known_ones() -> None:
-    with pytest.raises(DataError, match="streets, camvid, folder"):
+    with pytest.raises(DataError, match="streets, camvid, camvid32, cityscapes"):
         open_data("kitti")
 
 

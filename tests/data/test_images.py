@@ -96,3 +96,43 @@ def test_colour_images_are_no_labels(tmp_path: Path) -> None:
 def test_labels_over_255_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="300"):
         read_label(saved(tmp_path, Image.fromarray(np.full((2, 2), 300, np.uint16))))
+
+
+def test_extreme_sizes(tmp_path: Path) -> None:
+    assert read_image(saved(tmp_path, Image.new("RGB", (1, 1), (1, 2, 3)))).tolist() == [[[1, 2, 3]]]
+    assert read_image(saved(tmp_path, Image.new("RGB", (20_000, 3)))).shape == (3, 20_000, 3)
+
+
+def test_a_decompression_bomb_is_refused_at_its_header(tmp_path: Path) -> None:
+    import struct
+    import time
+    import zlib
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(10**7)))
+    (tmp_path / "bomb.png").write_bytes(bomb)
+    started = time.monotonic()
+    for read in (read_image, read_label):
+        with pytest.raises(DataError, match="far over 64 megapixels"):
+            read(tmp_path / "bomb.png")
+    assert time.monotonic() - started < 5
+
+
+def test_formats_that_run_programs_are_not_tried(tmp_path: Path) -> None:
+    (tmp_path / "page.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
+    with pytest.raises(DataError, match="not an image"):
+        read_image(tmp_path / "page.png")
+
+
+def test_a_damaged_exif_is_passed_over(tmp_path: Path) -> None:
+    path = saved(tmp_path, Image.fromarray(RGB), "image.jpg", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff\xff")
+    assert read_image(path).shape == (7, 5, 3)
+
+
+def test_numbers_that_are_no_colours_are_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, Image.fromarray(np.zeros((3, 3), np.float32)), "float.tif")
+    with pytest.raises(DataError, match="one class index a pixel"):
+        read_label(path)

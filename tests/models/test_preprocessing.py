@@ -1,5 +1,7 @@
 """Pixels become what a network was trained on: their size, then mean and standard deviation."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -39,6 +41,19 @@ def test_input_converts_between_networks() -> None:
     ours, theirs = Preprocessing(), Preprocessing(mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 1.0))
     torch.testing.assert_close(ours.convert(ours(image)[None], theirs)[0], theirs(image))
     assert ours.convert(ours(image)[None], Preprocessing()).equal(ours(image)[None])
+    published = Preprocessing(mean=(0.48, 0.46, 0.41), std=(1 / 255, 1 / 255, 1 / 255), channel_order="bgr")
+    for first, second in ((ours, published), (published, theirs), (published, published)):
+        torch.testing.assert_close(first.convert(first(image)[None], second)[0], second(image), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"mean": (1, 2)}, {"std": (1, 0, 1)}, {"scale": 1e9}, {"scale": 0}, {"channel_order": "hsv"},
+     {"mean": (float("nan"), 0, 0)}],
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"wanted|not offered|above 0"):
+        Preprocessing(**settings)
 
 
 def test_input_converts_to_a_network_that_wants_half_the_size() -> None:

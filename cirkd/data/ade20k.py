@@ -1,0 +1,33 @@
+"""ADE20K as the scene parsing benchmark has it (Zhou et al., CVPR 2017): `ADEChallengeData2016`, 150 classes."""
+
+from pathlib import Path
+
+from cirkd.data.errors import DataError
+from cirkd.data.many_classes import ADE20K
+from cirkd.data.pairs import Pairs, matched, remapped, require_folder, require_root, require_split, table_of
+
+SPLITS = ("val", "train")
+_FOLDERS = {"train": "training", "val": "validation"}
+
+
+def open_ade20k(split: str, root: Path | None) -> Pairs:
+    """One split of ADE20K; label 0, "other", is ignored and 1 to 150 become 0 to 149.
+
+    Args:
+        split: `train` or `val`.
+        root: The folder that holds `images/` and `annotations/`, or the one above it.
+
+    Raises:
+        DataError: a folder, images or label maps are missing; says which and where.
+    """
+    require_split("ade20k", split, SPLITS)
+    given = require_root("ade20k", root, "ADEChallengeData2016/")
+    inner = given / "ADEChallengeData2016"
+    base = inner if inner.is_dir() else given
+    images = require_folder(base / "images" / _FOLDERS[split], "photographs")
+    labels = require_folder(base / "annotations" / _FOLDERS[split], "label maps")
+    found = sorted(images.glob("*.jpg"))
+    if not found:
+        raise DataError(f"{images}: no *.jpg here; unpack ADEChallengeData2016.zip")
+    frames = matched(found, lambda image: labels / f"{image.stem}.png", lambda image: image.stem)
+    return Pairs("ade20k", split, ADE20K, frames, remapped(table_of(range(1, 151))))

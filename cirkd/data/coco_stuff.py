@@ -1,0 +1,36 @@
+"""COCO-Stuff 164k (Caesar et al., CVPR 2018): photographs of COCO 2017 and `stuffthingmaps`, 171 classes."""
+
+from pathlib import Path
+
+from cirkd.data.errors import DataError
+from cirkd.data.many_classes import COCO_STUFF
+from cirkd.data.pairs import Pairs, matched, remapped, require_folder, require_root, require_split, table_of
+
+SPLITS = ("val", "train")
+UNUSED = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)
+"""Label values below 182 that no class has: COCO numbered 91 things and used 80."""
+
+
+def open_coco_stuff(split: str, root: Path | None) -> Pairs:
+    """One split of COCO-Stuff; label values 0 to 181 become the 171 classes that occur, 255 is ignored.
+
+    Args:
+        split: `train` or `val`.
+        root: The folder that holds `train2017/` and `val2017/`, alone or in `images/`, and the label maps of the same
+            names in `stuffthingmaps/` or `annotations/`.
+
+    Raises:
+        DataError: a folder, images or label maps are missing; says which and where.
+    """
+    require_split("cocostuff", split, SPLITS)
+    base = require_root("cocostuff", root, f"images/{split}2017/ and stuffthingmaps/{split}2017/")
+    plain, inner = base / f"{split}2017", base / "images" / f"{split}2017"
+    images = require_folder(plain if plain.is_dir() else inner, "photographs of COCO 2017")
+    maps, annotations = (base / name / f"{split}2017" for name in ("stuffthingmaps", "annotations"))
+    labels = require_folder(annotations if annotations.is_dir() else maps, "the label maps of stuffthingmaps")
+    found = sorted(images.glob("*.jpg"))
+    if not found:
+        raise DataError(f"{images}: no *.jpg here; unpack {split}2017.zip")
+    frames = matched(found, lambda image: labels / f"{image.stem}.png", lambda image: image.stem)
+    ids = [value for value in range(182) if value not in UNUSED]
+    return Pairs("cocostuff", split, COCO_STUFF, frames, remapped(table_of(ids)))

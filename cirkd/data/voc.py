@@ -1,0 +1,56 @@
+"""Pascal VOC 2012 (Everingham et al., 2010), and its training list augmented by SBD (Hariharan et al., 2011)."""
+
+from pathlib import Path
+
+from cirkd.data.errors import DataError
+from cirkd.data.pairs import Frame, Pairs, listed, matched, require_folder, require_root, require_split, within
+from cirkd.data.palettes import VOC
+
+SPLITS = ("val", "train", "trainval", "train_aug")
+_HOLDS = "VOCdevkit/VOC2012"
+
+
+def open_voc(split: str, root: Path | None) -> Pairs:
+    """One split of Pascal VOC 2012.
+
+    Args:
+        split: `train`, `val`, `trainval`, or `train_aug`: the 10,582 images of VOC and SBD, whose label maps lie in
+            `SegmentationClassAug/`.
+        root: The folder that holds `VOCdevkit/VOC2012/`, or that folder itself.
+
+    Raises:
+        DataError: a folder, the list or listed files are missing; says which and where.
+    """
+    require_split("voc", split, SPLITS)
+    given = require_root("voc", root, _HOLDS)
+    folders = (given, given / "VOC2012", given / _HOLDS)
+    base = next((folder for folder in folders if (folder / "JPEGImages").is_dir()), given / _HOLDS)
+    require_folder(base / "JPEGImages", "photographs")
+    labels = base / ("SegmentationClassAug" if split == "train_aug" else "SegmentationClass")
+    require_folder(labels, "label maps as PNG")
+    names = [_name(words) for words in listed(_list(base, split), "a name a line")]
+    frames = matched(
+        (within(base, "JPEGImages", f"{name}.jpg") for name in names),
+        lambda image: labels / f"{image.stem}.png",
+        lambda image: image.stem,
+    )
+    _require_images(frames)
+    return Pairs("voc", split, VOC, frames)
+
+
+def _list(base: Path, split: str) -> Path:
+    """The list of a split; that of SBD goes by two names."""
+    folder = base / "ImageSets" / "Segmentation"
+    other = folder / "trainaug.txt"
+    return other if split == "train_aug" and other.is_file() else folder / f"{split}.txt"
+
+
+def _name(words: list[str]) -> str:
+    """Lists give a name, or the paths of an image and its label map."""
+    return words[0].rsplit("/", 1)[-1].removesuffix(".jpg")
+
+
+def _require_images(frames: list[Frame]) -> None:
+    missing = next((frame.image for frame in frames if not frame.image.is_file()), None)
+    if missing is not None:
+        raise DataError(f"{missing}: listed and not there; unpack VOCtrainval_11-May-2012.tar so that it is")

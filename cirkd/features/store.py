@@ -1,0 +1,273 @@
+"""Embeddings of a whole data set in a folder of Parquet files, in memory that does not grow with it.
+
+Images are taken in chunks of a fixed size. Every pixel draws a number from seed, image and position alone; of each
+class a part keeps the pixels with the smallest numbers of its chunk, and the whole keeps those with the smallest of
+all. So the choice is the same however many processes share the chunks and however often the work was interrupted. A
+part is written whole or not at all, and one that is there is not made again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cirkd.data.errors import StudyError
+from cirkd.features.draw import Smallest, keys, merged, smallest
+from cirkd.features.feature_set import IGNORED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from cirkd.data.sample import SegmentationData
+    from cirkd.models.segmenter import Segmenter
+    from cirkd.models.stream import Item
+    from cirkd.training.processes import Processes
+
+CHUNK = 32
+"""Images a part. Part of what makes a folder what it is: another size would draw the line elsewhere."""
+SETTINGS, RESULT = "settings.json", "pixels.parquet"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a folder of embeddings is made of; equal settings make equal folders.
+
+    Args:
+        data, split: The data set.
+        images: Names of its images, in order.
+        models: name -> what is known of each model, its weights' digest among it; the grid is the first one's.
+        classes: Names of the classes that labels and budget go by.
+        labelled: Whether `label` is the data set's; else it is the first model's prediction.
+        per_class: Pixels kept of each class.
+        layer, precision: As in `cirkd.features.extract`.
+        seed: Of the choice of pixels.
+    """
+
+    data: str
+    split: str
+    images: tuple[str, ...]
+    models: dict[str, dict[str, Any]]
+    classes: tuple[str, ...]
+    labelled: bool
+    per_class: int
+    layer: str
+    precision: str
+    seed: int
+
+
+def extract_to(
+    folder: Path,
+    models: Mapping[str, Segmenter],
+    data: SegmentationData,
+    *,
+    per_class: int = 1000,
+    layer: str = "decoder",
+    precision: str = "float32",
+    seed: int = 0,
+    images: int | None = None,
+    workers: int = 0,
+    processes: Processes | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Path:
+    """Write the embeddings of a data set's pixels, `per_class` of each class, to a folder.
+
+    The folder gets `settings.json`, `parts/*.parquet` and, when all is done, `pixels.parquet`: a row for each pixel
+    with image, row and column on the first model's grid, label, and each model's embedding, prediction and confidence.
+
+    Args:
+        folder: New, or one that an interrupted run with the same settings left.
+        models: By name, in order; each on its device, in evaluation mode.
+        data: The split; labels are used where there are any.
+        images: Only so many, from the first; None for all.
+        workers: Processes that read images ahead.
+        processes: Those that share the work.
+        progress: Called with the share done of this process's chunks.
+
+    Returns:
+        The file of all pixels.
+
+    Raises:
+        CirkdError: the folder is of other settings, an image can't be read, or outputs are not finite.
+    """
+    from cirkd.training.processes import Processes as Alone
+
+    processes = processes or Alone()
+    settings = _settings(models, data, images, per_class, layer, precision, seed)
+    _agree(folder, settings, processes)
+    starts = range(0, len(settings.images), CHUNK)
+    mine = processes.share(starts)
+    missing = [start for start in mine if not _part(folder, start).is_file()]
+    work = _Chunks(models, data, settings, workers)
+    for start in sorted(set(mine) - set(missing)):
+        work.seen.add_part(_part(folder, start))
+    for done, start in enumerate(missing, 1):
+        _write(_part(folder, start), work.table(range(start, min(start + CHUNK, len(settings.images)))))
+        if progress is not None:
+            progress((len(mine) - len(missing) + done) / len(mine))
+    processes.wait()
+    if processes.is_main:
+        _write(folder / RESULT, merged([_part(folder, start) for start in starts], per_class))
+    processes.wait()
+    return folder / RESULT
+
+
+class _Chunks:
+    """Models and settings of a run; makes the table of a chunk."""
+
+    def __init__(
+        self, models: Mapping[str, Segmenter], data: SegmentationData, settings: Settings, workers: int
+    ) -> None:
+        from cirkd.features.forward import resolve_precision
+
+        self.models, self.data, self.settings, self.workers = models, data, settings, workers
+        self.kinds = list(dict.fromkeys(model.info.preprocessing for model in models.values()))
+        # What earlier chunks have put out of reach need not be written: parts grow rarer, the whole stays the same.
+        self.seen = Smallest(settings.per_class)
+        self.device = next(next(iter(models.values())).parameters()).device
+        self.precision = resolve_precision(settings.precision, self.device)
+
+    def table(self, indices: range) -> pa.Table:
+        """The pixels of these images that may belong to the whole."""
+        import pyarrow as pa
+
+        from cirkd.models.stream import stream
+
+        kept: list[dict[str, np.ndarray]] = []
+        bounds = self.seen.bounds()
+        for item in stream(self.data, indices, self.kinds, workers=self.workers):
+            kept.append(self._pixels(item, bounds))
+            if len(kept) > 1:
+                # What has no chance any more goes at once, so that a chunk is no larger than its budget.
+                kept = [self._thinned(kept)]
+        found = self._thinned(kept)
+        self.seen.add(found["label"], found["key"])
+        arrays = {
+            name: pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+            if values.ndim == 2
+            else pa.array(values)
+            for name, values in found.items()
+        }
+        return pa.table(arrays)
+
+    def _thinned(self, kept: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        joined = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
+        chosen = smallest(joined["label"], joined["key"], self.settings.per_class)
+        return {name: values[chosen] for name, values in joined.items()}
+
+    def _pixels(self, item: Item, bounds: np.ndarray) -> dict[str, np.ndarray]:
+        """The candidates of one image: of each label those whose numbers are within its bound."""
+        import torch
+
+        from cirkd.features.extract import nearest
+
+        outputs: dict[str, Any] = {}
+        grid: tuple[int, int] | None = None
+        with torch.inference_mode():
+            for name, model in self.models.items():
+                outputs[name] = self._run(name, model, item, grid)
+                grid = grid or tuple(outputs[name][0].shape[1:])
+        assert grid is not None
+        first = outputs[next(iter(outputs))]
+        label = first[1].flatten().cpu().numpy() if item.label is None else nearest(item.label.numpy(), grid).ravel()
+        label = np.where(label < len(self.settings.classes), label, IGNORED).astype(np.uint8)
+        drawn = keys(self.settings.seed, item.index, len(label))
+        chosen = smallest(np.where(drawn <= bounds[label], label, IGNORED), drawn, self.settings.per_class)
+        rows, columns = np.divmod(chosen.astype(np.int32), np.int32(grid[1]))
+        found = {"image": np.full(len(chosen), item.index, np.int32), "row": rows, "column": columns,
+                 "label": label[chosen], "key": drawn[chosen]}  # fmt: skip
+        places = torch.from_numpy(chosen).to(self.device)
+        for name, (embedding, prediction, confidence) in outputs.items():
+            found[f"{name}.embedding"] = embedding.flatten(1)[:, places].T.contiguous().cpu().numpy()
+            found[f"{name}.prediction"] = prediction.flatten()[places].cpu().numpy()
+            found[f"{name}.confidence"] = confidence.flatten()[places].cpu().numpy()
+        return found
+
+    def _run(self, name: str, model: Segmenter, item: Item, grid: tuple[int, int] | None) -> tuple[Any, Any, Any]:
+        """Embedding [d, h, w], prediction and confidence [h, w] of one model, on the grid where there is one."""
+        import torch
+
+        from cirkd.features.extract import resampled
+        from cirkd.features.forward import best_class
+        from cirkd.training.evaluate import autocast
+
+        batch = item.inputs[self.kinds.index(model.info.preprocessing)][None].to(self.device, non_blocking=True)
+        with autocast(self.device, self.precision):
+            output = model(batch)
+            embedding = output.embedding
+            projection: Any = getattr(model.memory, "projection", None)
+            if self.settings.layer == "projected" and projection is not None:
+                embedding = projection(embedding)
+        embedding, logits = embedding[0].float(), output.logits[0].float()
+        if not (torch.isfinite(embedding).all() and torch.isfinite(logits).all()):
+            raise StudyError(
+                f"{name}: its outputs of {item.name!r} are not finite; choose precision float32, or an earlier file"
+            )
+        size = grid or tuple(embedding.shape[1:])
+        return resampled(embedding, size), *best_class(resampled(logits, size))
+
+
+def _settings(
+    models: Mapping[str, Segmenter], data: SegmentationData, images: int | None, per_class: int, layer: str,
+    precision: str, seed: int,
+) -> Settings:  # fmt: skip
+    from cirkd.features.forward import LAYERS
+
+    if not models or layer not in LAYERS or per_class < 1:
+        raise StudyError(f"{len(models)} models, layer {layer!r}, {per_class} pixels a class: check these settings")
+    first = next(iter(models.values()))
+    labelled = data.classes is not None and len(data) > 0 and data[0].label is not None
+    classes = data.classes if labelled and data.classes is not None else first.info.classes
+    names = tuple(data.names[: len(data) if images is None else images])
+    described = {name: {"architecture": model.info.architecture, "encoder": model.info.encoder,
+                        "digest": digest(model)} for name, model in models.items()}  # fmt: skip
+    return Settings(data.name, data.split, names, described, classes.names, labelled, per_class, layer, precision, seed)
+
+
+def digest(model: Segmenter) -> str:
+    """A fingerprint of a model's weights."""
+    import hashlib
+
+    found = hashlib.blake2b(digest_size=8)
+    for name, value in sorted(model.state_dict().items()):
+        found.update(name.encode())
+        found.update(value.detach().cpu().numpy().tobytes())
+    return found.hexdigest()
+
+
+def _agree(folder: Path, settings: Settings, processes: Processes) -> None:
+    """The folder is new, or of the same settings."""
+    path = folder / SETTINGS
+    text = json.dumps(asdict(settings), indent=1, sort_keys=True)
+    if processes.is_main:
+        (folder / "parts").mkdir(parents=True, exist_ok=True)
+        if not path.is_file():
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(text)
+            os.replace(temporary, path)
+    processes.wait()
+    if path.read_text() != text:
+        raise StudyError(f"{folder}: holds embeddings of other models, images or settings; choose another folder")
+
+
+def _part(folder: Path, start: int) -> Path:
+    return folder / "parts" / f"{start:07d}.parquet"
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    """The file is complete or not there."""
+    import pyarrow.parquet as pq
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        pq.write_table(table, temporary, compression="zstd")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be written ({error.strerror}); free some space, then run it again") from None
+    finally:
+        temporary.unlink(missing_ok=True)

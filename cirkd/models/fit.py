@@ -1,0 +1,129 @@
+"""Do these weights fit this network? Asked of one that takes no memory, so that no file can make it large."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+Module = TypeVar("Module", bound=nn.Module)
+
+# What layers make their weights with. Other makers, such as linspace, give schedules whose values are read.
+_MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.randint, torch.normal}
+
+
+class _WithoutMemory(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func in _MAKERS:
+            kwargs["device"] = "meta"
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Networks built inside have shapes and no values."""
+    with _WithoutMemory():
+        yield
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What of a file's weights fits a network.
+
+    Args:
+        fits: How many tensors fit.
+        missing: Names that the network needs and the file lacks.
+        extra: Names that the network has no place for.
+        misshapen: (name, shape in the file, shape in the network).
+        not_finite: Names of tensors with NaN or infinity.
+    """
+
+    fits: int
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    misshapen: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()
+    not_finite: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the network can be filled."""
+        return not (self.missing or self.extra or self.misshapen or self.not_finite)
+
+    def complaint(self) -> str:
+        """What does not fit, in a few words; empty where everything does."""
+        parts = []
+        for names, what in ((self.missing, "missing"), (self.extra, "not of this network")):
+            if names:
+                parts.append(f"{_first(names)} {what}")
+        if self.misshapen:
+            name, theirs, ours = self.misshapen[0]
+            more = f" and {len(self.misshapen) - 1} more" if len(self.misshapen) > 1 else ""
+            parts.append(f"{name} is {list(theirs)} and not {list(ours)}{more}")
+        if self.not_finite:
+            parts.append(f"{_first(self.not_finite)} holds NaN or infinity")
+        return "; ".join(parts)
+
+
+def _first(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def compare(network: nn.Module, tensors: Mapping[str, Tensor]) -> Fit:
+    """What of the tensors fits a network, by name and shape; and whether their values are finite.
+
+    Counts of batches seen, which old versions of PyTorch did not save, may be missing.
+    """
+    wanted = network.state_dict()
+    common = [name for name in wanted if name in tensors]
+    misshapen = [
+        (name, tuple(tensors[name].shape), tuple(wanted[name].shape))
+        for name in common
+        if tensors[name].shape != wanted[name].shape
+    ]
+    strange = [name for name in common if not _is_plain(tensors[name])]
+    return Fit(
+        fits=len(common) - len(misshapen),
+        missing=tuple(k for k in wanted if k not in tensors and not k.endswith("num_batches_tracked")),
+        extra=tuple(name for name in tensors if name not in wanted),
+        misshapen=tuple(misshapen),
+        not_finite=tuple(strange)
+        if misshapen
+        else tuple(n for n in common if n in strange or not _is_finite(tensors[n])),
+    )
+
+
+def filled(network: Module, build: Callable[[], Module], tensors: Mapping[str, Tensor]) -> Module:
+    """The network with these weights, which must fit it; floating-point weights become float32.
+
+    Args:
+        network: Without memory; it is given the weights.
+        build: Makes another, with any weights, where this one needs values that no file holds.
+        tensors: By name; see `compare`.
+    """
+    wanted = network.state_dict()
+    state = {name: _converted(tensors.get(name), like) for name, like in wanted.items()}
+    network.load_state_dict(state, strict=True, assign=True)
+    # What a network computes for itself and does not save has no values yet: built in full, it does.
+    if any(value.is_meta for value in (*network.parameters(), *network.buffers())):
+        network = build()
+        network.load_state_dict(state, strict=True)
+    return network
+
+
+def _converted(value: Tensor | None, like: Tensor) -> Tensor:
+    if value is None:
+        return torch.zeros(like.shape, dtype=like.dtype)
+    # A copy, so that the file may change or go while the network lives.
+    return value.to(dtype=like.dtype, copy=True).contiguous()
+
+
+def _is_plain(value: Tensor) -> bool:
+    return value.layout == torch.strided and not value.is_quantized and not value.is_complex() and not value.is_meta
+
+
+def _is_finite(value: Tensor) -> bool:
+    return not value.is_floating_point() or bool(torch.isfinite(value.float()).all())

@@ -1,0 +1,147 @@
+"""Which network of segmentation-models-pytorch a plain state dict belongs to, by its names and shapes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from cirkd.data.errors import CheckpointError
+from cirkd.models.fit import without_memory
+from cirkd.models.layouts import count_blocks
+
+_MARKS = (
+    ("decoder.blocks.x_0_0.conv1.0.weight", "unetplusplus"),
+    ("decoder.center.top_conv.weight", "manet"),
+    ("decoder.blocks.0.conv1.0.weight", "unet"),
+    ("decoder.blocks.0.block.0.0.weight", "linknet"),
+    ("decoder.p5.weight", "fpn"),
+    ("decoder.feature_norms.0.weight", "upernet"),
+    ("decoder.psp.blocks.0.pool.1.0.weight", "pspnet"),
+    ("decoder.aspp.0.convs.0.0.weight", "deeplabv3plus"),
+    ("decoder.aspp.convs.0.0.weight", "deeplabv3"),
+    ("decoder.0.convs.0.0.weight", "deeplabv3"),
+    ("decoder.fpa.branch1.1.conv.weight", "pan"),
+    ("decoder.mlp_stage.0.linear.weight", "segformer"),
+    ("decoder.projection_blocks.0.project.0.weight", "dpt"),
+    ("decoder.reassemble_blocks.0.project_to_out_channel.weight", "dpt"),
+)
+"""A weight that each architecture has, and those before it in the list have not."""
+
+_FAMILIES = (
+    ("encoder.layer0.conv1.weight", "se"),
+    ("encoder.layer1.0.conv1.paths.0.conv.weight", "timm-sk"),
+    ("encoder.layer1.0.conv1.weight", "res"),
+    ("encoder._conv_stem.weight", "efficientnet"),
+    ("encoder.conv_stem.weight", "timm-"),
+    ("encoder.patch_embed1.proj.weight", "mit"),
+    ("encoder.features.conv0.weight", "densenet"),
+    ("encoder.features.conv1_1.conv.weight", "dpn"),
+    ("encoder.features.0.conv.weight", "inceptionv4"),
+    ("encoder.features.0.0.weight", "mobilenet"),
+    ("encoder.features.0.weight", "vgg"),
+    ("encoder.stage0.rbr_conv.0.conv.weight", "mobileone"),
+    ("encoder.conv2d_1a.conv.weight", "inceptionres"),
+    ("encoder.block1.rep.0.conv1.weight", "xception"),
+)
+"""A weight that the encoders of a family have, and how their names begin."""
+
+_TIMM = ("tu-resnet18", "tu-resnet34", "tu-resnet50", "tu-mobilenetv3_small_050", "tu-mobilenetv3_small_100",
+         "tu-mobilenetv3_large_100", "tu-tf_efficientnet_lite0", "tu-efficientnet_b0", "tu-convnext_tiny",
+         "tu-regnety_002", "tu-regnety_008")  # fmt: skip
+"""Encoders of timm that are tried without being named; it has over a thousand."""
+
+
+def infer_architecture(tensors: Mapping[str, Tensor]) -> str:
+    """The architecture whose decoder has these weights.
+
+    Raises:
+        CheckpointError: none.
+    """
+    found = next((architecture for mark, architecture in _MARKS if mark in tensors), None)
+    if found is None:
+        raise CheckpointError("a segmentation head of SMP on a decoder that is none of its own; give --architecture")
+    return found
+
+
+def infer_settings(architecture: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The settings of an architecture that show in the shapes of its weights."""
+    head = next(tensors[k] for k in ("segmentation_head.0.weight", "segmentation_head.head.0.weight") if k in tensors)
+    width = int(head.shape[1])
+    if architecture in ("unet", "manet"):
+        return _pyramid_settings(architecture, tensors)
+    if architecture == "unetplusplus":
+        depth = len({key.split(".")[2] for key in tensors if key.startswith("decoder.blocks.x_0_")})
+        widths = [int(tensors[f"decoder.blocks.x_0_{i}.conv1.0.weight"].shape[0]) for i in range(depth - 1)]
+        return {"encoder_depth": depth, "decoder_channels": [*widths, width]}
+    if architecture == "linknet":
+        return {"encoder_depth": count_blocks(tensors, "decoder.blocks.")}
+    if architecture == "fpn":
+        return _fpn_settings(tensors, width)
+    separable = any(key.endswith("convs.1.0.0.weight") for key in tensors)
+    return {
+        "pspnet": {"psp_out_channels": width},
+        "deeplabv3": {"decoder_channels": width, "decoder_aspp_separable": separable},
+        "deeplabv3plus": {"decoder_channels": width, "decoder_aspp_separable": separable},
+        "pan": {"decoder_channels": width},
+        "upernet": {"decoder_channels": width},
+        "segformer": {"decoder_segmentation_channels": width},
+        "dpt": {"decoder_fusion_channels": width, "decoder_readout": _readout(tensors)},
+    }.get(architecture, {})
+
+
+def infer_encoder(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> str:
+    """The encoder that has exactly these weights.
+
+    Raises:
+        CheckpointError: none of those that were tried.
+    """
+    from segmentation_models_pytorch.encoders import encoders, get_encoder
+
+    family = next((name for mark, name in _FAMILIES if mark in tensors), None)
+    timm = any(key.startswith("encoder.model.") for key in tensors)
+    names = list(_TIMM) if timm else [n for n in encoders if family is not None and n.startswith(family)]
+    wanted = {k.removeprefix("encoder."): tuple(v.shape) for k, v in tensors.items() if k.startswith("encoder.")}
+    depth = int(settings.get("encoder_depth", 5))
+    for name in names:
+        for tried in dict.fromkeys((depth, 5, 3)):
+            try:
+                with without_memory():
+                    network = get_encoder(name, depth=tried, weights=None)
+            except (ValueError, KeyError, RuntimeError, IndexError):
+                continue
+            if {key: tuple(value.shape) for key, value in network.state_dict().items()} == wanted:
+                return name
+    raise CheckpointError(
+        f"an encoder with {len(wanted)} weights that is none of those tried; name it with --encoder, such as resnet34"
+    )
+
+
+def _pyramid_settings(architecture: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Unet and MAnet: a block a level, each with its width."""
+    inner = "conv1.0.weight"
+    count = count_blocks(tensors, "decoder.blocks.")
+    names = [f"decoder.blocks.{i}.{inner}" for i in range(count)]
+    widths = [int(tensors[name].shape[0]) for name in names if name in tensors]
+    settings: dict[str, Any] = {"encoder_depth": count, "decoder_channels": widths}
+    if not any(key.startswith("decoder.blocks.0.conv1.1.") for key in tensors):
+        settings["decoder_use_norm"] = False
+    if architecture == "unet" and any(".attention1." in key for key in tensors):
+        settings["decoder_attention_type"] = "scse"
+    if architecture == "manet" and "decoder.center.top_conv.weight" in tensors:
+        settings["decoder_pab_channels"] = int(tensors["decoder.center.top_conv.weight"].shape[0])
+    return settings
+
+
+def _fpn_settings(tensors: Mapping[str, Tensor], width: int) -> dict[str, Any]:
+    block = tensors.get("decoder.seg_blocks.0.block.0.block.0.weight")
+    segmentation = int(block.shape[0]) if block is not None else width
+    return {
+        "decoder_pyramid_channels": int(tensors["decoder.p5.weight"].shape[0]),
+        "decoder_segmentation_channels": segmentation,
+        "decoder_merge_policy": "add" if segmentation == width else "cat",
+    }
+
+
+def _readout(tensors: Mapping[str, Tensor]) -> str:
+    """How a DPT takes up its class token: only concatenation has weights of its own."""
+    return "cat" if any(key.startswith("decoder.projection_blocks.0.") for key in tensors) else "ignore"

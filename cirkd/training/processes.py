@@ -1,0 +1,59 @@
+"""This process among those that `accelerate launch` or `torchrun` started; alone where neither did."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Which share of the work is this process's.
+
+    Args:
+        index: Its number, from 0.
+        count: How many there are.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        return self.index == 0
+
+    def share(self, items: Sequence[int]) -> list[int]:
+        """Every `count`-th item, from this process's own on."""
+        return list(items[self.index :: self.count])
+
+    def summed(self, counts: Tensor) -> Tensor:
+        """The sum of int64 counts over all processes, the same in each; exact, whatever their order."""
+        if self.count == 1:
+            return counts
+        import torch.distributed as dist
+
+        device = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else counts.device
+        total = counts.to(device, copy=True)
+        dist.all_reduce(total)
+        return total.to(counts.device)
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.count > 1:
+            import torch.distributed as dist
+
+            dist.barrier()
+
+
+def current_processes() -> Processes:
+    """The processes that the environment names; joins their group where there are several."""
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        return Processes()
+    from accelerate import PartialState
+
+    state = PartialState()
+    return Processes(state.process_index, state.num_processes)

@@ -1,0 +1,190 @@
+"""Published data sets in their real layouts, on tiny trees."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cirkd.data.catalog import DATA_SETS, SPLITS, layout_of, open_data, splits_at
+from cirkd.data.coco_stuff import UNUSED
+from cirkd.data.errors import DataError
+from cirkd.data.palettes import CAMVID_32, CITYSCAPES, VOC, classes_by_count
+from cirkd.data.sample import SegmentationData
+
+SIZE = (6, 8)
+
+
+def image(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (SIZE[1], SIZE[0]), (10, 20, 30)).save(path)
+
+
+def label(path: Path, values: list[int]) -> None:
+    """A label map whose first pixels hold these values, and the rest the first of them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flat = np.full(SIZE[0] * SIZE[1], values[0], np.uint8)
+    flat[: len(values)] = values
+    Image.fromarray(flat.reshape(SIZE)).save(path)
+
+
+def first(data: SegmentationData, count: int) -> list[int]:
+    found = data[0].label
+    assert found is not None
+    return found.ravel()[:count].tolist()
+
+
+def cityscapes(root: Path) -> None:
+    for split, city in (("train", "aachen"), ("val", "lindau"), ("val", "munster")):
+        frame = f"{city}_000000_000019"
+        image(root / "leftImg8bit" / split / city / f"{frame}_leftImg8bit.png")
+        label(root / "gtFine" / split / city / f"{frame}_gtFine_labelIds.png", [7, 8, 11, 33, 0, 9, 29])
+        label(root / "gtFine" / split / city / f"{frame}_gtFine_instanceIds.png", [7])
+
+
+def voc(root: Path) -> None:
+    base = root / "VOCdevkit" / "VOC2012"
+    lists = base / "ImageSets" / "Segmentation"
+    lists.mkdir(parents=True)
+    for name in ("2007_000033", "2008_000008"):
+        image(base / "JPEGImages" / f"{name}.jpg")
+        label(base / "SegmentationClass" / f"{name}.png", [0, 1, 20, 255])
+        label(base / "SegmentationClassAug" / f"{name}.png", [15])
+    (lists / "val.txt").write_text("2007_000033\n")
+    (lists / "train.txt").write_text("2008_000008\n")
+    (lists / "train_aug.txt").write_text("/JPEGImages/2008_000008.jpg /SegmentationClassAug/2008_000008.png\n")
+
+
+def ade20k(root: Path) -> None:
+    for folder, name in (("training", "ADE_train_00000001"), ("validation", "ADE_val_00000001")):
+        image(root / "ADEChallengeData2016" / "images" / folder / f"{name}.jpg")
+        label(root / "ADEChallengeData2016" / "annotations" / folder / f"{name}.png", [0, 1, 150, 151])
+
+
+def cocostuff(root: Path) -> None:
+    for split in ("train2017", "val2017"):
+        image(root / "images" / split / "000000000139.jpg")
+        label(root / "stuffthingmaps" / split / "000000000139.png", [0, 10, 11, 12, 91, 181, 255])
+
+
+def camvid32(root: Path) -> None:
+    image(root / "701_StillsRaw_full" / "0001TP_006690.png")
+    colors = np.zeros((*SIZE, 3), np.uint8)
+    colors[0, :4] = [(128, 128, 128), (64, 128, 64), (0, 0, 0), (1, 2, 3)]
+    (root / "LabeledApproved_full").mkdir()
+    Image.fromarray(colors).save(root / "LabeledApproved_full" / "0001TP_006690_L.png")
+
+
+TREES: dict[str, tuple[Callable[[Path], None], str, list[int]]] = {
+    "cityscapes": (cityscapes, "val", [0, 1, 2, 18, 255, 255, 255]),
+    "voc": (voc, "val", [0, 1, 20, 255]),
+    "ade20k": (ade20k, "val", [255, 0, 149, 255]),
+    "cocostuff": (cocostuff, "val", [0, 10, 255, 11, 80, 170, 255]),
+    "camvid32": (camvid32, "all", [21, 0, 255, 255]),
+}
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_labels_become_train_ids(name: str, tmp_path: Path) -> None:
+    make, split, wanted = TREES[name]
+    make(tmp_path)
+    data = open_data(name, split, tmp_path)
+    assert (data.name, data.split) == (name, split)
+    assert data[0].image.shape == (*SIZE, 3)
+    assert first(data, len(wanted)) == wanted
+    assert data.classes is not None
+    assert data.classes.ignore_index == 255
+    assert layout_of(tmp_path) == name
+    assert split in splits_at(tmp_path)
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_what_is_missing_is_said_with_its_place(name: str, tmp_path: Path) -> None:
+    make, split, _ = TREES[name]
+    with pytest.raises(DataError, match="--root"):
+        open_data(name, split)
+    with pytest.raises(DataError, match=r"expected there|no such folder"):
+        open_data(name, split, tmp_path)
+    with pytest.raises(DataError, match="no split 'dance'"):
+        open_data(name, "dance", tmp_path)
+    make(tmp_path)
+    data = open_data(name, split, tmp_path)
+    assert len(data) in (1, 2)
+    lost = data.frames[0].label  # type: ignore[attr-defined]
+    lost.unlink()
+    with pytest.raises(DataError, match="expected and not there, as 1 of"):
+        open_data(name, split, tmp_path)
+
+
+def test_names_are_in_order_and_unique(tmp_path: Path) -> None:
+    cityscapes(tmp_path)
+    assert list(open_data("cityscapes", "val", tmp_path).names) == ["lindau_000000_000019", "munster_000000_000019"]
+    assert splits_at(tmp_path) == ("val", "train")
+
+
+def test_the_augmented_list_of_voc_has_its_own_label_maps(tmp_path: Path) -> None:
+    voc(tmp_path)
+    assert first(open_data("voc", "train_aug", tmp_path), 1) == [15]
+    assert first(open_data("voc", "train", tmp_path / "VOCdevkit" / "VOC2012"), 2) == [0, 1]
+    with pytest.raises(DataError, match=r"trainval\.txt: no such list"):
+        open_data("voc", "trainval", tmp_path)
+    (tmp_path / "VOCdevkit" / "VOC2012" / "JPEGImages" / "2008_000008.jpg").unlink()
+    with pytest.raises(DataError, match="listed and not there"):
+        open_data("voc", "train", tmp_path)
+
+
+def test_camvid_32_has_a_form_with_folders_of_splits_too(tmp_path: Path) -> None:
+    camvid32(tmp_path)
+    (tmp_path / "701_StillsRaw_full").rename(tmp_path / "val")
+    (tmp_path / "LabeledApproved_full").rename(tmp_path / "val_labels")
+    assert len(open_data("camvid32", "val", tmp_path)) == 1
+
+
+def test_lists_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    root = tmp_path / "camvid"
+    root.mkdir()
+    image(tmp_path / "x.png")
+    (root / "camvid_val_list.txt").write_text("../x.png ../x.png\n")
+    with pytest.raises(DataError, match="leads out of this folder"):
+        open_data("camvid", "val", root)
+    voc(tmp_path / "voc")
+    (tmp_path / "voc/VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt").write_text("..\n")
+    with pytest.raises(DataError):
+        open_data("voc", "val", tmp_path / "voc")
+
+
+def test_a_folder_passes_over_links_that_lead_out(tmp_path: Path) -> None:
+    image(tmp_path / "secret.png")
+    folder = tmp_path / "folder"
+    image(folder / "mine.png")
+    (folder / "theirs.png").symlink_to(tmp_path / "secret.png")
+    (folder / "again.png").symlink_to(folder / "mine.png")
+    assert list(open_data("folder", root=folder).names) == ["again", "mine"]
+
+
+def test_palettes_are_the_official_ones() -> None:
+    assert VOC.colors[:5] == ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128))
+    assert VOC.colors[20] == (0, 64, 128)
+    assert CITYSCAPES.colors[CITYSCAPES.names.index("car")] == (0, 0, 142)
+    assert len(set(CAMVID_32.colors)) == 32
+    for count, ends in ((150, ("wall", "flag")), (171, ("person", "wood")), (19, ("road", "bicycle"))):
+        classes, note = classes_by_count(count)
+        assert (len(classes), classes.names[0], classes.names[-1]) == (count, *ends)
+        assert "named as those of" in note
+    assert 182 - len(UNUSED) == 171
+
+
+def test_train_ids_of_cityscapes_are_those_of_torchvision() -> None:
+    from torchvision.datasets import Cityscapes
+
+    from cirkd.data.cityscapes import LABEL_IDS
+
+    known = sorted((c.train_id, c.id, c.name, c.color) for c in Cityscapes.classes if 0 <= c.train_id < 19)
+    assert tuple(row[1] for row in known) == LABEL_IDS
+    assert CITYSCAPES.names == tuple(row[2] for row in known)
+    assert CITYSCAPES.colors == tuple(row[3] for row in known)
+
+
+def test_every_data_set_has_splits() -> None:
+    assert set(DATA_SETS) == set(SPLITS)
