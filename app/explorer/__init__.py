@@ -16,7 +16,7 @@ import streamlit as st
 FOLDER = Path(__file__).parent
 MODULES = (
     "block", "similarity", "geometry", "colors", "splat", "dom", "gestures", "tile", "panel", "heat", "pictures",
-    "controls", "words", "neighbours", "marks", "pointing", "keys", "handle", "board", "explorer",
+    "controls", "words", "neighbours", "marks", "drawing", "pointing", "keys", "handle", "layout", "board", "explorer",
 )  # fmt: skip
 _IMPORT = re.compile(r"^import [^;]*? from \"\./\w+\.js\";\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)

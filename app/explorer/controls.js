@@ -2,7 +2,7 @@
 
 import { colorings } from "./colors.js";
 import { make } from "./dom.js";
-import { OVERLAYS } from "./heat.js";
+import { OVERLAYS, overlayOf } from "./heat.js";
 
 export const MAPS = [["pca", "PCA"], ["umap", "UMAP"], ["tsne", "t-SNE"], ["relation", "Relation space"]];
 export const TOOLS = [
@@ -30,8 +30,8 @@ export class Controls {
     });
     this.projection = select("projection", MAPS, (map) => change({ map }));
     this.colorBy = select("color-by", colorings(block), (color) => change({ color }));
-    const possible = OVERLAYS.filter(([value]) => this.allows(block, value));
-    this.overlay = segments("overlay", "Images show", possible.map(([value, words]) => [value, words, "", key(value)]),
+    const possible = OVERLAYS.filter(({ value }) => this.allows(block, value));
+    this.overlay = segments("overlay", "Images show", possible.map(({ value, words }) => [value, words, "", keyOf(value)]),
       (overlay) => change({ overlay }));
     this.tool = segments("tool", "Tool", TOOLS, (tool) => change({ tool }));
     this.clear = make("button", { class: "cx-button", type: "button", title: "Let go of pin and selection (Esc)", onclick: act.clear }, "Clear");
@@ -55,6 +55,12 @@ export class Controls {
     return overlay !== "divergence" || block.models.length > 1;
   }
 
+  /** How many are chosen and whether there is a pin: what there is to let go of. */
+  count(chosen, pinned) {
+    this.clear.textContent = chosen ? `Clear ${chosen.toLocaleString("en")}` : "Clear";
+    this.clear.disabled = !chosen && !pinned;
+  }
+
   show(view) {
     this.tau.value = view.tau;
     this.tauText.textContent = view.tau.toFixed(2);
@@ -64,11 +70,11 @@ export class Controls {
     this.colorBy.value = view.color;
     press(this.overlay, view.overlay);
     press(this.tool, view.tool);
-    this.tauBox.classList.toggle("cx-off", !["relation", "divergence"].includes(view.overlay));
+    this.tauBox.classList.toggle("cx-off", !overlayOf(view.overlay).relations);
   }
 }
 
-const key = (overlay) => 1 + OVERLAYS.findIndex(([value]) => value === overlay);
+const keyOf = (value) => 1 + OVERLAYS.indexOf(overlayOf(value));
 
 function field(words, control) {
   return make("label", { class: "cx-field" }, make("span", { class: "cx-label" }, words), control);

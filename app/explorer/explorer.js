@@ -8,6 +8,7 @@ const memories = new Map(); // study -> what was pinned and chosen in it, should
 
 export default function mount({ data, parentElement, setStateValue }) {
   if (!data) return undefined;
+  const started = performance.now();
   const { header } = readHeader(data);
   const send = (state) => setStateValue("state", state);
   let board = boards.get(parentElement);
@@ -15,7 +16,7 @@ export default function mount({ data, parentElement, setStateValue }) {
     board.update(readBlock(data), send);
   } else {
     if (board) leave(board);
-    board = new Board(parentElement, readBlock(data), send, memories.get(header.id) ?? null);
+    board = new Board(parentElement, readBlock(data), send, memories.get(header.id) ?? null, started);
     boards.set(parentElement, board);
   }
   return () => {

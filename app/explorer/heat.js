@@ -3,15 +3,17 @@
 import { packed, ramp } from "./colors.js";
 import { distribution, meanRowDivergence, similarities } from "./similarity.js";
 
-/** The overlays in the order of their keys 1 to 6: [value, words, whether it depends on the pixel pointed at]. */
+/** What tiles can show, in the order of the keys 1 to 6; `relations`: whether it has to do with a temperature. */
 export const OVERLAYS = [
-  ["image", "Image", false],
-  ["labels", "Labels", false],
-  ["prediction", "Prediction", false],
-  ["similarity", "Similarity", true],
-  ["relation", "Relation distribution", true],
-  ["divergence", "Relation divergence", false],
+  { value: "image", words: "Image" },
+  { value: "labels", words: "Labels" },
+  { value: "prediction", words: "Prediction" },
+  { value: "similarity", words: "Similarity" },
+  { value: "relation", words: "Relation distribution", relations: true },
+  { value: "divergence", words: "Relation divergence", relations: true },
 ];
+
+export const overlayOf = (value) => OVERLAYS.find((overlay) => overlay.value === value);
 
 export class Heat {
   constructor(block, look) {

@@ -15,14 +15,14 @@ export function pressed(board, event) {
   else if (typing) return;
   else if (STEPS[event.key] && inside) movePin(board, event);
   else if (TOOL_KEYS[event.key.toLowerCase()]) board.set({ tool: TOOL_KEYS[event.key.toLowerCase()] });
-  else if (event.key >= "1" && event.key <= String(OVERLAYS.length)) showOverlay(board, OVERLAYS[Number(event.key) - 1][0]);
+  else if (event.key >= "1" && event.key <= String(OVERLAYS.length)) showOverlay(board, OVERLAYS[Number(event.key) - 1].value);
   else return;
   event.preventDefault();
   event.stopPropagation();
 }
 
 function showOverlay(board, value) {
-  if (board.controls.allows(board.block, value)) board.set({ overlay: value });
+  if (board.layout.controls.allows(board.block, value)) board.set({ overlay: value });
 }
 
 function movePin(board, event) {

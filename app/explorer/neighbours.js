@@ -14,7 +14,8 @@ export function neighboursOf(block, rows, position) {
 }
 
 /** A row of crops for each model; those that the reference has too are framed. point(position) on hover, pin(position). */
-export function strip(block, look, pictures, position, neighbours, on) {
+export function strip(board, neighbours, on) {
+  const { block, look, pictures, pin: position } = board;
   const reference = new Set(neighbours[block.reference]);
   return block.models.map(({ name }) => {
     const { label, color, glyph } = look.models[name];

@@ -1,6 +1,7 @@
 // What mouse, pen and fingers do on tiles and maps.
 
 import { positionAt } from "./block.js";
+import { drawDots, drawTile } from "./drawing.js";
 import { WHOLE, insidePolygon, pan, zoomAt } from "./geometry.js";
 import { listen } from "./gestures.js";
 import { markPanel, markTile } from "./marks.js";
@@ -52,8 +53,7 @@ function zoomTiles(board, tile, view) {
   board.zooms[tile.index] = view;
   for (const other of board.tiles) {
     if (other.index !== tile.index) continue;
-    other.show(view);
-    other.drawBase(board.layersOf(other));
+    drawTile(board, other);
     markTile(other, board);
   }
 }
@@ -89,8 +89,8 @@ function zoomMaps(board, view) {
   for (const panel of board.panels) {
     panel.view = view;
     panel.place();
-    board.paintDots(panel);
   }
+  drawDots(board);
   for (const panel of board.panels) markPanel(panel, board);
 }
 

@@ -13,6 +13,7 @@ export class Tile {
     this.view = WHOLE;
     this.values = null; // what the heatmap shows now, one number per position of the image
     this.base = make("canvas", { class: "cx-layer", "aria-hidden": "true" });
+    this.grey = make("canvas", { class: "cx-layer cx-grey", "aria-hidden": "true" }); // the ground of a heatmap
     this.heat = make("canvas", { class: "cx-layer cx-grid", "aria-hidden": "true" });
     this.veil = make("canvas", { class: "cx-layer cx-grid", "aria-hidden": "true" });
     this.marks = make("canvas", { class: "cx-layer", "aria-hidden": "true" });
@@ -30,19 +31,18 @@ export class Tile {
         style: `aspect-ratio:${image.size[1]}/${image.size[0]}`,
       },
       this.base,
+      this.grey,
       this.heat,
       this.veil,
       this.marks,
     );
   }
 
-  /** Take the size on screen; whether it changed. */
+  /** Take the size on screen. */
   measure() {
     this.width = this.element.clientWidth;
     this.height = this.element.clientHeight;
-    const changed = resize(this.base, this.width, this.height);
-    resize(this.marks, this.width, this.height);
-    return changed;
+    for (const canvas of [this.base, this.grey, this.marks]) resize(canvas, this.width, this.height);
   }
 
   show(view) {
@@ -51,9 +51,14 @@ export class Tile {
     this.heat.style.transform = this.veil.style.transform = move;
   }
 
-  /** Draw pictures over each other: [picture, opacity], the first at the bottom. */
-  drawBase(layers) {
-    const context = pen(this.base);
+  /** Draw pictures over each other: [picture, opacity], the first at the bottom; and the grey photo for heatmaps. */
+  drawBase(layers, grey) {
+    this.drawLayers(this.base, layers);
+    this.drawLayers(this.grey, [[grey, 1]]);
+  }
+
+  drawLayers(canvas, layers) {
+    const context = pen(canvas);
     const { x, y, zoom } = this.view;
     context.clearRect(0, 0, this.width, this.height);
     for (const [picture, opacity] of layers) {
@@ -70,6 +75,7 @@ export class Tile {
   drawHeat(values, low, high, table, root = false) {
     const context = this.heat.getContext("2d");
     const { start, end } = this.image;
+    this.grey.classList.toggle("cx-no-heat", !values);
     if (!values) {
       if (this.values) context.clearRect(0, 0, this.heat.width, this.heat.height);
       this.values = null;

@@ -8,6 +8,10 @@ export const HINT =
   "Point at any pixel in an image, or any dot in a map: every image of every model shows what is similar to it. " +
   "Click to pin it. Draw around dots, or a box in an image, to choose many.";
 
+export const KEYS =
+  "Arrow keys move the pin · 1 to 6 switch what the images show · L lasso, B box, M move, P point · Shift adds, Alt " +
+  "takes away · Esc clears";
+
 /** The position in words: where, its class, and what each model predicts. */
 export function describe(block, look, position) {
   const { image, row, column } = placeOf(block, position);
@@ -49,9 +53,9 @@ function scale(words, low, high, gradient) {
 }
 
 /** What the tiles show, in a sentence, and its scale. */
-export function explain(block, view, pinned, gradient) {
+export function explain(block, look, view, pinned, gradient) {
   const whose = pinned ? "the pinned pixel" : "the pixel you point at";
-  const reference = block.reference;
+  const reference = look.models[block.reference].label.toLowerCase();
   if (view.overlay === "image") return ["The images."];
   if (view.overlay === "labels") return ["What each pixel is: the labels, the same for every model."];
   if (view.overlay === "prediction") return ["What each model takes each pixel for."];
