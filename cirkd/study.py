@@ -271,12 +271,10 @@ class Study:
         """What the linked view draws; see `cirkd.analysis.explorer_block`."""
         return self._keep("explorer", lambda: explorer_block(self.features()))
 
-    def explorer_map(self, name: str, seed: int = 0, progress: Progress | None = None) -> Projection:
+    def explorer_map(self, name: str, progress: Progress | None = None) -> Projection:
         """A map of the linked view's positions: "pca", "relation", "umap" or "tsne"."""
-        return self._keep(
-            ("explorer map", name, seed),
-            lambda: explorer_map(self.features(), self.explorer(), name, seed, progress=progress),
-        )
+        key = ("explorer map", name)
+        return self._keep(key, lambda: explorer_map(self.features(), self.explorer(), name, progress=progress))
 
     def summary(self, temperature: float = 0.1) -> list[str]:
         """Two or three sentences on what distillation did, made from the numbers."""

@@ -44,3 +44,9 @@ def explorer(data: bytes, key: str = "explorer") -> dict[str, Any]:
     """
     found = _component()(key=key, data=data, on_state_change=lambda: None)
     return found.get("state") or {}
+
+
+def pixels_of(index: list[int], runs: list[int]) -> list[int]:
+    """Runs of positions (first, length, first, length, ...) -> the pixels' numbers in the feature set."""
+    pairs = zip(runs[::2], runs[1::2], strict=False)
+    return [index[i] for first, length in pairs for i in range(first, min(first + length, len(index)))]

@@ -59,6 +59,7 @@ export class Board {
 
   async open(started) {
     this.pictures = await decode(this.block);
+    for (let i = 0; i < 3; i++) this.heat.relate(i); // compiled by now, so that the first pixel pointed at is as fast
     if (this.life.signal.aborted) return;
     this.resized(true);
     this.repin();

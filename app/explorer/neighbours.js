@@ -4,8 +4,8 @@ import { placeOf } from "./block.js";
 import { make, pen, resize } from "./dom.js";
 import { nearest } from "./similarity.js";
 
-export const COUNT = 8;
-const SIDE = 44; // CSS pixels of a crop
+export const COUNT = 10;
+const SIDE = 42; // CSS pixels of a crop
 const SPAN = 0.16; // share of the image's height that a crop shows
 
 /** name -> the nearest positions of a position. */

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import captions, panels, study_bar
-from app.explorer import explorer
+from app.explorer import answers, explorer, pixels_of
 from app.explorer.looks import look
 from app.guard import guard
 from app.handle import Handle
@@ -38,11 +38,13 @@ def main() -> None:
 @st.fragment
 def _view(study: Handle) -> None:
     """The linked view, and below it what Python says about pin and selection."""
-    board, progress, answers = st.container(), st.container(), st.container()
+    board, progress, below = st.container(), st.container(), st.container()
     with guard():
         maps, temperature = _have(study)
         with board:
             chosen = explorer(_block(study, maps, temperature), KEY)
+        with below:
+            _answer(study, chosen, temperature)
         with progress:
             _fetch(study, chosen, maps, temperature)
 
@@ -60,6 +62,23 @@ def _block(study: Handle, maps: tuple[str, ...], temperature: float | None) -> b
     return kept[1]
 
 
+def _answer(study: Handle, chosen: dict[str, Any], temperature: float | None) -> None:
+    """What Python says of the pin and of the chosen pixels."""
+    index = study.explorer().index
+    pin, pixels = chosen.get("pin"), pixels_of(index.tolist(), chosen.get("selection") or [])
+    if pin is not None and pin < len(index):
+        with guard():
+            answers.pin(study, int(index[pin]), _tau(chosen))
+    if pixels:
+        with guard():
+            divergence = study.divergence(temperature) if temperature is not None else None
+            answers.selection(study, pixels, {"pca": study.explorer_map("pca")}, divergence)
+
+
+def _tau(chosen: dict[str, Any]) -> float:
+    return round(float(chosen.get("tau", 0.1)), 4)
+
+
 def _arrows(names: tuple[str, ...]) -> dict[str, str] | None:
     """From which student to which the arrows of relation space lead."""
     students = [name for name in names if name != "teacher"]
@@ -75,7 +94,7 @@ def _have(study: Handle) -> tuple[tuple[str, ...], float | None]:
 
 def _fetch(study: Handle, chosen: dict[str, Any], maps: tuple[str, ...], temperature: float | None) -> None:
     """Work out what the view asks for and does not have yet, then draw it again."""
-    name, tau = chosen.get("map", "pca"), round(float(chosen.get("tau", 0.1)), 4)
+    name, tau = chosen.get("map", "pca"), _tau(chosen)
     wants_divergence = "divergence" in (chosen.get("overlay"), chosen.get("color")) and len(study.names) > 1
     if name not in (*AT_ONCE, *maps):
         study.explorer_map(name)
