@@ -72,7 +72,7 @@ def selection(
         for c, n in made_of.classes
     ]
     more = f" and {len(parts) - 5} more classes" if len(parts) > 5 else ""
-    st.markdown(f"**{made_of.pixels:,} pixels** in {len(made_of.images)} images: {', '.join(parts[:5])}{more}")
+    st.markdown(f"**{made_of.pixels:,} pixels** in {_images(len(made_of.images))}: {', '.join(parts[:5])}{more}")
     _chart(
         maps_charts.make_up(made_of, features), "explorer_make_up",
         f"The classes of the chosen pixels: {', '.join(parts)}",
@@ -117,6 +117,10 @@ def _export(
             lambda: as_parquet(selection_table(features, pixels, maps, divergence, embeddings=True)), "pixels.parquet",
             "application/vnd.apache.parquet", key="explorer_parquet", on_click="ignore", icon=":material/download:",
         )  # fmt: skip
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
 
 
 def _summary(study: Handle, story: PixelStory) -> str:

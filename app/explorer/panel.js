@@ -3,7 +3,7 @@
 import { make, pen, resize } from "./dom.js";
 import { Buckets, WHOLE, fit } from "./geometry.js";
 import { packed } from "./colors.js";
-import { disc, faded, shuffled, splat } from "./splat.js";
+import { disc, faded, rimmed, shuffled, splat } from "./splat.js";
 
 const REACH = 14; // pixels from which a dot can be pointed at
 
@@ -72,7 +72,7 @@ export class Panel {
     this.buckets = null;
   }
 
-  /** coloring: { codes, table }; mask: chosen positions or null; theme: { paper }. */
+  /** coloring: { codes, table }; mask: chosen positions or null; theme: { paper, ink }. */
   draw(coloring, mask, theme) {
     const ratio = window.devicePixelRatio || 1;
     const context = this.base.getContext("2d");
@@ -82,13 +82,15 @@ export class Panel {
     const scaled = this.dots.map((value) => value * ratio);
     const codes = this.positions ? Uint8Array.from(this.positions, (p) => coloring.codes[p]) : coloring.codes;
     const radius = (this.count > 25000 ? 1.1 : this.count > 4000 ? 1.5 : 2.4) * ratio * Math.min(this.view.zoom ** 0.4, 3);
+    const { table } = coloring;
+    const rims = rimmed(table, theme.paper, theme.ink);
     if (!mask) {
-      splat(target, scaled, this.order, codes, coloring.table, disc(radius));
+      splat(target, scaled, this.order, codes, table, disc(radius), rims);
     } else {
       const chosen = (dot) => mask[this.positionOf(dot)];
-      const quiet = faded(coloring.table, theme.paper, 0.13);
+      const quiet = faded(table, theme.paper, 0.13);
       splat(target, scaled, this.order.filter((dot) => !chosen(dot)), codes, quiet, disc(radius));
-      splat(target, scaled, this.order.filter(chosen), codes, coloring.table, disc(radius + 0.4 * ratio));
+      splat(target, scaled, this.order.filter(chosen), codes, table, disc(radius + 0.4 * ratio), rims);
     }
     context.putImageData(image, 0, 0);
   }

@@ -1,6 +1,7 @@
 // What mouse, pen and fingers do on tiles and maps.
 
 import { positionAt } from "./block.js";
+import { measure } from "./dom.js";
 import { drawDots, drawTile } from "./drawing.js";
 import { WHOLE, insidePolygon, pan, zoomAt } from "./geometry.js";
 import { listen } from "./gestures.js";
@@ -85,6 +86,7 @@ function onPanel(board, panel) {
 
 /** All maps move together: they share one frame. */
 function zoomMaps(board, view) {
+  const start = performance.now();
   board.mapZoom = view;
   for (const panel of board.panels) {
     panel.view = view;
@@ -92,6 +94,7 @@ function zoomMaps(board, view) {
   }
   drawDots(board);
   for (const panel of board.panels) markPanel(panel, board);
+  measure("explorer:zoom", start);
 }
 
 function shared(board, target, at, redraw) {

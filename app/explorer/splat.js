@@ -30,13 +30,19 @@ export function faded(table, background, share) {
   return table.map((color) => color.map((value, c) => Math.round(value * share + background[c] * (1 - share))));
 }
 
+/** Colours of the dots' rims: a colour that the page's own would swallow gets a rim mixed with that of the text. */
+export function rimmed(table, paper, ink) {
+  const far = (a, b) => 0.3 * Math.abs(a[0] - b[0]) + 0.59 * Math.abs(a[1] - b[1]) + 0.11 * Math.abs(a[2] - b[2]);
+  return table.map((color) => (far(color, paper) < 45 ? faded([color], ink, 0.5)[0] : color));
+}
+
 /**
  * Draw dots into opaque pixels.
  *
  * target: { pixels: Uint32Array, width, height }; points: x0, y0, x1, y1, ... in pixels; order: which dots, in the
- * order to draw; codes: a colour number per dot; table: 256 colours [r, g, b].
+ * order to draw; codes: a colour number per dot; table: 256 colours [r, g, b]; rims: those of the dots' edges.
  */
-export function splat(target, points, order, codes, table, stamp) {
+export function splat(target, points, order, codes, table, stamp, rims = table) {
   const { pixels, width, height } = target;
   const reach = Math.max(...stamp.filter((_, i) => i % 3 === 0));
   for (let n = 0; n < order.length; n++) {
@@ -44,8 +50,9 @@ export function splat(target, points, order, codes, table, stamp) {
     const x = Math.round(points[2 * i]);
     const y = Math.round(points[2 * i + 1]);
     if (x < reach || y < reach || x >= width - reach || y >= height - reach) continue;
-    const [r, g, b] = table[codes[i]];
-    const full = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+    const [r, g, b] = rims[codes[i]];
+    const [red, green, blue] = table[codes[i]];
+    const full = ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
     const centre = y * width + x;
     for (let s = 0; s < stamp.length; s += 3) {
       const at = centre + stamp[s + 1] * width + stamp[s];

@@ -105,7 +105,7 @@ def _fetch(study: Handle, chosen: dict[str, Any], maps: tuple[str, ...], tempera
     else:
         return
     st.session_state[WANTED] = (study.key, maps, temperature)
-    st.rerun(scope="fragment")
+    st.rerun()
 
 
 main()
