@@ -85,6 +85,7 @@ export class Board {
     this.life.abort();
     this.watch.disconnect();
     clearTimeout(this.timer);
+    cancelAnimationFrame(this.frame);
     this.root.remove();
   }
 
@@ -227,6 +228,12 @@ export class Board {
     this.zooms.fill(WHOLE);
     this.mapZoom = WHOLE;
     this.draw();
+  }
+
+  /** Draw with the next frame; of several requests before it, only the last is done. */
+  soon(draw) {
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(draw);
   }
 
   /** Let Python know, once things have come to rest. */

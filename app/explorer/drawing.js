@@ -17,8 +17,13 @@ export function drawAll(board) {
   drawWords(board);
 }
 
+/** What a model's dots are coloured by now; worked out once. */
 export function coloring(board, model) {
-  return colorOf(board.block, board.view.color, model, board.look, board.theme.dark);
+  const key = [board.view.color, board.theme.dark, board.block.divergence?.temperature].join();
+  if (board.colorsOf !== key) board.colors = new Map();
+  board.colorsOf = key;
+  if (!board.colors.has(model)) board.colors.set(model, colorOf(board.block, board.view.color, model, board.look, board.theme.dark));
+  return board.colors.get(model);
 }
 
 export function drawMaps(board) {

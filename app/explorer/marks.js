@@ -9,14 +9,18 @@ const MOST_ARROWS = 200;
 
 /** Rings on a tile: the neighbours of the pin, the pin, the position pointed at. */
 export function markTile(tile, board) {
+  const { hover, pin, theme, neighbours, look } = board;
+  const near = (neighbours?.[tile.model.name] ?? []).filter((position) => tile.holds(position));
+  const marked = near.length || tile.holds(pin) || tile.holds(hover) || board.drawing?.target === tile;
+  if (!marked && !tile.marked) return; // most tiles have no marks, and had none
+  tile.marked = marked;
   const context = pen(tile.marks);
   context.clearRect(0, 0, tile.width, tile.height);
-  const { hover, pin, theme, neighbours, look } = board;
-  for (const position of neighbours?.[tile.model.name] ?? []) {
-    if (tile.holds(position)) ring(context, tile.placeOf(position), 3.5, theme, { color: look.models[tile.model.name].color });
+  for (const position of near) {
+    ring(context, tile.placeOf(position), 3.5, theme, { color: look.models[tile.model.name].color });
   }
-  if (pin >= 0 && tile.holds(pin)) ring(context, tile.placeOf(pin), 6, theme, { pinned: true });
-  if (hover >= 0 && hover !== pin && tile.holds(hover)) ring(context, tile.placeOf(hover), 5, theme);
+  if (tile.holds(pin)) ring(context, tile.placeOf(pin), 6, theme, { pinned: true });
+  if (hover !== pin && tile.holds(hover)) ring(context, tile.placeOf(hover), 5, theme);
   if (board.drawing?.target === tile) trace(context, board.drawing.path, theme);
 }
 

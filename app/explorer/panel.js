@@ -81,7 +81,7 @@ export class Panel {
     target.pixels.fill(packed(theme.paper));
     const scaled = this.dots.map((value) => value * ratio);
     const codes = this.positions ? Uint8Array.from(this.positions, (p) => coloring.codes[p]) : coloring.codes;
-    const radius = (this.count > 25000 ? 1.1 : this.count > 4000 ? 1.5 : 2.4) * ratio * Math.min(this.view.zoom ** 0.4, 3);
+    const radius = (this.count > 25000 ? 1.1 : this.count > 4000 ? 1.5 : 2.4) * ratio * Math.min(this.view.zoom ** 0.3, 2);
     const { table } = coloring;
     const rims = rimmed(table, theme.paper, theme.ink);
     if (!mask) {

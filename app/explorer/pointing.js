@@ -52,11 +52,14 @@ export function boxOf(image, count, left, top, right, bottom) {
 
 function zoomTiles(board, tile, view) {
   board.zooms[tile.index] = view;
-  for (const other of board.tiles) {
-    if (other.index !== tile.index) continue;
-    drawTile(board, other);
-    markTile(other, board);
-  }
+  board.soon(() => {
+    for (const other of board.tiles) {
+      if (other.index !== tile.index) continue;
+      drawTile(board, other);
+      other.marked = true;
+      markTile(other, board);
+    }
+  });
 }
 
 function onPanel(board, panel) {
@@ -84,17 +87,19 @@ function onPanel(board, panel) {
   };
 }
 
-/** All maps move together: they share one frame. */
+/** All maps move together. */
 function zoomMaps(board, view) {
-  const start = performance.now();
   board.mapZoom = view;
-  for (const panel of board.panels) {
-    panel.view = view;
-    panel.place();
-  }
-  drawDots(board);
-  for (const panel of board.panels) markPanel(panel, board);
-  measure("explorer:zoom", start);
+  board.soon(() => {
+    const start = performance.now();
+    for (const panel of board.panels) {
+      panel.view = view;
+      panel.place();
+    }
+    drawDots(board);
+    for (const panel of board.panels) markPanel(panel, board);
+    measure("explorer:zoom", start);
+  });
 }
 
 function shared(board, target, at, redraw) {

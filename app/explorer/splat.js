@@ -44,28 +44,43 @@ export function rimmed(table, paper, ink) {
  */
 export function splat(target, points, order, codes, table, stamp, rims = table) {
   const { pixels, width, height } = target;
-  const reach = Math.max(...stamp.filter((_, i) => i % 3 === 0));
+  const [inner, edge] = [Int32Array.from(table, (color) => solid(color)), Int32Array.from(rims, (color) => solid(color))];
+  const { full, soft, covers, reach } = offsets(stamp, width);
   for (let n = 0; n < order.length; n++) {
     const i = order[n];
     const x = Math.round(points[2 * i]);
     const y = Math.round(points[2 * i + 1]);
     if (x < reach || y < reach || x >= width - reach || y >= height - reach) continue;
-    const [r, g, b] = rims[codes[i]];
-    const [red, green, blue] = table[codes[i]];
-    const full = ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
     const centre = y * width + x;
-    for (let s = 0; s < stamp.length; s += 3) {
-      const at = centre + stamp[s + 1] * width + stamp[s];
-      const cover = stamp[s + 2];
-      pixels[at] = cover >= 250 ? full : blend(pixels[at], r, g, b, cover);
+    const color = inner[codes[i]];
+    for (let s = 0; s < full.length; s++) pixels[centre + full[s]] = color;
+    const rim = edge[codes[i]];
+    for (let s = 0; s < soft.length; s++) {
+      const at = centre + soft[s];
+      pixels[at] = blend(pixels[at], rim, covers[s]);
     }
   }
 }
 
-function blend(below, r, g, b, cover) {
-  const rest = 255 - cover;
-  const red = ((below & 255) * rest + r * cover + 127) >> 8;
-  const green = (((below >> 8) & 255) * rest + g * cover + 127) >> 8;
-  const blue = (((below >> 16) & 255) * rest + b * cover + 127) >> 8;
-  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+const solid = ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r;
+
+/** A stamp as distances in the pixels of a picture: those it covers in full, and those it covers in part. */
+function offsets(stamp, width) {
+  const [full, soft, covers] = [[], [], []];
+  let reach = 0;
+  for (let s = 0; s < stamp.length; s += 3) {
+    const at = stamp[s + 1] * width + stamp[s];
+    reach = Math.max(reach, Math.abs(stamp[s]), Math.abs(stamp[s + 1]));
+    if (stamp[s + 2] >= 250) full.push(at);
+    else [soft[soft.length], covers[covers.length]] = [at, stamp[s + 2]];
+  }
+  return { full: Int32Array.from(full), soft: Int32Array.from(soft), covers: Int32Array.from(covers), reach };
+}
+
+/** A colour over another; red and blue are mixed at once, in one number. */
+function blend(below, above, cover) {
+  const rest = 256 - cover;
+  const redBlue = (((below & 0xff00ff) * rest + (above & 0xff00ff) * cover) >>> 8) & 0xff00ff;
+  const green = (((below & 0xff00) * rest + (above & 0xff00) * cover) >>> 8) & 0xff00;
+  return -16777216 | redBlue | green;
 }

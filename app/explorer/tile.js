@@ -40,6 +40,7 @@ export class Tile {
 
   /** Take the size on screen. */
   measure() {
+    this.marked = true; // a canvas of a new size is blank, one of the same size may have marks
     this.width = this.element.clientWidth;
     this.height = this.element.clientHeight;
     for (const canvas of [this.base, this.grey, this.marks]) resize(canvas, this.width, this.height);
