@@ -42,7 +42,9 @@ def features(images: int, grid: tuple[int, int]) -> FeatureSet:
     size = (grid[0] * 8, grid[1] * 8)
     labels = [np.repeat(np.repeat(dice.integers(0, COUNT, grid), 8, 0), 8, 1).astype(np.uint8) for _ in range(images)]
     pixels = make_pixels([grid] * images, labels)
-    classes = Classes(tuple(f"class {c}" for c in range(COUNT)), tuple(tuple(dice.integers(0, 256, 3).tolist()) for _ in range(COUNT)))
+    classes = Classes(
+        tuple(f"class {c}" for c in range(COUNT)), tuple(tuple(dice.integers(0, 256, 3).tolist()) for _ in range(COUNT))
+    )
     return FeatureSet(
         classes=classes,
         image_names=tuple(f"image {i}" for i in range(images)),
@@ -132,7 +134,9 @@ def alone(browser: Any, images: int, grid: tuple[int, int]) -> None:
     maps = {name: explorer_map(study, block, name) for name in AT_ONCE}
     data = encode(block, maps, None, {"look": look(WIDTHS), "arrows": {"from": "before", "to": "after"}})
     seconds = time.perf_counter() - start
-    print(f"{images} images x {len(WIDTHS)} models x {grid[0]}x{grid[1]}: {len(block.index):,} positions, {len(data) / 1e6:.1f} MB, made in {seconds:.1f} s")
+    print(
+        f"{images} images x {len(WIDTHS)} models x {grid[0]}x{grid[1]}: {len(block.index):,} positions, {len(data) / 1e6:.1f} MB, made in {seconds:.1f} s"
+    )
     tab = browser.new_page(viewport={"width": 1440, "height": 1000})
     tab.set_content(page(data))
     tab.evaluate("start()")
@@ -147,7 +151,9 @@ def in_app(browser: Any) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = ["--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none"]
-    server = subprocess.Popen([sys.executable, "-m", "streamlit", "run", "app/main.py", *options], stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app/main.py", *options], stdout=subprocess.DEVNULL
+    )
     try:
         _wait(f"http://localhost:{port}/_stcore/health")
         images = ",".join(f"{scene}_0" for scene in ("0004", "0010", "0016", "0022", "0028", "0034", "0040", "0046"))

@@ -9,15 +9,19 @@ from __future__ import annotations
 import functools
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+
+if TYPE_CHECKING:
+    from app.handle import Handle
 
 FOLDER = Path(__file__).parent
 MODULES = (
     "block", "similarity", "geometry", "colors", "splat", "dom", "gestures", "tile", "panel", "heat", "pictures",
     "controls", "words", "neighbours", "marks", "drawing", "pointing", "keys", "handle", "layout", "board", "explorer",
 )  # fmt: skip
+_CHOSEN = "explorer_chosen"
 _IMPORT = re.compile(r"^import [^;]*? from \"\./\w+\.js\";\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
@@ -44,6 +48,17 @@ def explorer(data: bytes, key: str = "explorer") -> dict[str, Any]:
     """
     found = _component()(key=key, data=data, on_state_change=lambda: None)
     return found.get("state") or {}
+
+
+def remember(study: Handle, pixels: list[int]) -> None:
+    """Keep the pixels chosen in this study, for the other pages."""
+    st.session_state[_CHOSEN] = (study.key, pixels)
+
+
+def chosen_pixels(study: Handle) -> list[int]:
+    """The pixels that are chosen in the linked view, by their numbers in the feature set."""
+    kept = st.session_state.get(_CHOSEN)
+    return kept[1] if kept and kept[0] == study.key else []
 
 
 def pixels_of(index: list[int], runs: list[int]) -> list[int]:

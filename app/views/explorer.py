@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import captions, panels, study_bar
-from app.explorer import answers, explorer, pixels_of
+from app.explorer import answers, explorer, pixels_of, remember
 from app.explorer.looks import look
 from app.guard import guard
 from app.handle import Handle
@@ -66,6 +66,7 @@ def _answer(study: Handle, chosen: dict[str, Any], temperature: float | None) ->
     """What Python says of the pin and of the chosen pixels."""
     index = study.explorer().index
     pin, pixels = chosen.get("pin"), pixels_of(index.tolist(), chosen.get("selection") or [])
+    remember(study, pixels)
     if pin is not None and pin < len(index):
         with guard():
             answers.pin(study, int(index[pin]), _tau(chosen))
