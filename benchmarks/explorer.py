@@ -134,9 +134,8 @@ def alone(browser: Any, images: int, grid: tuple[int, int]) -> None:
     maps = {name: explorer_map(study, block, name) for name in AT_ONCE}
     data = encode(block, maps, None, {"look": look(WIDTHS), "arrows": {"from": "before", "to": "after"}})
     seconds = time.perf_counter() - start
-    print(
-        f"{images} images x {len(WIDTHS)} models x {grid[0]}x{grid[1]}: {len(block.index):,} positions, {len(data) / 1e6:.1f} MB, made in {seconds:.1f} s"
-    )
+    print(f"{images} images x {len(WIDTHS)} models x {grid[0]}x{grid[1]}: {len(block.index):,} positions", end=", ")
+    print(f"{len(data) / 1e6:.1f} MB, made in {seconds:.1f} s")
     tab = browser.new_page(viewport={"width": 1440, "height": 1000})
     tab.set_content(page(data))
     tab.evaluate("start()")

@@ -107,9 +107,8 @@ def _ramp() -> list[list[int]]:
 
     stops = [[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in PALETTES["cividis"]]
     places = np.linspace(0, len(stops) - 1, 256)
-    return [
-        [int(np.floor(np.interp(p, range(len(stops)), [s[c] for s in stops]) + 0.5)) for c in range(3)] for p in places
-    ]
+    channels = [np.floor(np.interp(places, range(len(stops)), values) + 0.5) for values in zip(*stops, strict=True)]
+    return [[int(value) for value in color] for color in zip(*channels, strict=True)]
 
 
 def test_a_dot_and_its_pixel_are_one(view: Callable[..., View]) -> None:
@@ -151,9 +150,8 @@ def test_a_click_pins_and_python_answers(view: Callable[..., View]) -> None:
 def test_a_lasso_chooses_the_dots_inside_it(view: Callable[..., View]) -> None:
     here = view()
     left, top, width, height = here.box("scatter-before")
-    corners = [
-        (left + x * width, top + y * height) for x, y in ((0.1, 0.1), (0.8, 0.2), (0.5, 0.5), (0.7, 0.9), (0.1, 0.7))
-    ]
+    shape = ((0.1, 0.1), (0.8, 0.2), (0.5, 0.5), (0.7, 0.9), (0.1, 0.7))
+    corners = [(left + x * width, top + y * height) for x, y in shape]
     here.drag(corners)
     chosen = set(here.read("selection"))
     places = [here.read("mapPlace", "before", pixel) for pixel in range(here.count)]
