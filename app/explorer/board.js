@@ -1,7 +1,7 @@
 // The linked view: what is pointed at, pinned and chosen, and who has to draw what when that changes.
 
 import { runsOf } from "./block.js";
-import { css, ramp } from "./colors.js";
+import { colorings, css, ramp } from "./colors.js";
 import { make, measure, themeOf } from "./dom.js";
 import { coloring, drawAll, drawDots, drawHeat, drawMarks, drawVeils, drawWords } from "./drawing.js";
 import { WHOLE, frameOf } from "./geometry.js";
@@ -26,9 +26,10 @@ export class Board {
     this.look = block.look;
     this.arrows = block.arrows; // { from, to }: the models between which arrows of relation space lead, or null
     this.send = send;
-    this.view = { ...VIEW, ...block.view, ...remembered?.view };
-    this.pin = remembered?.pin ?? block.pin ?? -1;
-    if (this.pin >= block.positions) this.pin = -1;
+    const { pin = -1, ...view } = block.first ?? {}; // what the address asked for
+    this.view = { ...VIEW, ...view, ...remembered?.view };
+    if (!colorings(block).some(([value]) => value === this.view.color)) this.view.color = VIEW.color;
+    this.pin = remembered?.pin ?? (pin < block.positions ? pin : -1);
     this.selection = remembered?.selection ?? null; // a mask of all positions, or null
     this.hover = -1;
     this.drawing = null; // { target, path, from, box } while a lasso or a box is drawn
@@ -65,6 +66,7 @@ export class Board {
     this.repin();
     this.root.dataset.ready = "true";
     measure("explorer:ready", started);
+    this.tell();
   }
 
   /** The same study again: take over what is new in it (maps, divergence, the page's theme). */
@@ -236,6 +238,13 @@ export class Board {
     this.frame = requestAnimationFrame(draw);
   }
 
+  /** Whether there is nothing that Python does not take for granted. */
+  untouched() {
+    const { overlay, map, color, tau } = this.view;
+    const plain = overlay === VIEW.overlay && map === VIEW.map && color === VIEW.color && tau === VIEW.tau;
+    return plain && this.pin < 0 && !this.selection;
+  }
+
   /** Let Python know, once things have come to rest. */
   tell() {
     clearTimeout(this.timer);
@@ -244,7 +253,7 @@ export class Board {
       const selection = this.selection ? runsOf(this.selection) : [];
       const state = { pin: this.pin < 0 ? null : this.pin, selection, overlay, tau, map, color };
       const text = JSON.stringify(state);
-      if (text !== this.lastTold) this.send(state);
+      if (text !== this.lastTold && !(this.lastTold === undefined && this.untouched())) this.send(state);
       this.lastTold = text;
     }, REST);
   }

@@ -117,8 +117,9 @@ export class Panel {
 
 /** A ring that can be seen on any colour; filled in the middle if it is pinned. */
 export function ring(context, [x, y], radius, theme, { pinned = false, dashed = false, color = null } = {}) {
+  const halo = color ? 3.5 : 4.5;
   context.setLineDash(dashed ? [3, 3] : []);
-  for (const [width, stroke] of [[4.5, theme.dark ? "#000" : "#fff"], [2, color ?? (theme.dark ? "#fff" : "#111")]]) {
+  for (const [width, stroke] of [[halo, theme.dark ? "#000" : "#fff"], [2, color ?? (theme.dark ? "#fff" : "#111")]]) {
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
     context.lineWidth = width;

@@ -33,7 +33,7 @@ export function faded(table, background, share) {
 /** Colours of the dots' rims: a colour that the page's own would swallow gets a rim mixed with that of the text. */
 export function rimmed(table, paper, ink) {
   const far = (a, b) => 0.3 * Math.abs(a[0] - b[0]) + 0.59 * Math.abs(a[1] - b[1]) + 0.11 * Math.abs(a[2] - b[2]);
-  return table.map((color) => (far(color, paper) < 45 ? faded([color], ink, 0.5)[0] : color));
+  return table.map((color) => (far(color, paper) < 45 ? faded([color], ink, 0.65)[0] : color));
 }
 
 /**

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import captions, panels, study_bar
-from app.explorer import answers, explorer, pixels_of, remember
+from app.explorer import address, answers, explorer, pixels_of, remember
 from app.explorer.looks import look
 from app.guard import guard
 from app.handle import Handle
@@ -15,6 +15,7 @@ from cirkd.analysis.explorer_encode import encode
 from cirkd.analysis.explorer_maps import AT_ONCE
 
 KEY = "explorer"
+FIRST = "explorer_first"
 WANTED = "explorer_wanted"  # session key: (study, the slow maps asked for, the temperature of the divergence or None)
 
 
@@ -43,6 +44,7 @@ def _view(study: Handle) -> None:
         maps, temperature = _have(study)
         with board:
             chosen = explorer(_block(study, maps, temperature), KEY)
+            address.write(chosen)
         with below:
             _answer(study, chosen, temperature)
         with progress:
@@ -56,10 +58,17 @@ def _block(study: Handle, maps: tuple[str, ...], temperature: float | None) -> b
     if not kept or kept[0] != key:
         divergence = study.divergence(temperature) if temperature is not None else None
         shown = {name: study.explorer_map(name) for name in (*AT_ONCE, *maps)}
-        extra: dict[str, Any] = {"look": look(study.names), "arrows": _arrows(study.names)}
+        extra: dict[str, Any] = {"look": look(study.names), "arrows": _arrows(study.names), "first": _first()}
         kept = key, encode(study.explorer(), shown, divergence, extra)
         st.session_state["_explorer_block"] = kept
     return kept[1]
+
+
+def _first() -> dict[str, Any]:
+    """What the address said when the page was opened: what the view shows before anything is chosen."""
+    if FIRST not in st.session_state:
+        st.session_state[FIRST] = address.parse(st.query_params.to_dict())
+    return st.session_state[FIRST]
 
 
 def _answer(study: Handle, chosen: dict[str, Any], temperature: float | None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from app.charts import theme
+from app.explorer import address
 from app.explorer.looks import look
 from cirkd.analysis.explorer_pin import pixel_story
 from cirkd.analysis.explorer_selection import selection_scores
@@ -139,6 +140,22 @@ def test_images_without_labels(page: Open, study_folders: Path, tmp_path: Path) 
     header, _ = read(sent(test))
     assert header["images"][0]["label"] is None
     assert any("No labels" in c.value for c in test.caption)
+
+
+def test_the_address_says_what_is_shown_and_a_link_reopens_it(page: Open) -> None:
+    test = page("explorer", explorer_map="relation", explorer_pin="12", explorer_tau="0.3", explorer_color="nonsense")
+    header, _ = read(sent(test))
+    assert header["first"] == {"map": "relation", "pin": 12, "tau": 0.3}
+    tell(test, pin=40, selection=[], tau=0.1, map="pca", overlay="relation", color="image")
+    assert not test.exception
+    query = {key: value for key, value in test.query_params.items() if key.startswith("explorer_")}
+    shown = {key: value if isinstance(value, str) else value[0] for key, value in query.items()}
+    assert shown == {"explorer_pin": "40", "explorer_overlay": "relation", "explorer_color": "image"}
+
+
+@pytest.mark.parametrize("tau", ["0", "7", "nan", "x", ""])
+def test_nonsense_in_the_address_is_left_out(tau: str) -> None:
+    assert address.parse({"explorer_tau": tau, "explorer_pin": "-3", "explorer_overlay": "x"}) == {}
 
 
 def test_models_look_as_on_the_other_pages() -> None:

@@ -147,6 +147,22 @@ def test_a_click_pins_and_python_answers(view: Callable[..., View]) -> None:
     here.tab.get_by_text(f"row {place.row[pixel]}, column {place.column[pixel]}.").wait_for()
 
 
+def test_a_reload_keeps_what_is_shown(view: Callable[..., View], study_folders: Path) -> None:
+    here = view()
+    pixel = middle(here, 1)
+    here.over("after", pixel)
+    here.tab.mouse.down()
+    here.tab.mouse.up()
+    here.tab.keyboard.press("5")
+    here.tab.get_by_test_id("projection").select_option("relation")
+    here.tab.wait_for_function("location.search.includes('explorer_map=relation')", timeout=60_000)
+    here.tab.reload()
+    again = View(here.tab, study_folders)
+    assert again.read("pin") == pixel
+    assert (again.read("view")["overlay"], again.read("view")["shownMap"]) == ("relation", "relation")
+    here.tab.get_by_text("The pinned pixel", exact=True).wait_for(timeout=60_000)
+
+
 def test_a_lasso_chooses_the_dots_inside_it(view: Callable[..., View]) -> None:
     here = view()
     left, top, width, height = here.box("scatter-before")
