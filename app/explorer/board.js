@@ -251,7 +251,8 @@ export class Board {
     this.timer = setTimeout(() => {
       const { overlay, tau, map, color } = this.view;
       const selection = this.selection ? runsOf(this.selection) : [];
-      const state = { pin: this.pin < 0 ? null : this.pin, selection, overlay, tau, map, color };
+      const pin = this.pin < 0 ? null : this.pin;
+      const state = { study: this.block.study, pin, selection, overlay, tau, map, color };
       const text = JSON.stringify(state);
       if (text !== this.lastTold && !(this.lastTold === undefined && this.untouched())) this.send(state);
       this.lastTold = text;

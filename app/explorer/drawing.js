@@ -49,7 +49,7 @@ function qualityOf(board, name) {
   if (map.explained[name]) parts.push(`${percent(map.explained[name].reduce((a, b) => a + b, 0))} of variance`);
   if (name in map.residual && name !== block.reference) parts.push(`aligned, residual ${digits(map.residual[name], 2)}`);
   if (map.space === "relation" && arrows?.to === name) parts.push(`arrows: ${look.models[arrows.from].label} → ${look.models[name].label}`);
-  if (map.positions) parts.push(`${map.positions.length.toLocaleString("en")} dots`);
+  if (map.positions) parts.push(`${map.positions.length.toLocaleString("en")} of ${block.positions.toLocaleString("en")} dots`);
   return parts.join(" · ");
 }
 
@@ -92,7 +92,7 @@ export function drawWords(board) {
   if (focus >= 0) board.seen = true;
   layout.readout.replaceChildren(...(focus >= 0 ? describe(block, look, focus) : [board.seen ? KEYS : HINT]));
   layout.readout.classList.toggle("cx-hint", focus < 0);
-  const told = explain(block, look, view, board.hover < 0 && board.pin >= 0, board.gradient);
+  const told = explain(block, look, view, board.gradient);
   layout.explained.replaceChildren(...told);
   const live = focus >= 0 && overlayOf(view.overlay).relations && block.models.length > 1;
   const found = live ? board.heat.rowDivergences(focus, view.tau) : {};

@@ -15,8 +15,9 @@ export default function mount({ data, parentElement, setStateValue }) {
   if (board && board.block.id === header.id) {
     board.update(readBlock(data), send);
   } else {
+    const before = board ? { view: board.view, pin: -1 } : null; // another study: the same view, but no pin of the old
     if (board) leave(board);
-    board = new Board(parentElement, readBlock(data), send, memories.get(header.id) ?? null, started);
+    board = new Board(parentElement, readBlock(data), send, memories.get(header.id) ?? before, started);
     boards.set(parentElement, board);
   }
   return () => {

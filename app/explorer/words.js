@@ -53,20 +53,21 @@ function scale(words, low, high, gradient) {
 }
 
 /** What the tiles show, in a sentence, and its scale. */
-export function explain(block, look, view, pinned, gradient) {
-  const whose = pinned ? "the pinned pixel" : "the pixel you point at";
+export function explain(block, look, view, gradient) {
+  // One text whether a pixel is pointed at or pinned: a line that breaks anew would move what is pointed at.
+  const whose = "the pixel you point at, or have pinned";
   const reference = look.models[block.reference].label.toLowerCase();
   if (view.overlay === "image") return ["The images."];
   if (view.overlay === "labels") return ["What each pixel is: the labels, the same for every model."];
   if (view.overlay === "prediction") return ["What each model takes each pixel for."];
   if (view.overlay === "similarity") {
-    return [`How similar each position's embedding is to that of ${whose}, in each model's own feature space.`,
+    return [`How similar each position is to ${whose}, in each model's own feature space.`,
       scale("cosine", digits(block.low, 2), "1", gradient)];
   }
   if (view.overlay === "relation") {
     return [
-      `How ${whose} spreads its attention over each image: softmax of its cosines with that image's positions at ` +
-      `τ = ${view.tau.toFixed(2)}, one distribution per image, as in the loss. One scale per image.`,
+      `Relation distribution of ${whose}: softmax of its cosines with an image's positions at τ = ${view.tau.toFixed(2)}, ` +
+      `for each image by itself, as in the loss. One scale per image.`,
       scale("share", "0", "largest (root scale)", gradient),
     ];
   }
@@ -87,9 +88,10 @@ export function smallPrint(block, look) {
   const thinned = block.stride > 1
     ? `Every ${ordinal(block.stride)} row and column of the grids: ${block.positions.toLocaleString("en")} of ${block.of.toLocaleString("en")} positions. `
     : `All ${block.positions.toLocaleString("en")} positions of ${block.images.length} images. `;
+  const sampled = " UMAP and t-SNE show a class-balanced sample; there a dashed ring is around the most similar dot shown.";
   return (
     thinned + `Cosines come from 8-bit embeddings of at most 64 dimensions; the largest error ` +
-    `${all ? "over all pairs" : "found"}: ${errors}. Ctrl and wheel, or two fingers, zoom; a double click shows all again.`
+    `${all ? "over all pairs" : "found"}: ${errors}. Ctrl and wheel, or two fingers, zoom; a double click shows all again.${sampled}`
   );
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
 import streamlit as st
 
@@ -42,9 +43,13 @@ def _view(study: Handle) -> None:
     board, progress, below = st.container(), st.container(), st.container()
     with guard():
         maps, temperature = _have(study)
+        with progress:  # nothing but the view in its container: moved within it, it would be made anew
+            data = _block(study, maps, temperature)
         with board:
-            chosen = explorer(_block(study, maps, temperature), KEY)
-            address.write(chosen)
+            chosen = explorer(data, KEY)
+        if chosen.get("study") != _name(study):
+            chosen = {}  # of the study that was here before
+        address.write(chosen)
         with below:
             _answer(study, chosen, temperature)
         with progress:
@@ -58,17 +63,24 @@ def _block(study: Handle, maps: tuple[str, ...], temperature: float | None) -> b
     if not kept or kept[0] != key:
         divergence = study.divergence(temperature) if temperature is not None else None
         shown = {name: study.explorer_map(name) for name in (*AT_ONCE, *maps)}
-        extra: dict[str, Any] = {"look": look(study.names), "arrows": _arrows(study.names), "first": _first()}
+        extra: dict[str, Any] = {"look": look(study.names), "arrows": _arrows(study.names)}
+        extra |= {"first": _first(study), "study": _name(study)}
         kept = key, encode(study.explorer(), shown, divergence, extra)
         st.session_state["_explorer_block"] = kept
     return kept[1]
 
 
-def _first() -> dict[str, Any]:
+def _first(study: Handle) -> dict[str, Any]:
     """What the address said when the page was opened: what the view shows before anything is chosen."""
     if FIRST not in st.session_state:
-        st.session_state[FIRST] = address.parse(st.query_params.to_dict())
-    return st.session_state[FIRST]
+        st.session_state[FIRST] = (study.key, address.parse(st.query_params.to_dict()))
+    key, found = st.session_state[FIRST]
+    return found if key == study.key else {name: value for name, value in found.items() if name != "pin"}
+
+
+def _name(study: Handle) -> str:
+    """Tells the studies of a session apart."""
+    return f"{crc32(repr(study.key).encode()):08x}"
 
 
 def _answer(study: Handle, chosen: dict[str, Any], temperature: float | None) -> None:

@@ -13,6 +13,7 @@ import pytest
 from app.charts import theme
 from tests.app.conftest import WIDTHS, assert_stands
 from tests.app.drawn import array, colors_of, traces, wait_for_charts
+from tests.app.test_explorer import tell
 from tests.app.test_overview import images_of, open_study
 
 Open = Callable[..., Any]
@@ -38,8 +39,7 @@ def test_dots_and_residuals_are_the_studys(page: Open, study_folders: Path) -> N
 
 def test_pixels_chosen_in_the_explorer_light_up(page: Open, study_folders: Path) -> None:
     test = page("explorer")
-    test.session_state["explorer"] = {"state": {"pin": None, "selection": [0, 60]}}
-    test.run()
+    tell(test, pin=None, selection=[0, 60])
     test.switch_page("views/embeddings.py").run()
     assert not test.exception
     study = open_study(study_folders, images_of(test))

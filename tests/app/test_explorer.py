@@ -37,7 +37,8 @@ def _components(block: Any) -> Any:
 
 def tell(test: Any, **state: Any) -> Any:
     """Run the page again with what the linked view would report."""
-    test.session_state["explorer"] = {"state": state}
+    header, _ = read(sent(test))
+    test.session_state["explorer"] = {"state": {"study": header["study"], **state}}
     return test.run()
 
 
@@ -140,6 +141,13 @@ def test_images_without_labels(page: Open, study_folders: Path, tmp_path: Path) 
     header, _ = read(sent(test))
     assert header["images"][0]["label"] is None
     assert any("No labels" in c.value for c in test.caption)
+
+
+def test_what_was_chosen_in_another_study_is_not_taken_for_this_one(page: Open) -> None:
+    test = page("explorer")
+    tell(test, study="another", pin=5, selection=[0, 9], tau=0.1)
+    assert not test.exception
+    assert not test.subheader
 
 
 def test_the_address_says_what_is_shown_and_a_link_reopens_it(page: Open) -> None:
