@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 if TYPE_CHECKING:
     from app.handle import Handle
@@ -36,7 +37,7 @@ def script() -> str:
 def _component() -> Any:
     style = (FOLDER / "explorer.css").read_text(encoding="utf-8")
     # In the page's own tree, so that its fonts and theme reach the component; its classes all start with "cx".
-    return st.components.v2.component("cirkd_explorer", css=style, js=script(), isolate_styles=False)
+    return component("cirkd_explorer", css=style, js=script(), isolate_styles=False)
 
 
 def explorer(data: bytes, key: str = "explorer") -> dict[str, Any]:

@@ -208,6 +208,16 @@ def test_a_box_in_an_image_chooses_its_pixels_and_shift_adds(view: Callable[...,
     assert here.read("selection") == []
 
 
+def test_a_click_in_the_legend_chooses_a_class(view: Callable[..., View]) -> None:
+    here = view()
+    label = here.features.pixels.label
+    road, car = here.features.classes.names.index("road"), here.features.classes.names.index("car")
+    here.tab.get_by_test_id("explorer").get_by_role("button", name="road", exact=True).click()
+    assert here.read("selection") == np.flatnonzero(label == road).tolist()
+    here.tab.get_by_test_id("explorer").get_by_role("button", name="car", exact=True).click(modifiers=["Shift"])
+    assert here.read("selection") == np.flatnonzero((label == road) | (label == car)).tolist()
+
+
 def test_keys_move_the_pin_switch_images_draw_and_clear(view: Callable[..., View]) -> None:
     here = view()
     pixel = middle(here, 0)
