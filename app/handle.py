@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Centroids,
         ClassRelations,
         Divergence,
+        ExplorerBlock,
         FeatureSet,
         PixelChange,
         PixelColors,
@@ -106,6 +107,16 @@ class Handle:
     def pixel_colors(self, by: str, model: str | None = None, temperature: float = 0.1) -> PixelColors:
         """Colours of all pixels."""
         return self._result("Colouring pixels", "pixel_colors", by, model, temperature)
+
+    def explorer(self) -> ExplorerBlock:
+        """What the linked view draws."""
+        return self._result("Packing the pixel embeddings", "explorer")
+
+    def explorer_map(self, name: str) -> Projection:
+        """A map of the linked view's positions."""
+        self.explorer()
+        key = ("explorer_map", self.key, name)
+        return work.run(key, f"Working out {name}", lambda report: self.study.explorer_map(name, progress=report))
 
     def summary(self, temperature: float = 0.1) -> list[str]:
         """Two or three sentences on what distillation did."""

@@ -19,6 +19,7 @@ VIEWS = Path(__file__).parent / "views"
 PAGES = (
     ("overview", "Overview", ":material/insights:"),
     ("predictions", "Predictions", ":material/image:"),
+    ("explorer", "Explorer", ":material/hub:"),
     ("embeddings", "Embeddings", ":material/scatter_plot:"),
     ("relations", "Relations", ":material/grid_on:"),
     ("centroids", "Centroids", ":material/adjust:"),

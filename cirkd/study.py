@@ -21,6 +21,8 @@ import numpy as np
 from cirkd.analysis import pictures
 from cirkd.analysis.centroids import Centroids, centroids
 from cirkd.analysis.choice import telling_images
+from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
+from cirkd.analysis.explorer_maps import explorer_map
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
 from cirkd.analysis.pixel_colors import COLORINGS, PixelColors, pixel_colors
 from cirkd.analysis.projection import DEFAULT_BUDGET, METHODS, SPACES, Projection, project
@@ -61,6 +63,7 @@ __all__ = [
     "CirkdError",
     "ClassRelations",
     "Divergence",
+    "ExplorerBlock",
     "FeatureSet",
     "KeptOutputs",
     "ModelFeatures",
@@ -276,6 +279,15 @@ class Study:
             ("colors", by, model, temperature if by == "divergence" else None),
             lambda: pixel_colors(features, by, model, values),
         )
+
+    def explorer(self) -> ExplorerBlock:
+        """What the linked view draws; see `cirkd.analysis.explorer_block`."""
+        return self._keep("explorer", lambda: explorer_block(self.features()))
+
+    def explorer_map(self, name: str, progress: Progress | None = None) -> Projection:
+        """A map of the linked view's positions: "pca", "relation", "umap" or "tsne"."""
+        key = ("explorer map", name)
+        return self._keep(key, lambda: explorer_map(self.features(), self.explorer(), name, progress=progress))
 
     def summary(self, temperature: float = 0.1) -> list[str]:
         """Two or three sentences on what distillation did, made from the numbers."""

@@ -1,4 +1,4 @@
-"""Pixel embeddings as dots, and the same pixels in their images."""
+"""Pixel embeddings as dots, and what chosen ones are made of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from app.charts import backdrop, theme
+from app.charts import theme
 from app.charts.paint import Paint
 
 if TYPE_CHECKING:
@@ -94,38 +94,6 @@ def _solid(at: Any, marker: dict[str, Any], texts: Sequence[str], lit: Collectio
             )
         )  # fmt: skip
     return figure
-
-
-def places(
-    features: FeatureSet,
-    image: int,
-    projection: Projection,
-    paint: Paint,
-    texts: Sequence[str],
-    lit: Collection[int] | None = None,
-    *,
-    width: int = 250,
-) -> tuple[go.Figure, list[int]]:
-    """One image with the sampled pixels on it, and which dots of the projection they are.
-
-    Chosen pixels (`lit`, numbers of dots) are drawn full and large; the others vanish. width: the least that the
-    figure will have on screen, in pixels; its height follows from it.
-    """
-    dots = [i for i, p in enumerate(projection.index) if features.pixels.image[p] == image]
-    pixels = projection.index[dots]
-    figure = go.Figure(
-        go.Scatter(
-            x=features.pixels.column[pixels], y=features.pixels.row[pixels], mode="markers",
-            text=[texts[i] for i in dots], hovertemplate="%{text}<extra></extra>",
-            marker={**paint.marker(pixels), "size": 5, "opacity": 0.8},
-            selectedpoints=None if lit is None else [n for n, i in enumerate(dots) if i in lit],
-            selected={"marker": {"opacity": 1.0, "size": 7}}, unselected={"marker": {"opacity": 0.0}},
-        )
-    )  # fmt: skip
-    theme.layout(figure, height=backdrop.height(features, image, width), legend=False, theme=paint.mode)
-    backdrop.background(figure, features, image, opacity=1.0 if lit is None else 0.45)
-    figure.update_layout(dragmode="lasso")
-    return figure, dots
 
 
 def make_up(chosen: Composition, features: FeatureSet, *, mode: theme.Theme | None = None) -> go.Figure:

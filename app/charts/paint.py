@@ -65,7 +65,12 @@ class Paint:
         """The colour on screen of a category whose colour in the pictures is `color`."""
         if self.colors.by not in ("error", "change"):
             return color
-        mode, shown = self.mode or theme.mode(), _STATES.get(name, theme.BOTH_WRONG)
-        if shown == theme.BOTH_WRONG and mode == "dark":
-            return _WRONG_ON_DARK
-        return _QUIET[mode] if shown == theme.BOTH_RIGHT else shown
+        return state_color(name, self.mode or theme.mode())
+
+
+def state_color(name: str, mode: theme.Theme) -> str:
+    """The colour of a dot that is "right", "wrong", "fixed", "broken" or "wrong in both"."""
+    shown = _STATES.get(name, theme.BOTH_WRONG)
+    if shown == theme.BOTH_WRONG and mode == "dark":
+        return _WRONG_ON_DARK
+    return _QUIET[mode] if shown == theme.BOTH_RIGHT else shown

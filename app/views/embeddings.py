@@ -1,4 +1,4 @@
-"""Embeddings: the same pixels as dots in the teacher's, the old and the new student's feature space."""
+"""Embeddings: maps of a class-balanced sample in 2-D and 3-D, as figures; the Explorer links maps with images."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import streamlit as st
 
 from app import captions, panels, study_bar, tiles
 from app.charts import embeddings as charts
-from app.charts import legend, theme
+from app.charts import theme
 from app.charts.paint import Paint
+from app.explorer import chosen_pixels
 from app.guard import guard
 from app.handle import Handle
-from cirkd.analysis.selection import composition
 from cirkd.study import Projection
 
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
@@ -21,7 +21,6 @@ COLORS = {
     "class": "class", "prediction": "prediction", "error": "right or wrong", "change": "fixed or broken",
     "image": "image", "confidence": "confidence", "divergence": "relation divergence",
 }  # fmt: skip
-LIT = "embeddings_lit"  # session key: (which sample, numbers of the chosen dots)
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,9 @@ def _view(study: Handle) -> None:
         )
         high = study.divergence().largest if choice.by == "divergence" else 1.0
         paints = {name: Paint(study.pixel_colors(choice.by, name), high) for name in projection.coordinates}
-        sample = (study.key, budget)
-        _legend(study, projection, paints[study.names[-1]], sample)
-        lit = _lit(sample)
-        _scatters(study, projection, paints, sample, lit)
+        _legend(study, projection, paints[study.names[-1]])
+        _scatters(study, projection, paints, _lit(study, projection))
         st.caption(_how(study, projection))
-        _selection(study, projection, lit)
-        _strip(study, projection, study.names[-1], paints[study.names[-1]], sample, lit)
 
 
 def _choose(study: Handle) -> Choice:
@@ -86,7 +81,7 @@ def _choose(study: Handle) -> Choice:
         )  # fmt: skip
         dimensions = st.segmented_control(
             "Dimensions", [2, 3], default=2, required=True, format_func="{}-D".format, key="embeddings_dimensions",
-            help="Dots can be chosen with the lasso in 2-D.", bind="query-params",
+            bind="query-params",
         )  # fmt: skip
         by = st.selectbox(
             "Colour by", [by for by in COLORS if possible.get(by, True)], format_func=COLORS.__getitem__,
@@ -107,100 +102,42 @@ def _choose(study: Handle) -> Choice:
     return Choice(method, dimensions, by, per_class, space, bool(align))
 
 
-def _legend(study: Handle, projection: Projection, paint: Paint, sample: tuple) -> None:
-    """What the colours mean. Classes can be clicked to choose their dots."""
+def _legend(study: Handle, projection: Projection, paint: Paint) -> None:
+    """What the colours mean."""
     if paint.colors.by == "class" and projection.sample is not None:
         known, counts = study.features().grouping().classes, projection.sample.counts
-        names = {
-            c: legend.chip(theme.class_color(known.colors[c]), f"{known.names[c]} {n}")
-            for c, n in counts.items()
-            if c < len(known)
-        }
-        st.pills(
-            "Pixels of each class; click to choose", list(names), selection_mode="multi", format_func=names.__getitem__,
-            key="embeddings_classes", on_change=_choose_classes, args=(projection, sample),
-        )  # fmt: skip
+        tiles.chips(
+            [(f"{known.names[c]} {n}", theme.class_color(known.colors[c])) for c, n in counts.items() if c < len(known)]
+        )
     elif paint.colors.values is None:
         tiles.chips(paint.entries())
     else:
         st.html(paint.bar(COLORS[paint.colors.by]))
 
 
-def _scatters(
-    study: Handle, projection: Projection, paints: dict[str, Paint], sample: tuple, lit: list[int] | None
-) -> None:
+def _lit(study: Handle, projection: Projection) -> list[int] | None:
+    """The dots of the pixels that are chosen in the Explorer, and a line that says so; None without a choice."""
+    chosen = set(chosen_pixels(study))
+    if not chosen:
+        st.caption(":material/hub: Choose pixels in the Explorer, and their dots light up here.")
+        return None
+    lit = [dot for dot, pixel in enumerate(projection.index.tolist()) if pixel in chosen]
+    st.caption(f":material/hub: Lit: {len(lit):,} of the {len(chosen):,} pixels chosen in the Explorer are shown here.")
+    return lit
+
+
+def _scatters(study: Handle, projection: Projection, paints: dict[str, Paint], lit: list[int] | None) -> None:
     features = study.features()
     pixels = projection.index.tolist()
     for panel, name in zip(panels.row("scatters", len(paints), 18), paints, strict=True):
-        texts = charts.describe(features, pixels, name)
-        figure = charts.scatter(projection, name, paints[name], texts, lit)
+        figure = charts.scatter(projection, name, paints[name], charts.describe(features, pixels, name), lit)
         with panel:
             st.markdown(f"{theme.role(name).markdown} **{theme.role(name).label}** &nbsp; {_quality(projection, name)}")
-            _plot(
-                figure, f"embeddings_{name}", list(range(len(pixels))), sample, projection.dimensions == 2,
-                f"{len(pixels)} pixel embeddings of {name} in {projection.dimensions}-D, "
+            st.plotly_chart(
+                figure, theme=None, config=CONFIG, key=f"embeddings_{name}_{projection.dimensions}",
+                alt=f"{len(pixels)} pixel embeddings of {name} in {projection.dimensions}-D, "
                 f"coloured by {COLORS[paints[name].colors.by]}",
             )  # fmt: skip
-
-
-def _strip(
-    study: Handle, projection: Projection, model: str, paint: Paint, sample: tuple, lit: list[int] | None
-) -> None:
-    features = study.features()
-    texts = charts.describe(features, projection.index.tolist(), model)
-    st.subheader("The same pixels in the images")
-    if paint.colors.by in ("prediction", "error", "confidence", "divergence") and len(study.names) > 1:
-        st.caption(f"Coloured by {COLORS[paint.colors.by]} of {theme.role(model).markdown} {theme.role(model).label}.")
-    chosen = None if lit is None else set(lit)
-    columns = panels.row("strip", len(features.image_names), width=13.4)
-    for image, (panel, name) in enumerate(zip(columns, features.image_names, strict=True)):
-        figure, dots = charts.places(features, image, projection, paint, texts, chosen)
-        with panel.container(gap="xxsmall"):
-            _plot(figure, f"embeddings_image_{image}", dots, sample, True, f"the sampled pixels of image {name}")
-            st.caption(name)
-
-
-def _plot(figure, key: str, dots: list[int], sample: tuple, selectable: bool, alt: str) -> None:
-    """A chart whose selection becomes the page's; `dots` are its points' numbers in the sample."""
-    if selectable:
-        st.plotly_chart(
-            figure, theme=None, config=CONFIG, key=key, alt=alt, selection_mode=("points", "box", "lasso"),
-            on_select=lambda: _choose_dots(key, dots, sample),
-        )  # fmt: skip
-    else:
-        st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=f"{key}_3d", alt=alt)
-
-
-def _selection(study: Handle, projection: Projection, lit: list[int] | None) -> None:
-    """What the chosen dots are."""
-    if lit is None:
-        if projection.dimensions == 2:
-            st.caption(
-                ":material/lasso_select: Draw around dots in a map, or around pixels in an image below: the same "
-                "pixels light up everywhere. A double click lets go."
-            )
-        return
-    features = study.features()
-    chosen = composition(features, projection.index[lit].tolist())
-    names = features.grouping().classes.names
-    parts = [
-        f"{theme.percent(n / chosen.pixels, 0)} {names[c] if c < len(names) else 'no class'}" for c, n in chosen.classes
-    ]
-    more = f" and {len(parts) - 5} more classes" if len(parts) > 5 else ""
-    with st.container(border=True, gap="xsmall"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{chosen.pixels:,} pixels** in {len(chosen.images)} images: {', '.join(parts[:5])}{more}")
-            st.button("Let go", key="embeddings_clear", on_click=_clear, icon=":material/close:", type="tertiary")
-        st.plotly_chart(
-            charts.make_up(chosen, features), theme=None, config={"displayModeBar": False}, key="embeddings_make_up",
-            alt=f"The classes of the chosen pixels: {', '.join(parts)}",
-        )  # fmt: skip
-        right = [
-            f"{theme.role(n).markdown} {theme.role(n).label.lower()} {theme.percent(v, 0)}"
-            for n, v in chosen.right.items()
-            if v == v
-        ]
-        st.caption(f"Class = {chosen.grouped_by}." + (f" Predicted right: {' · '.join(right)}" if right else ""))
 
 
 def _quality(projection: Projection, name: str) -> str:
@@ -237,30 +174,6 @@ def _how(study: Handle, projection: Projection) -> str:
     )
 
 
-def _lit(sample: tuple) -> list[int] | None:
-    """The chosen dots, if they were chosen in this sample."""
-    kept = st.session_state.get(LIT)
-    return kept[1] if kept and kept[0] == sample else None
-
-
-def _choose_dots(key: str, dots: list[int], sample: tuple) -> None:
-    points = st.session_state[key].selection.points
-    chosen = sorted({dots[p["point_index"]] for p in points if p["point_index"] < len(dots)})
-    st.session_state[LIT] = (sample, chosen) if chosen else None
-    st.session_state["embeddings_classes"] = []
-
-
-def _choose_classes(projection: Projection, sample: tuple) -> None:
-    wanted = set(st.session_state["embeddings_classes"])
-    chosen = [dot for dot, label in enumerate(projection.labels.tolist()) if label in wanted]
-    st.session_state[LIT] = (sample, chosen) if chosen else None
-
-
-def _clear() -> None:
-    st.session_state[LIT] = None
-    st.session_state["embeddings_classes"] = []
-
-
-CONFIG = {**theme.CONFIG, "modeBarButtonsToRemove": ["autoScale2d"], "scrollZoom": False}
+CONFIG = {**theme.CONFIG, "scrollZoom": False}
 
 main()

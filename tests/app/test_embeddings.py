@@ -1,4 +1,4 @@
-"""Embeddings: the same pixels in every model, chosen in one place and lit in all."""
+"""Embeddings: maps of the same class-balanced pixels in every model."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from app.charts import theme
-from tests.app.conftest import WIDTHS, assert_stands, settle
+from tests.app.conftest import WIDTHS, assert_stands
 from tests.app.drawn import array, colors_of, traces, wait_for_charts
+from tests.app.test_explorer import tell
 from tests.app.test_overview import images_of, open_study
 
 Open = Callable[..., Any]
@@ -34,28 +35,20 @@ def test_dots_and_residuals_are_the_studys(page: Open, study_folders: Path) -> N
         assert colors_of(trace["marker"]) == colors
         if name != "teacher":
             assert f"residual {theme.number(projection.residual[name], 2)}" in text
-    strip = traces(test, "scatter")
-    assert sum(len(array(trace["x"])) for trace in strip) == len(projection.index)
 
 
-def test_choosing_classes_lights_their_pixels_up_in_every_map_and_image(page: Open, study_folders: Path) -> None:
-    test = page("embeddings")
-    study = open_study(study_folders, images_of(test))
-    grouping = study.features().grouping()
-    kind = grouping.present()[0]
-    test.pills(key="embeddings_classes").set_value([kind]).run()
+def test_pixels_chosen_in_the_explorer_light_up(page: Open, study_folders: Path) -> None:
+    test = page("explorer")
+    tell(test, pin=None, selection=[0, 60])
+    test.switch_page("views/embeddings.py").run()
     assert not test.exception
-    maps = traces(test, "scattergl")
-    lit = maps[0]["selectedpoints"]
-    assert lit
-    assert all(trace["selectedpoints"] == lit for trace in maps)
-    places = [trace for trace in traces(test, "scatter") if "selectedpoints" in trace]
-    assert sum(len(trace["selectedpoints"]) for trace in places) == len(lit)
-    text = "\n".join(m.value for m in test.markdown)
-    assert f"**{len(lit):,} pixels**" in text
-    assert f"100 % {grouping.classes.names[kind]}" in text
-    test.button(key="embeddings_clear").click().run()
-    assert not any(trace.get("selectedpoints") for trace in traces(test, "scattergl"))
+    study = open_study(study_folders, images_of(test))
+    budget = 150 * len(study.features().grouping().present())
+    index = study.projection("pca", dimensions=2, budget=budget, align=True).index
+    wanted = [dot for dot, pixel in enumerate(index) if pixel < 60]
+    assert wanted
+    assert all(trace["selectedpoints"] == wanted for trace in traces(test, "scattergl"))
+    assert any(f"Lit: {len(wanted)} of the 60 pixels" in c.value for c in test.caption)
 
 
 @pytest.mark.parametrize("by", ["prediction", "error", "change", "image", "confidence", "divergence"])
@@ -121,32 +114,9 @@ def study_without(missing: tuple[str, ...]) -> dict[str, str]:
 
 
 @pytest.mark.browser
-def test_a_lasso_lights_the_same_pixels_up_in_the_browser(browser_page: Open) -> None:
-    tab = browser_page("embeddings")
-    assert_stands(tab)
-    wait_for_charts(tab, 3 + 6)
-    box = tab.locator(".st-key-embeddings_before .js-plotly-plot .nsewdrag").first.bounding_box()
-    left, top, width, height = (box[k] for k in ("x", "y", "width", "height"))
-    tab.mouse.move(left + 5, top + 5)
-    tab.mouse.down()
-    for x, y in ((0.6, 0.02), (0.98, 0.5), (0.6, 0.98), (0.02, 0.95), (0.02, 0.05)):
-        tab.mouse.move(left + x * width, top + y * height, steps=6)
-    tab.mouse.up()
-    tab.get_by_role("button", name="Let go").wait_for(timeout=30_000)
-    settle(tab)
-    assert_stands(tab)
-    lit = tab.evaluate(
-        "() => [...document.querySelectorAll('.js-plotly-plot')].map(p => p.data[0])"
-        ".filter(t => t.type === 'scattergl').map(t => (t.selectedpoints || []).length)"
-    )
-    assert len(lit) == 3
-    assert lit[0] == lit[1] == lit[2] > 0
-
-
-@pytest.mark.browser
 @pytest.mark.parametrize("width", WIDTHS)
 def test_stands_in_a_browser(browser_page: Open, width: int) -> None:
     tab = browser_page("embeddings", width=width)
     assert_stands(tab)
-    wait_for_charts(tab, 3 + 6)
+    wait_for_charts(tab, 3)
     assert_stands(tab)

@@ -67,23 +67,6 @@ def test_hovering_tells_image_class_and_prediction(features):
     assert "predicted" in bare
 
 
-def test_the_strip_shows_each_sampled_pixel_where_it_lies(features):
-    projection, paint = make_projection(features), Paint(make_colors(features), mode="dark")
-    texts = charts.describe(features, projection.index.tolist())
-    found = []
-    for image in range(len(features.images)):
-        figure, dots = charts.places(features, image, projection, paint, texts, {0, 1})
-        (trace,) = figure.data
-        pixels = projection.index[dots]
-        assert (features.pixels.image[pixels] == image).all()
-        np.testing.assert_array_equal(trace.x, features.pixels.column[pixels])
-        np.testing.assert_array_equal(trace.y, features.pixels.row[pixels])
-        assert [dots[i] for i in trace.selectedpoints] == [d for d in dots if d in {0, 1}]
-        assert len(figure.layout.images) == 1
-        found += dots
-    assert sorted(found) == list(range(len(projection.index)))
-
-
 def test_the_make_up_of_a_choice_adds_up(features):
     pixels = list(range(0, len(features.pixels), 3))
     chosen = composition(features, pixels)

@@ -1,0 +1,68 @@
+"""The linked view as a Streamlit component of our own: maps of pixel embeddings and the images they come from.
+
+The JavaScript is written as small modules that tests import one by one. A component's script must be one string, so
+they are joined here, in the order in which they build on each other; nothing is fetched and nothing is built.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+from streamlit.components.v2 import component
+
+if TYPE_CHECKING:
+    from app.handle import Handle
+
+FOLDER = Path(__file__).parent
+MODULES = (
+    "block", "similarity", "geometry", "colors", "splat", "dom", "gestures", "tile", "panel", "heat", "pictures",
+    "controls", "words", "neighbours", "marks", "drawing", "pointing", "keys", "handle", "layout", "board", "explorer",
+)  # fmt: skip
+_CHOSEN = "explorer_chosen"
+_IMPORT = re.compile(r"^import [^;]*? from \"\./\w+\.js\";\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+
+def script() -> str:
+    """All modules as one: their imports of each other and their exports fall away, but for the last one's default."""
+    parts = [(FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
+    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", part)) for part in parts)
+
+
+@functools.cache
+def _component() -> Any:
+    style = (FOLDER / "explorer.css").read_text(encoding="utf-8")
+    # In the page's own tree, so that its fonts and theme reach the component; its classes all start with "cx".
+    return component("cirkd_explorer", css=style, js=script(), isolate_styles=False)
+
+
+def explorer(data: bytes, key: str = "explorer") -> dict[str, Any]:
+    """Draw the linked view; what the user pinned, chose and set comes back and runs the page again.
+
+    data: from `cirkd.analysis.explorer_encode.encode`. Data of the same study do not build the view anew.
+
+    Returns pin (position or None), selection (runs: first, length, ...), overlay, tau, map, color; {} at first.
+    """
+    found = _component()(key=key, data=data, on_state_change=lambda: None)
+    return found.get("state") or {}
+
+
+def remember(study: Handle, pixels: list[int]) -> None:
+    """Keep the pixels chosen in this study, for the other pages."""
+    st.session_state[_CHOSEN] = (study.key, pixels)
+
+
+def chosen_pixels(study: Handle) -> list[int]:
+    """The pixels that are chosen in the linked view, by their numbers in the feature set."""
+    kept = st.session_state.get(_CHOSEN)
+    return kept[1] if kept and kept[0] == study.key else []
+
+
+def pixels_of(index: list[int], runs: list[int]) -> list[int]:
+    """Runs of positions (first, length, first, length, ...) -> the pixels' numbers in the feature set."""
+    pairs = zip(runs[::2], runs[1::2], strict=False)
+    return [index[i] for first, length in pairs for i in range(first, min(first + length, len(index)))]

@@ -1,0 +1,163 @@
+"""What Python says of the pinned pixel and of the chosen pixels, below the linked view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import captions, panels
+from app.charts import embeddings as maps_charts
+from app.charts import explorer as charts
+from app.charts import theme
+from app.handle import Handle
+from cirkd.analysis.explorer_pin import PixelStory, pixel_story
+from cirkd.analysis.explorer_selection import as_csv, as_parquet, selection_scores, selection_table
+from cirkd.analysis.selection import composition
+from cirkd.study import Divergence, Projection
+
+NEIGHBOURS = 10
+
+
+def pin(study: Handle, pixel: int, temperature: float) -> None:
+    """The pixel's relations by class, its nearest neighbours, and where its divergence comes from."""
+    features = study.features()
+    story = pixel_story(features, pixel, temperature, NEIGHBOURS)
+    classes = features.grouping().classes
+    name = theme.plain(features.image_names[story.image])
+    st.subheader("The pinned pixel", anchor=False)
+    st.markdown(f"**{name}**, row {story.row}, column {story.column}. {_summary(study, story)}")
+    several = len(study.names) > 1
+    places = panels.row("explorer_pin", 3 if several else 1, 19)
+    with places[0]:
+        st.markdown("**Whom it relates to**")
+        for tab, of in zip(st.tabs(["Mean cosine", "Share of the distribution"]), ("cosine", "share"), strict=True):
+            with tab:
+                figure = charts.relation_row(story, classes, of)
+                _chart(figure, f"explorer_{of}", f"The pixel's relations by class ({of}), for every model.")
+    if several:
+        with places[1]:
+            st.markdown("**Which classes make it diverge**")
+            _chart(
+                charts.divergence_by_class(story, classes), "explorer_by_class",
+                "What each class adds to the pixel's relation divergence, for every student.",
+            )  # fmt: skip
+        with places[2]:
+            st.markdown("**In which images it diverges**")
+            _chart(
+                charts.divergence_by_image(story, features.image_names), "explorer_by_image",
+                "The pixel's relation divergence over each image, for every student.",
+            )  # fmt: skip
+    st.markdown(f"**Its {story.provenance['neighbours']} nearest neighbours**")
+    _neighbours(study, story)
+    st.caption(
+        f"From the exact embeddings, over all {len(features.pixels):,} positions; classes by "
+        f"{features.grouping().source}. Relation distribution: softmax of the cosines with one image's positions at "
+        f"τ = {temperature:g}, for each image by itself, as in the loss; shares and divergence are means over the "
+        f"images. {captions.extraction(study).capitalize()}."
+    )
+
+
+def selection(
+    study: Handle, pixels: Sequence[int], maps: Mapping[str, Projection], divergence: Divergence | None
+) -> None:
+    """What the chosen pixels are, how well every model does on them, and a table of them to take away."""
+    features = study.features()
+    made_of = composition(features, pixels)
+    names = features.grouping().classes.names
+    st.subheader("The chosen pixels", anchor=False)
+    parts = [
+        f"{theme.percent(n / made_of.pixels, 0)} {names[c] if c < len(names) else 'no class'}"
+        for c, n in made_of.classes
+    ]
+    more = f" and {len(parts) - 5} more classes" if len(parts) > 5 else ""
+    st.markdown(f"**{made_of.pixels:,} pixels** in {_images(len(made_of.images))}: {', '.join(parts[:5])}{more}")
+    _chart(
+        maps_charts.make_up(made_of, features), "explorer_make_up",
+        f"The classes of the chosen pixels: {', '.join(parts)}",
+    )  # fmt: skip
+    scored = selection_scores(features, pixels, divergence)
+    rows: dict[str, list[Any]] = {
+        "Model": [f"{theme.role(n).glyph} {theme.role(n).label}" for n in scored],
+        "Accuracy": [100 * s.accuracy for s in scored.values()],
+        "mIoU": [100 * s.miou for s in scored.values()],
+        "Confidence": [100 * s.confidence for s in scored.values()],
+    }
+    if divergence is not None:
+        rows["Divergence (nats)"] = [s.divergence for s in scored.values()]
+    shares = {n: st.column_config.NumberColumn(format="%.1f %%") for n in ("Accuracy", "mIoU", "Confidence")}
+    config = {**shares, "Divergence (nats)": st.column_config.NumberColumn(format="%.3f")}
+    left, right = panels.row("explorer_selection", 2, 20)
+    with left:
+        st.dataframe(rows, hide_index=True, column_config=config, key="explorer_scores", width="stretch")
+    with right:
+        st.dataframe(
+            {"Image": [features.image_names[i] for i, _ in made_of.images], "Pixels": [n for _, n in made_of.images]},
+            hide_index=True, key="explorer_images", width="stretch", height=35 * min(len(made_of.images) + 1, 7) + 3,
+        )  # fmt: skip
+    _export(study, pixels, maps, divergence)
+    st.caption(
+        f"Class = {made_of.grouped_by}. Accuracy and mIoU count these grid positions alone, mIoU over the classes "
+        "labelled among them."
+    )
+
+
+def _export(
+    study: Handle, pixels: Sequence[int], maps: Mapping[str, Projection], divergence: Divergence | None
+) -> None:
+    features = study.features()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "CSV", lambda: as_csv(selection_table(features, pixels, maps, divergence)), "pixels.csv", "text/csv",
+            key="explorer_csv", on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+        st.download_button(
+            "Parquet with embeddings",
+            lambda: as_parquet(selection_table(features, pixels, maps, divergence, embeddings=True)), "pixels.parquet",
+            "application/vnd.apache.parquet", key="explorer_parquet", on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def _summary(study: Handle, story: PixelStory) -> str:
+    """Divergence and shared neighbours of every student, in a line."""
+    parts = []
+    for name, value in story.divergence.items():
+        look = theme.role(name)
+        shared = story.relations.shared[name]
+        parts.append(
+            f"{look.markdown} {theme.plain(look.label)} shares {shared} of {story.provenance['neighbours']} nearest "
+            f"neighbours with the {study.features().reference}, relation divergence {theme.number(value)} nats"
+        )
+    return ("; ".join(parts) + ".") if parts else ""
+
+
+def _neighbours(study: Handle, story: PixelStory) -> None:
+    """A column per model; a tick where the reference has the same neighbour."""
+    reference = study.features().reference
+    shared = set(story.relations.neighbours[reference].tolist())
+    columns: dict[str, list[Any]] = {"#": list(range(1, story.provenance["neighbours"] + 1))}
+    for name, nearest in story.relations.neighbours.items():
+        look, row = theme.role(name), story.relations.similarity[name]
+        columns[f"{look.glyph} {look.label}"] = [
+            f"{float(row[pixel]):.3f} · {_place(study, pixel)}" + " ✓" * (name != reference and pixel in shared)
+            for pixel in nearest.tolist()
+        ]
+    st.dataframe(columns, hide_index=True, key="explorer_neighbours", width="stretch")
+
+
+def _place(study: Handle, pixel: int) -> str:
+    """Image, row, column and class of a pixel."""
+    features = study.features()
+    where, grouping = features.pixels, features.grouping()
+    value = int(grouping.values[pixel])
+    kind = grouping.classes.names[value] if value < len(grouping.classes) else "no class"
+    return f"{features.image_names[int(where.image[pixel])]} · {where.row[pixel]}, {where.column[pixel]} · {kind}"
+
+
+def _chart(figure: Any, key: str, alt: str) -> None:
+    st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=key, alt=alt)

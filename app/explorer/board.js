@@ -1,0 +1,261 @@
+// The linked view: what is pointed at, pinned and chosen, and who has to draw what when that changes.
+
+import { runsOf } from "./block.js";
+import { colorings, css, ramp } from "./colors.js";
+import { make, measure, themeOf } from "./dom.js";
+import { coloring, drawAll, drawDots, drawHeat, drawMarks, drawVeils, drawWords } from "./drawing.js";
+import { WHOLE, frameOf } from "./geometry.js";
+import { exposed } from "./handle.js";
+import { Heat } from "./heat.js";
+import { pressed } from "./keys.js";
+import { Layout } from "./layout.js";
+import { neighboursOf, strip } from "./neighbours.js";
+import { decode } from "./pictures.js";
+import { connect } from "./pointing.js";
+
+const VIEW = { overlay: "similarity", tau: 0.1, map: "pca", color: "class", tool: "point", opacity: 0.8, tile: 160 };
+const REST = 200; // milliseconds without a change before Python hears of it
+
+export class Board {
+  /**
+   * block: from readBlock; send(state): tells Python; remembered: what `memory()` gave when this study was last
+   * shown, or null; started: when its data came.
+   */
+  constructor(parent, block, send, remembered, started) {
+    this.block = block;
+    this.look = block.look;
+    this.arrows = block.arrows; // { from, to }: the models between which arrows of relation space lead, or null
+    this.send = send;
+    const { pin = -1, ...view } = block.first ?? {}; // what the address asked for
+    this.view = { ...VIEW, ...view, ...remembered?.view };
+    if (!colorings(block).some(([value]) => value === this.view.color)) this.view.color = VIEW.color;
+    this.pin = remembered?.pin ?? (pin < block.positions ? pin : -1);
+    this.selection = remembered?.selection ?? null; // a mask of all positions, or null
+    this.hover = -1;
+    this.drawing = null; // { target, path, from, box } while a lasso or a box is drawn
+    this.zooms = block.images.map(() => WHOLE);
+    this.mapZoom = WHOLE;
+    this.heat = new Heat(block, this.look);
+    this.gradient = ramp(this.look.sequential).filter((_, i) => i % 15 === 0).map(css).join(",");
+    this.life = new AbortController();
+    this.build(parent);
+    this.open(started);
+  }
+
+  build(parent) {
+    const act = { clear: () => this.clear(), whole: () => this.whole() };
+    this.layout = new Layout(this.block, this.look, this.view, (change) => this.set(change), act);
+    this.root = this.layout.root;
+    this.panels = this.layout.panels;
+    this.tiles = this.layout.tiles;
+    this.root.explorer = exposed(this);
+    parent.append(this.root);
+    this.theme = themeOf(this.root);
+    this.useMap();
+    connect(this);
+    document.addEventListener("keydown", (event) => pressed(this, event), { signal: this.life.signal });
+    this.watch = new ResizeObserver(() => this.resized());
+    this.watch.observe(this.root);
+  }
+
+  async open(started) {
+    this.pictures = await decode(this.block);
+    for (let i = 0; i < 3; i++) this.heat.relate(i); // compiled by now, so that the first pixel pointed at is as fast
+    if (this.life.signal.aborted) return;
+    this.resized(true);
+    this.repin();
+    this.root.dataset.ready = "true";
+    measure("explorer:ready", started);
+    this.tell();
+  }
+
+  /** The same study again: take over what is new in it (maps, divergence, the page's theme). */
+  update(block, send) {
+    this.send = send;
+    const known = (item) => [Object.keys(item.maps).join(), item.divergence?.temperature].join();
+    const theme = themeOf(this.root);
+    const same = known(block) === known(this.block) && JSON.stringify(theme) === JSON.stringify(this.theme);
+    this.theme = theme;
+    if (same) return;
+    this.block.maps = block.maps;
+    this.block.divergence = block.divergence;
+    this.useMap();
+    this.resized(true);
+  }
+
+  destroy() {
+    this.life.abort();
+    this.watch.disconnect();
+    clearTimeout(this.timer);
+    cancelAnimationFrame(this.frame);
+    this.root.remove();
+  }
+
+  /** What to give to the next board of the same study. */
+  memory() {
+    return { view: this.view, pin: this.pin, selection: this.selection };
+  }
+
+  panelOf(name) {
+    return this.panels.find((panel) => panel.model.name === name);
+  }
+
+  /** The position that heatmaps are about: pointed at, or else pinned; -1 = none. */
+  focus() {
+    return this.hover >= 0 ? this.hover : this.pin;
+  }
+
+  /** The chosen positions, ascending. */
+  chosen() {
+    const found = [];
+    if (this.selection) for (let i = 0; i < this.selection.length; i++) if (this.selection[i]) found.push(i);
+    return found;
+  }
+
+  get count() {
+    let sum = 0;
+    if (this.selection) for (const value of this.selection) sum += value;
+    return sum;
+  }
+
+  /** Change the view: { overlay, tau, map, color, tool, opacity, tile }. */
+  set(change) {
+    this.view = { ...this.view, ...change };
+    if ("map" in change) this.useMap();
+    this.layout.controls.show(this.view);
+    if ("tile" in change) this.resized(true);
+    else this.draw();
+    this.tell();
+  }
+
+  useMap() {
+    const { maps } = this.block;
+    this.mapName = maps[this.view.map] ? this.view.map : (this.mapName ?? "pca");
+    this.map = maps[this.mapName];
+    const { coordinates, space } = this.map;
+    // In relation space all models share one map; maps of their own spaces are turned alike, but each fills its panel.
+    const common = space === "relation" ? frameOf(this.panels.map(({ model }) => coordinates[model.name])) : null;
+    for (const panel of this.panels) panel.use(this.map, common ?? frameOf([coordinates[panel.model.name]]));
+  }
+
+  resized(force = false) {
+    if (this.pictures && this.layout.fit(this.view.tile, force)) this.draw();
+  }
+
+  draw() {
+    if (!this.pictures || !this.layout.width) return;
+    this.mood();
+    drawAll(this);
+  }
+
+  /** What the style sheet has to know. */
+  mood() {
+    const live = { similarity: this.focus() >= 0, relation: this.focus() >= 0, divergence: Boolean(this.block.divergence) };
+    this.root.dataset.heated = String(live[this.view.overlay] ?? false);
+    this.root.dataset.tool = this.view.tool;
+  }
+
+  /** Point at a position, or at none (-1). */
+  point(position) {
+    if (position === this.hover || !this.pictures) return;
+    const start = performance.now();
+    const before = this.focus();
+    this.hover = position;
+    if (before !== this.focus()) {
+      this.mood();
+      drawHeat(this);
+    }
+    drawMarks(this);
+    measure("explorer:hover", start);
+    drawWords(this);
+  }
+
+  pinAt(position) {
+    if (position < 0 || !this.pictures) return;
+    this.pin = position;
+    this.hover = -1;
+    this.repin();
+    this.tell();
+  }
+
+  /** What follows from the pin: heatmaps, neighbours, marks. */
+  repin() {
+    this.mood();
+    drawHeat(this);
+    this.neighbours = this.pin < 0 ? null : neighboursOf(this.block, this.heat.relate(this.pin), this.pin);
+    const on = { pin: (position) => this.pinAt(position), point: (position) => this.point(position) };
+    const title = make("div", { class: "cx-title" }, "The pinned pixel and what is nearest to it in each model");
+    const rows = this.neighbours ? [title, ...strip(this, this.neighbours, on)] : [];
+    this.layout.near.replaceChildren(...rows);
+    drawMarks(this);
+    drawWords(this);
+  }
+
+  /** Choose positions: a mask, or null to let go; `how` is "new", "add" or "remove". */
+  choose(mask, how = "new", start = performance.now()) {
+    if (mask && how !== "new" && this.selection) {
+      const old = this.selection;
+      mask = mask.map((value, i) => (how === "add" ? value | old[i] : old[i] & ~value));
+    }
+    this.selection = mask && mask.includes(1) ? mask : null;
+    drawDots(this);
+    drawVeils(this);
+    drawMarks(this);
+    measure("explorer:select", start);
+    drawWords(this);
+    const { count } = this;
+    this.layout.told.textContent = count ? `${count} pixels chosen` : "nothing chosen";
+    this.tell();
+  }
+
+  /** Choose all positions of one colour of the legend. */
+  chooseCode(code, event) {
+    const { codes } = coloring(this, this.panels.at(-1).model);
+    this.choose(Uint8Array.from(codes, (value) => Number(value === code)), event.shiftKey ? "add" : "new");
+  }
+
+  /** Let go of everything. */
+  clear() {
+    if (!this.pictures) return;
+    this.pin = this.hover = -1;
+    this.drawing = null;
+    this.view = { ...this.view, tool: "point" };
+    this.layout.controls.show(this.view);
+    this.repin();
+    this.choose(null);
+  }
+
+  /** Show maps and images whole again. */
+  whole() {
+    this.zooms.fill(WHOLE);
+    this.mapZoom = WHOLE;
+    this.draw();
+  }
+
+  /** Draw with the next frame; of several requests before it, only the last is done. */
+  soon(draw) {
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(draw);
+  }
+
+  /** Whether there is nothing that Python does not take for granted. */
+  untouched() {
+    const { overlay, map, color, tau } = this.view;
+    const plain = overlay === VIEW.overlay && map === VIEW.map && color === VIEW.color && tau === VIEW.tau;
+    return plain && this.pin < 0 && !this.selection;
+  }
+
+  /** Let Python know, once things have come to rest. */
+  tell() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      const { overlay, tau, map, color } = this.view;
+      const selection = this.selection ? runsOf(this.selection) : [];
+      const pin = this.pin < 0 ? null : this.pin;
+      const state = { study: this.block.study, pin, selection, overlay, tau, map, color };
+      const text = JSON.stringify(state);
+      if (text !== this.lastTold && !(this.lastTold === undefined && this.untouched())) this.send(state);
+      this.lastTold = text;
+    }, REST);
+  }
+}

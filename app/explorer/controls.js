@@ -1,0 +1,104 @@
+// The bar above the maps.
+
+import { colorings } from "./colors.js";
+import { make } from "./dom.js";
+import { OVERLAYS, overlayOf } from "./heat.js";
+
+export const MAPS = [["pca", "PCA"], ["umap", "UMAP"], ["tsne", "t-SNE"], ["relation", "Relation space"]];
+export const TOOLS = [
+  ["point", "Point", "Point and click; draw around dots in a map, or a box in an image"],
+  ["lasso", "Lasso", "Draw around dots in a map, or a box in an image (L)"],
+  ["box", "Box", "Draw a box in a map or an image (B)"],
+  ["move", "Move", "Drag to move what is enlarged (M); zoom with Ctrl and the wheel, or with two fingers"],
+];
+
+export class Controls {
+  /** change(part of the view) is called with what the user chose; act.clear(), act.whole() */
+  constructor(block, view, change, act) {
+    this.tau = make("input", {
+      type: "range", min: "0.02", max: "1", step: "0.01", "data-testid": "tau", "aria-label": "Temperature tau",
+      oninput: () => change({ tau: Number(this.tau.value) }),
+    });
+    this.tauText = make("output", { class: "cx-number" });
+    this.opacity = make("input", {
+      type: "range", min: "0", max: "1", step: "0.05", "data-testid": "opacity", "aria-label": "Opacity of the overlay",
+      oninput: () => change({ opacity: Number(this.opacity.value) }),
+    });
+    this.size = make("input", {
+      type: "range", min: "110", max: "640", step: "10", "data-testid": "tile-size", "aria-label": "Size of the images",
+      oninput: () => change({ tile: Number(this.size.value) }),
+    });
+    this.projection = select("projection", MAPS, (map) => change({ map }));
+    this.colorBy = select("color-by", colorings(block), (color) => change({ color }));
+    const possible = OVERLAYS.filter(({ value }) => this.allows(block, value));
+    this.overlay = segments("overlay", "Images show", possible.map(({ value, words }) => [value, words, "", keyOf(value)]),
+      (overlay) => change({ overlay }));
+    this.tool = segments("tool", "Tool", TOOLS, (tool) => change({ tool }));
+    this.clear = make("button", { class: "cx-button", type: "button", title: "Let go of pin and selection (Esc)", onclick: act.clear }, "Clear");
+    const whole = make("button", { class: "cx-button", type: "button", title: "Show maps and images whole again", onclick: act.whole }, "Whole");
+    this.tauBox = field("Temperature τ", make("span", { class: "cx-row" }, this.tau, this.tauText));
+    this.element = make(
+      "div", { class: "cx-bar", role: "toolbar", "aria-label": "Explorer" },
+      field("Images show", this.overlay),
+      this.tauBox,
+      field("Overlay", this.opacity),
+      field("Image size", this.size),
+      field("Map", this.projection),
+      field("Colour by", this.colorBy),
+      field("Tool", make("span", { class: "cx-row" }, this.tool, this.clear, whole)),
+    );
+    this.show(view);
+  }
+
+  allows(block, overlay) {
+    if (overlay === "labels") return block.images.some((image) => image.label);
+    return overlay !== "divergence" || block.models.length > 1;
+  }
+
+  /** How many are chosen and whether there is a pin: what there is to let go of. */
+  count(chosen, pinned) {
+    this.clear.textContent = chosen ? `Clear ${chosen.toLocaleString("en")}` : "Clear";
+    this.clear.disabled = !chosen && !pinned;
+  }
+
+  show(view) {
+    this.tau.value = view.tau;
+    this.tauText.textContent = view.tau.toFixed(2);
+    this.opacity.value = view.opacity;
+    this.size.value = view.tile;
+    this.projection.value = view.map;
+    this.colorBy.value = view.color;
+    press(this.overlay, view.overlay);
+    press(this.tool, view.tool);
+    this.tauBox.classList.toggle("cx-off", !overlayOf(view.overlay).relations);
+  }
+}
+
+const keyOf = (value) => 1 + OVERLAYS.indexOf(overlayOf(value));
+
+function field(words, control) {
+  return make("label", { class: "cx-field" }, make("span", { class: "cx-label" }, words), control);
+}
+
+function select(id, choices, choose) {
+  const options = choices.map(([value, words]) => make("option", { value }, words));
+  return make("select", { class: "cx-select", "data-testid": id, onchange: (event) => choose(event.target.value) }, ...options);
+}
+
+/** Buttons of which one is pressed: [value, words, title, key]. */
+function segments(id, words, choices, choose) {
+  const buttons = choices.map(([value, text, title, digit]) =>
+    make(
+      "button",
+      { type: "button", role: "radio", "data-value": value, title: title || (digit ? `${text} (${digit})` : text),
+        onclick: (event) => { event.preventDefault(); choose(value); } },
+      digit ? make("kbd", { "aria-hidden": "true" }, String(digit)) : null, text,
+    ),
+  );
+  return make("span", { class: "cx-segments", role: "radiogroup", "aria-label": words, "data-testid": id }, ...buttons);
+}
+
+function press(group, value) {
+  group.dataset.value = value;
+  for (const button of group.children) button.setAttribute("aria-checked", String(button.dataset.value === value));
+}

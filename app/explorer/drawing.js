@@ -1,0 +1,104 @@
+// Drawing a board: each function redraws one kind of thing from the board's state.
+
+import { colorOf } from "./colors.js";
+import { MAPS } from "./controls.js";
+import { digits, percent } from "./dom.js";
+import { overlayOf } from "./heat.js";
+import { markPanel, markTile } from "./marks.js";
+import { veilOf } from "./tile.js";
+import { HINT, KEYS, describe, explain, legendOf } from "./words.js";
+
+export function drawAll(board) {
+  drawMaps(board);
+  drawTiles(board);
+  drawHeat(board);
+  drawVeils(board);
+  drawMarks(board);
+  drawWords(board);
+}
+
+/** What a model's dots are coloured by now; worked out once. */
+export function coloring(board, model) {
+  const key = [board.view.color, board.theme.dark, board.block.divergence?.temperature].join();
+  if (board.colorsOf !== key) board.colors = new Map();
+  board.colorsOf = key;
+  if (!board.colors.has(model)) board.colors.set(model, colorOf(board.block, board.view.color, model, board.look, board.theme.dark));
+  return board.colors.get(model);
+}
+
+export function drawMaps(board) {
+  for (const panel of board.panels) {
+    panel.view = board.mapZoom;
+    panel.place();
+    panel.quality.textContent = qualityOf(board, panel.model.name);
+  }
+  drawDots(board);
+  const { legend } = coloring(board, board.panels[0].model);
+  board.layout.legend.replaceChildren(...legendOf(legend, board.gradient, (code, event) => board.chooseCode(code, event)));
+}
+
+export function drawDots(board) {
+  for (const panel of board.panels) panel.draw(coloring(board, panel.model), board.selection, board.theme);
+}
+
+/** How far to trust a map, in a few words. */
+function qualityOf(board, name) {
+  const { map, mapName, view, block, look, arrows } = board;
+  if (view.map !== mapName) return `working out ${MAPS.find(([value]) => value === view.map)[1]} …`;
+  const parts = [];
+  if (map.explained[name]) parts.push(`${percent(map.explained[name].reduce((a, b) => a + b, 0))} of variance`);
+  if (name in map.residual && name !== block.reference) parts.push(`aligned, residual ${digits(map.residual[name], 2)}`);
+  if (map.space === "relation" && arrows?.to === name) parts.push(`arrows: ${look.models[arrows.from].label} → ${look.models[name].label}`);
+  if (map.positions) parts.push(`${map.positions.length.toLocaleString("en")} of ${block.positions.toLocaleString("en")} dots`);
+  return parts.join(" · ");
+}
+
+export function layersOf(board, tile) {
+  const { overlay, opacity } = board.view;
+  const { photos, greys, labels, predictions } = board.pictures;
+  if (overlay === "labels") return [[greys[tile.index], 1], [labels[tile.index], opacity]];
+  if (overlay === "prediction") return [[greys[tile.index], 1], [predictions[tile.model.name][tile.index], opacity]];
+  return [[photos[tile.index], 1]];
+}
+
+export function drawTile(board, tile) {
+  tile.show(board.zooms[tile.index]);
+  tile.drawBase(layersOf(board, tile), board.pictures.greys[tile.index]);
+  tile.heat.style.opacity = board.view.opacity;
+}
+
+export function drawTiles(board) {
+  for (const tile of board.tiles) drawTile(board, tile);
+}
+
+export function drawHeat(board) {
+  board.heat.paint(board.tiles, board.view.overlay, board.focus(), board.view.tau);
+}
+
+export function drawVeils(board) {
+  const { images } = board.block;
+  const veils = images.map((image) => board.selection && veilOf(image, board.selection, board.theme.paper, board.theme.accent));
+  for (const tile of board.tiles) tile.drawVeil(veils[tile.index]);
+}
+
+export function drawMarks(board) {
+  for (const tile of board.tiles) markTile(tile, board);
+  for (const panel of board.panels) markPanel(panel, board);
+}
+
+export function drawWords(board) {
+  const { block, look, view, layout } = board;
+  const focus = board.focus();
+  if (focus >= 0) board.seen = true;
+  layout.readout.replaceChildren(...(focus >= 0 ? describe(block, look, focus) : [board.seen ? KEYS : HINT]));
+  layout.readout.classList.toggle("cx-hint", focus < 0);
+  const told = explain(block, look, view, board.gradient);
+  layout.explained.replaceChildren(...told);
+  const live = focus >= 0 && overlayOf(view.overlay).relations && block.models.length > 1;
+  const found = live ? board.heat.rowDivergences(focus, view.tau) : {};
+  for (const [name, note] of Object.entries(layout.rowNotes)) {
+    const words = `this pixel's relation divergence at τ = ${view.tau.toFixed(2)}: ${digits(found[name] ?? NaN)} nats`;
+    note.textContent = name in found ? words : "";
+  }
+  layout.controls.count(board.count, board.pin >= 0);
+}

@@ -1,0 +1,133 @@
+"""Explorer: pixel embeddings and images of all models, linked: point, pin, choose."""
+
+from __future__ import annotations
+
+from typing import Any
+from zlib import crc32
+
+import streamlit as st
+
+from app import captions, panels, study_bar
+from app.explorer import address, answers, explorer, pixels_of, remember
+from app.explorer.looks import look
+from app.guard import guard
+from app.handle import Handle
+from cirkd.analysis.explorer_encode import encode
+from cirkd.analysis.explorer_maps import AT_ONCE
+
+KEY = "explorer"
+FIRST = "explorer_first"
+WANTED = "explorer_wanted"  # session key: (study, the slow maps asked for, the temperature of the divergence or None)
+
+
+def main() -> None:
+    """Draw the page."""
+    study = study_bar.current()
+    features = study.features()
+    st.title("Explorer")
+    st.caption(captions.study(study))
+    captions.notes(features)
+    panels.missing(
+        study.names,
+        features.has_labels,
+        teacher="maps are laid on the first model's",
+        student="no pixel can be fixed or broken",
+        unlabelled="a pixel's class is the first model's prediction",
+    )
+    _view(study)
+
+
+@st.fragment
+def _view(study: Handle) -> None:
+    """The linked view, and below it what Python says about pin and selection."""
+    board, progress, below = st.container(), st.container(), st.container()
+    with guard():
+        maps, temperature = _have(study)
+        with progress:  # nothing but the view in its container: moved within it, it would be made anew
+            data = _block(study, maps, temperature)
+        with board:
+            chosen = explorer(data, KEY)
+        if chosen.get("study") != _name(study):
+            chosen = {}  # of the study that was here before
+        address.write(chosen)
+        with below:
+            _answer(study, chosen, temperature)
+        with progress:
+            _fetch(study, chosen, maps, temperature)
+
+
+def _block(study: Handle, maps: tuple[str, ...], temperature: float | None) -> bytes:
+    """The bytes for the browser; kept for the session, as every run of the page sends them."""
+    key = (study.key, maps, temperature)
+    kept = st.session_state.get("_explorer_block")
+    if not kept or kept[0] != key:
+        divergence = study.divergence(temperature) if temperature is not None else None
+        shown = {name: study.explorer_map(name) for name in (*AT_ONCE, *maps)}
+        extra: dict[str, Any] = {"look": look(study.names), "arrows": _arrows(study.names)}
+        extra |= {"first": _first(study), "study": _name(study)}
+        kept = key, encode(study.explorer(), shown, divergence, extra)
+        st.session_state["_explorer_block"] = kept
+    return kept[1]
+
+
+def _first(study: Handle) -> dict[str, Any]:
+    """What the address said when the page was opened: what the view shows before anything is chosen."""
+    if FIRST not in st.session_state:
+        st.session_state[FIRST] = (study.key, address.parse(st.query_params.to_dict()))
+    key, found = st.session_state[FIRST]
+    return found if key == study.key else {name: value for name, value in found.items() if name != "pin"}
+
+
+def _name(study: Handle) -> str:
+    """Tells the studies of a session apart."""
+    return f"{crc32(repr(study.key).encode()):08x}"
+
+
+def _answer(study: Handle, chosen: dict[str, Any], temperature: float | None) -> None:
+    """What Python says of the pin and of the chosen pixels."""
+    index = study.explorer().index
+    pin, pixels = chosen.get("pin"), pixels_of(index.tolist(), chosen.get("selection") or [])
+    remember(study, pixels)
+    if pin is not None and pin < len(index):
+        with guard():
+            answers.pin(study, int(index[pin]), _tau(chosen))
+    if pixels:
+        with guard():
+            divergence = study.divergence(temperature) if temperature is not None else None
+            answers.selection(study, pixels, {"pca": study.explorer_map("pca")}, divergence)
+
+
+def _tau(chosen: dict[str, Any]) -> float:
+    return round(float(chosen.get("tau", 0.1)), 4)
+
+
+def _arrows(names: tuple[str, ...]) -> dict[str, str] | None:
+    """From which student to which the arrows of relation space lead."""
+    students = [name for name in names if name != "teacher"]
+    pair = ("before", "after") if {"before", "after"} <= set(students) else tuple(students[:2])
+    return {"from": pair[0], "to": pair[1]} if len(pair) == 2 else None
+
+
+def _have(study: Handle) -> tuple[tuple[str, ...], float | None]:
+    """The slow maps and the temperature of the divergence that this study's view has been given."""
+    kept = st.session_state.get(WANTED)
+    return (kept[1], kept[2]) if kept and kept[0] == study.key else ((), None)
+
+
+def _fetch(study: Handle, chosen: dict[str, Any], maps: tuple[str, ...], temperature: float | None) -> None:
+    """Work out what the view asks for and does not have yet, then draw it again."""
+    name, tau = chosen.get("map", "pca"), _tau(chosen)
+    wants_divergence = "divergence" in (chosen.get("overlay"), chosen.get("color")) and len(study.names) > 1
+    if name not in (*AT_ONCE, *maps):
+        study.explorer_map(name)
+        maps = (*maps, name)
+    elif wants_divergence and temperature != tau:
+        study.divergence(tau)
+        temperature = tau
+    else:
+        return
+    st.session_state[WANTED] = (study.key, maps, temperature)
+    st.rerun()
+
+
+main()

@@ -1,0 +1,198 @@
+"""The linked view's speed in Chromium: `python -m benchmarks.explorer`.
+
+The component runs by itself, on a page without Streamlit, with as many positions as are asked for; the numbers are
+its own `performance.measure` entries. `--app` drives the app instead, with eight of the bundled images. Times depend
+on what else the machine does: its load is printed with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from typing import Any
+
+import numpy as np
+
+from app.explorer import FOLDER, script
+from app.explorer.looks import look
+from cirkd.analysis.explorer_block import explorer_block
+from cirkd.analysis.explorer_encode import encode
+from cirkd.analysis.explorer_maps import AT_ONCE, explorer_map
+from cirkd.data.sample import Classes
+from cirkd.features.extract import make_pixels
+from cirkd.features.feature_set import FeatureSet, ModelFeatures
+
+WIDTHS = {"teacher": 128, "before": 64, "after": 64}
+COUNT = 8
+READY = "[data-testid=explorer][data-ready=true]"
+BARS = {"explorer:hover": 16, "explorer:select": 50, "explorer:ready": 3000, "explorer:zoom": 16}
+
+
+def features(images: int, grid: tuple[int, int]) -> FeatureSet:
+    """A made-up study: classes as clusters, images of noise."""
+    dice = np.random.default_rng(0)
+    size = (grid[0] * 8, grid[1] * 8)
+    labels = [np.repeat(np.repeat(dice.integers(0, COUNT, grid), 8, 0), 8, 1).astype(np.uint8) for _ in range(images)]
+    pixels = make_pixels([grid] * images, labels)
+    classes = Classes(
+        tuple(f"class {c}" for c in range(COUNT)), tuple(tuple(dice.integers(0, 256, 3).tolist()) for _ in range(COUNT))
+    )
+    return FeatureSet(
+        classes=classes,
+        image_names=tuple(f"image {i}" for i in range(images)),
+        images=tuple(dice.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(images)),
+        labels=tuple(labels),
+        pixels=pixels,
+        models={name: _model(name, width, pixels.label, labels, classes, dice) for name, width in WIDTHS.items()},
+        provenance={"layer": "decoder"},
+    )
+
+
+def _model(
+    name: str, width: int, label: np.ndarray, labels: list[np.ndarray], classes: Classes, dice: np.random.Generator
+) -> ModelFeatures:
+    centres = dice.normal(size=(COUNT, width))
+    return ModelFeatures(
+        name=name,
+        layer="decoder",
+        embedding=(centres[label] + dice.normal(size=(len(label), width))).astype(np.float32),
+        prediction=label,
+        confidence=dice.random(len(label), dtype=np.float32),
+        prediction_maps=tuple(labels),
+        confidence_maps=tuple(np.ones(item.shape, np.float16) for item in labels),
+        classes=classes,
+    )
+
+
+def page(data: bytes) -> str:
+    """A page that holds the component and gives it its data when `start()` is called."""
+    style = (FOLDER / "explorer.css").read_text(encoding="utf-8")
+    joined = base64.b64encode(script().encode()).decode()
+    return f"""<!doctype html><style>{style}</style><div id="place"></div><script>
+      const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+      const url = URL.createObjectURL(new Blob([bytes("{joined}")], {{ type: "text/javascript" }}));
+      const data = bytes("{base64.b64encode(data).decode()}");
+      window.start = async () => (await import(url)).default({{
+        data, parentElement: document.getElementById("place"), setStateValue: () => {{}},
+      }});
+    </script>"""
+
+
+def drive(tab: Any) -> None:
+    """Point at 200 pixels and dots, draw lassos around many dots, zoom."""
+    tab.wait_for_selector(READY, timeout=120_000)
+    tab.evaluate("performance.getEntriesByName('explorer:hover').length")
+    for name in ("tile-before-0", "scatter-after"):
+        element = tab.get_by_test_id(name)
+        element.scroll_into_view_if_needed()
+        box = element.bounding_box()
+        for n in range(100):
+            x, y = (n * 0.618) % 0.9 + 0.05, (n * 0.414) % 0.9 + 0.05
+            tab.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    box = tab.get_by_test_id("scatter-after").bounding_box()
+    for reach in (0.48, 0.4, 0.35, 0.3, 0.48):
+        tab.mouse.move(box["x"] + box["width"] * (0.5 + reach), box["y"] + box["height"] * 0.5)
+        tab.mouse.down()
+        for n in range(1, 40):
+            angle = 2 * np.pi * n / 40
+            x, y = 0.5 + reach * np.cos(angle), 0.5 + reach * np.sin(angle)
+            tab.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y)
+        tab.mouse.up()
+        count = tab.evaluate("document.querySelector('[data-testid=explorer]').explorer.selection.length")
+        print(f"  lasso of {count:,} positions")
+    tab.keyboard.down("Control")
+    for n in range(40):
+        tab.mouse.wheel(0, -60 if n < 20 else 60)
+    tab.keyboard.up("Control")
+
+
+def report(tab: Any) -> None:
+    found = tab.evaluate(
+        "performance.getEntriesByType('measure').filter(e => e.name.startsWith('explorer:'))"
+        ".map(e => [e.name, e.duration])"
+    )
+    for name, bar in BARS.items():
+        times = sorted(duration for key, duration in found if key == name)
+        if times:
+            median, tail = statistics.median(times), times[min(int(len(times) * 0.95), len(times) - 1)]
+            print(f"  {name:16s} {len(times):4d} times  median {median:7.1f} ms  95 % {tail:7.1f} ms  bar {bar} ms")
+
+
+def alone(browser: Any, images: int, grid: tuple[int, int]) -> None:
+    """The component without Streamlit."""
+    study = features(images, grid)
+    start = time.perf_counter()
+    block = explorer_block(study, most=10**6)
+    maps = {name: explorer_map(study, block, name) for name in AT_ONCE}
+    data = encode(block, maps, None, {"look": look(WIDTHS), "arrows": {"from": "before", "to": "after"}})
+    seconds = time.perf_counter() - start
+    print(f"{images} images x {len(WIDTHS)} models x {grid[0]}x{grid[1]}: {len(block.index):,} positions", end=", ")
+    print(f"{len(data) / 1e6:.1f} MB, made in {seconds:.1f} s")
+    tab = browser.new_page(viewport={"width": 1440, "height": 1000})
+    tab.set_content(page(data))
+    tab.evaluate("start()")
+    drive(tab)
+    report(tab)
+    tab.close()
+
+
+def in_app(browser: Any) -> None:
+    """The app on eight of the bundled images."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app/main.py", *options], stdout=subprocess.DEVNULL
+    )
+    try:
+        _wait(f"http://localhost:{port}/_stcore/health")
+        images = ",".join(f"{scene}_0" for scene in ("0004", "0010", "0016", "0022", "0028", "0034", "0040", "0046"))
+        print("app, 8 bundled images x 3 models")
+        tab = browser.new_page(viewport={"width": 1440, "height": 1000})
+        tab.goto(f"http://localhost:{port}/explorer?images={images}")
+        drive(tab)
+        report(tab)
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def _wait(url: str) -> None:
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(url, timeout=1)
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise SystemExit(f"{url}: the app did not start within a minute")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--app", action="store_true", help="drive the app instead of the component by itself")
+    parser.add_argument("--browser", default=os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+    options = parser.parse_args()
+    from playwright.sync_api import sync_playwright
+
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=options.browser, args=["--no-sandbox", "--headless"])
+        if options.app:
+            in_app(browser)
+        else:
+            alone(browser, 8, (32, 64))
+            alone(browser, 12, (64, 64))
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

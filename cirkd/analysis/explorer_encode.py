@@ -1,0 +1,161 @@
+"""An `ExplorerBlock` as one run of bytes: a JSON header in front, then raw arrays and pictures.
+
+    4 bytes   length of the header, unsigned, little endian
+    header    UTF-8, padded with spaces so that the body starts at a multiple of 8
+    body      arrays (little endian) and pictures, each at a multiple of 8
+
+A `ref` in the header is `{"at": offset in the body, "length": bytes, "type": "int8" | "uint8" | "float32" | "int32" |
+"image/..."}`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cirkd.analysis.explorer_block import ExplorerBlock, ExplorerModel
+from cirkd.analysis.projection import Projection
+from cirkd.data.errors import StudyError
+
+if TYPE_CHECKING:
+    from cirkd.analysis.divergences import Divergence
+    from cirkd.data.sample import Classes
+
+LARGEST = 60_000_000
+"""Bytes that one block may have."""
+
+
+def encode(
+    block: ExplorerBlock,
+    maps: Mapping[str, Projection],
+    divergence: Divergence | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> bytes:
+    """The block, maps of its positions, and the divergence of each position where it is known.
+
+    Args:
+        maps: name -> a 2-D map of positions of the block (`Projection.index` among `ExplorerBlock.index`).
+        extra: goes into the header under its own keys: looks, words, what to show first.
+
+    Raises:
+        StudyError: a map of other positions or not in 2-D, or more than 60 MB.
+    """
+    body = _Body()
+    header: dict[str, Any] = {
+        **(extra or {}),
+        "positions": len(block.index),
+        "of": block.provenance["of"],
+        "stride": block.stride,
+        "reference": block.reference,
+        "low": block.low,
+        "layer": block.provenance["layer"],
+        "groupedBy": block.provenance["grouped_by"],
+        "classes": _classes(block.classes),
+        "label": body.add(block.label),
+        "change": None if block.change is None else body.add(block.change),
+        "images": [_image(block, i, body) for i in range(len(block.names))],
+        "models": [_model(model, body) for model in block.models],
+    }
+    header["id"] = body.digest()
+    header["maps"] = {name: _map(name, block, item, body) for name, item in maps.items()}
+    header["divergence"] = None if divergence is None else _divergence(block, divergence, body)
+    return _joined(header, body)
+
+
+class _Body:
+    """Arrays one after the other."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.length = 0
+
+    def add(self, values: np.ndarray) -> dict[str, Any]:
+        little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+        return self.add_bytes(little.tobytes(), values.dtype.name)
+
+    def add_bytes(self, data: bytes, kind: str) -> dict[str, Any]:
+        ref = {"at": self.length, "length": len(data), "type": kind}
+        padded = data + b"\0" * (-len(data) % 8)
+        self.parts.append(padded)
+        self.length += len(padded)
+        return ref
+
+    def digest(self) -> str:
+        """The same for the same arrays so far."""
+        found = hashlib.blake2b(digest_size=12)
+        for part in self.parts:
+            found.update(part)
+        return found.hexdigest()
+
+
+def _image(block: ExplorerBlock, i: int, body: _Body) -> dict[str, Any]:
+    return {
+        "name": block.names[i],
+        "grid": block.grid[i],
+        "cells": block.cells[i],
+        "size": block.sizes[i],
+        "photo": body.add_bytes(block.images[i], "image/webp"),
+        "label": None if block.labels is None else body.add_bytes(block.labels[i], "image/png"),
+    }
+
+
+def _model(model: ExplorerModel, body: _Body) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "dimensions": model.embedding.shape[1],
+        "width": model.width,
+        "kept": model.kept,
+        "error": model.error,
+        "pairs": model.pairs,
+        "comparable": model.comparable,
+        "note": model.note,
+        "classes": _classes(model.classes),
+        "embedding": body.add(model.embedding),
+        "scale": body.add(model.scale),
+        "prediction": body.add(model.prediction),
+        "confidence": body.add(model.confidence),
+        "pictures": [body.add_bytes(item, "image/png") for item in model.pictures],
+    }
+
+
+def _classes(classes: Classes) -> dict[str, Any]:
+    return {"names": list(classes.names), "colors": [list(map(int, color)) for color in classes.colors]}
+
+
+def _map(name: str, block: ExplorerBlock, item: Projection, body: _Body) -> dict[str, Any]:
+    at = np.searchsorted(block.index, item.index)
+    if item.dimensions != 2 or (at >= len(block.index)).any() or (block.index[at] != item.index).any():
+        raise StudyError(f"map {name!r}: must show positions of this block in 2-D")
+    everything = len(at) == len(block.index)
+    return {
+        "method": item.method,
+        "space": item.space,
+        "positions": None if everything else body.add(at.astype(np.int32)),
+        "residual": item.residual,
+        "explained": item.explained,
+        "parameters": item.provenance.get("parameters", {}),
+        "seed": item.provenance.get("seed", 0),
+        "coordinates": {model: body.add(points) for model, points in item.coordinates.items()},
+    }
+
+
+def _divergence(block: ExplorerBlock, item: Divergence, body: _Body) -> dict[str, Any]:
+    return {
+        "temperature": item.temperature,
+        "largest": item.largest,
+        "values": {name: body.add(values[block.index]) for name, values in item.per_pixel.items()},
+    }
+
+
+def _joined(header: dict[str, Any], body: _Body) -> bytes:
+    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    text += b" " * (-(4 + len(text)) % 8)
+    size = 4 + len(text) + body.length
+    if size > LARGEST:
+        raise StudyError(f"{size / 1e6:.0f} MB of pixel embeddings: at most 60 MB can be shown; choose fewer images")
+    return b"".join([struct.pack("<I", len(text)), text, *body.parts])

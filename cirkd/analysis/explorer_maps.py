@@ -1,0 +1,47 @@
+"""The maps that the linked view offers, of the positions that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cirkd.analysis.explorer_block import ExplorerBlock
+from cirkd.analysis.projection import Projection, project
+from cirkd.data.errors import StudyError
+from cirkd.features.feature_set import FeatureSet
+from cirkd.features.sampling import balanced_sample
+
+MAPS = {"pca": ("pca", "feature"), "relation": ("pca", "relation"), "umap": ("umap", "feature"),
+        "tsne": ("tsne", "feature")}  # fmt: skip
+"""name -> (method, space) of `project`."""
+AT_ONCE = ("pca", "relation")
+"""Maps that show every position and take no time; the others show a class-balanced sample and take minutes."""
+SAMPLE = 2000
+
+
+def explorer_map(
+    features: FeatureSet,
+    block: ExplorerBlock,
+    name: str,
+    seed: int = 0,
+    sample: int = SAMPLE,
+    progress: Callable[[float, str], object] | None = None,
+) -> Projection:
+    """A 2-D map of the block's positions, for every model; maps of feature space lie on the reference's.
+
+    Args:
+        name: one of `MAPS`.
+        sample: positions of a map that takes long, as many of each class as of any other as far as there are enough.
+
+    Raises:
+        StudyError: an unknown name, or fewer than 4 positions.
+    """
+    if name not in MAPS:
+        raise StudyError(f"map {name!r} is unknown; choose one of: {', '.join(MAPS)}")
+    method, space = MAPS[name]
+    index = block.index
+    if name not in AT_ONCE and len(index) > sample:
+        chosen = balanced_sample(features.grouping().values[index], sample, seed)
+        index = index[np.sort(chosen.index)]
+    return project(features, method, 2, index, seed, space=space, progress=progress)

@@ -1,0 +1,362 @@
+"""The linked view in a real browser: what is drawn is what was computed, and what is drawn around is what is chosen."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlparse
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.analysis.oracles import softmax, unit
+from tests.app.conftest import WIDTHS, assert_stands, settle
+from tests.app.test_overview import open_study
+
+pytestmark = pytest.mark.browser
+Open = Callable[..., Any]
+
+
+class View:
+    """The page with the linked view, ready, and the study that it shows."""
+
+    def __init__(self, tab: Any, folders: Path) -> None:
+        self.tab = tab
+        tab.wait_for_selector("[data-testid=explorer][data-ready=true]", timeout=90_000)
+        images = parse_qs(urlparse(tab.url).query)["images"][0].split(",")
+        self.study = open_study(folders, tuple(images))
+        self.features = self.study.features()
+        self.count = len(self.features.pixels)
+
+    def read(self, what: str, *arguments: Any) -> Any:
+        """Something of `element.explorer`, see app/explorer/handle.js."""
+        code = "([what, args]) => { const e = document.querySelector('[data-testid=explorer]').explorer;"
+        code += " return typeof e[what] === 'function' ? e[what](...args) : e[what]; }"
+        return self.tab.evaluate(code, [what, list(arguments)])
+
+    def box(self, name: str) -> tuple[float, float, float, float]:
+        element = self.tab.get_by_test_id(name)
+        element.scroll_into_view_if_needed()
+        found = element.bounding_box()
+        return found["x"], found["y"], found["width"], found["height"]
+
+    def over(self, model: str, pixel: int) -> None:
+        """Put the pointer on a pixel of that model's tile."""
+        self.box(f"tile-{model}-{int(self.features.pixels.image[pixel])}")
+        self.tab.mouse.move(*self.read("tilePlace", model, pixel))
+
+    def drag(self, corners: list[tuple[float, float]]) -> None:
+        self.tab.mouse.move(*corners[0])
+        self.tab.mouse.down()
+        for corner in corners[1:]:
+            self.tab.mouse.move(*corner, steps=8)
+        self.tab.mouse.up()
+
+    def rows(self, name: str) -> np.ndarray:
+        return unit(self.features.models[name].embedding)
+
+
+@pytest.fixture
+def view(browser_page: Open, study_folders: Path) -> Callable[..., View]:
+    return lambda **options: View(browser_page("explorer", **options), study_folders)
+
+
+@contextmanager
+def without_errors(tab: Any) -> Iterator[None]:
+    errors: list[str] = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    yield
+    assert not errors
+
+
+def middle(view: View, image: int) -> int:
+    h, w = view.features.pixels.grid[image]
+    return view.features.pixels.of_image(image).start + (h // 2) * w + w // 3
+
+
+def test_pointing_draws_the_cosines_of_every_model_in_every_image(view: Callable[..., View]) -> None:
+    here = view()
+    pixel = middle(here, 1)
+    assert here.read("drawn", "teacher", 0) is None
+    with without_errors(here.tab):
+        here.over("before", pixel)
+    assert here.read("hover") == pixel
+    errors = here.read("block")["errors"]
+    for name in here.study.names:
+        wanted = here.rows(name) @ here.rows(name)[pixel]
+        for image in range(len(here.features.images)):
+            drawn = np.array(here.read("drawn", name, image))
+            where = here.features.pixels.of_image(image)
+            assert np.abs(drawn - wanted[where]).max() <= errors[name] + 1e-5
+    low, table = here.read("block")["low"], _ramp()
+    drawn = np.array(here.read("drawn", "after", 0)).reshape(here.features.pixels.grid[0])
+    for row, column in ((0, 0), (2, 3), (drawn.shape[0] - 1, drawn.shape[1] - 1)):
+        share = min(max((drawn[row, column] - low) / (1 - low), 0), 1)
+        assert here.read("color", "after", 0, row, column)[:3] == table[int(share * 255)]
+    here.tab.mouse.move(5, 5)
+    assert here.read("drawn", "teacher", 0) is None
+
+
+def _ramp() -> list[list[int]]:
+    """256 colours from stop to stop of the scale."""
+    from cirkd.analysis.pictures import PALETTES
+
+    stops = [[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in PALETTES["cividis"]]
+    places = np.linspace(0, len(stops) - 1, 256)
+    channels = [np.floor(np.interp(places, range(len(stops)), values) + 0.5) for values in zip(*stops, strict=True)]
+    return [[int(value) for value in color] for color in zip(*channels, strict=True)]
+
+
+def test_a_dot_and_its_pixel_are_one(view: Callable[..., View]) -> None:
+    here = view()
+    projection = here.study.explorer_map("pca")
+    for name, pixel in (("teacher", middle(here, 0)), ("after", middle(here, 2))):
+        at = here.read("coordinates", name, pixel)
+        np.testing.assert_allclose(at, projection.coordinates[name][pixel], atol=1e-5)
+        here.box(f"scatter-{name}")
+        x, y = here.read("mapPlace", name, pixel)
+        here.tab.mouse.move(x, y)
+        found = here.read("hover")
+        assert np.hypot(*np.subtract(here.read("mapPlace", name, found), (x, y))) <= 1  # itself, or one on top of it
+
+
+def test_a_click_pins_and_python_answers(view: Callable[..., View]) -> None:
+    here = view()
+    pixel = middle(here, 1)
+    here.over("after", pixel)
+    here.tab.mouse.down()
+    here.tab.mouse.up()
+    assert here.read("pin") == pixel
+    here.tab.mouse.move(5, 5)
+    assert here.read("drawn", "teacher", 0) is not None
+    relations = here.study.pixel_relations(pixel, 0.1, 10)
+    for name, found in here.read("neighbours").items():
+        values, error = relations.similarity[name], here.read("block")["errors"][name]
+        least = values[relations.neighbours[name][-1]]
+        assert len(found) == 10
+        assert min(values[found]) >= least - 2 * error - 1e-5
+    here.tab.get_by_text("The pinned pixel", exact=True).wait_for(timeout=60_000)
+    settle(here.tab)
+    assert_stands(here.tab)
+    assert here.read("pin") == pixel  # the view was not built anew
+    place = here.features.pixels
+    here.tab.get_by_text(f"row {place.row[pixel]}, column {place.column[pixel]}.").wait_for()
+
+
+def test_a_reload_keeps_what_is_shown(view: Callable[..., View], study_folders: Path) -> None:
+    here = view()
+    pixel = middle(here, 1)
+    here.over("after", pixel)
+    here.tab.mouse.down()
+    here.tab.mouse.up()
+    here.tab.keyboard.press("5")
+    here.tab.get_by_test_id("projection").select_option("relation")
+    here.tab.wait_for_function("location.search.includes('explorer_map=relation')", timeout=60_000)
+    here.tab.reload()
+    again = View(here.tab, study_folders)
+    assert again.read("pin") == pixel
+    assert (again.read("view")["overlay"], again.read("view")["shownMap"]) == ("relation", "relation")
+    here.tab.get_by_text("The pinned pixel", exact=True).wait_for(timeout=60_000)
+
+
+def test_a_lasso_chooses_the_dots_inside_it(view: Callable[..., View]) -> None:
+    here = view()
+    left, top, width, height = here.box("scatter-before")
+    shape = ((0.1, 0.1), (0.8, 0.2), (0.5, 0.5), (0.7, 0.9), (0.1, 0.7))
+    corners = [(left + x * width, top + y * height) for x, y in shape]
+    here.drag(corners)
+    chosen = set(here.read("selection"))
+    places = [here.read("mapPlace", "before", pixel) for pixel in range(here.count)]
+    outline = np.array(corners)
+    edge = [_distance(outline, np.array(place)) for place in places]
+    inside = {p for p, place in enumerate(places) if _inside(outline, *place)}
+    sure = {p for p in range(here.count) if edge[p] > 3}  # a hand's line is not drawn to the pixel
+    assert chosen & sure == inside & sure
+    assert 0 < len(chosen) < here.count
+    here.tab.get_by_text("The chosen pixels").wait_for(timeout=60_000)
+    here.tab.get_by_text(f"{len(chosen)} pixels", exact=False).first.wait_for()
+    settle(here.tab)
+    assert set(here.read("selection")) == chosen
+    assert_stands(here.tab)
+
+
+def test_a_box_in_an_image_chooses_its_pixels_and_shift_adds(view: Callable[..., View]) -> None:
+    here = view()
+    h, w = here.features.pixels.grid[0]
+    start = here.features.pixels.of_image(0).start
+
+    def box(x0: float, y0: float, x1: float, y1: float) -> set[int]:
+        here.box("tile-after-0")
+        a, b = here.read("imagePlace", "after", 0, x0, y0), here.read("imagePlace", "after", 0, x1, y1)
+        here.drag([tuple(a), (b[0], a[1]), tuple(b)])
+        inside = [(r, c) for r in range(h) for c in range(w) if x0 < (c + 0.5) / w < x1 and y0 < (r + 0.5) / h < y1]
+        return {start + r * w + c for r, c in inside}
+
+    # Edges that lie on cell borders, so that the pointer's whole pixels do not matter.
+    first = box(1 / w, 1 / h, 4 / w, 3 / h)
+    assert set(here.read("selection")) == first
+    assert len(first) == 6
+    here.tab.keyboard.down("Shift")
+    second = box(6 / w, 4 / h, 9 / w, 6 / h)
+    here.tab.keyboard.up("Shift")
+    assert set(here.read("selection")) == first | second
+    here.tab.keyboard.press("Escape")
+    assert here.read("selection") == []
+
+
+def test_a_click_in_the_legend_chooses_a_class(view: Callable[..., View]) -> None:
+    here = view()
+    label = here.features.pixels.label
+    road, car = here.features.classes.names.index("road"), here.features.classes.names.index("car")
+    here.tab.get_by_test_id("explorer").get_by_role("button", name="road", exact=True).click()
+    assert here.read("selection") == np.flatnonzero(label == road).tolist()
+    here.tab.get_by_test_id("explorer").get_by_role("button", name="car", exact=True).click(modifiers=["Shift"])
+    assert here.read("selection") == np.flatnonzero((label == road) | (label == car)).tolist()
+
+
+def test_keys_move_the_pin_switch_images_draw_and_clear(view: Callable[..., View]) -> None:
+    here = view()
+    pixel = middle(here, 0)
+    w = here.features.pixels.grid[0][1]
+    here.over("teacher", pixel)
+    here.tab.mouse.down()
+    here.tab.mouse.up()
+    for key, step in (("ArrowRight", 1), ("ArrowDown", w), ("ArrowLeft", -1), ("ArrowUp", -w)):
+        here.tab.keyboard.press(key)
+        pixel += step
+        assert here.read("pin") == pixel
+    overlays = ["image", "labels", "prediction", "similarity", "relation", "divergence"]
+    for digit, overlay in enumerate(overlays, start=1):
+        here.tab.keyboard.press(str(digit))
+        assert here.read("view")["overlay"] == overlay
+        assert here.tab.get_by_test_id("overlay").get_attribute("data-value") == overlay
+    here.tab.keyboard.press("l")
+    assert here.read("view")["tool"] == "lasso"
+    here.tab.keyboard.press("Escape")
+    assert (here.read("pin"), here.read("selection"), here.read("view")["tool"]) == (-1, [], "point")
+
+
+def test_tau_moves_the_relation_distribution(view: Callable[..., View]) -> None:
+    here = view()
+    pixel = middle(here, 1)
+    here.over("before", pixel)
+    here.tab.mouse.down()
+    here.tab.mouse.up()
+    here.tab.keyboard.press("5")
+    for tau in (0.1, 0.5):
+        here.tab.get_by_test_id("tau").fill(str(tau))
+        assert here.read("view")["tau"] == tau
+        for name in here.study.names:
+            for image in range(len(here.features.images)):
+                rows = here.rows(name)
+                wanted = softmax(rows[here.features.pixels.of_image(image)] @ rows[pixel], tau)
+                drawn = np.array(here.read("drawn", name, image))
+                assert drawn.sum() == pytest.approx(1, abs=1e-4)
+                # An error e of two cosines changes a share at most by the factor exp(2 e / tau).
+                error = here.read("block")["errors"][name]
+                np.testing.assert_allclose(drawn, wanted, rtol=np.expm1(2 * error / tau) + 1e-4)
+
+
+def test_divergence_is_asked_for_and_drawn(view: Callable[..., View]) -> None:
+    here = view()
+    here.tab.get_by_test_id("overlay").get_by_text("Relation divergence").click()
+    here.tab.wait_for_function("document.querySelector('[data-testid=explorer]').explorer.block.divergence === 0.1")
+    found = here.study.divergence(0.1)
+    for name in ("before", "after"):
+        drawn = np.array(here.read("drawn", name, 1))
+        np.testing.assert_allclose(drawn, found.per_pixel[name][here.features.pixels.of_image(1)], atol=1e-5)
+    assert here.read("drawn", "teacher", 1) is None
+
+
+def test_maps_of_a_sample_come_when_chosen(view: Callable[..., View]) -> None:
+    here = view()
+    here.tab.get_by_test_id("projection").select_option("relation")
+    assert here.read("view")["shownMap"] == "relation"
+    projection = here.study.explorer_map("relation")
+    np.testing.assert_allclose(here.read("coordinates", "after", 7), projection.coordinates["after"][7], atol=1e-5)
+    here.tab.get_by_test_id("projection").select_option("tsne")
+    here.tab.wait_for_function(
+        "document.querySelector('[data-testid=explorer]').explorer.view.shownMap === 'tsne'", timeout=90_000
+    )
+    here.tab.get_by_test_id("color-by").select_option("error")
+    assert_stands(here.tab)
+
+
+def test_zoom_and_move(view: Callable[..., View]) -> None:
+    here = view()
+    pixel = middle(here, 0)
+    here.over("teacher", pixel)
+    here.tab.keyboard.down("Control")
+    here.tab.mouse.wheel(0, -300)
+    here.tab.keyboard.up("Control")
+    here.tab.wait_for_function("document.querySelector('[data-testid=explorer]').explorer.view.zooms[0] > 2")
+    here.over("after", pixel)
+    assert here.read("hover") == pixel  # enlarged in all models alike
+    place = here.read("tilePlace", "after", pixel)
+    here.tab.keyboard.press("m")
+    here.drag([tuple(place), (place[0] + 20, place[1] + 9)])
+    moved = here.read("tilePlace", "after", pixel)
+    np.testing.assert_allclose(np.subtract(moved, place), (20, 9), atol=1.5)
+    left, top, width, height = here.box("scatter-teacher")
+    here.tab.mouse.move(left + width / 2, top + height / 2)
+    here.tab.keyboard.down("Control")
+    here.tab.mouse.wheel(0, -300)
+    here.tab.keyboard.up("Control")
+    here.tab.wait_for_function("document.querySelector('[data-testid=explorer]').explorer.view.zoom > 2")
+    here.tab.get_by_role("button", name="Whole").click()
+    assert here.read("view")["zoom"] == 1
+    assert set(here.read("view")["zooms"]) == {1}
+
+
+def test_a_finger_pins_by_a_tap(chromium: Any, app_url: str, study_folders: Path) -> None:
+    context = chromium.new_context(viewport={"width": 900, "height": 1000}, has_touch=True)
+    tab = context.new_page()
+    tab.goto(f"{app_url}/explorer")
+    settle(tab)
+    here = View(tab, study_folders)
+    pixel = middle(here, 0)
+    here.box("tile-teacher-0")
+    tab.touchscreen.tap(*here.read("tilePlace", "teacher", pixel))
+    assert here.read("pin") == pixel
+    context.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_stands_at_every_width_and_in_both_themes(view: Callable[..., View], width: int, scheme: str) -> None:
+    here = view(width=width, scheme=scheme)
+    assert_stands(here.tab)
+    here.over("before", middle(here, 0))
+    here.tab.mouse.down()
+    here.tab.mouse.up()
+    here.tab.get_by_text("The pinned pixel", exact=True).wait_for(timeout=60_000)
+    settle(here.tab)
+    assert_stands(here.tab)
+    here.tab.get_by_test_id("scatter-teacher").scroll_into_view_if_needed()
+    shot = Image.open(io.BytesIO(here.tab.get_by_test_id("scatter-teacher").screenshot())).convert("RGB")
+    paper = {"light": (255, 255, 255), "dark": (17, 22, 31)}[scheme]
+    assert shot.getpixel((4, shot.height // 2)) == paper
+    names = here.tab.locator("[data-testid=explorer] [role=img]").evaluate_all("all => all.map(e => e.ariaLabel)")
+    assert len(names) == 3 + 3 * len(here.features.images)
+    assert all(names)
+
+
+def _inside(outline: np.ndarray, x: float, y: float) -> bool:
+    odd = False
+    for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, 1, axis=0), strict=True):
+        if (y0 > y) != (y1 > y) and x < (x1 - x0) * (y - y0) / (y1 - y0) + x0:
+            odd = not odd
+    return odd
+
+
+def _distance(outline: np.ndarray, point: np.ndarray) -> float:
+    """From a point to the outline."""
+    least = np.inf
+    for a, b in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        share = np.clip((point - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)
+        least = min(least, float(np.hypot(*(a + share * (b - a) - point))))
+    return least
