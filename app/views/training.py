@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ from cirkd.training.journal import History, read_history
 from cirkd.training.runs import Run
 
 TICK = 2.0  # seconds between looks at a running journal
-_STATUS = {
+_STATUS: dict[str, tuple[str, Literal["blue", "green", "gray", "red"]]] = {
     "running": (":material/play_circle:", "blue"),
     "finished": (":material/check_circle:", "green"),
     "stopped": (":material/pause_circle:", "gray"),
