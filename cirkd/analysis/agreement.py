@@ -43,7 +43,7 @@ def nearest_neighbours(unit: Float[np.ndarray, "n d"], count: int) -> Int[np.nda
     from cirkd.relations import most_similar
 
     rows = torch.from_numpy(unit)
-    return most_similar(rows, rows, count, themselves=False).indices.numpy()
+    return most_similar(rows, rows, count, themselves=False).key.numpy()
 
 
 def overlap(a: Int[np.ndarray, "n k"], b: Int[np.ndarray, "n k"]) -> float:

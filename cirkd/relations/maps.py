@@ -1,7 +1,7 @@
 """What is looked at rather than trained on, of whole batches, without their relation matrices.
 
 divergence_maps(students, teacher, images, temperature) -> (to each image [s,p,n], to all at once [s,p])
-most_similar(rows [n,d], keys [k,d], count) -> Similar(similarity [n,c], indices [n,c])
+most_similar(rows [n,d], keys [k,d], count) -> Similar(similarity [n,c], key [n,c])
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ KEYS_AT_ONCE = 4096
 
 
 class Similar(NamedTuple):
-    """The keys most similar to each row, most similar first."""
+    """The keys most similar to each row, by their numbers, most similar first."""
 
     similarity: Float[Tensor, "n c"]
-    indices: Integer[Tensor, "n c"]
+    key: Integer[Tensor, "n c"]
 
 
 @torch.no_grad()
@@ -96,7 +96,7 @@ def most_similar(
             if not themselves:
                 _blank_diagonal(product, part.start - block.start)
             new = product.topk(min(count, product.shape[1]), dim=1)
-            merged = torch.cat([best.similarity, new.values], 1), torch.cat([best.indices, new.indices + part.start], 1)
+            merged = torch.cat([best.similarity, new.values], 1), torch.cat([best.key, new.indices + part.start], 1)
             kept = merged[0].topk(min(count, merged[0].shape[1]), dim=1)
             best = Similar(kept.values, merged[1].gather(1, kept.indices))
         similarity[block], index[block] = best

@@ -250,7 +250,7 @@ def add_gradients(
     workers.run(job)
 
 
-def divergences(sums: Float[Tensor, 3 * rows]) -> Float[Tensor, "*rows"]:
+def divergences(sums: Float[Tensor, "3 ..."]) -> Float[Tensor, " ..."]:
     """KL(teacher || student) of each relation row, in nats, from its three sums."""
     student, teacher, excess = sums
     return excess / teacher * math.log(2) + (student / teacher).log()

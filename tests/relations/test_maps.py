@@ -47,5 +47,5 @@ def test_most_similar_are_those_of_the_sorted_row(n: int, k: int, count: int, ow
         found = most_similar(rows, keys, count, themselves=not own)
     for number, row in enumerate(rows):
         order = sorted((j for j in range(k) if not (own and j == number)), key=lambda j: -float(row @ keys[j]))[:count]
-        assert found.indices[number].tolist() == order
+        assert found.key[number].tolist() == order
         torch.testing.assert_close(found.similarity[number], keys[order] @ row)
