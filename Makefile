@@ -34,6 +34,7 @@ types: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.relations
+	$(BIN)/python -m benchmarks.startup
 
 check: lint types test
 

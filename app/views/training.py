@@ -16,7 +16,7 @@ from cirkd.training.journal import History, read_history
 from cirkd.training.runs import Run
 
 TICK = 2.0  # seconds between looks at a running journal
-_STATUS = {
+_STATUS: dict[str, tuple[str, Any]] = {
     "running": (":material/play_circle:", "blue"),
     "finished": (":material/check_circle:", "green"),
     "stopped": (":material/pause_circle:", "gray"),
