@@ -35,6 +35,7 @@ types: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.relations
 	$(BIN)/python -m benchmarks.explorer
+	$(BIN)/python -m benchmarks.startup
 
 check: lint types test
 

@@ -145,9 +145,7 @@ def _of_students(
 
 def _digest(features: FeatureSet, name: str) -> bytes:
     embedding = features.models[name].embedding
-    return (
-        hashlib.blake2b(np.ascontiguousarray(embedding).data, digest_size=16).digest() + str(embedding.shape).encode()
-    )
+    return hashlib.blake2b(embedding.tobytes(), digest_size=16).digest() + str(embedding.shape).encode()
 
 
 def _slices(features: FeatureSet) -> list[slice]:
