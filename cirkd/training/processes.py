@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cirkd.data.errors import TrainingError
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -50,10 +52,20 @@ class Processes:
 
 
 def current_processes() -> Processes:
-    """The processes that the environment names; joins their group where there are several."""
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+    """The processes that the environment names; joins their group where there are several.
+
+    Raises:
+        TrainingError: the launcher started another number than found each other.
+    """
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started < 2:
         return Processes()
     from accelerate import PartialState
 
-    state = PartialState()
+    state = PartialState(cpu=not torch.cuda.is_available())
+    if state.num_processes != started:
+        raise TrainingError(
+            f"{started} processes were started and {state.num_processes} found each other; "
+            "start them with torchrun or accelerate launch"
+        )
     return Processes(state.process_index, state.num_processes)
