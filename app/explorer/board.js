@@ -3,7 +3,7 @@
 import { runsOf } from "./block.js";
 import { colorings, css, ramp } from "./colors.js";
 import { make, measure, themeOf } from "./dom.js";
-import { coloring, drawAll, drawDots, drawHeat, drawMarks, drawVeils, drawWords } from "./drawing.js";
+import { coloring, drawAll, drawDots, drawHeat, drawMarks, drawTiles, drawVeils, drawWords } from "./drawing.js";
 import { WHOLE, frameOf } from "./geometry.js";
 import { exposed } from "./handle.js";
 import { Heat } from "./heat.js";
@@ -124,7 +124,8 @@ export class Board {
     if ("map" in change) this.useMap();
     this.layout.controls.show(this.view);
     if ("tile" in change) this.resized(true);
-    else this.draw();
+    else if ("map" in change || "color" in change) this.draw();
+    else this.drawImages();
     this.tell();
   }
 
@@ -146,6 +147,15 @@ export class Board {
     if (!this.pictures || !this.layout.width) return;
     this.mood();
     drawAll(this);
+  }
+
+  /** Draw what a change of overlay, temperature or opacity changes; the maps stay. */
+  drawImages() {
+    if (!this.pictures || !this.layout.width) return;
+    this.mood();
+    drawTiles(this);
+    drawHeat(this);
+    drawWords(this);
   }
 
   /** What the style sheet has to know. */
