@@ -13,7 +13,13 @@ from app.charts import explorer as charts
 from app.charts import theme
 from app.handle import Handle
 from cirkd.analysis.explorer_pin import PixelStory, pixel_story
-from cirkd.analysis.explorer_selection import as_csv, as_parquet, selection_scores, selection_table
+from cirkd.analysis.explorer_selection import (
+    SelectionScore,
+    as_csv,
+    as_parquet,
+    selection_scores,
+    selection_table,
+)
 from cirkd.analysis.selection import composition
 from cirkd.study import Divergence, Projection
 
@@ -77,20 +83,9 @@ def selection(
         maps_charts.make_up(made_of, features), "explorer_make_up",
         f"The classes of the chosen pixels: {', '.join(parts)}",
     )  # fmt: skip
-    scored = selection_scores(features, pixels, divergence)
-    rows: dict[str, list[Any]] = {
-        "Model": [f"{theme.role(n).glyph} {theme.role(n).label}" for n in scored],
-        "Accuracy": [100 * s.accuracy for s in scored.values()],
-        "mIoU": [100 * s.miou for s in scored.values()],
-        "Confidence": [100 * s.confidence for s in scored.values()],
-    }
-    if divergence is not None:
-        rows["Divergence (nats)"] = [s.divergence for s in scored.values()]
-    shares = {n: st.column_config.NumberColumn(format="%.1f %%") for n in ("Accuracy", "mIoU", "Confidence")}
-    config = {**shares, "Divergence (nats)": st.column_config.NumberColumn(format="%.3f")}
     left, right = panels.row("explorer_selection", 2, 20)
     with left:
-        st.dataframe(rows, hide_index=True, column_config=config, key="explorer_scores", width="stretch")
+        _scores(selection_scores(features, pixels, divergence), divergence is not None)
     with right:
         st.dataframe(
             {"Image": [features.image_names[i] for i, _ in made_of.images], "Pixels": [n for _, n in made_of.images]},
@@ -101,6 +96,21 @@ def selection(
         f"Class = {made_of.grouped_by}. Accuracy and mIoU count these grid positions alone, mIoU over the classes "
         "labelled among them."
     )
+
+
+def _scores(scored: Mapping[str, SelectionScore], diverging: bool) -> None:
+    """A line per model."""
+    rows: dict[str, list[Any]] = {
+        "Model": [f"{theme.role(n).glyph} {theme.role(n).label}" for n in scored],
+        "Accuracy": [100 * s.accuracy for s in scored.values()],
+        "mIoU": [100 * s.miou for s in scored.values()],
+        "Confidence": [100 * s.confidence for s in scored.values()],
+    }
+    if diverging:
+        rows["Divergence (nats)"] = [s.divergence for s in scored.values()]
+    config = {n: st.column_config.NumberColumn(format="%.1f %%") for n in ("Accuracy", "mIoU", "Confidence")}
+    config["Divergence (nats)"] = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(rows, hide_index=True, column_config=config, key="explorer_scores", width="stretch")
 
 
 def _export(
