@@ -3,6 +3,7 @@
 `python -m tools.gradient_shares RECIPE STUDENT [--teacher FILE] [--root FOLDER] [--batches N]` takes a trained student,
 fills a memory from some training batches of the recipe, and prints for each term, over as many batches again, its
 weight, the mean norm of the unweighted gradient that reaches the encoder, and its mean cosine with the task's gradient.
+The projection head of the memory terms is a fresh one, as at the start of a distillation.
 """
 
 import argparse
