@@ -11,10 +11,12 @@ from app.state import StudyState
 
 if TYPE_CHECKING:
     from cirkd.study import (
+        BankMap,
         Centroids,
         ClassRelations,
         Divergence,
         FeatureSet,
+        MemoryBank,
         PixelChange,
         PixelColors,
         PixelRelations,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         RegionRelations,
         RelationPair,
         Scores,
+        StoredPixels,
         StoredScore,
         Study,
     )
@@ -76,6 +79,18 @@ class Handle:
     def centroids(self) -> Centroids:
         """Class centroids and the geometry around them."""
         return self._result("Measuring class centroids", "centroids")
+
+    def memory_bank(self, name: str) -> MemoryBank:
+        """Fill, age and purity of the queues in a model's checkpoint."""
+        return self._result("Reading the memory bank", "memory_bank", name)
+
+    def bank_map(self, name: str, method: str = "pca") -> BankMap:
+        """Keys of a memory bank and the pixels in view, in one map."""
+        return self._result(f"Projecting keys with {method.upper()}", "bank_map", name, method)
+
+    def stored_pixels(self, per_class: int = 16) -> StoredPixels:
+        """What a step stores in the pixel queue, here and by the published indexing."""
+        return self._result("Choosing pixels for the memory", "stored_pixels", per_class)
 
     def pixel_relations(self, pixel: int, **options: Any) -> PixelRelations:
         """One pixel's similarities and neighbours."""

@@ -22,6 +22,7 @@ PAGES = (
     ("embeddings", "Embeddings", ":material/scatter_plot:"),
     ("relations", "Relations", ":material/grid_on:"),
     ("centroids", "Centroids", ":material/adjust:"),
+    ("memory", "Memory bank", ":material/database:"),
 )
 
 
