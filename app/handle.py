@@ -10,13 +10,13 @@ from app.cached import StudyKey
 from app.state import StudyState
 
 if TYPE_CHECKING:
+    from cirkd.analysis.lesson_results import GradientLesson, MemoryLesson, PixelLesson
+    from cirkd.analysis.memory_results import BankMap, MemoryBank, StoredPixels
     from cirkd.study import (
-        BankMap,
         Centroids,
         ClassRelations,
         Divergence,
         FeatureSet,
-        MemoryBank,
         PixelChange,
         PixelColors,
         PixelRelations,
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         RegionRelations,
         RelationPair,
         Scores,
-        StoredPixels,
         StoredScore,
         Study,
     )
@@ -91,6 +90,22 @@ class Handle:
     def stored_pixels(self, per_class: int = 16) -> StoredPixels:
         """What a step stores in the pixel queue, here and by the published indexing."""
         return self._result("Choosing pixels for the memory", "stored_pixels", per_class)
+
+    def telling_pixel(self, image: int, student: str | None) -> int:
+        """A pixel of an image to begin with."""
+        return self._result("Comparing relation distributions", "telling_pixel", image, student)
+
+    def pixel_lesson(self, pixel: int, image: int, temperature: float) -> PixelLesson:
+        """The formulas for one pixel and the pixels of another image."""
+        return self._result("Relating one pixel", "pixel_lesson", pixel, image, temperature)
+
+    def gradient_lesson(self, first: int, second: int, student: str, temperature: float) -> GradientLesson:
+        """Value and gradient of the relation loss on two images."""
+        return self._result("Taking the gradient", "gradient_lesson", first, second, student, temperature)
+
+    def memory_lesson(self, name: str, temperature: float) -> MemoryLesson:
+        """Memory losses against the bank and other keys."""
+        return self._result("Relating pixels to keys", "memory_lesson", name, temperature)
 
     def pixel_relations(self, pixel: int, **options: Any) -> PixelRelations:
         """One pixel's similarities and neighbours."""

@@ -23,6 +23,7 @@ PAGES = (
     ("relations", "Relations", ":material/grid_on:"),
     ("centroids", "Centroids", ":material/adjust:"),
     ("memory", "Memory bank", ":material/database:"),
+    ("learn", "Learn", ":material/school:"),
 )
 
 

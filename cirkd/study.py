@@ -20,7 +20,8 @@ import numpy as np
 from cirkd.analysis import pictures
 from cirkd.analysis.centroids import Centroids, centroids
 from cirkd.analysis.choice import telling_images
-from cirkd.analysis.memory_results import BankMap, MemoryBank, MemoryResults, StoredPixels
+from cirkd.analysis.lesson_results import LessonResults
+from cirkd.analysis.memory_results import MemoryResults
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
 from cirkd.analysis.pixel_colors import COLORINGS, PixelColors, pixel_colors
 from cirkd.analysis.projection import DEFAULT_BUDGET, METHODS, SPACES, Projection, project
@@ -57,14 +58,12 @@ __all__ = [
     "ROLES",
     "SPACES",
     "TEACHER",
-    "BankMap",
     "Centroids",
     "CirkdError",
     "ClassRelations",
     "Divergence",
     "FeatureSet",
     "KeptOutputs",
-    "MemoryBank",
     "ModelFeatures",
     "ModelScore",
     "PixelChange",
@@ -76,7 +75,6 @@ __all__ = [
     "RegionRelations",
     "RelationPair",
     "Scores",
-    "StoredPixels",
     "StoredScore",
     "Study",
     "StudyError",
@@ -89,7 +87,7 @@ Result = TypeVar("Result")
 KEPT_RESULTS = 48
 
 
-class Study(MemoryResults):
+class Study(MemoryResults, LessonResults):
     """A teacher, students, images and settings. Make one with `Study.open`.
 
     Attributes:

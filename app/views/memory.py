@@ -9,7 +9,7 @@ from app.charts import memory as charts
 from app.charts import theme
 from app.guard import guard
 from app.handle import Handle
-from cirkd.study import BankMap, MemoryBank, StoredPixels
+from cirkd.analysis.memory_results import BankMap, MemoryBank, StoredPixels
 
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
 WAYS = {
