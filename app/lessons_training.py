@@ -95,9 +95,10 @@ def _memory_words(found: MemoryLesson) -> str:
     if "published" in by and "own" in by:
         wrong, own, noise = by["published"], by["own"], by["noise"]
         text += (
-            f" Keys that resemble each other make even rows and small losses: against pixels stored by the published "
-            f"indexing no student can pay much more than **{theme.number(wrong.ceiling)}**, against noise "
-            f"**{theme.number(noise.ceiling)}**, where the class's own pixels ask for **{theme.number(own.ceiling)}**."
+            " Keys that resemble each other make even rows and small losses: a student that tells no key from another "
+            f"pays only **{theme.number(wrong.ceiling)}** against pixels stored by the published indexing and "
+            f"**{theme.number(noise.ceiling)}** against noise, but **{theme.number(own.ceiling)}** against the classes' "
+            "own pixels."
         )
     return text
 

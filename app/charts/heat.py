@@ -86,10 +86,10 @@ def _finish(
     place, where = features.pixels.of_image(image), features.pixels
     if mark is not None and place.start <= mark < place.stop:
         at = {"x": [where.column[mark]], "y": [where.row[mark]], "mode": "markers", "hoverinfo": "skip"}
-        figure.add_trace(go.Scatter(**at, marker={"symbol": "circle-open", "size": 15,
-                                                  "line": {"width": 5, "color": "#000000"}}))  # fmt: skip
-        figure.add_trace(go.Scatter(**at, marker={"symbol": "circle-open", "size": 15,
-                                                  "line": {"width": 2.5, "color": "#FFFFFF"}}))  # fmt: skip
+        figure.add_trace(go.Scatter(**at, marker={"symbol": "circle-open", "size": 15, "color": "#000000",
+                                                  "line": {"width": 5}}))  # fmt: skip
+        figure.add_trace(go.Scatter(**at, marker={"symbol": "circle-open", "size": 15, "color": "#FFFFFF",
+                                                  "line": {"width": 2.5}}))  # fmt: skip
     if choose:
         names = [name for row in kinds(features, image) for name in row]
         numbers = [""] * len(names) if values is None else [f": {theme.number(float(v))}{unit}" for v in values]
