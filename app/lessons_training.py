@@ -97,7 +97,7 @@ def _memory_words(found: MemoryLesson) -> str:
         text += (
             " Keys that resemble each other make even rows and small losses: a student that tells no key from another "
             f"pays only **{theme.number(wrong.ceiling)}** against pixels stored by the published indexing and "
-            f"**{theme.number(noise.ceiling)}** against noise, but **{theme.number(own.ceiling)}** against the classes' "
+            f"**{theme.number(noise.ceiling)}** against noise, but **{theme.number(own.ceiling)}** against the class's "
             "own pixels."
         )
     return text

@@ -24,6 +24,7 @@ PAGES = (
     ("centroids", "Centroids", ":material/adjust:"),
     ("memory", "Memory bank", ":material/database:"),
     ("learn", "Learn", ":material/school:"),
+    ("export", "Export", ":material/download:"),
 )
 
 

@@ -40,6 +40,7 @@ from cirkd.analysis.scores import CHANGES, ModelScore, PixelChange, Scores, pixe
 from cirkd.analysis.stored_scores import StoredScore, stored_score
 from cirkd.analysis.summary import sentences
 from cirkd.data.errors import CirkdError, StudyError
+from cirkd.export.study_export import Exports
 from cirkd.features.feature_set import AFTER, BEFORE, ROLES, TEACHER, FeatureSet, ModelFeatures, Pixels
 from cirkd.features.kept import KeptOutputs
 from cirkd.features.sampling import PixelSample, balanced_sample
@@ -87,7 +88,7 @@ Result = TypeVar("Result")
 KEPT_RESULTS = 48
 
 
-class Study(MemoryResults, LessonResults):
+class Study(MemoryResults, LessonResults, Exports):
     """A teacher, students, images and settings. Make one with `Study.open`.
 
     Attributes:

@@ -9,10 +9,10 @@ import streamlit as st
 from app import captions, panels, study_bar, tiles
 from app.charts import embeddings as charts
 from app.charts import legend, theme
-from app.charts.paint import Paint
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.selection import composition
+from cirkd.charts.paint import Paint
 from cirkd.study import Projection
 
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from app.charts import embeddings as charts
-from app.charts.paint import Paint
 from cirkd.analysis.selection import composition
+from cirkd.charts.paint import Paint
 from tests.app.charts.results import make_colors, make_projection
 from tests.app.drawn import colors_of
 from tests.factories import make_features

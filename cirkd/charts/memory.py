@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from app.charts import backdrop, theme
+from cirkd.charts import backdrop, theme
 
 if TYPE_CHECKING:
     from cirkd.analysis.memory_results import BankMap, MemoryBank, StoredPixels

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from app.charts import backdrop, matrix, theme
+from cirkd.charts import backdrop, matrix, theme
 
 if TYPE_CHECKING:
     from cirkd.analysis import Divergence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.charts import legend, theme
 from cirkd.analysis.palette import palette
+from cirkd.charts import legend, theme
 
 if TYPE_CHECKING:
     from cirkd.study import PixelColors

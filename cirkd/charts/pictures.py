@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.charts import theme
+from cirkd.charts import theme
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from app.charts import legend, theme
+from cirkd.charts import legend, theme
 
 if TYPE_CHECKING:
     from cirkd.analysis import RelationPair

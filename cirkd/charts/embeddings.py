@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from app.charts import backdrop, theme
-from app.charts.paint import Paint
+from cirkd.charts import backdrop, theme
+from cirkd.charts.paint import Paint
 
 if TYPE_CHECKING:
     from cirkd.analysis import Projection

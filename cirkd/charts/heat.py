@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from app.charts import backdrop, theme
-from app.charts.matrix import Scale
+from cirkd.charts import backdrop, theme
+from cirkd.charts.matrix import Scale
 
 if TYPE_CHECKING:
     from cirkd.features import FeatureSet

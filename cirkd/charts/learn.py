@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from app.charts import theme
+from cirkd.charts import theme
 
 if TYPE_CHECKING:
     from cirkd.analysis.lesson_results import GradientLesson, MemoryLesson, PixelLesson

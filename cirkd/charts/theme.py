@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,11 +72,29 @@ def role(name: str) -> Role:
     return Role(name, color, symbol, glyph, "dashdot")
 
 
-def mode() -> Theme:
-    """`"light"` or `"dark"`: the theme of the browser tab that is drawing."""
-    import streamlit as st
+_ask: Callable[[], Theme] | None = None
+_held: ContextVar[Theme | None] = ContextVar("held", default=None)
 
-    return "dark" if st.context.theme.type == "dark" else "light"
+
+def follow(ask: Callable[[], Theme]) -> None:
+    """Let charts be drawn for the mode that a screen is in; without a screen they are light."""
+    global _ask
+    _ask = ask
+
+
+@contextmanager
+def held(theme: Theme) -> Iterator[None]:
+    """Draw for this mode here, whatever the screen: for files."""
+    token = _held.set(theme)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
+def mode() -> Theme:
+    """`"light"` or `"dark"`: what charts are drawn for."""
+    return _held.get() or (_ask() if _ask is not None else "light")
 
 
 def ink(theme: Theme | None = None) -> str:
