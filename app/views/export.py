@@ -65,15 +65,14 @@ def _figures(study: Handle) -> None:
     with guard():
         found = gallery(study.study)
         titles = {picture.name: f"{picture.section}: {picture.title}" for picture in found}
-        name = st.selectbox("Figure", [*titles, ALL], format_func=lambda n: titles.get(n, n), key="export_figure")
+        name = st.selectbox("Figure", [*titles, ALL], format_func=lambda n: titles.get(n, ALL), key="export_figure")
         kind = st.segmented_control(
             "Format", ["html", "png", "svg"], default="html", required=True, key="export_figure_format",
             format_func=str.upper, help="HTML opens without a network. PNG and SVG need a Chrome or Chromium on this "
             "machine and the extra `images`; the camera above every chart saves a PNG without either.",
         )  # fmt: skip
-        mode = st.segmented_control(
-            "Page", ["light", "dark"], default="light", required=True, key="export_figure_mode", format_func=str.title
-        )
+        dark = st.toggle("For a dark page", key="export_figure_dark")
+        mode: theme.Theme = "dark" if dark else "light"
 
         def write(path: Path, report: work.Progress) -> object:
             from cirkd.charts.save import write_figure

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from cirkd.charts import theme
+from cirkd.charts import labels, theme
 
 if TYPE_CHECKING:
     from cirkd.analysis import Centroids, Scores
@@ -30,15 +30,18 @@ def drift_map(
     colors = [theme.class_color(classes.colors[c]) for c in result.classes]
     names = [classes.names[c] for c in result.classes]
     labelled = result.reference if result.reference in result.map else next(iter(result.map))
+    others = [point for name, at in result.map.items() if name != labelled for point in at]
+    places, shown = labels.positions(result.map[labelled], names, others, size=(560, height - 70))
     for name, at in result.map.items():
         look = theme.role(name)
         figure.add_trace(
             go.Scatter(
                 x=at[:, 0], y=at[:, 1], name=look.label, mode="markers+text" if name == labelled else "markers",
-                text=names, textposition="top center", textfont={"size": 12, "color": theme.ink(mode)},
+                text=shown if name == labelled else None, textposition=places if name == labelled else None,
+                textfont={"size": 12, "color": theme.ink(mode)}, customdata=names,
                 marker={"color": colors, "symbol": look.symbol, "size": _SIZE.get(name, 10),
                         "line": {"color": look.color, "width": 2}},
-                hovertemplate=f"{look.label}: %{{text}}<extra></extra>", showlegend=False,
+                hovertemplate=f"{look.label}: %{{customdata}}<extra></extra>", showlegend=False,
             )
         )  # fmt: skip
     if pair:
@@ -85,14 +88,20 @@ def gain(
 ) -> go.Figure:
     """Each class: how much closer its relations came to the teacher's, against its change of IoU."""
     approach, change = result.approach(*pair), scores.iou_change(*pair)
+    names, points = [classes.names[c] for c in result.classes], [100 * float(change[c]) for c in result.classes]
+    known = [i for i, y in enumerate(points) if y == y and approach[i] == approach[i]]
+    placed, texts = labels.positions([(approach[i], points[i]) for i in known], [names[i] for i in known])
+    places, shown = ["top center"] * len(names), [""] * len(names)
+    for i, place, text in zip(known, placed, texts, strict=True):
+        places[i], shown[i] = place, text
     figure = go.Figure(
         go.Scatter(
-            x=approach, y=[100 * float(change[c]) for c in result.classes], mode="markers+text",
-            text=[classes.names[c] for c in result.classes], textposition="top center", cliponaxis=False,
+            x=approach, y=points, mode="markers+text", text=shown, textposition=places, customdata=names,
+            cliponaxis=False,
             textfont={"size": 12, "color": theme.ink(mode)},
             marker={"color": [theme.class_color(classes.colors[c]) for c in result.classes], "size": 12,
                     "line": {"width": 1, "color": theme.muted(mode)}},
-            hovertemplate="%{text}<br>relations closer by %{x:+.3f}<br>IoU %{y:+.1f} points<extra></extra>",
+            hovertemplate="%{customdata}<br>relations closer by %{x:+.3f}<br>IoU %{y:+.1f} points<extra></extra>",
         )
     )  # fmt: skip
     theme.layout(figure, height=520, legend=False, theme=mode)
