@@ -11,7 +11,7 @@ from app.state import StudyState
 
 if TYPE_CHECKING:
     from cirkd.analysis.lesson_results import GradientLesson, MemoryLesson, PixelLesson
-    from cirkd.analysis.memory_results import BankMap, MemoryBank, StoredPixels
+    from cirkd.analysis.memory_results import BankMap, BatchTerms, MemoryBank, StoredPixels
     from cirkd.study import (
         Centroids,
         ClassRelations,
@@ -106,6 +106,14 @@ class Handle:
     def memory_lesson(self, name: str, temperature: float) -> MemoryLesson:
         """Memory losses against the bank and other keys."""
         return self._result("Relating pixels to keys", "memory_lesson", name, temperature)
+
+    def bank_relations(self, name: str, image: int | None = 0, budget: int = 256) -> RegionRelations:
+        """Relations of pixels with the regions of a memory bank."""
+        return self._result("Relating pixels to the bank", "bank_relations", name, image, budget)
+
+    def batch_terms(self, name: str) -> BatchTerms:
+        """The loss that training would report for the images in view."""
+        return self._result("Running the images as one batch", "batch_terms", name)
 
     def pixel_relations(self, pixel: int, **options: Any) -> PixelRelations:
         """One pixel's similarities and neighbours."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 PLACES = {
@@ -16,12 +16,13 @@ Box = tuple[float, float, float, float]
 
 
 def positions(
-    points: Sequence[Any], texts: Sequence[str], others: Sequence[Any] = (), *, size: tuple[float, float] = (520, 460)
+    points: Iterable[Any], texts: Sequence[str], others: Iterable[Any] = (), *, size: tuple[float, float] = (520, 460)
 ) -> tuple[list[str], list[str]]:
     """Plotly's `textposition` for each named mark, and the texts: empty where there is no room and hovering must do.
 
     points: (x, y) of the named marks; others: of further marks that no text should lie on; size: of the plot in pixels.
     """
+    points = list(points)
     at = _pixels([*points, *others], size)
     marks = [(x - MARK / 2, y - MARK / 2, x + MARK / 2, y + MARK / 2) for x, y in at]
     placed: list[Box] = []
@@ -45,9 +46,10 @@ def positions(
     return places, shown
 
 
-def _pixels(points: Sequence[Any], size: tuple[float, float]) -> list[tuple[float, float]]:
+def _pixels(points: Iterable[Any], size: tuple[float, float]) -> list[tuple[float, float]]:
     """Places on a plot whose axes have one scale and hold all points."""
-    xs, ys = [float(p[0]) for p in points], [float(p[1]) for p in points]
+    pairs = [(float(x), float(y)) for x, y in points]
+    xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
     low = min(xs), min(ys)
     spans = max(xs) - low[0] or 1.0, max(ys) - low[1] or 1.0
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
@@ -11,7 +12,7 @@ import plotly.graph_objects as go
 from cirkd.charts import legend, theme
 
 if TYPE_CHECKING:
-    from cirkd.analysis import RelationPair
+    from cirkd.analysis import RegionRelations, RelationPair
     from cirkd.analysis.compare import MatrixComparison
     from cirkd.data.sample import Classes
     from cirkd.features import FeatureSet
@@ -87,6 +88,32 @@ def pixel_sides(pair: RelationPair, features: FeatureSet) -> tuple[Side, Side]:
         side(pair.rows, pair.row_labels, pair.row_runs),
         side(pair.columns, pair.column_labels, pair.column_runs),
     )
+
+
+def region_sides(found: RegionRelations, features: FeatureSet, bank: Classes | None = None) -> tuple[Side, Side]:
+    """The sides of a pixel-by-region matrix: pixels by class; regions by image, or by class where `bank` has them."""
+    known, where = features.grouping().classes, features.pixels
+    rows = [
+        f"{_class(known, int(c))}, row {where.row[p]}, column {where.column[p]}"
+        f" of {features.image_names[int(where.image[p])]}"
+        for p, c in zip(found.rows, found.row_labels, strict=True)
+    ]
+    runs = [(run.start, run.stop, _class(known, run.label), _color(known, run.label)) for run in found.row_runs]
+    classes, names = bank or known, []
+    for number, (image, label) in enumerate(zip(found.region_image, found.region_label, strict=True)):
+        place = f"bank, region {number + 1}" if bank else features.image_names[int(image)]
+        names.append(f"{_class(classes, int(label))} of {place}")
+    if bank:
+        kinds = [(_class(bank, int(c)), _color(bank, int(c))) for c in found.region_label]
+    else:
+        kinds = [(features.image_names[int(i)], _LINE) for i in found.region_image]
+    return Side(rows, runs), Side(names, _grouped(kinds))
+
+
+def _grouped(kinds: list[tuple[str, str]]) -> list[tuple[int, int, str, str]]:
+    """The runs of equal (name, colour)."""
+    cuts = [0, *(i for i in range(1, len(kinds)) if kinds[i] != kinds[i - 1]), len(kinds)]
+    return [(a, b, *kinds[a]) for a, b in pairwise(cuts) if b > a]
 
 
 def heatmap(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from cirkd.charts import backdrop, matrix, theme
+from cirkd.charts import heat, matrix, theme
 
 if TYPE_CHECKING:
     from cirkd.analysis import Divergence
@@ -21,24 +21,19 @@ def divergence_map(
     *,
     opacity: float = 0.7,
     width: int = 250,
+    mark: int | None = None,
+    choose: bool = False,
     mode: theme.Theme | None = None,
 ) -> go.Figure:
-    """The divergence of every pixel of one image over that image in grey, 0 to the largest of all students."""
-    known = features.grouping()
-    kinds = [
-        [known.classes.names[c] if c < len(known.classes) else "no class" for c in row]
-        for row in features.pixels.grid_map(known.values, image).tolist()
-    ]
-    figure = go.Figure(
-        go.Heatmap(
-            z=features.pixels.grid_map(divergence.per_pixel[name], image), text=kinds, opacity=opacity,
-            zmin=0, zmax=divergence.largest, colorscale=theme.SEQUENTIAL, showscale=False,
-            hovertemplate="%{text}: %{z:.3f} nats<br>row %{y}, column %{x}<extra></extra>",
-        )
+    """The divergence of every pixel of one image over that image in grey, 0 to the largest of all students.
+
+    mark, choose: a pixel to ring, and whether a click chooses one; see `heat.heat`.
+    """
+    scale = matrix.Scale(theme.SEQUENTIAL, 0.0, divergence.largest, "relation divergence (nats)")
+    return heat.heat(
+        features, divergence.per_pixel[name], image, scale, opacity=opacity, width=width, mark=mark, choose=choose,
+        unit=" nats", mode=mode,
     )  # fmt: skip
-    theme.layout(figure, height=backdrop.height(features, image, width), legend=False, theme=mode)
-    backdrop.background(figure, features, image, grey=True)
-    return figure
 
 
 def by_pair(features: FeatureSet, divergence: Divergence, name: str, mode: theme.Theme | None = None) -> go.Figure:
