@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from app import work
-from app.charts import theme
+from cirkd.charts import theme
 from cirkd.data.errors import CirkdError
 
 

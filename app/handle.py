@@ -11,12 +11,14 @@ from app.state import StudyState
 from cirkd.analysis.stored_scores import stored_score
 
 if TYPE_CHECKING:
+    from cirkd.analysis.explorer_block import ExplorerBlock
+    from cirkd.analysis.lesson_results import GradientLesson, MemoryLesson, PixelLesson
+    from cirkd.analysis.memory_results import BankMap, BatchTerms, MemoryBank, StoredPixels
     from cirkd.data.sample import Sample
     from cirkd.study import (
         Centroids,
         ClassRelations,
         Divergence,
-        ExplorerBlock,
         FeatureSet,
         PixelChange,
         PixelColors,
@@ -99,6 +101,42 @@ class Handle:
     def centroids(self) -> Centroids:
         """Class centroids and the geometry around them."""
         return self._result("Measuring class centroids", "centroids")
+
+    def memory_bank(self, name: str) -> MemoryBank:
+        """Fill, age and purity of the queues in a model's checkpoint."""
+        return self._result("Reading the memory bank", "memory_bank", name)
+
+    def bank_map(self, name: str, method: str = "pca") -> BankMap:
+        """Keys of a memory bank and the pixels in view, in one map."""
+        return self._result(f"Projecting keys with {method.upper()}", "bank_map", name, method)
+
+    def stored_pixels(self, per_class: int = 16) -> StoredPixels:
+        """What a step stores in the pixel queue, here and by the published indexing."""
+        return self._result("Choosing pixels for the memory", "stored_pixels", per_class)
+
+    def telling_pixel(self, image: int, student: str | None) -> int:
+        """A pixel of an image to begin with."""
+        return self._result("Comparing relation distributions", "telling_pixel", image, student)
+
+    def pixel_lesson(self, pixel: int, image: int, temperature: float) -> PixelLesson:
+        """The formulas for one pixel and the pixels of another image."""
+        return self._result("Relating one pixel", "pixel_lesson", pixel, image, temperature)
+
+    def gradient_lesson(self, first: int, second: int, student: str, temperature: float) -> GradientLesson:
+        """Value and gradient of the relation loss on two images."""
+        return self._result("Taking the gradient", "gradient_lesson", first, second, student, temperature)
+
+    def memory_lesson(self, name: str, temperature: float) -> MemoryLesson:
+        """Memory losses against the bank and other keys."""
+        return self._result("Relating pixels to keys", "memory_lesson", name, temperature)
+
+    def bank_relations(self, name: str, image: int | None = 0, budget: int = 256) -> RegionRelations:
+        """Relations of pixels with the regions of a memory bank."""
+        return self._result("Relating pixels to the bank", "bank_relations", name, image, budget)
+
+    def batch_terms(self, name: str) -> BatchTerms:
+        """The loss that training would report for the images in view."""
+        return self._result("Running the images as one batch", "batch_terms", name)
 
     def pixel_relations(self, pixel: int, **options: Any) -> PixelRelations:
         """One pixel's similarities and neighbours."""

@@ -10,8 +10,8 @@ import streamlit as st
 
 from app import cached, catalogue, state
 from app.catalogue import Images
-from app.charts import theme
 from app.state import FEWEST_IMAGES, MOST_IMAGES, StudyState
+from cirkd.charts import theme
 from cirkd.data.errors import DataError
 
 DEFAULT_COUNT = 6

@@ -12,6 +12,7 @@ if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` 
 
 from app import study_bar, warm
 from app.guard import guard
+from cirkd.charts import theme
 
 # Not app/pages: a folder of that name makes Streamlit run its files without this frame when the first address that a
 # new server is asked for is that of a page, and such a link must open as well.
@@ -23,13 +24,17 @@ PAGES = (
     ("embeddings", "Embeddings", ":material/scatter_plot:"),
     ("relations", "Relations", ":material/grid_on:"),
     ("centroids", "Centroids", ":material/adjust:"),
+    ("memory", "Memory bank", ":material/database:"),
     ("training", "Training", ":material/model_training:"),
+    ("learn", "Learn", ":material/school:"),
+    ("export", "Export", ":material/download:"),
 )
 
 
 def main() -> None:
     """Draw the sidebar and the page that is chosen."""
     warm.up()
+    theme.follow(screen_mode)
     st.set_page_config("CIRKD Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
     st.html("<style>[data-testid=stMainBlockContainer]{padding-inline:clamp(1rem,3.5vw,3.5rem)}</style>")
     pages = [
@@ -40,6 +45,11 @@ def main() -> None:
         study_bar.draw()
     with guard():
         page.run()
+
+
+def screen_mode() -> theme.Theme:
+    """The mode of the browser tab that is drawing; charts are drawn for it."""
+    return "dark" if st.context.theme.type == "dark" else "light"
 
 
 main()

@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from app import panels
-from app.charts import matrix, theme
 from cirkd.analysis.compare import MatrixComparison
+from cirkd.charts import matrix, theme
 
 
 def draw(key: str, compared: MatrixComparison, rows: matrix.Side, columns: matrix.Side, what: str) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from app import cached, catalogue, state
-from app.charts import theme
 from app.state import NONE, StudyState
+from cirkd.charts import theme
 
 ROLES = ("teacher", "before", "after")
 _HELP = {

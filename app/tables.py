@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.charts import theme
+from cirkd.charts import theme
 
 if TYPE_CHECKING:
     from app.handle import Handle

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.charts import theme
+from cirkd.charts import theme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -71,6 +71,12 @@ def run(key: Hashable, label: str, function: Callable[[Progress], T]) -> T:
     return job.result
 
 
+def running(key: Hashable) -> bool:
+    """Whether this work is under way in this session: a page that is drawn again joins it."""
+    jobs: dict[Hashable, _Job] = st.session_state.get("_jobs", {})
+    return key in jobs and not jobs[key].cancel.is_set()
+
+
 def allow(key: Hashable) -> None:
     """Let stopped work run again."""
     st.session_state.setdefault("_stopped", set()).discard(key)

@@ -13,6 +13,7 @@ _HOME = {
     "CheckpointError": "cirkd.data.errors",
     "CirkdError": "cirkd.data.errors",
     "DataError": "cirkd.data.errors",
+    "ExportError": "cirkd.data.errors",
     "Study": "cirkd.study",
     "StudyError": "cirkd.data.errors",
     "TrainingError": "cirkd.data.errors",
@@ -22,6 +23,7 @@ _HOME = {
     "load_model": "cirkd.checkpoint",
     "open_data": "cirkd.data.catalog",
     "save_checkpoint": "cirkd.checkpoint",
+    "write_report": "cirkd.report",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
@@ -90,6 +91,45 @@ class DoctorOptions:
     file: tyro.conf.Positional[Path]
     architecture: str | None = None
     encoder: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportOptions:
+    """A study as one HTML file that opens without a network, and, where asked for, its parts as files.
+
+    Without a checkpoint named, the bundled ones are taken.
+
+    Args:
+        output: The HTML file.
+        teacher, before, after: Checkpoints; any may be left out.
+        images: streets, streets/test, a folder of images, or another data set's name.
+        root: Where the data set lies; the bundled streets need none.
+        count: How many images, chosen so that they show most of the classes.
+        layer: decoder or projected.
+        device: auto, cpu or cuda.
+        precision: auto, float32, bf16 or fp16.
+        tables: A folder for all tables; table_format: csv or parquet.
+        figures: A folder for all figures; figure_format: html, png or svg.
+        embeddings: A Parquet file for the embeddings of all pixels.
+        projector: A folder or .zip file for the TensorBoard projector.
+    """
+
+    output: tyro.conf.Positional[Path] = Path("report.html")
+    teacher: Path | None = None
+    before: Path | None = None
+    after: Path | None = None
+    images: str = "streets/val"
+    root: Path | None = None
+    count: int = 6
+    layer: str = "decoder"
+    device: str = "auto"
+    precision: str = "auto"
+    tables: Path | None = None
+    table_format: Literal["csv", "parquet"] = "csv"
+    figures: Path | None = None
+    figure_format: Literal["html", "png", "svg"] = "html"
+    embeddings: Path | None = None
+    projector: Path | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -207,6 +247,28 @@ def _doctor(words: list[str]) -> int:
     return 0 if verdict.usable else 1
 
 
+def _report(words: list[str]) -> int:
+    """Write a study to one HTML file: cirkd report FILE --teacher T --before B --after A --images streets/val."""
+    options = tyro.cli(ReportOptions, prog="cirkd report", args=words)
+    from cirkd.report import export_figures, open_study, write_report
+
+    study = open_study(
+        options.teacher, options.before, options.after, options.images, root=options.root, count=options.count,
+        layer=options.layer, device=options.device, precision=options.precision,
+    )  # fmt: skip
+    written = [write_report(study, options.output)]
+    if options.tables is not None:
+        written += study.export_tables(options.tables, options.table_format)
+    if options.figures is not None:
+        written += export_figures(study, options.figures, options.figure_format)
+    if options.embeddings is not None:
+        written.append(study.export_embeddings(options.embeddings))
+    if options.projector is not None:
+        written.append(study.export_projector(options.projector))
+    print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB" + "".join(f"\n{p}" for p in written[1:]))
+    return 0
+
+
 def _app(words: list[str]) -> int:
     """Open the app in the browser: cirkd app [options of `streamlit run`]."""
     page = Path(__file__).resolve().parents[1] / "app" / "main.py"
@@ -222,6 +284,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "evaluate": _evaluate,
     "extract": _extract,
     "doctor": _doctor,
+    "report": _report,
 }
 
 

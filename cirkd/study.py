@@ -21,8 +21,9 @@ import numpy as np
 from cirkd.analysis import pictures
 from cirkd.analysis.centroids import Centroids, centroids
 from cirkd.analysis.choice import telling_images
-from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
-from cirkd.analysis.explorer_maps import explorer_map
+from cirkd.analysis.explorer_results import ExplorerResults
+from cirkd.analysis.lesson_results import LessonResults
+from cirkd.analysis.memory_results import MemoryResults
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
 from cirkd.analysis.pixel_colors import COLORINGS, PixelColors, pixel_colors
 from cirkd.analysis.projection import DEFAULT_BUDGET, METHODS, SPACES, Projection, project
@@ -41,6 +42,7 @@ from cirkd.analysis.scores import CHANGES, ModelScore, PixelChange, Scores, pixe
 from cirkd.analysis.stored_scores import StoredScore, stored_score
 from cirkd.analysis.summary import sentences
 from cirkd.data.errors import CirkdError, StudyError
+from cirkd.export.study_export import Exports
 from cirkd.features.feature_set import AFTER, BEFORE, ROLES, TEACHER, FeatureSet, ModelFeatures, Pixels
 from cirkd.features.kept import KeptOutputs
 from cirkd.features.sampling import PixelSample, balanced_sample
@@ -63,7 +65,6 @@ __all__ = [
     "CirkdError",
     "ClassRelations",
     "Divergence",
-    "ExplorerBlock",
     "FeatureSet",
     "KeptOutputs",
     "ModelFeatures",
@@ -100,7 +101,7 @@ Result = TypeVar("Result")
 KEPT_RESULTS = 48
 
 
-class Study:
+class Study(ExplorerResults, MemoryResults, LessonResults, Exports):
     """A teacher, students, images and settings. Make one with `Study.open`.
 
     Attributes:
@@ -279,15 +280,6 @@ class Study:
             ("colors", by, model, temperature if by == "divergence" else None),
             lambda: pixel_colors(features, by, model, values),
         )
-
-    def explorer(self) -> ExplorerBlock:
-        """What the linked view draws; see `cirkd.analysis.explorer_block`."""
-        return self._keep("explorer", lambda: explorer_block(self.features()))
-
-    def explorer_map(self, name: str, progress: Progress | None = None) -> Projection:
-        """A map of the linked view's positions: "pca", "relation", "umap" or "tsne"."""
-        key = ("explorer map", name)
-        return self._keep(key, lambda: explorer_map(self.features(), self.explorer(), name, progress=progress))
 
     def summary(self, temperature: float = 0.1) -> list[str]:
         """Two or three sentences on what distillation did, made from the numbers."""

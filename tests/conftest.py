@@ -1,6 +1,9 @@
 """What all tests share."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -17,3 +20,20 @@ def as_shipped() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium. Where CI=true a missing browser is a failure, elsewhere it skips."""
+    if not Path(CHROMIUM).is_file():
+        reason = f"{CHROMIUM}: no browser there; install chromium, or name one with CHROMIUM"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--headless"])
+        yield browser
+        browser.close()

@@ -15,7 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-PAGES = ("overview", "predictions", "embeddings", "relations", "centroids")
+PAGES = ("overview", "predictions", "embeddings", "relations", "centroids", "memory", "learn", "export")
 
 
 def main() -> None:

@@ -8,9 +8,6 @@ from typing import Any
 import streamlit as st
 
 from app import captions, panels
-from app.charts import embeddings as maps_charts
-from app.charts import explorer as charts
-from app.charts import theme
 from app.handle import Handle
 from cirkd.analysis.explorer_pin import PixelStory, pixel_story
 from cirkd.analysis.explorer_selection import (
@@ -21,6 +18,9 @@ from cirkd.analysis.explorer_selection import (
     selection_table,
 )
 from cirkd.analysis.selection import composition
+from cirkd.charts import embeddings as maps_charts
+from cirkd.charts import explorer as charts
+from cirkd.charts import theme
 from cirkd.study import Divergence, Projection
 
 NEIGHBOURS = 10

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from app.charts import theme
-from app.charts.paint import state_color
 from cirkd.analysis.pictures import PALETTES
 from cirkd.analysis.pixel_colors import IMAGE_COLORS
+from cirkd.charts import theme
+from cirkd.charts.paint import state_color
 
 
 def look(names: Iterable[str]) -> dict[str, Any]:

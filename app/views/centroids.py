@@ -7,12 +7,12 @@ from typing import Any
 import streamlit as st
 
 from app import captions, matrices, panels, study_bar
-from app.charts import centroids as charts
-from app.charts import legend, matrix, theme
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.class_fisher import fisher_by_class
 from cirkd.analysis.compare import compare_matrices
+from cirkd.charts import centroids as charts
+from cirkd.charts import legend, matrix, theme
 from cirkd.study import Centroids, Scores
 
 MEASURES = (
@@ -119,65 +119,78 @@ def _cosines(study: Handle, found: Centroids) -> None:
 def _table(study: Handle, found: Centroids) -> None:
     st.subheader("Class by class")
     scores = study.scores() if study.features().has_labels else None
-    rows, columns = _rows(study, found, scores)
-    st.dataframe(
-        rows,
-        column_config=columns,
-        hide_index=True,
-        height="content",
-        key="centroids_table",
-        alt="Measures of every class",
-    )
+    for key, columns in (("change", _changes(study, found, scores)), ("geometry", _geometry(study, found))):
+        _draw_table(study, found, key, columns)
     st.caption(
         "Compactness: mean cosine of a class's pixels to their centroid. Separation: 1 − the largest cosine to another "
         "class's centroid. Fisher ratio: squared distance of the class's mean from the mean of all pixels, over the "
         "mean squared distance of its pixels from their mean. Distance: mean absolute difference of a class's row of "
-        f"centroid cosines from the {found.reference}'s. All in each model's own embedding space. "
-        f"IoU: {captions.miou(study)}"
+        f"centroid cosines from the {found.reference}'s; closer: how much smaller it became. All in each model's own "
+        f"embedding space. IoU: {captions.miou(study)}"
     )
 
 
-def _rows(study: Handle, found: Centroids, scores: Scores | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The table's rows and its columns' looks."""
-    known, pair = study.features().grouping().classes, _pair(study)
-    number = st.column_config.NumberColumn
-    columns: dict[str, Any] = {
-        "swatch": st.column_config.ImageColumn("", width=32, pinned=True),
-        "class": st.column_config.TextColumn("Class", pinned=True),
-        "pixels": number("Pixels", format="localized", width=62),
-    }
+Column = tuple[str, str, Any, str, str]
+"""A column of numbers: key, heading, values, format, help."""
+
+
+def _changes(study: Handle, found: Centroids, scores: Scores | None) -> list[Column]:
+    """What ties geometry to scores: IoU and its change, distance to the teacher and its change."""
+    pair, columns = _pair(study), []
+    if scores:
+        for name, score in scores.models.items():
+            values = [100 * float(score.iou[c]) for c in found.classes]
+            columns.append((f"iou {name}", f"IoU {theme.role(name).glyph}", values, "%.1f", f"IoU in %, {name}"))
+        if pair:
+            change = scores.iou_change(*pair)
+            values = [100 * float(change[c]) for c in found.classes]
+            columns.append(("change", "IoU +/−", values, "%+.1f", "change in points"))
+    for name, values in found.row_distance.items():
+        if name != found.reference:
+            head = f"Distance {theme.role(name).glyph}"
+            columns.append((f"row_distance {name}", head, values, "%.3f", f"distance to the {found.reference}, {name}"))
+    if pair:
+        help_text = "distance before minus distance after"
+        columns.append(("approach", "Closer", found.approach(*pair), "%+.3f", help_text))
+        columns.append(("drift", "Drift", found.drift(*pair), "%.3f", "how far its row of centroid cosines moved"))
+    return columns
+
+
+def _geometry(study: Handle, found: Centroids) -> list[Column]:
+    """How tight and how far apart the classes are, in every model."""
+    measures = (
+        ("fisher", "Fisher", fisher_by_class(study.features()), "%.2f"),
+        ("compactness", "Compact", found.compactness, "%.3f"),
+        ("separation", "Separate", found.separation, "%.3f"),
+        ("nearest", "Nearest", found.nearest_centroid_by_class, "%.2f"),
+    )
+    return [
+        (f"{key} {name}", f"{label} {theme.role(name).glyph}", values, form, f"{key}, {name}")
+        for key, label, columns, form in measures
+        for name, values in columns.items()
+    ]
+
+
+def _draw_table(study: Handle, found: Centroids, key: str, columns: list[Column]) -> None:
+    known = study.features().grouping().classes
     values: dict[str, Any] = {
         "swatch": [legend.swatch(theme.class_color(known.colors[c])) for c in found.classes],
         "class": [known.names[c] for c in found.classes],
-        "pixels": found.counts.tolist(),
     }
-
-    def add(key: str, label: str, column: Any, form: str, help_text: str = "") -> None:
-        values[key] = [float(v) for v in column]
-        columns[key] = number(label, format=form, help=help_text or None, width=66)
-
-    if scores:
-        for name, score in scores.models.items():
-            column = [100 * float(score.iou[c]) for c in found.classes]
-            add(f"iou {name}", f"IoU {theme.role(name).glyph}", column, "%.1f", f"IoU in %, {name}")
-        if pair:
-            change = scores.iou_change(*pair)
-            add("change", "IoU +/−", [100 * float(change[c]) for c in found.classes], "%+.1f", "change in points")
-    if pair:
-        add("approach", "Closer", found.approach(*pair), "%+.3f", "distance before minus distance after")
-    for name, column in fisher_by_class(study.features()).items():
-        add(f"fisher {name}", f"Fisher {theme.role(name).glyph}", column, "%.2f", f"Fisher ratio, {name}")
-    for field, label in (("row_distance", "Dist."), ("compactness", "Comp."), ("separation", "Sep.")):
-        for name, column in getattr(found, field).items():
-            if field != "row_distance" or name != found.reference:
-                add(
-                    f"{field} {name}",
-                    f"{label} {theme.role(name).glyph}",
-                    column,
-                    "%.3f",
-                    f"{field.replace('row_', '')}, {name}",
-                )
-    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)], columns
+    looks: dict[str, Any] = {
+        "swatch": st.column_config.ImageColumn("", width=34),
+        "class": st.column_config.TextColumn("Class", pinned=True, width=124),
+    }
+    if key == "change":
+        values["pixels"] = found.counts.tolist()
+        looks["pixels"] = st.column_config.NumberColumn("Pixels", format="localized", width=70)
+    for name, label, column, form, help_text in columns:
+        values[name] = [float(v) for v in column]
+        looks[name] = st.column_config.NumberColumn(label, format=form, help=help_text, width=70)
+    st.dataframe(
+        values, column_config=looks, hide_index=True, height="content", key=f"centroids_table_{key}",
+        alt=f"Measures of every class: {key}",
+    )  # fmt: skip
 
 
 main()

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import captions, panels, study_bar, tiles
-from app.charts import embeddings as charts
-from app.charts import theme
-from app.charts.paint import Paint
 from app.explorer import chosen_pixels
 from app.guard import guard
 from app.handle import Handle
+from cirkd.charts import embeddings as charts
+from cirkd.charts import theme
+from cirkd.charts.paint import Paint
 from cirkd.study import Projection
 
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}

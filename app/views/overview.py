@@ -6,10 +6,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import cached, captions, panels, study_bar, tiles
-from app.charts import scores as charts
-from app.charts import theme
 from app.guard import guard
 from app.handle import Handle
+from cirkd.charts import scores as charts
+from cirkd.charts import theme
 
 TEMPERATURE = 0.1
 _DRAWN = "overview_drawn"  # session key: the study that stood here in full when the page last ended

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from app import captions, panels, study_bar, tables, tiles
-from app.charts import pictures as charts
-from app.charts import theme
 from app.guard import guard
 from app.handle import Handle
+from cirkd.charts import pictures as charts
+from cirkd.charts import theme
 
 VIEWS = {"prediction": "Classes", "errors": "Errors", "confidence": "Confidence"}
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
-from app import captions, matrices, panels, study_bar, tiles
-from app.charts import matrix, theme
-from app.charts import relations as charts
-from app.charts import scores as score_charts
+from app import captions, matrices, panels, relation_panels, study_bar, tiles
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.compare import compare_matrices
+from cirkd.charts import matrix, theme
+from cirkd.charts import relations as charts
+from cirkd.charts import scores as score_charts
 from cirkd.study import Divergence
 
 ORDERS = {"class": "class", "position": "position"}
+ALL = -1
+"""In the address: all images, in blocks."""
+OF_ALL = 512
+"""Pixels a side of a matrix over all images."""
 
 
 def main() -> None:
@@ -32,8 +38,10 @@ def main() -> None:
     )
     _pair(study)
     _classes(study)
+    relation_panels.regions(study)
     if len(study.names) > 1:
         _divergence(study)
+        relation_panels.loss(study)
 
 
 @st.fragment
@@ -43,35 +51,39 @@ def _pair(study: Handle) -> None:
     with guard():
         features = study.features()
         a, b, order, budget = _choose_pair(study)
+        shown = ["all images" if image is None else features.image_names[image] for image in (a, b)]
         pair = study.relations(a, b, order=order, budget=budget)
         compared = compare_matrices(pair.matrices, features.reference)
         rows, columns = matrix.pixel_sides(pair, features)
         matrices.draw("pair", compared, rows, columns, "relation (cosine)")
         st.caption(
             f"Cosine similarity of {len(pair.rows)} × {len(pair.columns)} pixel embeddings, spread evenly over the "
-            f"grids of {features.image_names[a]} (rows) and {features.image_names[b]} (columns), sorted by {order}; "
+            f"grids of {shown[0]} (rows) and {shown[1]} (columns), sorted by {order}; "
             f"classes by {pair.provenance.get('grouped_by', 'label')}. {captions.extraction(study).capitalize()}."
         )
 
 
-def _choose_pair(study: Handle) -> tuple[int, int, str, int]:
-    """Two images, shown; the order of their pixels; how many."""
+def _choose_pair(study: Handle) -> tuple[int | None, int | None, str, int]:
+    """Two images, shown, or all (None); the order of their pixels; how many."""
     names = study.features().image_names
     first, second, rest = panels.row("choose-pair", 3, width=13)
-    numbers = list(range(len(names)))
-    chosen = []
+    numbers = [*range(len(names)), ALL]
+    chosen: list[int | None] = []
     for place, label, default in ((first, "Rows: image a", 0), (second, "Columns: image b", min(1, len(names) - 1))):
         with place:
             image = st.selectbox(
                 label,
                 numbers,
                 default,
-                format_func=names.__getitem__,
+                format_func=lambda i: "all images, in blocks" if i == ALL else names[i],
                 key=f"relations_{label[-1]}",
                 bind="query-params",
             )
-            st.image(tiles.tile(study, "image", image), width="stretch", alt=f"image {names[image]}")
-            chosen.append(image)
+            if image == ALL:
+                st.caption(f"All {len(names)} images: sorted by position, each is a block of the matrix.")
+            else:
+                st.image(tiles.tile(study, "image", image), width="stretch", alt=f"image {names[image]}")
+            chosen.append(None if image == ALL else image)
     with rest:
         order = st.segmented_control(
             "Sort pixels by", list(ORDERS), default="class", required=True, key="relations_order", bind="query-params"
@@ -79,7 +91,7 @@ def _choose_pair(study: Handle) -> tuple[int, int, str, int]:
         budget = st.select_slider(
             "Pixels of each image", [64, 128, 256, 512], 256, key="relations_pixels", bind="query-params"
         )
-    return chosen[0], chosen[1], order, budget
+    return chosen[0], chosen[1], order, OF_ALL if None in chosen else budget
 
 
 @st.fragment
@@ -121,6 +133,7 @@ def _divergence(study: Handle) -> None:
         found = study.divergence(temperature)
         _means(found)
         _maps(study, found, shown, opacity)
+        relation_panels.row_of_pixel(study, temperature)
         st.caption(captions.divergence(study, found))
         left, right = panels.row("breakdown", 2, 20)
         with left:
@@ -152,10 +165,12 @@ def _maps(study: Handle, found: Divergence, shown: list[int], opacity: float) ->
         look = theme.role(name)
         with panel:
             st.markdown(f"{look.markdown} **{look.label}** {features.image_names[image]}")
+            key, mark = f"relations_map_{image}_{name}", relation_panels.chosen(study)
             st.plotly_chart(
-                charts.divergence_map(features, found, name, image, opacity=opacity), theme=None,
-                config=theme.CONFIG, key=f"relations_map_{image}_{name}",
-                alt=f"relation divergence of {name} over image {features.image_names[image]}",
+                charts.divergence_map(features, found, name, image, opacity=opacity, mark=mark, choose=True),
+                theme=None, config=theme.CONFIG, key=key, selection_mode="points",
+                on_select=partial(relation_panels.choose, study, key, image),
+                alt=f"relation divergence of {name} over {features.image_names[image]}; click a pixel for its row",
             )  # fmt: skip
 
 

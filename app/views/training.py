@@ -7,10 +7,10 @@ from typing import Any, Literal
 import streamlit as st
 
 from app import cached, catalogue, panels, run_form, tiles
-from app.charts import theme
-from app.charts import training as charts
 from app.guard import guard
 from cirkd.analysis.trajectory import snapshots
+from cirkd.charts import theme
+from cirkd.charts import training as charts
 from cirkd.training import runs
 from cirkd.training.journal import History, read_history
 from cirkd.training.runs import Run

@@ -161,7 +161,7 @@ def _feature_maps(
             axes = principal_axes(rows, dimensions)
             coordinates[name], explained[name] = axes.project(rows), axes.explained
         else:
-            coordinates[name] = _lay_out(rows, method, dimensions, seed)
+            coordinates[name] = lay_out(rows, method, dimensions, seed)
     maps = _Maps(coordinates, explained)
     return _align(maps, features.reference) if align and len(coordinates) > 1 else maps
 
@@ -175,7 +175,7 @@ def _relation_maps(
     if method == "pca":
         axes = principal_axes(rows[features.reference], dimensions)
         return _Maps({name: axes.project(item) for name, item in rows.items()}, {features.reference: axes.explained})
-    together = _lay_out(np.concatenate(list(rows.values())), method, dimensions, seed)
+    together = lay_out(np.concatenate(list(rows.values())), method, dimensions, seed)
     return _Maps(dict(zip(rows, np.split(together, len(rows)), strict=True)), {})
 
 
@@ -225,7 +225,8 @@ def _parameters(method: str, count: int) -> dict[str, Any]:
     return {"solver": "exact"}
 
 
-def _lay_out(rows: np.ndarray, method: str, dimensions: int, seed: int) -> np.ndarray:
+def lay_out(rows: Float[np.ndarray, "n d"], method: str, dimensions: int, seed: int) -> Float[np.ndarray, "n k"]:
+    """UMAP or t-SNE of some rows, by cosine, with the settings of `_parameters`."""
     settings = _parameters(method, len(rows))
     if method == "tsne":
         from sklearn.manifold import TSNE

@@ -125,8 +125,8 @@ def relation_pair(
     if order not in ORDERS:
         raise StudyError(f"order {order!r} is unknown; choose one of: {', '.join(ORDERS)}")
     grouping = features.grouping()
-    rows = _positions(features, image_a, budget)
-    columns = _positions(features, image_b, budget)
+    rows = positions(features, image_a, budget)
+    columns = positions(features, image_b, budget)
     if order == "class":
         rows, columns = (side[np.argsort(grouping.values[side], kind="stable")] for side in (rows, columns))
     by = grouping.values if order == "class" else features.pixels.image
@@ -161,7 +161,7 @@ def region_relations(features: FeatureSet, image: int | None = 0, budget: int = 
         StudyError: no such image, a budget below 1, or no pixel of any class.
     """
     grouping = features.grouping()
-    rows = _positions(features, image, budget)
+    rows = positions(features, image, budget)
     rows = rows[np.argsort(grouping.values[rows], kind="stable")]
     count = len(grouping.classes)
     known = grouping.members().known
@@ -247,14 +247,14 @@ def spread(height: int, width: int, budget: int) -> Int64[np.ndarray, " n"]:
     return (row[:, None] * width + column[None, :]).reshape(-1)
 
 
-def _positions(features: FeatureSet, image: int | None, budget: int) -> np.ndarray:
+def positions(features: FeatureSet, image: int | None, budget: int) -> np.ndarray:
     """Pixel numbers of one image, or of all with the budget shared out."""
     pixels, count = features.pixels, len(features.images)
     if budget < 1:
         raise StudyError(f"budget {budget}: choose at least 1 position")
     if image is None:
         share = max(1, budget // count)
-        return np.concatenate([_positions(features, i, share) for i in range(count)])
+        return np.concatenate([positions(features, i, share) for i in range(count)])
     if not 0 <= image < count:
         raise StudyError(f"there is no image {image}; this study has images 0 to {count - 1}")
     return pixels.of_image(image).start + spread(*pixels.grid[image], budget)

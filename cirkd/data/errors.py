@@ -19,3 +19,7 @@ class StudyError(CirkdError):
 
 class TrainingError(CirkdError):
     """A recipe or a run that cannot be started, continued or finished."""
+
+
+class ExportError(CirkdError):
+    """Something that cannot be written: where it should go, or in the format asked for."""

@@ -169,3 +169,28 @@ def choose_pixels(
     mask = valid.clone()
     mask[valid] = chosen
     return mask
+
+
+def choose_pixels_as_published(
+    labels: Integer[Tensor, "b h w"], num_classes: int, per_class: int, generator: torch.Generator | None = None
+) -> tuple[Integer[Tensor, " n"], Integer[Tensor, " n"]]:
+    """The choice of the authors' published code, kept to be compared with; training here never makes it.
+
+    It draws among the numbers 0..m-1 for a class of m pixels in an image, and takes them as positions of the whole
+    image: what is stored under a class is whatever lies first in raster order.
+
+    Returns:
+        Positions in the flattened labels [b * h * w], and the class that each is stored under; a position may come
+        under several classes.
+    """
+    positions, classes = [], []
+    area = labels[0].numel() if len(labels) else 0
+    for image, one in enumerate(labels):
+        counts = torch.bincount(one[(one >= 0) & (one < num_classes)].long(), minlength=num_classes).tolist()
+        for label, count in enumerate(counts):
+            device = generator.device if generator is not None else labels.device
+            drawn = torch.randperm(count, generator=generator, device=device)[:per_class]
+            positions.append(drawn.to(labels.device) + image * area)
+            classes.append(torch.full_like(positions[-1], label))
+    empty = torch.zeros(0, dtype=torch.int64, device=labels.device)
+    return torch.cat([empty, *positions]), torch.cat([empty, *classes])

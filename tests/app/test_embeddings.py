@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.charts import theme
+from cirkd.charts import theme
 from tests.app.conftest import WIDTHS, assert_stands
 from tests.app.drawn import array, colors_of, traces, wait_for_charts
 from tests.app.test_explorer import tell

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.charts import theme
 from app.explorer import address
 from app.explorer.looks import look
 from cirkd.analysis.explorer_pin import pixel_story
 from cirkd.analysis.explorer_selection import selection_scores
+from cirkd.charts import theme
 from tests.analysis.test_explorer_block import read
 from tests.app.drawn import array, traces
 from tests.app.test_overview import images_of, open_study

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.charts import theme
+from cirkd.charts import theme
 from tests.app.conftest import WIDTHS, assert_stands
 
 Open = Callable[..., Any]

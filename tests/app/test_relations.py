@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.charts import theme
+from cirkd.charts import theme
 from tests.app.conftest import WIDTHS, assert_stands
 from tests.app.drawn import array, traces, wait_for_charts
 from tests.app.test_embeddings import study_without

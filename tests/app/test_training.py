@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.charts import training as charts
+from cirkd.charts import training as charts
 from cirkd.training import runs
 from cirkd.training.journal import Journal, read_history
 from tests.app.conftest import WIDTHS, assert_stands, settle

@@ -1,1 +1,0 @@
-"""Charts: each takes a result and returns a Plotly figure."""

@@ -1,0 +1,146 @@
+"""Further parts of the Relations page: pixels with regions, one pixel's row, and the loss term by term."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app import matrices, panels
+from app.guard import guard
+from app.handle import Handle
+from cirkd.analysis.compare import compare_matrices
+from cirkd.charts import heat, matrix, theme
+from cirkd.data.errors import StudyError
+
+VIEW = "regions of the images in view"
+PIXEL = "relations_pixel"
+"""Session key: (study, pixel) whose row is looked at."""
+NAMES = {
+    "task": "cross-entropy", "auxiliary": "cross-entropy of the auxiliary head", "kd": "class probabilities",
+    "minibatch_pixel": "mini-batch, pixel to pixel", "memory_pixel": "memory, pixel to pixel",
+    "memory_region": "memory, pixel to region",
+}  # fmt: skip
+
+
+@st.fragment
+def regions(study: Handle) -> None:
+    """Pixels with regions, of the batch or of a memory bank."""
+    st.subheader("Pixels with regions")
+    with guard():
+        features, banks = study.features(), study.study.memory_banks()
+        names = features.image_names
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            image = st.selectbox(
+                "Pixels of", list(range(len(names))), format_func=names.__getitem__, key="relations_region_image",
+                width=220, bind="query-params",
+            )  # fmt: skip
+            source = st.selectbox(
+                "Regions", [VIEW, *banks], key="relations_regions", width=320, bind="query-params",
+                format_func=lambda n: n if n == VIEW else f"memory bank of {theme.role(n).label}",
+            )  # fmt: skip
+        bank = None if source == VIEW else source
+        found = study.region_relations(image) if bank is None else study.bank_relations(bank, image)
+        compared = compare_matrices(found.matrices, features.reference)
+        known = None if bank is None else study.study.memory_bank(bank).classes
+        rows, columns = matrix.region_sides(found, features, known)
+        matrices.draw("regions", compared, rows, columns, "relation (cosine)")
+        through = "" if bank is None else "; the student's pixels after its projection head, as in training"
+        st.caption(
+            f"Cosine similarity of {len(found.rows)} pixels of {theme.plain(names[image])}, by class, with "
+            f"{len(found.region_label)} regions (the mean embedding of a class in an image)"
+            f"{', the newest of each class in the bank' if bank else ''}{through}; classes by "
+            f"{found.provenance['grouped_by']}."
+        )
+
+
+def chosen(study: Handle) -> int | None:
+    """The pixel whose row is looked at; None = none."""
+    kept = st.session_state.get(PIXEL)
+    return kept[1] if kept and kept[0] == study.key else None
+
+
+def choose(study: Handle, key: str, image: int) -> None:
+    """A pixel of an image was clicked in the chart of this key."""
+    pixel = heat.chosen_pixel(study.features(), image, st.session_state[key].selection.points)
+    if pixel is not None:
+        st.session_state[PIXEL] = (study.key, pixel)
+
+
+def row_of_pixel(study: Handle, temperature: float) -> None:
+    """The row of the pixel that was clicked: its relations with all images, in every model."""
+    pixel = chosen(study)
+    if pixel is None:
+        st.caption(":material/ads_click: Click a pixel in a map: its row of the relation matrix, as a heatmap.")
+        return
+    features, found = study.features(), study.pixel_relations(pixel, temperature=temperature)
+    where, known = features.pixels, features.grouping()
+    label = int(known.values[pixel])
+    kind = known.classes.names[label] if label < len(known.classes) else "no class"
+    image = int(where.image[pixel])
+    low = min(float(row.min()) for row in found.similarity.values())
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f"**The row of one pixel**: {kind}, row {where.row[pixel]}, column {where.column[pixel]} of "
+                f"{theme.plain(features.image_names[image])}"
+            )
+            st.button("Let go", key="relations_let_go", on_click=_let_go, icon=":material/close:", type="tertiary")
+        end = max(-low, 1.0)
+        signed = matrix.Scale(theme.diverging(), -end, end, "relation to the pixel (cosine)")
+        scale = matrix.Scale(theme.SEQUENTIAL, low, 1.0, "relation to the pixel (cosine)") if low >= 0 else signed
+        st.html(scale.bar())
+        for name, row in found.similarity.items():
+            look = theme.role(name)
+            st.markdown(f"{look.markdown} **{look.label}**")
+            for panel, i in zip(
+                panels.row(f"row-{name}", len(features.images), 9), range(len(features.images)), strict=True
+            ):
+                with panel:
+                    st.plotly_chart(
+                        heat.heat(features, row, i, scale, width=170, mark=pixel), theme=None, config=theme.CONFIG,
+                        key=f"relations_row_{name}_{i}",
+                        alt=f"relations of the chosen pixel in {name} with image {features.image_names[i]}",
+                    )  # fmt: skip
+
+
+def _let_go() -> None:
+    st.session_state.pop(PIXEL, None)
+
+
+@st.fragment
+def loss(study: Handle) -> None:
+    """The loss that training would report for this batch, term by term."""
+    st.subheader("The loss of this batch, term by term")
+    students = [name for name in study.names if name != "teacher"]
+    found, why = [], []
+    with guard():
+        for name in students:
+            try:
+                found.append(study.batch_terms(name))
+            except StudyError as error:
+                why.append(str(error))
+    for line in dict.fromkeys(why):
+        st.info(theme.plain(line))
+    if not found:
+        return
+    terms = list(dict.fromkeys(term for part in found for term in part.raw))
+    columns: dict[str, list[Any]] = {"Term": [NAMES.get(term, term) for term in terms] + ["sum"]}
+    for part in found:
+        glyph = theme.role(part.student).glyph
+        columns[f"{glyph} {theme.role(part.student).label}"] = [_shown(part.raw, t) for t in terms] + ["–"]
+        weights = [f"{_shown(part.weighted, t)}" for t in terms]
+        columns[f"{glyph} weighted"] = [*weights, theme.number(part.total)]
+    columns["Weight"] = [theme.number(found[-1].weights.get(term)) for term in terms] + [""]
+    st.table(columns)
+    notes = [f"{theme.role(part.student).label}: {part.note}." for part in found if part.note]
+    st.caption(
+        f"`cirkd.losses.Objective` on the {found[0].images} images in view as one batch, whole and in evaluation mode, "
+        f"in nats, temperature {found[0].provenance['temperature']:g}; keys drawn from the memory with seed "
+        f"{found[0].provenance['seed']}. Weights: those of the checkpoint's recipe where it was distilled, else the "
+        f"paper's. {' '.join(notes)}"
+    )
+
+
+def _shown(values: dict[str, float], term: str) -> str:
+    return theme.number(values.get(term))

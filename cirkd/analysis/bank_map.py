@@ -1,0 +1,110 @@
+"""Keys of a memory bank and the pixels in view in one map: all of them lie in the teacher's embedding space."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8
+
+from cirkd.analysis.memory_bank import BankSample, require_memory, sample_bank, view_centroids
+from cirkd.analysis.projection import METHODS, lay_out, principal_axes
+from cirkd.data.errors import StudyError
+from cirkd.features.feature_set import TEACHER, FeatureSet
+from cirkd.features.sampling import balanced_sample
+
+
+@dataclass(frozen=True, eq=False)
+class BankMap:
+    """One map of keys and pixels.
+
+    Attributes:
+        keys: the keys drawn; key_points: float32 [n, 2], where they lie.
+        pixels: int64 [S], the pixels drawn, by their numbers in the feature set; labels: uint8 [S], the class each
+            counts as.
+        points: name -> float32 [S, 2], where the pixels lie: the teacher's embeddings as they are, the student's
+            after its projection head. Without a teacher of the keys' width, the student alone.
+        frame: (low, high) of each axis, with some room around everything.
+        method: "pca", "umap" or "tsne".
+        explained: share of the variance on each axis of a PCA; empty for the other methods.
+        provenance: seed, parameters, seconds.
+    """
+
+    keys: BankSample
+    key_points: Float32[np.ndarray, "n 2"]
+    pixels: Int64[np.ndarray, " s"]
+    labels: UInt8[np.ndarray, " s"]
+    points: dict[str, Float32[np.ndarray, "s 2"]]
+    frame: tuple[tuple[float, float], tuple[float, float]]
+    method: str
+    explained: tuple[float, ...]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def bank_map(
+    features: FeatureSet,
+    name: str,
+    model: Any,
+    method: str = "pca",
+    *,
+    key_budget: int = 750,
+    region_budget: int = 150,
+    pixel_budget: int = 600,
+    seed: int = 0,
+) -> BankMap:
+    """Lay a class-balanced choice of keys and of pixels in view out together, by cosine.
+
+    Raises:
+        StudyError: an unknown method, or a model without a memory bank or with an empty one.
+    """
+    if method not in METHODS:
+        raise StudyError(f"projection {method!r} is unknown; choose one of: {', '.join(METHODS)}")
+    started = time.perf_counter()
+    memory, grouping = require_memory(name, model), features.grouping()
+    keys = sample_bank(memory, {"pixel": key_budget, "region": region_budget}, seed)
+    pixels = balanced_sample(grouping.values, pixel_budget, seed).index
+    rows = {name: projected_rows(features, name, memory)[pixels]}
+    if not view_centroids(features, model)[1]:
+        rows = {TEACHER: features.models[TEACHER].unit_embedding()[pixels], **rows}
+    everything = np.concatenate([keys.keys, *rows.values()])
+    explained: tuple[float, ...] = ()
+    if method == "pca":
+        axes = principal_axes(everything, 2)
+        at, explained = axes.project(everything), axes.explained
+    else:
+        at = lay_out(everything, method, 2, seed)
+    parts = np.split(at.astype(np.float32), len(keys.keys) + len(pixels) * np.arange(len(rows)))
+    return BankMap(
+        keys=keys,
+        key_points=parts[0],
+        pixels=pixels,
+        labels=grouping.values[pixels],
+        points=dict(zip(rows, parts[1:], strict=True)),
+        frame=(_range(at[:, 0]), _range(at[:, 1])),
+        method=method,
+        explained=explained,
+        provenance={"seed": seed, "grouped_by": grouping.source, "seconds": time.perf_counter() - started},
+    )
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    room = 0.04 * max(high - low, 1e-6)
+    return low - room, high + room
+
+
+def projected_rows(features: FeatureSet, name: str, memory: Any) -> Float32[np.ndarray, "p d"]:
+    """A student's embeddings of all pixels in the teacher's space: through its projection head, l2-normalised."""
+    import torch
+
+    from cirkd.relations import normalize
+
+    found = features.models[name]
+    rows = torch.from_numpy(found.embedding)
+    with torch.no_grad():
+        if found.layer != "projected":
+            device = next(memory.projection.parameters()).device
+            rows = memory.projection(rows.T[None, :, :, None].to(device))[0, :, :, 0].T
+        return normalize(rows).cpu().numpy()

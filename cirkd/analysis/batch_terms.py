@@ -1,0 +1,131 @@
+"""The loss that training would report for the images in view taken as one mini-batch, term by term."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cirkd.data.errors import StudyError
+from cirkd.features.extract import class_map
+from cirkd.features.feature_set import TEACHER
+
+if TYPE_CHECKING:
+    from cirkd.data.sample import Classes, Sample
+    from cirkd.losses.objective import Objective
+
+
+@dataclass(frozen=True)
+class BatchTerms:
+    """The terms of one student's loss on a batch.
+
+    Attributes:
+        student: whose.
+        raw: term -> value; weighted: term -> value times its weight; total: their sum.
+        weights: term -> weight, of the terms that have one.
+        own: whether the weights are those the student's checkpoint was distilled with; else the paper's.
+        images: how many images the batch has.
+        note: what was left out and why ("" = nothing).
+    """
+
+    student: str
+    raw: dict[str, float]
+    weighted: dict[str, float]
+    total: float
+    weights: dict[str, float]
+    own: bool
+    images: int
+    note: str = ""
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def batch_terms(
+    models: Mapping[str, Any], name: str, samples: Sequence[Sample], classes: Classes | None, *, seed: int = 0
+) -> BatchTerms:
+    """Run teacher and student on the images as one batch and take `cirkd.losses.Objective`'s terms, as training does.
+
+    Networks are in evaluation mode and images are whole, where training augments crops; nothing is learned or stored.
+
+    Args:
+        seed: of the draw of keys from the memory.
+
+    Raises:
+        StudyError: no teacher or student, images of different sizes or without labels, or classes that differ.
+    """
+    import torch
+
+    _check(models, name, samples)
+    student, teacher = models[name], models[TEACHER]
+    labels = _labels(name, student, samples, classes)
+    if class_map(teacher.info.classes, student.info.classes) is None:
+        raise StudyError(f"teacher and {name} predict different classes: their probabilities cannot be compared")
+    objective, own = _objective(student)
+    objective, note = _possible(objective, student, teacher)
+    device = next(student.parameters()).device
+    with torch.no_grad():
+        outputs = {
+            key: model(torch.stack([model.preprocess(sample.image) for sample in samples]).to(device))
+            for key, model in (("student", student), ("teacher", teacher.to(device)))
+        }
+        terms = objective.terms(
+            outputs["student"], outputs["teacher"], torch.from_numpy(labels).to(device), student.memory,
+            generator=torch.Generator().manual_seed(seed), ignore_index=student.info.classes.ignore_index,
+        )  # fmt: skip
+    raw = {key: float(value) for key, value in terms.items()}
+    weighted = {key: float(value) for key, value in objective.weighted(terms).items()}
+    return BatchTerms(
+        student=name,
+        raw=raw,
+        weighted=weighted,
+        total=sum(weighted.values()),
+        weights={key: float(getattr(objective, key)) for key in raw},
+        own=own,
+        images=len(samples),
+        note=note,
+        provenance={"seed": seed, "temperature": objective.temperature},
+    )
+
+
+def _check(models: Mapping[str, Any], name: str, samples: Sequence[Sample]) -> None:
+    if TEACHER not in models or name not in models or name == TEACHER:
+        raise StudyError("the loss compares a student with a teacher: choose both in the sidebar")
+    if len({sample.image.shape for sample in samples}) > 1:
+        raise StudyError("the images differ in size, and a mini-batch has one size; choose images of one size")
+    if any(sample.label is None for sample in samples):
+        raise StudyError("the loss needs labels; choose labelled images")
+
+
+def _labels(name: str, student: Any, samples: Sequence[Sample], classes: Classes | None) -> np.ndarray:
+    """Labels [b, H, W] in the student's numbering."""
+    known, ignored = student.info.classes, student.info.classes.ignore_index
+    table = np.arange(256)
+    if classes is not None:
+        own = class_map(classes, known)
+        if own is None:
+            raise StudyError(f"{name} predicts other classes than the labels: there is no loss to report")
+        table = np.where(np.arange(256) < len(classes), own, ignored)
+    return table[np.stack([np.asarray(sample.label) for sample in samples])].astype(np.int64)
+
+
+def _objective(student: Any) -> tuple[Objective, bool]:
+    """The weights a student was distilled with, or the paper's."""
+    from cirkd.losses.objective import Objective
+
+    stored = (dict(student.info.provenance).get("recipe") or {}).get("objective") or {}
+    known: dict[str, Any] = {item.name: stored[item.name] for item in fields(Objective) if item.name in stored}
+    # What is on screen is one process's batch, however many trained.
+    found = replace(Objective(**known), across_processes=False)
+    return (found, True) if known and found.needs_teacher else (Objective(), False)
+
+
+def _possible(objective: Objective, student: Any, teacher: Any) -> tuple[Objective, str]:
+    """The objective without the memory's terms where the student has no memory of the teacher's width."""
+    memory = student.memory
+    if not objective.needs_memory:
+        return objective, ""
+    if hasattr(memory, "pixel_queue") and memory.teacher_width == teacher.info.embedding_channels:
+        return objective, ""
+    why = "its memory is of another teacher" if hasattr(memory, "pixel_queue") else "its checkpoint holds no memory"
+    return replace(objective, memory_pixel=0.0, memory_region=0.0), f"without the memory's terms: {why}"

@@ -1,0 +1,185 @@
+"""Every figure of a study that stands by itself, with its scale, its legend and its words: for files and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cirkd.charts import centroids, embeddings, heat, matrix, memory, pictures, relations, scores, theme
+from cirkd.charts.paint import Paint
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from cirkd.data.sample import Classes
+    from cirkd.study import Study
+
+MAP = "divergence-map-"
+"""How the names of maps of single images begin."""
+SECTIONS = ("Scores", "Relations", "Embeddings", "Centroids", "Memory bank")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure, not drawn yet.
+
+    Attributes:
+        name: for files; section: one of `SECTIONS`; title, about: words for people; width: in pixels, of its file.
+        draw: makes the figure for the mode that `theme.mode()` says; see `drawn`.
+    """
+
+    name: str
+    section: str
+    title: str
+    about: str
+    width: int
+    draw: Callable[[], Figure]
+
+    def drawn(self, mode: theme.Theme = "light") -> Figure:
+        """The figure on the page's own colour, for a light or a dark page."""
+        with theme.held(mode):
+            figure = self.draw()
+            figure.update_layout(width=None, paper_bgcolor=theme.paper(), plot_bgcolor=theme.paper())
+        return figure
+
+
+def gallery(study: Study) -> list[Picture]:
+    """All figures that this study has results for; what is drawn is computed when it is drawn."""
+    features = study.features()
+    found: list[Picture] = []
+    if features.has_labels:
+        found += _scores(study)
+    if len(features.models) > 1:
+        found += _divergence(study)
+    if features.grouping().present():
+        found += [*_class_relations(study), *_maps(study), *_centroids(study)]
+        found += [*_banks(study), *_stored(study)]
+    return found
+
+
+def _scores(study: Study) -> Iterator[Picture]:
+    classes, pair = study.features().classes, {"before", "after"} <= set(study.names)
+    about = "From one confusion matrix over all labelled pixels of the images in view, at full resolution."
+    if pair:
+        yield Picture("iou-change", "Scores", "Change of IoU by class", about, 760,
+                      lambda: scores.iou_change(study.scores(), classes, "before", "after"))  # fmt: skip
+    order = ("before", "after") if pair else (None, None)
+    yield Picture(
+        "iou", "Scores", "IoU by class", about, 760, lambda: scores.class_iou(study.scores(), classes, *order)
+    )
+    if pair:
+        yield Picture("fixed-broken", "Scores", "Fixed and broken pixels by class",
+                      "Fixed: wrong before, right after. Broken: the other way round.", 760,
+                      lambda: pictures.change_by_class(study.pixel_change(), classes))  # fmt: skip
+
+
+def _divergence(study: Study) -> Iterator[Picture]:
+    features, known = study.features(), study.features().grouping()
+    about = (
+        f"KL divergence of a pixel's relation distribution from the {features.reference}'s, in nats, temperature 0.1, "
+        "mean over the images in view, as in the mini-batch loss."
+    )
+    yield Picture("divergence-classes", "Relations", "Relation divergence by class", about, 760,
+                  lambda: scores.class_divergence(study.divergence(), known.classes))  # fmt: skip
+    for name in (n for n in study.names if n != features.reference):
+        label = theme.role(name).label
+        yield Picture(f"divergence-pairs-{name}", "Relations", f"{label}: relation divergence by image pair",
+                      f"Row: whose pixels; column: the image they are related to. {about}", 560,
+                      lambda name=name: _pairs(study, name))  # fmt: skip
+        for image, title in enumerate(features.image_names):
+            yield Picture(f"{MAP}{name}-{title}", "Relations", f"{label}: relation divergence on {title}", about, 720,
+                          lambda name=name, image=image: _divergence_map(study, name, image))  # fmt: skip
+
+
+def _pairs(study: Study, name: str) -> Figure:
+    return _scaled(relations.by_pair(study.features(), study.divergence(), name), "nats")
+
+
+def _divergence_map(study: Study, name: str, image: int) -> Figure:
+    found = study.divergence()
+    scale = matrix.Scale(theme.SEQUENTIAL, 0.0, found.largest, "relation divergence (nats)")
+    return _scaled(heat.heat(study.features(), found.per_pixel[name], image, scale, width=640), "nats")
+
+
+def _class_relations(study: Study) -> Iterator[Picture]:
+    def draw(name: str) -> Figure:
+        from cirkd.analysis.compare import compare_matrices
+
+        found = study.class_relations()
+        compared = compare_matrices(found.matrices, study.features().reference)
+        side = matrix.class_side(found.classes, study.features().grouping().classes, found.counts)
+        scale = matrix.cosine_scale(compared, "mean relation (cosine)")
+        return _scaled(matrix.heatmap(found.matrices[name], side, side, scale, height=520), "cosine")
+
+    for name in study.names:
+        yield Picture(f"class-relations-{name}", "Relations", f"{theme.role(name).label}: mean relations of classes",
+                      "Mean cosine of all pairs of pixels in view.", 640, lambda name=name: draw(name))  # fmt: skip
+
+
+def _maps(study: Study) -> Iterator[Picture]:
+    def draw(name: str) -> Figure:
+        projection = study.projection()
+        texts = embeddings.describe(study.features(), projection.index.tolist(), name)
+        figure = embeddings.scatter(projection, name, Paint(study.pixel_colors("class")), texts, height=520)
+        return _named(figure, study.features().grouping().classes, study.features().grouping().present())
+
+    for name in study.names:
+        yield Picture(
+            f"map-{name}", "Embeddings", f"{theme.role(name).label}: pixel embeddings",
+            "PCA of a class-balanced sample of pixels, each map laid on the reference's by Procrustes. Nearness in a "
+            "map is a hint, not a measurement.", 820, lambda name=name: draw(name),
+        )  # fmt: skip
+
+
+def _centroids(study: Study) -> Iterator[Picture]:
+    classes = study.features().grouping().classes
+    students = [name for name in study.names if name != "teacher"]
+    pair = (students[0], students[1]) if len(students) > 1 else None
+    yield Picture(
+        "drift", "Centroids", "Drift of the classes" if pair else "The classes among each other",
+        "A centroid is placed by its cosines to the other classes' centroids, on the reference's principal axes; "
+        "distances in the map are no measurements.", 900,
+        lambda: centroids.drift_map(study.centroids(), classes, pair),
+    )  # fmt: skip
+    if pair and study.features().has_labels:
+        yield Picture("gain", "Centroids", "Approach to the teacher and change of IoU",
+                      "Approach: by how much a class's centroid cosines came closer to the teacher's.", 760,
+                      lambda: centroids.gain(study.centroids(), study.scores(), classes, pair))  # fmt: skip
+
+
+def _banks(study: Study) -> Iterator[Picture]:
+    charts: tuple[tuple[str, str, Callable[[Any], Figure]], ...] = (
+        ("fill", "how full", memory.fill), ("age", "how old", memory.age), ("purity", "how pure", memory.purity),
+    )  # fmt: skip
+    for name in study.memory_banks():
+        for key, title, chart in charts:
+            yield Picture(f"bank-{key}-{name}", "Memory bank", f"{theme.role(name).label}'s queues: {title}",
+                          "Age: training steps. Purity: share of keys most similar to their class's centroid.", 640,
+                          lambda name=name, chart=chart: chart(study.memory_bank(name)))  # fmt: skip
+
+
+def _stored(study: Study) -> Iterator[Picture]:
+    for kind, title in (("own", "What this project stores"), ("published", "What the published code stores")):
+        yield Picture(f"stored-{kind}", "Memory bank", f"{title} under each class",
+                      "Expected share of the pixels stored in a step on the images in view, by what they are.", 760,
+                      lambda kind=kind: memory.stored(study.stored_pixels(), kind))  # fmt: skip
+
+
+def _scaled(figure: Figure, unit: str) -> Figure:
+    """The figure with its colour scale beside it."""
+    bar = {"title": {"text": unit, "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0, "len": 0.9}
+    figure.update_traces(showscale=True, colorbar=bar, selector={"type": "heatmap"})
+    return figure.update_layout(margin_r=70)
+
+
+def _named(figure: Figure, classes: Classes, shown: list[int]) -> Figure:
+    """The figure with the classes' names above it."""
+    figure.update_traces(showlegend=False)
+    for c in shown:
+        figure.add_scatter(
+            x=[None], y=[None], mode="markers", name=classes.names[c], showlegend=True, hoverinfo="skip",
+            marker={"color": theme.class_color(classes.colors[c]), "symbol": "square", "size": 11,
+                    "line": {"width": 1, "color": theme.muted()}},
+        )  # fmt: skip
+    return figure.update_layout(showlegend=True, margin_t=90, legend_bgcolor="rgba(0,0,0,0)")

@@ -1,0 +1,220 @@
+"""One look for every chart: who has which colour and symbol, colour scales, number formats, the Plotly layout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from cirkd.data.sample import Classes
+
+Theme = Literal["light", "dark"]
+
+
+@dataclass(frozen=True)
+class Role:
+    """How one model of the study looks on every page.
+
+    color: CSS colour, legible on light and dark; symbol: Plotly marker; glyph: the same mark as text; tint: the name
+    under which `.streamlit/config.toml` gives Streamlit's own text that colour.
+    """
+
+    label: str
+    color: str
+    symbol: str
+    glyph: str
+    dash: str
+    tint: str = "gray"
+
+    @property
+    def markdown(self) -> str:
+        """The glyph in the role's colour, for labels and captions of Streamlit."""
+        return f":{self.tint}[{self.glyph}]"
+
+
+ROLES: dict[str, Role] = {
+    "teacher": Role("Teacher", "#7B61FF", "diamond", "◆", "dot", "violet"),
+    "before": Role("Before", "#B5891A", "circle", "●", "dash", "yellow"),
+    "after": Role("After", "#009E8E", "triangle-up", "▲", "solid", "green"),
+}
+_OTHERS = (("#B24C8E", "square", "■"), ("#5B87A6", "cross", "✚"), ("#8A8F3C", "star", "★"))
+
+FIXED, BROKEN, BOTH_WRONG, BOTH_RIGHT = "#0072B2", "#D55E00", "#4A4A4A", "#DEDEDE"
+UNLABELLED = "#808080"
+"""Pixels that distillation fixed (wrong before, right after), broke, left wrong and left right; as on the pictures."""
+
+SEQUENTIAL = "Cividis"
+"""Colour-blind safe scale for one-sided quantities (divergence, confidence, similarity in [0, 1])."""
+
+DIVERGING = [[0.0, "#8C3B0B"], [0.25, "#E08A4B"], [0.5, "#F3F1EC"], [0.75, "#5A9BC9"], [1.0, "#123F73"]]
+"""Colour-blind safe orange-white-blue for signed quantities (cosine, differences); keep its middle at 0."""
+
+DIVERGING_DARK = [[0.0, "#F2A66B"], [0.25, "#A35A24"], [0.5, "#1B2230"], [0.75, "#2F6DA3"], [1.0, "#9CD0F5"]]
+"""The same for a dark page: the middle sinks into the background."""
+
+_INK = {"light": "#1C2430", "dark": "#E6EAF0"}
+_MUTED = {"light": "#5A6472", "dark": "#9AA5B4"}
+_GRID = {"light": "#E3E7EC", "dark": "#2A3342"}
+_PAPER = {"light": "#FFFFFF", "dark": "#11161F"}
+
+
+def role(name: str) -> Role:
+    """The look of a model by its name in the study; a fourth and further student gets a colour of its own."""
+    if name in ROLES:
+        return ROLES[name]
+    color, symbol, glyph = _OTHERS[sum(map(ord, name)) % len(_OTHERS)]
+    return Role(name, color, symbol, glyph, "dashdot")
+
+
+_ask: Callable[[], Theme] | None = None
+_held: ContextVar[Theme | None] = ContextVar("held", default=None)
+
+
+def follow(ask: Callable[[], Theme]) -> None:
+    """Let charts be drawn for the mode that a screen is in; without a screen they are light."""
+    global _ask
+    _ask = ask
+
+
+@contextmanager
+def held(theme: Theme) -> Iterator[None]:
+    """Draw for this mode here, whatever the screen: for files."""
+    token = _held.set(theme)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
+def mode() -> Theme:
+    """`"light"` or `"dark"`: what charts are drawn for."""
+    return _held.get() or (_ask() if _ask is not None else "light")
+
+
+def ink(theme: Theme | None = None) -> str:
+    """Colour of text and outlines."""
+    return _INK[theme or mode()]
+
+
+def muted(theme: Theme | None = None) -> str:
+    """Colour of secondary text."""
+    return _MUTED[theme or mode()]
+
+
+def grid(theme: Theme | None = None) -> str:
+    """Colour of grid lines."""
+    return _GRID[theme or mode()]
+
+
+def diverging(theme: Theme | None = None) -> list[list[float | str]]:
+    """Scale for signed quantities; use it with `zmid=0`."""
+    return DIVERGING_DARK if (theme or mode()) == "dark" else DIVERGING  # type: ignore[return-value]
+
+
+def paper(theme: Theme | None = None) -> str:
+    """Colour of the page, for outlines that set a mark apart from its neighbours."""
+    return _PAPER[theme or mode()]
+
+
+def plain(text: str) -> str:
+    """Text as it is, in a place that reads Markdown: file names are full of underscores. Backticks keep their sense."""
+    return re.sub(r"([\\*_$~<\[\]])", r"\\\1", text)
+
+
+def class_color(color: Iterable[int]) -> str:
+    """CSS colour of a class, e.g. `(128, 64, 128)` -> `"rgb(128,64,128)"`."""
+    return f"rgb({','.join(str(int(c)) for c in color)})"
+
+
+def class_tick(classes: Classes, index: int) -> str:
+    """A class's name with its colour beside it, for the axis of a chart."""
+    color = class_color(classes.colors[index])
+    return f'{classes.names[index]} <span style="color:{color};stroke:#8A94A3;stroke-width:.8">■</span>'
+
+
+def class_tick_font() -> dict[str, Any]:
+    """Font of `class_tick`."""
+    return {"color": ink(), "size": 13}
+
+
+def rows_height(count: int) -> int:
+    """Height in pixels of a chart with a line for each of `count` classes."""
+    return 110 + 27 * max(count, 2)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share in [0, 1] as e.g. `"76.4 %"`; a dash where there is no value."""
+    return "–" if value is None or value != value else f"{100 * value:.{digits}f} %"
+
+
+def points(value: float | None, digits: int = 1) -> str:
+    """A difference of shares in percentage points with its sign, e.g. `"+2.2"`, `"−0.4"`."""
+    return "–" if value is None or value != value else _signed(100 * value, digits).replace("-", "−")
+
+
+def delta(before: float, after: float) -> str | None:
+    """A change in points for `st.metric`, which wants a plain hyphen; None where there is none."""
+    return None if before != before or after != after else f"{_signed(100 * (after - before), 1)} points"
+
+
+def relative_delta(before: float, after: float) -> str | None:
+    """A change relative to what it was, for `st.metric`; None where there is none."""
+    return None if not before > 0 or after != after else f"{_signed(100 * (after - before) / before, 0)} % vs before"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A plain number with `digits` significant digits."""
+    return "–" if value is None or value != value else f"{value:.{digits}g}".replace("-", "−")
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A signed number with `digits` decimals."""
+    return "–" if value is None or value != value else _signed(value, digits).replace("-", "−")
+
+
+def _signed(value: float, digits: int) -> str:
+    """With its sign, but no sign on what rounds to nothing."""
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
+
+
+def layout(figure: Figure, *, height: int, legend: bool = True, theme: Theme | None = None, **more: Any) -> Figure:
+    """Give a figure the common look: transparent, thin grid, legend above the data and never on it.
+
+    height: pixels. `more` goes to `update_layout`.
+    """
+    theme = theme or mode()
+    small = {"color": _MUTED[theme], "size": 12}
+    axis = {"gridcolor": _GRID[theme], "zerolinecolor": _MUTED[theme], "zerolinewidth": 1, "automargin": True,
+            "linecolor": _GRID[theme], "tickfont": small, "title_font": small}  # fmt: skip
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 40 if legend else 12, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": _INK[theme], "size": 13},
+        hoverlabel={"bgcolor": _PAPER[theme], "font": {"color": _INK[theme]}, "bordercolor": _GRID[theme]},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": _MUTED[theme], "activecolor": _INK[theme]},
+        showlegend=legend,
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "title": None},
+    )
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    figure.update_layout(**more)
+    return figure
+
+
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "displayModeBar": "hover",
+    "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
+    "toImageButtonOptions": {"scale": 2},
+    "responsive": True,
+}
+"""Give it to every `st.plotly_chart(figure, theme=None, config=theme.CONFIG, alt=...)`."""

@@ -1,0 +1,78 @@
+"""Writing files that are complete or not there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cirkd.data.errors import ExportError
+
+Files = Iterable[tuple[str, bytes]]
+"""Names and contents, made one after the other."""
+
+
+@contextmanager
+def whole(path: Path | str) -> Iterator[Path]:
+    """A file beside `path` to write to; it takes its place when all went well, and is gone when not.
+
+    Raises:
+        ExportError: the place cannot be written to.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ExportError(f"{path}: this is a folder, a file's name was wanted")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written ({error.strerror}); the old file, if any, is untouched") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path | str, content: bytes) -> Path:
+    """Write one file."""
+    with whole(path) as temporary:
+        temporary.write_bytes(content)
+    return Path(path)
+
+
+def write_all(files: Files, path: Path | str) -> Path:
+    """Write files into a folder, or into one zip file where `path` ends in .zip; one at a time is in memory."""
+    path = Path(path)
+    if path.suffix.lower() == ".zip":
+        with whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files:
+                archive.writestr(name, content)
+        return path
+    if path.exists() and not path.is_dir():
+        raise ExportError(f"{path}: this is a file, a folder or a name ending in .zip was wanted")
+    for name, content in files:
+        write_bytes(path / name, content)
+    return path
+
+
+def through_file(write: Callable[[Path], object], suffix: str) -> bytes:
+    """What `write(path)` writes, as bytes."""
+    with tempfile.TemporaryDirectory(prefix="cirkd-") as folder:
+        path = Path(folder) / f"export{suffix}"
+        write(path)
+        return path.read_bytes()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

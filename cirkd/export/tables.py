@@ -1,0 +1,246 @@
+"""The numbers of a study as tables, and tables as CSV and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cirkd.analysis.class_fisher import fisher_by_class
+from cirkd.data.errors import ExportError, StudyError
+from cirkd.export.files import whole
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from cirkd.export.source import Source
+
+FORMATS = ("csv", "parquet")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of one length.
+
+    Attributes:
+        name: for files; title: for people.
+        columns: header -> values: text, whole numbers or numbers (nan = none).
+        about: what the numbers are and how they were made.
+    """
+
+    name: str
+    title: str
+    columns: Mapping[str, Sequence[Any] | np.ndarray]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def arrow(self) -> pyarrow.Table:
+        """As an Arrow table; nan becomes null, `about` goes into the metadata."""
+        import pyarrow as pa
+
+        arrays = {name: pa.array(list(map(_plain, values)), from_pandas=True) for name, values in self.columns.items()}
+        return pa.table(arrays).replace_schema_metadata({"cirkd": json.dumps(dict(self.about), default=str)})
+
+    def csv(self) -> str:
+        """As CSV with a header; nan becomes nothing."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        rows = zip(*(map(_plain, values) for values in self.columns.values()), strict=True)
+        writer.writerows(["" if value is None or value != value else value for value in row] for row in rows)
+        return text.getvalue()
+
+
+def write_table(table: Table, path: Path | str) -> Path:
+    """Write a table as its file's name says: .csv or .parquet.
+
+    Raises:
+        ExportError: another ending, or a place that cannot be written to.
+    """
+    path = Path(path)
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in FORMATS:
+        raise ExportError(f"{path}: tables are written as {' or '.join(FORMATS)}; end the name with one of them")
+    with whole(path) as temporary:
+        if kind == "csv":
+            temporary.write_text(table.csv(), encoding="utf-8")
+        else:
+            import pyarrow.parquet as pq
+
+            pq.write_table(table.arrow(), temporary)
+    return path
+
+
+def tables(study: Source) -> dict[str, Callable[[], Table]]:
+    """name -> what makes the table, of all that this study has numbers for."""
+    features = study.features()
+    found: dict[str, Callable[[Source], Table]] = {"models": models}
+    if features.has_labels:
+        found |= {"iou": iou, "image-scores": image_scores}
+        if {"before", "after"} <= set(features.models):
+            found["fixed-broken"] = fixed_broken
+    if len(features.models) > 1:
+        found |= {"divergence-classes": divergence_classes, "divergence-pairs": divergence_pairs}
+    if features.grouping().present():
+        found |= {"centroids": class_geometry, "geometry": geometry, "class-relations": class_relations,
+                  "stored-pixels": stored}  # fmt: skip
+    if study.memory_banks():
+        found["memory-bank"] = memory_bank
+    return {name: lambda make=make: make(study) for name, make in found.items()}
+
+
+def table(study: Source, name: str) -> Table:
+    """One table of a study.
+
+    Raises:
+        StudyError: it has no such table.
+    """
+    known = tables(study)
+    if name not in known:
+        raise StudyError(f"there is no table {name!r} here; this study has: {', '.join(known)}")
+    return known[name]()
+
+
+def models(study: Source) -> Table:
+    """The models: what they are, and their scores on the images in view."""
+    features = study.features()
+    found = features.models.values()
+    scored = study.scores().models
+    return Table("models", "Models", {
+        "model": list(features.models),
+        "architecture": [str(model.info.get("architecture", "")) for model in found],
+        "encoder": [str(model.info.get("encoder", "")) for model in found],
+        "parameters": [model.info.get("parameters") for model in found],
+        "layer": [model.layer for model in found],
+        "embedding_width": [int(model.embedding.shape[1]) for model in found],
+        "miou": [scored[name].miou for name in features.models],
+        "pixel_accuracy": [scored[name].pixel_accuracy for name in features.models],
+    }, features.provenance)  # fmt: skip
+
+
+def iou(study: Source) -> Table:
+    """IoU of every class."""
+    names, scores = study.features().classes.names, study.scores()
+    shown = [c for c in range(len(names)) if scores.present[c]]
+    pixels = next(iter(scores.models.values())).confusion.sum(axis=1)
+    columns: dict[str, Any] = {"class": [names[c] for c in shown], "pixels": [int(pixels[c]) for c in shown]}
+    columns |= {f"iou_{name}": score.iou[shown] for name, score in scores.models.items()}
+    columns |= {f"accuracy_{name}": score.class_accuracy[shown] for name, score in scores.models.items()}
+    if {"before", "after"} <= set(scores.models):
+        columns["iou_change"] = scores.iou_change("before", "after")[shown]
+    return Table("iou", "IoU by class", columns, scores.provenance)
+
+
+def image_scores(study: Source) -> Table:
+    """mIoU and pixel accuracy of every image."""
+    scores = study.scores()
+    columns: dict[str, Any] = {"image": list(study.features().image_names)}
+    columns |= {f"miou_{name}": score.image_miou for name, score in scores.models.items()}
+    columns |= {f"accuracy_{name}": score.image_accuracy for name, score in scores.models.items()}
+    return Table("image-scores", "Scores by image", columns, scores.provenance)
+
+
+def fixed_broken(study: Source) -> Table:
+    """Pixels that distillation fixed and broke, by class."""
+    names, change = study.features().classes.names, study.pixel_change()
+    shown = np.flatnonzero(change.by_class.sum(axis=1))
+    columns: dict[str, Any] = {"class": [names[c] for c in shown]}
+    for i, kind in enumerate(("correct_in_both", "wrong_in_both", "fixed", "broken")):
+        columns[kind] = change.by_class[shown, i]
+    return Table("fixed-broken", "Fixed and broken pixels by class", columns, change.provenance)
+
+
+def divergence_classes(study: Source) -> Table:
+    """Mean relation divergence of every class's pixels."""
+    found, known = study.divergence(), study.features().grouping()
+    shown = known.present()
+    columns: dict[str, Any] = {"class": [known.classes.names[c] for c in shown]}
+    columns |= {f"divergence_{name}": values[shown] for name, values in found.by_class.items()}
+    about = {**found.provenance, "temperature": found.temperature, "reference": found.reference}
+    return Table("divergence-classes", "Relation divergence by class", columns, about)
+
+
+def divergence_pairs(study: Source) -> Table:
+    """Mean relation divergence of every ordered image pair: the terms of the mini-batch loss."""
+    found, names = study.divergence(), study.features().image_names
+    cells = [(name, i, j) for name in found.by_pair for i in range(len(names)) for j in range(len(names))]
+    return Table("divergence-pairs", "Relation divergence by image pair", {
+        "model": [name for name, _, _ in cells],
+        "rows_of": [names[i] for _, i, _ in cells],
+        "related_to": [names[j] for _, _, j in cells],
+        "divergence": [float(found.by_pair[name][i, j]) for name, i, j in cells],
+    }, {**found.provenance, "temperature": found.temperature, "reference": found.reference})  # fmt: skip
+
+
+def class_geometry(study: Source) -> Table:
+    """Compactness, separation and distance to the teacher of every class."""
+    found, names = study.centroids(), study.features().grouping().classes.names
+    columns: dict[str, Any] = {"class": [names[c] for c in found.classes], "pixels": found.counts}
+    for measure in ("compactness", "separation", "nearest_centroid_by_class", "row_distance"):
+        columns |= {f"{measure}_{name}": values for name, values in getattr(found, measure).items()}
+    columns |= {f"fisher_{name}": values for name, values in fisher_by_class(study.features()).items()}
+    if {"before", "after"} <= set(found.cosine):
+        columns["drift"] = found.drift("before", "after")
+        columns["approach"] = found.approach("before", "after")
+    return Table("centroids", "Geometry by class", columns, found.provenance)
+
+
+def geometry(study: Source) -> Table:
+    """The geometry of every model as a whole."""
+    found = study.centroids()
+    measures = ("fisher_ratio", "silhouette", "nearest_centroid_accuracy", "cka_to_teacher", "neighbour_overlap")
+    columns: dict[str, Any] = {"model": list(found.cosine)}
+    columns |= {measure: [getattr(found, measure)[name] for name in found.cosine] for measure in measures}
+    return Table("geometry", "Geometry by model", columns, {**found.provenance, "reference": found.reference})
+
+
+def class_relations(study: Source) -> Table:
+    """Mean relation of every pair of classes."""
+    found, names = study.class_relations(), study.features().grouping().classes.names
+    cells = [(a, b) for a in range(len(found.classes)) for b in range(len(found.classes))]
+    columns: dict[str, Any] = {
+        "class": [names[found.classes[a]] for a, _ in cells],
+        "with": [names[found.classes[b]] for _, b in cells],
+    }
+    columns |= {f"relation_{name}": matrix.reshape(-1) for name, matrix in found.matrices.items()}
+    return Table("class-relations", "Mean relations of classes", columns, found.provenance)
+
+
+def memory_bank(study: Source) -> Table:
+    """Fill, age and purity of every class's queues."""
+    rows: dict[str, list[Any]] = {key: [] for key in (
+        "model", "queue", "class", "size", "held", "written", "newest_age", "median_age", "oldest_age", "purity",
+    )}  # fmt: skip
+    about: dict[str, Any] = {}
+    for name in study.memory_banks():
+        bank = study.memory_bank(name)
+        about[name] = {"steps": bank.steps, "purity_measured_by": bank.measured_by, "note": bank.note}
+        for kind, state in bank.queues.items():
+            for c, label in enumerate(bank.classes.names):
+                values = (name, kind, label, state.size, int(state.held[c]), int(state.written[c]),
+                          *state.age[c].tolist(), float(state.purity[c]))  # fmt: skip
+                for column, value in zip(rows.values(), values, strict=True):
+                    column.append(value)
+    return Table("memory-bank", "Memory bank", rows, about)
+
+
+def stored(study: Source) -> Table:
+    """What a training step stores under each class, and what the published indexing would."""
+    found = study.stored_pixels()
+    columns: dict[str, Any] = {"class": [found.classes.names[c] for c in found.present]}
+    columns |= {f"purity_{kind}": values for kind, values in found.purity.items()}
+    return Table("stored-pixels", "Purity of what is stored, and as published", columns, found.provenance)
+
+
+def _plain(value: Any) -> Any:
+    """A number as Python has it; nan as None."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and value != value else value

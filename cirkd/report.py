@@ -1,0 +1,266 @@
+"""A study as one HTML file that opens without a network: pictures, figures, tables, and how each came about."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cirkd.analysis import pictures
+from cirkd.charts import theme
+from cirkd.charts.gallery import MAP, SECTIONS, Picture, gallery
+from cirkd.charts.save import figure_bytes, file_name, write_figure
+from cirkd.data.errors import StudyError
+from cirkd.export.files import whole
+from cirkd.export.tables import Table, tables
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cirkd.study import Study
+
+__all__ = ["export_figures", "figure_files", "gallery", "open_study", "write_figure", "write_report"]
+
+Progress = Callable[[float, str], object]
+WIDEST = 480
+"""Pixels of a picture's width in the report."""
+TABLES = {"Scores": ("iou", "image-scores"), "Relations": ("divergence-classes", "divergence-pairs"),
+          "Centroids": ("geometry", "centroids"), "Memory bank": ("memory-bank", "stored-pixels")}  # fmt: skip
+OPEN_ROWS = 30
+"""A longer table is folded away."""
+MOST_MAPS = 24
+"""Maps of single images in the report; further ones can be exported one by one."""
+
+
+BUNDLED = Path(__file__).resolve().parents[1] / "checkpoints"
+
+
+def open_study(
+    teacher: Path | None = None, before: Path | None = None, after: Path | None = None, images: str = "streets/val",
+    *, root: Path | None = None, count: int = 6, **settings: Any,
+) -> Study:  # fmt: skip
+    """Open a study on a few telling images of a data set or folder; without a checkpoint, the bundled ones.
+
+    Args:
+        images: a data set's name, with /SPLIT or without, or a folder.
+        settings: as of `Study.open`.
+
+    Raises:
+        CirkdError: a checkpoint or the images cannot be opened.
+    """
+    from cirkd.data.catalog import DATA_SETS, open_data
+    from cirkd.study import Study, telling_images
+
+    if count < 1:
+        raise StudyError(f"{count} images: choose at least 1")
+    if teacher is before is after is None:
+        teacher, before, after = (BUNDLED / f"streets-{part}.safetensors" for part in ("teacher", "baseline", "cirkd"))
+    name, _, split = images.partition("/")
+    if name in DATA_SETS and name != "folder":
+        data = open_data(name, split or "val", root)
+    else:
+        data = open_data("folder", "all", Path(images))
+    return Study.open(
+        teacher=teacher, before=before, after=after, images=data, indices=telling_images(data, count), **settings
+    )
+
+
+def write_report(
+    study: Study, path: Path | str, *, title: str = "What distillation changed", progress: Progress | None = None
+) -> Path:
+    """Write the whole study to one HTML file.
+
+    It holds Plotly's script once and all images as `data:` addresses, so it needs nothing else. Written piece by
+    piece: no more than one figure is in memory at a time.
+
+    Args:
+        progress: called with (fraction, text); an exception raised from it cancels and is passed on, and no file is
+            left behind.
+
+    Raises:
+        ExportError: a place that cannot be written to.
+        CirkdError: the study cannot be computed.
+    """
+    study.features(progress)
+    found = _chosen(gallery(study))
+    with whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for part in _parts(study, title, found, progress):
+            file.write(part)
+    return Path(path)
+
+
+def export_figures(
+    study: Study, folder: Path | str, kind: str = "html", *, names: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:  # fmt: skip
+    """Write the figures of a study, or those named, to a folder as "html", "png" or "svg".
+
+    Raises:
+        ExportError: what draws PNG and SVG is missing, or a place that cannot be written to.
+    """
+    chosen = [picture for picture in gallery(study) if names is None or picture.name in names]
+    written = []
+    for number, picture in enumerate(chosen):
+        if progress is not None:
+            progress(number / len(chosen), picture.title)
+        path = Path(folder) / f"{file_name(picture.name)}.{kind}"
+        written.append(write_figure(picture.drawn(), path, title=picture.title, width=picture.width))
+    return written
+
+
+def figure_files(
+    study: Study, kind: str, *, mode: theme.Theme = "light", progress: Progress | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """All figures of a study as files, one after the other: names and contents."""
+    found = gallery(study)
+    for number, picture in enumerate(found):
+        if progress is not None:
+            progress(number / len(found), picture.title)
+        content = figure_bytes(picture.drawn(mode), kind, title=picture.title, width=picture.width)
+        yield f"{file_name(picture.name)}.{kind}", content
+
+
+def _parts(study: Study, title: str, found: list[Picture], progress: Progress | None) -> Iterator[str]:
+    from plotly.offline import get_plotlyjs
+
+    yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield f"<style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body><main>"
+    yield f"<h1>{escape(title)}</h1>"
+    yield _opening(study)
+    yield _images(study)
+    known = tables(study)
+    for section in SECTIONS:
+        own = [picture for picture in found if picture.section == section]
+        listed = [name for name in TABLES.get(section, ()) if name in known]
+        if not own and not listed:
+            continue
+        yield f"<h2>{escape(section)}</h2><div class=figures>"
+        for picture in own:
+            if progress is not None:
+                progress(found.index(picture) / len(found), picture.title)
+            yield _figure(picture)
+        yield "</div>"
+        for name in listed:
+            yield _table(known[name]())
+    yield _provenance(study)
+    yield "</main></body></html>\n"
+
+
+def _opening(study: Study) -> str:
+    text = " ".join(escape(sentence).replace("`", "") for sentence in study.summary())
+    images = ", ".join(map(escape, study.features().image_names))
+    return f"<p class=lead>{text}</p>{_table(tables(study)['models']())}<p class=caption>Images: {images}.</p>"
+
+
+def _images(study: Study) -> str:
+    """A row for each image: it, its label, and what every model predicts."""
+    features = study.features()
+    heads = ["image", *(["label"] if features.labels is not None else []), *features.models]
+    rows = []
+    for number, name in enumerate(features.image_names):
+        shown = [_picture(features.images[number], f"image {name}")]
+        if features.labels is not None:
+            shown.append(_picture(pictures.colorize(features.labels[number], features.classes), f"label of {name}"))
+        for model in features.models.values():
+            colors = pictures.colorize(model.prediction_maps[number], model.classes)
+            shown.append(_picture(colors, f"prediction of {model.name} for {name}"))
+        cells = "".join(f"<td>{picture}</td>" for picture in shown)
+        rows.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
+    head = "".join(f"<th>{escape(_label(text))}</th>" for text in heads)
+    known = features.classes
+    chips = "".join(
+        f'<span class=chip><i style="background:{theme.class_color(color)}"></i>{escape(name)}</span>'
+        for name, color in zip(known.names, known.colors, strict=True)
+    )
+    return (
+        f"<h2>Images and predictions</h2><p>{chips}</p><div class=scroll><table class=images><tr><th></th>{head}</tr>"
+        f"{''.join(rows)}</table></div>"
+    )
+
+
+def _figure(picture: Picture) -> str:
+    figure = picture.drawn()
+    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config=theme.CONFIG, default_width="100%")
+    name, title = escape(picture.name), escape(picture.title)
+    return (
+        f'<figure id="{name}" role="group" aria-label="{title}"><figcaption><b>{title}</b></figcaption>{drawn}'
+        f"<p class=caption>{escape(picture.about)}</p></figure>"
+    )
+
+
+def _table(found: Table) -> str:
+    heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in found.columns)
+    rows = "".join(
+        f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in zip(*found.columns.values(), strict=True)
+    )
+    shown = " open" if len(found) <= OPEN_ROWS else ""
+    return (
+        f"<details{shown}><summary>{escape(found.title)}</summary><div class=scroll><table><tr>{heads}</tr>{rows}"
+        "</table></div></details>"
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return f"<td>{escape(value)}</td>"
+    if value is None or value != value:
+        return "<td class=number>–</td>"
+    whole_number = float(value).is_integer() and abs(float(value)) >= 1
+    return f"<td class=number>{int(value):,}</td>" if whole_number else f"<td class=number>{float(value):.4g}</td>"
+
+
+def _provenance(study: Study) -> str:
+    features = study.features()
+    models = {
+        name: {key: model.info[key] for key in ("architecture", "encoder", "parameters", "grid") if key in model.info}
+        | {"recipe": dict(model.info.get("provenance") or {}).get("recipe")}
+        for name, model in features.models.items()
+    }
+    text = json.dumps({"features": features.provenance, "models": models}, indent=2, default=str)
+    return f"<h2>How this was computed</h2><details><summary>Settings</summary><pre>{escape(text)}</pre></details>"
+
+
+def _picture(pixels: np.ndarray, alt: str) -> str:
+    from PIL import Image
+
+    picture = Image.fromarray(pixels)
+    picture.thumbnail(
+        (WIDEST, WIDEST), Image.Resampling.LANCZOS if alt.startswith("image") else Image.Resampling.NEAREST
+    )
+    buffer = BytesIO()
+    picture.save(buffer, "WEBP", quality=82, lossless=not alt.startswith("image"), method=1)
+    return f'<img alt="{escape(alt)}" src="data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}">'
+
+
+def _chosen(found: list[Picture]) -> list[Picture]:
+    """All figures, but only so many maps of single images."""
+    maps = [picture for picture in found if picture.name.startswith(MAP)]
+    left_out = {picture.name for picture in maps[MOST_MAPS:]}
+    return [picture for picture in found if picture.name not in left_out]
+
+
+def _label(text: str) -> str:
+    return theme.role(text).label if text in theme.ROLES else text
+
+
+_STYLE = """
+body{margin:0;background:#fff;color:#1c2430;font:15px/1.5 Inter,'Segoe UI','Helvetica Neue',Arial,sans-serif}
+main{max-width:1180px;margin:0 auto;padding:2rem clamp(1rem,3vw,2.5rem)}
+h1{font-size:1.9rem;margin:0 0 .5rem}h2{font-size:1.35rem;margin:2.4rem 0 .6rem}
+.lead{font-size:1.08rem}.caption,figcaption+div+.caption{color:#5a6472;font-size:.86rem;margin:.2rem 0 0}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:1.4rem}
+figure{margin:0;min-width:0;border:1px solid #e3e7ec;border-radius:8px;padding:.8rem}
+details{margin:1rem 0}summary{cursor:pointer;font-weight:600}
+.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.86rem;margin:.4rem 0}
+th,td{padding:.25rem .6rem;text-align:left;border-bottom:1px solid #e3e7ec;white-space:nowrap}
+.number{text-align:right;font-variant-numeric:tabular-nums}
+.images td{padding:.2rem}.images img{width:100%;max-width:220px;min-width:120px;border-radius:4px;display:block}
+.chip{display:inline-flex;align-items:center;gap:.35rem;margin:0 1rem .2rem 0;font-size:.86rem}
+.chip i{width:.8rem;height:.8rem;border-radius:.2rem;border:1px solid rgba(128,128,128,.5)}
+pre{white-space:pre-wrap;font-size:.8rem;background:#f4f5f8;padding:1rem;border-radius:8px}
+"""

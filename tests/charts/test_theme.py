@@ -1,0 +1,52 @@
+"""Colours that have one meaning everywhere; numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+from cirkd.analysis import pictures
+from cirkd.charts import theme
+from cirkd.data.palettes import CAMVID
+
+
+def rgb(color: str) -> tuple[int, ...]:
+    return tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def test_charts_and_pictures_mean_the_same_by_a_colour() -> None:
+    wanted = {0: theme.BOTH_RIGHT, 1: theme.BOTH_WRONG, 2: theme.FIXED, 3: theme.BROKEN}
+    assert {value: rgb(color) for value, color in wanted.items()} == pictures.CHANGE_COLORS
+    assert rgb(theme.UNLABELLED) == pictures.UNLABELLED_COLOR
+
+
+def test_no_class_has_the_colour_of_a_model() -> None:
+    from tools.streets.classes import CLASSES
+
+    taken = [*CAMVID.colors, *(color for _, color in CLASSES)]
+    for role in theme.ROLES.values():
+        assert min(math.dist(rgb(role.color), color) for color in taken) > 50
+
+
+def test_models_differ_in_colour_symbol_and_dash() -> None:
+    looks = [theme.role(name) for name in ("teacher", "before", "after")]
+    for part in ("color", "symbol", "glyph", "dash", "tint", "label"):
+        assert len({getattr(look, part) for look in looks}) == 3
+    assert theme.role("another").label == "another"
+
+
+def test_numbers_as_people_read_them() -> None:
+    assert theme.percent(0.7638) == "76.4 %"
+    assert theme.points(0.0217) == "+2.2"
+    assert theme.points(-0.004) == "−0.4"
+    assert theme.number(0.33612) == "0.336"
+    assert theme.percent(math.nan) == theme.points(None) == "–"
+    assert theme.delta(0.25, 0.241) == "-0.9 points"
+    assert theme.points(-0.0001) == theme.points(0.0) == "0.0"
+    assert theme.delta(0.25, 0.25) == "0.0 points"
+    assert theme.delta(math.nan, 0.2) is None
+    assert theme.relative_delta(1.22, 1.19) == "-2 % vs before"
+
+
+def test_file_names_are_not_markdown() -> None:
+    assert theme.plain("a__b*[c]$d") == r"a\_\_b\*\[c\]\$d"
+    assert theme.plain("run `cirkd train`: 0016E5") == "run `cirkd train`: 0016E5"

@@ -1,0 +1,165 @@
+"""The report is one file that holds the study and needs nothing else; figures as files; the command line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cirkd.charts import theme
+from cirkd.charts.gallery import SECTIONS, gallery
+from cirkd.charts.save import figure_bytes, write_figure
+from cirkd.cli import main
+from cirkd.data.errors import ExportError, StudyError
+from cirkd.report import export_figures, open_study, write_report
+from tests.export.test_export import make_study
+from tests.factories import make_samples
+
+
+def test_the_report_holds_every_figure_table_and_image_and_nothing_from_elsewhere(tmp_path: Path) -> None:
+    study = make_study()
+    steps: list[float] = []
+    path = write_report(study, tmp_path / "r.html", progress=lambda done, text: steps.append(done))
+    text = path.read_text(encoding="utf-8")
+    assert text.count("<figure ") == len(gallery(study)) > 15
+    for picture in gallery(study):
+        assert f'id="{picture.name}"' in text
+    assert text.count("data:image/webp;base64,") == 3 * (1 + 1 + 3)
+    assert not re.search(r'(?:src|href)="(?!data:)', text.replace(_plotly(), ""))
+    assert text.count("Plotly.newPlot(") >= len(gallery(study))
+    assert text.count(_plotly()[:200]) == 1
+    sentences = [sentence.replace("`", "") for sentence in study.summary()]
+    assert all(sentence.split("'")[0] in text for sentence in sentences)
+    for name, score in study.scores().models.items():
+        assert f"{score.miou:.4g}" in text, name
+    assert steps == sorted(steps) or len(set(steps)) > 5
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs()
+
+
+def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
+    samples = make_samples(2)
+    samples[0] = type(samples[0])("<b>&x", samples[0].image, samples[0].label)
+    text = write_report(make_study(images=samples), tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<b>&x" not in text
+    assert "&lt;b&gt;&amp;x" in text
+
+
+@pytest.mark.parametrize("missing", [("teacher",), ("before", "after"), ("teacher", "before")])
+@pytest.mark.parametrize("labels", [True, False])
+def test_any_study_can_be_reported(missing: tuple[str, ...], labels: bool, tmp_path: Path) -> None:
+    study = make_study(**dict.fromkeys(missing), images=make_samples(1, labels=labels))
+    text = write_report(study, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<h2>Embeddings</h2>" in text
+    assert ("<h2>Scores</h2>" in text) is labels
+
+
+def test_a_cancelled_report_leaves_nothing_behind(tmp_path: Path) -> None:
+    def cancel(fraction: float, text: str) -> None:
+        if fraction > 0.3 and "image" not in text:
+            raise KeyboardInterrupt
+
+    study = make_study()
+    study.features()
+    with pytest.raises(KeyboardInterrupt):
+        write_report(study, tmp_path / "r.html", progress=cancel)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_figure_stands_by_itself_in_both_modes() -> None:
+    study = make_study()
+    found = gallery(study)
+    assert {picture.section for picture in found} == set(SECTIONS)
+    assert len({picture.name for picture in found}) == len(found)
+    for picture in found:
+        for mode in ("light", "dark"):
+            figure = picture.drawn(mode)
+            assert figure.layout.paper_bgcolor == theme.paper(mode)
+            assert figure.layout.font.color == theme.ink(mode)
+            heatmaps = [trace for trace in figure.data if trace.type == "heatmap"]
+            assert all(trace.showscale for trace in heatmaps)
+    drawn = next(picture for picture in found if picture.name == "iou-change").drawn()
+    change = 100 * study.scores().iou_change("before", "after")
+    np.testing.assert_allclose(np.sort(drawn.data[0].x), np.sort(change[study.scores().present]))
+
+
+def test_figures_as_files(tmp_path: Path) -> None:
+    study = make_study()
+    (page,) = export_figures(study, tmp_path, "html", names=["drift"])
+    assert page.name == "drift.html" and "Plotly.newPlot" in page.read_text(encoding="utf-8")
+    figure = next(p for p in gallery(study) if p.name == "drift").drawn()
+    with pytest.raises(ExportError, match="html, png, svg"):
+        write_figure(figure, tmp_path / "x.gif")
+
+
+@pytest.mark.browser
+def test_figures_as_pictures(tmp_path: Path) -> None:
+    pytest.importorskip("kaleido", reason="drawn by the extra `images`")
+    figure = next(p for p in gallery(make_study()) if p.name == "drift").drawn()
+    write_figure(figure, tmp_path / "x.png", width=500, scale=2)
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.size == (1000, 2 * figure.layout.height)
+        assert len(picture.convert("RGB").getcolors(1_000_000)) > 20
+    assert figure_bytes(figure, "svg").startswith(b"<svg")
+
+
+def test_without_kaleido_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "kaleido", None)
+    figure = gallery(make_study())[0].drawn()
+    with pytest.raises(ExportError, match=r"pip install 'cirkd\[images\]'"):
+        figure_bytes(figure, "png")
+
+
+@pytest.mark.browser
+def test_the_report_opens_without_a_network(tmp_path: Path, chromium: Any) -> None:
+    path = write_report(make_study(), tmp_path / "r.html")
+    context = chromium.new_context(viewport={"width": 800, "height": 900}, offline=True)
+    tab, errors, asked = context.new_page(), [], []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(path.as_uri())
+    tab.wait_for_function(
+        f"() => document.querySelectorAll('.js-plotly-plot .main-svg').length >= {len(gallery(make_study()))}"
+    )
+    wider = tab.evaluate("() => document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth")
+    context.close()
+    assert not errors
+    assert wider <= 1
+    assert not [url for url in asked if url.startswith("http")]
+
+
+def test_the_command_line_writes_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.app.toy import make_checkpoints, make_streets
+
+    make_checkpoints(tmp_path / "c")
+    root = make_streets(tmp_path / "streets")
+    names = {"--teacher": "teacher", "--before": "baseline", "--after": "cirkd"}
+    words = ["report", str(tmp_path / "r.html"), "--images", "streets/val", "--root", str(root), "--count", "2"]
+    for flag, part in names.items():
+        words += [flag, str(tmp_path / "c" / f"streets-{part}.safetensors")]
+    for flag in ("tables", "projector"):
+        words += [f"--{flag}", str(tmp_path / flag)]
+    words += ["--embeddings", str(tmp_path / "e.parquet"), "--table-format", "parquet"]
+    assert main(words) == 0
+    assert "r.html" in capsys.readouterr().out
+    assert (tmp_path / "tables" / "memory-bank.parquet").is_file()
+    assert (tmp_path / "projector" / "sprite.png").is_file()
+    assert (tmp_path / "e.parquet").is_file()
+
+
+def test_what_cannot_be_reported_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(tmp_path / "r.html"), "--images", str(tmp_path / "nowhere")]) == 1
+    assert main(["report", str(tmp_path / "r.html"), "--teacher", "gone.safetensors"]) == 1
+    assert len(capsys.readouterr().err.strip().splitlines()) == 2
+    with pytest.raises(StudyError, match="0 images"):
+        open_study(count=0)
