@@ -153,8 +153,9 @@ class Handle:
     def explorer_map(self, name: str) -> Projection:
         """A map of the linked view's positions."""
         self.explorer()
+        study = self.study
         key = ("explorer_map", self.key, name)
-        return work.run(key, f"Working out {name}", lambda report: self.study.explorer_map(name, progress=report))
+        return work.run(key, f"Working out {name}", lambda report: study.explorer_map(name, progress=report))
 
     def summary(self, temperature: float = 0.1) -> list[str]:
         """Two or three sentences on what distillation did."""

@@ -15,7 +15,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-PAGES = ("overview", "predictions", "embeddings", "relations", "centroids", "memory", "learn", "export")
+PAGES = (
+    "overview", "predictions", "explorer", "embeddings", "relations",
+    "centroids", "memory", "training", "learn", "export",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -130,8 +130,8 @@ def _table(study: Handle, found: Centroids) -> None:
     )
 
 
+# A column of numbers: key, heading, values, format, help.
 Column = tuple[str, str, Any, str, str]
-"""A column of numbers: key, heading, values, format, help."""
 
 
 def _changes(study: Handle, found: Centroids, scores: Scores | None) -> list[Column]:

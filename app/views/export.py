@@ -12,8 +12,8 @@ from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import theme
 
+# Session key: the files made for this window, by what they are; only the latest few are kept.
 MADE = "_exports"
-"""Session key: the files made for this window, by what they are; only the latest few are kept."""
 KEPT = 4
 MIME = {
     "html": "text/html", "png": "image/png", "svg": "image/svg+xml", "csv": "text/csv", "zip": "application/zip",

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import cached, captions, panels, study_bar, tiles
 from app.guard import guard
 from app.handle import Handle
+from cirkd.analysis.stored_scores import whole_split_change
 from cirkd.charts import scores as charts
 from cirkd.charts import theme
 
@@ -41,7 +42,8 @@ def main() -> None:
             _classes(study)
     with guard(), summary:
         first, *more = study.summary(TEMPERATURE) or [""]
-        st.markdown(f"**{first}** {' '.join(more)}")
+        whole = whole_split_change([study.evaluate(split) for split in ("val", "test")], "before", "after")
+        st.markdown(" ".join(filter(None, [f"**{first}**", whole, *more])))
     if several:
         with guard(), cards[-1].container(gap="xxsmall"):
             _divergence_card(study)

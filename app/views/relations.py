@@ -16,10 +16,10 @@ from cirkd.charts import scores as score_charts
 from cirkd.study import Divergence
 
 ORDERS = {"class": "class", "position": "position"}
+# In the address: all images, in blocks.
 ALL = -1
-"""In the address: all images, in blocks."""
+# Pixels a side of a matrix over all images.
 OF_ALL = 512
-"""Pixels a side of a matrix over all images."""
 
 
 def main() -> None:

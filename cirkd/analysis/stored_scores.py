@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,3 +40,20 @@ def stored_score(provenance: Mapping[str, Any], split: str) -> StoredScore | Non
         pixel_accuracy=found.get("pixel_accuracy", math.nan) / 100,
         iou={name: math.nan if value is None else value / 100 for name, value in dict(found.get("iou") or {}).items()},
     )
+
+
+def whole_split_change(scores: Sequence[Mapping[str, StoredScore | None]], before: str, after: str) -> str:
+    """One sentence on what distillation changed over whole splits; empty where the checkpoints don't say.
+
+    Args:
+        scores: for each split, model -> its stored score.
+    """
+    parts, data = [], ""
+    for of_split in scores:
+        old, new = of_split.get(before), of_split.get(after)
+        if old is not None and new is not None and (old.data, old.images) == (new.data, new.images):
+            data = new.data
+            change = round(100 * (new.miou - old.miou), 1)
+            sign = "+" if change > 0 else "−" if change < 0 else ""
+            parts.append(f"{sign}{abs(change):.1f} points on {new.split}")
+    return f"Over all of {data} the mIoU changed by {' and '.join(parts)}." if parts else ""

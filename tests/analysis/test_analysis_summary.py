@@ -7,6 +7,7 @@ import pytest
 from cirkd.analysis.centroids import centroids
 from cirkd.analysis.relations import divergence
 from cirkd.analysis.scores import scores
+from cirkd.analysis.stored_scores import StoredScore, whole_split_change
 from cirkd.analysis.summary import sentences
 from tests.factories import make_features
 
@@ -76,3 +77,22 @@ def test_only_some_results():
     features = make_features()
     assert sentences(features) == []
     assert len(sentences(features, divergence=divergence(features))) == 1
+
+
+def stored(split: str, miou: float, images: int = 60) -> StoredScore:
+    return StoredScore("streets", split, images, miou, 0.5, {})
+
+
+def test_whole_splits_are_told_apart_from_the_images_in_view() -> None:
+    val = {"before": stored("val", 0.26), "after": stored("val", 0.264)}
+    test = {"before": stored("test", 0.26), "after": stored("test", 0.245)}
+    text = whole_split_change([val, test], "before", "after")
+    assert text == "Over all of streets the mIoU changed by +0.4 points on val and −1.5 points on test."
+
+
+def test_whole_splits_are_compared_only_where_both_were_measured_on_the_same() -> None:
+    other = {"before": stored("val", 0.2), "after": stored("val", 0.3, images=5)}
+    assert (
+        whole_split_change([{"after": stored("val", 0.2)}, {"before": None, "after": None}, other], "before", "after")
+        == ""
+    )

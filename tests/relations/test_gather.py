@@ -1,3 +1,5 @@
+"""Processes that meet. They are spawned: a fork of a process whose threads have computed never ends."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,6 +15,7 @@ from cirkd.relations.gather import gather_rows, other_images
 
 COUNTS = (3, 0)
 IMAGES = 4  # two for each process
+SMALL_TILES = 200  # entries, so that even these maps are cut
 
 
 def rows_of(rank: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,7 +35,7 @@ def test_one_process_keeps_its_rows() -> None:
 
 
 def test_every_process_gets_the_rows_of_all(tmp_path: Path) -> None:
-    mp.start_processes(run, args=(str(tmp_path),), nprocs=len(COUNTS), start_method="fork")
+    mp.start_processes(run, args=(str(tmp_path),), nprocs=len(COUNTS), start_method="spawn")
     wanted = [torch.cat(parts) for parts in zip(*map(rows_of, range(len(COUNTS))), strict=True)]
     for rank in range(len(COUNTS)):
         found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
@@ -50,6 +53,7 @@ def batch() -> tuple[torch.Tensor, torch.Tensor, torch.nn.Module]:
 
 
 def relate(rank: int, folder: str) -> None:
+    tiles.CPU_TILE_ENTRIES = SMALL_TILES
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     image, teacher, student = batch()
     wrapped = torch.nn.parallel.DistributedDataParallel(student)
@@ -65,8 +69,8 @@ def relate(rank: int, folder: str) -> None:
 
 
 def test_two_processes_equal_one_with_all_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 200)
-    mp.start_processes(relate, args=(str(tmp_path),), nprocs=2, start_method="fork")
+    monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", SMALL_TILES)
+    mp.start_processes(relate, args=(str(tmp_path),), nprocs=2, start_method="spawn")
     values, alone, slopes, gradients = zip(
         *(torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)), strict=True
     )
@@ -93,7 +97,7 @@ def bring_other_shapes(rank: int, folder: str) -> None:
 
 
 def test_processes_with_unequal_batches_are_refused_together(tmp_path: Path) -> None:
-    mp.start_processes(bring_other_shapes, args=(str(tmp_path),), nprocs=2, start_method="fork")
+    mp.start_processes(bring_other_shapes, args=(str(tmp_path),), nprocs=2, start_method="spawn")
 
 
 def test_one_process_has_no_others() -> None:
