@@ -1,7 +1,7 @@
 """Pictures of the running app for the documentation: `make screenshots`.
 
-Starts the app on a free port, opens each page in a headless Chromium (`CHROMIUM` names another) and saves it under
-`docs/`.
+Starts the app on a free port and opens pages in a headless Chromium (`CHROMIUM` names another). Without an argument it
+saves the README's pictures under `docs/`; with a folder, every page wide and narrow, light and dark, to look at there.
 """
 
 import os
@@ -21,10 +21,15 @@ PAGES = (
 )  # fmt: skip
 
 
+README = ("overview", "explorer")
+VARIANTS = tuple((scheme, width) for scheme in ("light", "dark") for width in (1440, 800))
+
+
 def main() -> None:
     from playwright.sync_api import sync_playwright
 
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs"
+    whole = len(sys.argv) > 1
+    folder = Path(sys.argv[1]) if whole else ROOT / "docs"
     folder.mkdir(exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -35,10 +40,9 @@ def main() -> None:
         _wait_for(f"http://localhost:{port}/_stcore/health")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            for page in PAGES:
-                for scheme in ("light", "dark"):
-                    for width in (1440, 800):
-                        _shoot(browser, f"http://localhost:{port}", page, scheme, width, folder)
+            for page in PAGES if whole else README:
+                for scheme, width in VARIANTS if whole else VARIANTS[:1]:
+                    _shoot(browser, f"http://localhost:{port}", page, scheme, width, folder)
     finally:
         server.terminate()
         server.wait(timeout=10)
@@ -57,6 +61,8 @@ def _shoot(browser: Any, address: str, page: str, scheme: str, width: int, folde
         timeout=120_000,
     )
     took = time.monotonic() - start
+    if page == "explorer":
+        _pin(tab)
     tab.wait_for_timeout(1_500)
     height = tab.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
     tab.set_viewport_size({"width": width, "height": min(max(1000, height), 5000)})
@@ -66,6 +72,14 @@ def _shoot(browser: Any, address: str, page: str, scheme: str, width: int, folde
     tab.screenshot(path=path)
     print(f"{path.name}: on screen after {took:.1f} s")
     context.close()
+
+
+def _pin(tab: Any) -> None:
+    """Pin a pixel on the road, so that the linked view shows what it is for."""
+    tile = tab.get_by_test_id("tile-teacher-0")
+    box = tile.bounding_box(timeout=30_000)
+    tile.click(position={"x": 0.5 * box["width"], "y": 0.85 * box["height"]})
+    tab.wait_for_timeout(3_000)
 
 
 def _wait_for(address: str, seconds: float = 60) -> None:

@@ -52,3 +52,18 @@ def test_dark_stands_too(browser_page: Open) -> None:
     assert_stands(tab)
     dark = tab.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert dark == "rgb(17, 22, 31)"
+
+
+def test_ten_people_at_once_see_the_default_study(chromium: Any, app_url: str) -> None:
+    contexts = [chromium.new_context(viewport={"width": 1000, "height": 800}) for _ in range(10)]
+    tabs = [context.new_page() for context in contexts]
+    for tab in tabs:
+        tab.goto(app_url, wait_until="commit")
+    for tab in tabs:
+        settle(tab, timeout=180_000)
+    seen = {tab.locator("[data-testid=stMetricValue]").first.inner_text() for tab in tabs}
+    for tab in tabs:
+        assert_stands(tab)
+    for context in contexts:
+        context.close()
+    assert len(seen) == 1
