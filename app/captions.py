@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app import panels
 from cirkd.charts import theme
 
 if TYPE_CHECKING:
@@ -126,3 +127,18 @@ def stored_help(handle: Handle, name: str) -> str:
 def _network(info: Any) -> str:
     encoder = str(info.get("encoder", "")).removeprefix("tu-").removeprefix("tf_")  # how timm's models are named
     return f"{info.get('architecture', 'model')} {encoder}".strip()
+
+
+def head_of_maps(title: str, handle: Handle) -> None:
+    """Title and captions of a page that maps embeddings: the study, its notes, and what it lacks for them."""
+    features = handle.features()
+    st.title(title)
+    st.caption(study(handle))
+    notes(features)
+    panels.missing(
+        handle.names,
+        features.has_labels,
+        teacher="maps are laid on the first model's",
+        student="no pixel can be fixed or broken",
+        unlabelled="a pixel's class is the first model's prediction",
+    )

@@ -13,10 +13,4 @@ def up() -> None:
     """Begin, the first time; returns at once. Whoever needs a library sooner waits for it in his own import."""
     if _once.acquire(blocking=False):
         cirkd.share_cores()
-        threading.Thread(target=_import, name="cirkd-imports", daemon=True).start()
-
-
-def _import() -> None:
-    from cirkd.study import prepare
-
-    prepare()
+        threading.Thread(target=cirkd.prepare, name="cirkd-imports", daemon=True).start()

@@ -47,5 +47,11 @@ def share_cores() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def prepare() -> None:
+    """Import what opening and running models needs: seconds that a program can spend before a study is asked for."""
+    for name in ("cirkd.checkpoint", "segmentation_models_pytorch", "cirkd.features.extract"):
+        importlib.import_module(name)
+
+
 def __dir__() -> list[str]:
     return sorted([*__all__, "losses", "relations"])

@@ -10,7 +10,6 @@ threads.
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -82,21 +81,11 @@ __all__ = [
     "Study",
     "StudyError",
     "pictures",
-    "prepare",
     "stored_score",
     "telling_images",
 ]
 
 Progress = Callable[[float, str], object]
-
-
-def prepare() -> None:
-    """Import what opening and running models needs: seconds that a program can spend before a study is asked for."""
-    importlib.import_module("cirkd.checkpoint")
-    importlib.import_module("segmentation_models_pytorch")
-    importlib.import_module("cirkd.features.extract")
-
-
 Result = TypeVar("Result")
 KEPT_RESULTS = 48
 

@@ -38,17 +38,7 @@ class Choice:
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    features = study.features()
-    st.title("Embeddings")
-    st.caption(captions.study(study))
-    captions.notes(features)
-    panels.missing(
-        study.names,
-        features.has_labels,
-        teacher="maps are laid on the first model's",
-        student="no pixel can be fixed or broken",
-        unlabelled="a pixel's class is the first model's prediction",
-    )
+    captions.head_of_maps("Embeddings", study)
     _view(study)
 
 

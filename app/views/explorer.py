@@ -7,7 +7,7 @@ from zlib import crc32
 
 import streamlit as st
 
-from app import captions, panels, study_bar
+from app import captions, study_bar
 from app.explorer import address, answers, explorer, pixels_of, remember
 from app.explorer.looks import look
 from app.guard import guard
@@ -23,17 +23,7 @@ WANTED = "explorer_wanted"  # session key: (study, the slow maps asked for, the 
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    features = study.features()
-    st.title("Explorer")
-    st.caption(captions.study(study))
-    captions.notes(features)
-    panels.missing(
-        study.names,
-        features.has_labels,
-        teacher="maps are laid on the first model's",
-        student="no pixel can be fixed or broken",
-        unlabelled="a pixel's class is the first model's prediction",
-    )
+    captions.head_of_maps("Explorer", study)
     _view(study)
 
 
