@@ -77,7 +77,8 @@ def _head(run: Run, history: History) -> None:
     if run.error:
         st.error(theme.plain(run.error), icon=":material/error:")
     if history.steps:
-        st.progress(min(history.step / history.steps, 1.0), _how_far(run, history))
+        with st.container(key="training_progress"):
+            st.progress(min(history.step / history.steps, 1.0), _how_far(run, history))
     cards = panels.cards("training", 4, 10)
     best = max((value for _, split, value in history.evaluations if split == "val"), default=None)
     latest = next((value for _, split, value in reversed(history.evaluations) if split == "val"), None)

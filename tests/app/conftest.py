@@ -87,11 +87,12 @@ def browser_page(chromium: Any, app_url: str) -> Iterator[Callable[..., Any]]:
 
 
 def settle(tab: Any, timeout: float = 90_000) -> None:
-    """Wait until the page's script has run to its end and no progress is on screen."""
+    """Wait until the page's script has run to its end and no progress is on screen but that of a training run."""
     tab.wait_for_selector("h1", timeout=timeout)
     tab.wait_for_function(
         "() => document.querySelector('.stApp')?.getAttribute('data-test-script-state') === 'notRunning'"
-        " && !document.querySelector('[data-testid=stProgress]')",
+        " && [...document.querySelectorAll('[data-testid=stProgress]')]"
+        ".every(bar => bar.closest('.st-key-training_progress'))",
         timeout=timeout,
     )
     tab.wait_for_timeout(500)

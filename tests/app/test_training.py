@@ -106,6 +106,8 @@ def test_a_run_is_begun_watched_stopped_and_resumed(
     box = tab.locator(".st-key-training_recipe input")
     box.click()
     tab.get_by_role("option", name="camvid-baseline").click()
+    tab.locator("input[aria-label='Name of the run'][value=camvid-baseline]").wait_for(timeout=30_000)
+    settle(tab)  # the fields of the recipe chosen before are gone
     for label, value in (
         ("Name of the run", "live"), ("Steps", "5000"), ("Folder of CamVid", str(root)),
         ("Further fields, as on the command line", " ".join(SMALL)),
