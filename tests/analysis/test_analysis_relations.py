@@ -203,19 +203,19 @@ def test_divergence_of_a_student_is_kept_when_another_comes(monkeypatch):
     features, kept, made = make_features(images=2, grid=(3, 4)), KeptResults(), []
     whole = divergence(features)
     one = dataclasses.replace(features, models={n: features.models[n] for n in ("teacher", "before")})
-    genuine = divergences.relation_divergences
+    genuine = divergences._maps
 
-    def counted(rows, *arguments):
-        made.append(sorted(rows))
-        return genuine(rows, *arguments)
+    def counted(features, reference, students, *arguments):
+        made.append(sorted(students))
+        return genuine(features, reference, students, *arguments)
 
-    monkeypatch.setattr(divergences, "relation_divergences", counted)
+    monkeypatch.setattr(divergences, "_maps", counted)
     divergence(one, kept=kept)
     result = divergence(features, kept=kept)
-    assert made == [["before", "teacher"], ["after", "teacher"]]
+    assert made == [["before"], ["after"]]
     for name in ("before", "after"):
         np.testing.assert_allclose(result.per_pixel[name], whole.per_pixel[name], rtol=1e-6)
         np.testing.assert_allclose(result.by_pair[name], whole.by_pair[name], rtol=1e-6)
         assert result.jointly[name] == pytest.approx(whole.jointly[name], rel=1e-6)
     divergence(features, 0.2, kept=kept)
-    assert made[2:] == [["after", "before", "teacher"]]
+    assert made[2:] == [["after", "before"]]

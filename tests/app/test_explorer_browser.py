@@ -133,9 +133,9 @@ def test_a_lasso_chooses_the_dots_inside_it(view: Callable[..., View]) -> None:
     places = [here.read("mapPlace", "before", pixel) for pixel in range(here.count)]
     outline = np.array(corners)
     edge = [distance(outline, np.array(place)) for place in places]
-    inside = {p for p, place in enumerate(places) if inside(outline, *place)}
+    within = {p for p, place in enumerate(places) if inside(outline, *place)}
     sure = {p for p in range(here.count) if edge[p] > 3}  # a hand's line is not drawn to the pixel
-    assert chosen & sure == inside & sure
+    assert chosen & sure == within & sure
     assert 0 < len(chosen) < here.count
     here.tab.get_by_text("The chosen pixels").wait_for(timeout=60_000)
     here.tab.get_by_text(f"{len(chosen)} pixels", exact=False).first.wait_for()
