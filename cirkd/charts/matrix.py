@@ -127,24 +127,32 @@ def heatmap(
     mode: theme.Theme | None = None,
 ) -> go.Figure:
     """A matrix [n, m] whose first row is on top. values: write every number into its cell."""
+    n, m = len(rows.names), len(columns.names)
+    # Margins of our own: Plotly draws a figure twice to find them.
+    common = {"type": "category", "showgrid": False, "zeroline": False, "ticks": "", "constrain": "domain",
+              "automargin": False, "tickmode": "array", "tickfont": {"size": 11, "color": theme.ink(mode)}}  # fmt: skip
+    across, upright = _ticks(columns, m), _ticks(rows, n)
+    layout = {
+        "xaxis": common | across | {"range": [-0.5 - 0.05 * m, m - 0.5], "tickangle": -90, "constraintoward": "left"},
+        "yaxis": common | upright | {"range": [n - 0.5, -0.5 - 0.05 * n], "scaleanchor": "x", "scaleratio": m / n,
+                                     "constraintoward": "top"},
+        "shapes": _bars(rows, n, m, "y") + _bars(columns, m, n, "x"),
+    }  # fmt: skip
     figure = go.Figure(
         go.Heatmap(
             z=z, x=columns.names, y=rows.names, zmin=scale.low, zmax=scale.high, colorscale=scale.colors,
             showscale=False, hoverongaps=False, texttemplate="%{z:.2f}" if values else None,
             hovertemplate=f"{scale.label} %{{z:.3f}}<br>row: %{{y}}<br>column: %{{x}}<extra></extra>",
-        )
+        ),
+        layout,
     )  # fmt: skip
-    theme.layout(figure, height=height, legend=False, theme=mode)
-    n, m = len(rows.names), len(columns.names)
-    common = {"type": "category", "showgrid": False, "zeroline": False, "ticks": "", "constrain": "domain",
-              "tickmode": "array", "tickfont": {"size": 11, "color": theme.ink(mode)}}  # fmt: skip
-    figure.update_xaxes(**common, range=[-0.5 - 0.05 * m, m - 0.5], tickangle=-90, **_ticks(columns, m))
-    upright = {"range": [n - 0.5, -0.5 - 0.05 * n], "scaleanchor": "x", "scaleratio": m / n, "constraintoward": "top"}
-    figure.update_yaxes(**common, **upright, **_ticks(rows, n))
-    figure.update_layout(
-        shapes=_bars(rows, n, m, "y") + _bars(columns, m, n, "x"), margin={"l": 4, "r": 4, "t": 4, "b": 4}
-    )
-    return figure
+    margin = {"l": _room(upright), "r": 4, "t": 4, "b": _room(across)}
+    return theme.layout(figure, height=height, legend=False, theme=mode, margin=margin)
+
+
+def _room(ticks: dict[str, Any]) -> float:
+    """Pixels that the longest tick label takes, at most a third of a usual panel."""
+    return min(10 + 6.2 * max(map(len, ticks["ticktext"]), default=0), 130)
 
 
 def _ticks(side: Side, length: int) -> dict[str, Any]:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+    from plotly.graph_objs.layout import Template
 
     from cirkd.data.sample import Classes
 
@@ -189,25 +191,32 @@ def layout(figure: Figure, *, height: int, legend: bool = True, theme: Theme | N
 
     height: pixels. `more` goes to `update_layout`.
     """
-    theme = theme or mode()
+    figure.update_layout(
+        template=_template(theme or mode()), height=height, showlegend=legend,
+        margin={"l": 8, "r": 8, "t": 40 if legend else 12, "b": 8},
+    )  # fmt: skip
+    return figure.update_layout(**more) if more else figure
+
+
+@cache
+def _template(theme: Theme) -> Template:
+    """What all figures of a theme share; a figure's own settings go before it. Built once: checking it takes 30 ms."""
+    from plotly.graph_objs.layout import Template
+
     small = {"color": _MUTED[theme], "size": 12}
     axis = {"gridcolor": _GRID[theme], "zerolinecolor": _MUTED[theme], "zerolinewidth": 1, "automargin": True,
-            "linecolor": _GRID[theme], "tickfont": small, "title_font": small}  # fmt: skip
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 40 if legend else 12, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": _INK[theme], "size": 13},
-        hoverlabel={"bgcolor": _PAPER[theme], "font": {"color": _INK[theme]}, "bordercolor": _GRID[theme]},
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": _MUTED[theme], "activecolor": _INK[theme]},
-        showlegend=legend,
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "title": None},
-    )
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
-    figure.update_layout(**more)
-    return figure
+            "linecolor": _GRID[theme], "tickfont": small, "title": {"font": small}}  # fmt: skip
+    layout = {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": _INK[theme], "size": 13},
+        "hoverlabel": {"bgcolor": _PAPER[theme], "font": {"color": _INK[theme]}, "bordercolor": _GRID[theme]},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": _MUTED[theme], "activecolor": _INK[theme]},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
+        "xaxis": axis,
+        "yaxis": axis,
+    }
+    return Template(layout=layout)
 
 
 CONFIG: dict[str, Any] = {
