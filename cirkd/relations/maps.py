@@ -64,7 +64,8 @@ def divergence_maps(
             if progress is not None:
                 progress(done / len(pairs))
             rectangle = Rectangle(images[i], images[j], square=i == j)
-            first = first_pass(rectangle, cut(rectangle, math.isqrt(entries)), networks, t, scratch, workers)
+            pieces = cut(rectangle, math.isqrt(entries), entries)
+            first = first_pass(rectangle, pieces, networks, t, scratch, workers)
             sides = [(i, j, first.row_sums)]
             if first.key_sums is not None and i != j:
                 sides.append((j, i, first.key_sums))

@@ -25,7 +25,11 @@ from cirkd.relations.tiles import (
 from cirkd.relations.workers import Workers, workers_for
 
 # Products of fewer rows at a time are slow.
-FEWEST_ROWS = 64
+FEWEST_ROWS = 128
+# Entries of a block of rows against the keys: with more keys, they go in parts.
+BLOCK_ENTRIES = 2**22
+# Images of few positions go together, as long as a rectangle has no more entries than so many tiles.
+TILES_TOGETHER = 4
 
 
 def add_up_pairs(
@@ -44,21 +48,22 @@ def add_up_pairs(
             all other images' rows to them.
     """
     images, n, _ = student.shape
-    entries = tile_entries(student.device)
     s, t = (make_logits(x, x, temperature, precision) for x in (student.flatten(0, 1), teacher.flatten(0, 1)))
+    entries = tile_entries(student.device) * s.tile_scale
+    together = max(1, min(images, TILES_TOGETHER * entries // max(n * n, 1)))
     total = student.new_zeros((), dtype=torch.float64)
     with workers_for(student.device) as workers:
         side = min(math.isqrt(entries), -(-n // workers.count))
-        kept = min(n * n, tiles.KEPT_ENTRIES) if gradient is not None else 0
-        largest = max(side**2, min(images, entries // (n * n)) * n * side)
+        kept = min(n * n * together, tiles.KEPT_ENTRIES) if gradient is not None else 0
+        largest = max(side**2, min(entries, n * n * together), n * together)
         scratch = Scratch(s.dtype, student.device, largest, workers=workers.count, kept=kept)
         gradients = []
         if gradient is not None:
             gradients = [gradient.flatten(0, 1)] + [
                 torch.zeros_like(gradient).flatten(0, 1) for _ in range(workers.count - 1)
             ]
-        for rectangle in pair_rectangles(images, own, n, entries):
-            pieces = cut(rectangle, side)
+        for rectangle in pair_rectangles(images, own, n, together):
+            pieces = cut(rectangle, side, entries)
             first = first_pass(rectangle, pieces, [s], t, scratch, workers)
             total += divergences(first.row_sums[0]).sum(dtype=torch.float64)
             if rectangle.trained_keys and not rectangle.square and first.key_sums is not None:
@@ -70,18 +75,14 @@ def add_up_pairs(
     return total
 
 
-def pair_rectangles(images: int, own: int, n: int, entries: int) -> Iterator[Rectangle]:
-    """Every pair of an own image and any other once, and every own image with itself.
-
-    Images of few positions go several at a time.
-    """
-    group = max(1, entries // max(n * n, 1))
+def pair_rectangles(images: int, own: int, n: int, together: int) -> Iterator[Rectangle]:
+    """Every pair of an own image and any other once, the others as many `together`; and every own image with itself."""
     for i in range(own):
         rows = slice(i * n, (i + 1) * n)
         yield Rectangle(rows, rows, square=True)
         for first, last, trained in ((i + 1, own, True), (own, images, False)):
-            for j in range(first, last, group):
-                count = min(group, last - j)
+            for j in range(first, last, together):
+                count = min(together, last - j)
                 yield Rectangle(rows, slice(j * n, (j + count) * n), images=count, trained_keys=trained)
 
 
@@ -100,7 +101,7 @@ def keyed_values(
     """
     rows, keys = student
     n, k = len(rows), len(keys)
-    breadth = max(1, tiles.KEPT_ENTRIES // FEWEST_ROWS)
+    breadth = max(1, BLOCK_ENTRIES // FEWEST_ROWS)
     size = max(FEWEST_ROWS, tile_entries(rows.device) // k)
     s, t = (make_logits(*pair, temperature, precision) for pair in (student, teacher))
     values = rows.new_zeros(n)
@@ -109,7 +110,7 @@ def keyed_values(
 
         def job(worker: int) -> None:
             alone = Workers(1, None)
-            scratch = Scratch(s.dtype, rows.device, min(n, size) * min(k, breadth))
+            scratch = Scratch(s.dtype, rows.device, min(n, size) * min(k, breadth), upright=rows.device.type == "cpu")
             for block in blocks[worker :: workers.count]:
                 rectangle = Rectangle(block, slice(0, k), mirrored=False, trained_keys=False)
                 pieces = [(block, part) for part in parts(rectangle.keys, breadth)]

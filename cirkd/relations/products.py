@@ -2,6 +2,7 @@
 
     logits = make_logits(rows [n,d], keys [k,d], temperature, precision)
     logits.write(out [r,c], rows, keys)              log2(e) / temperature * cosine of these rows and keys
+    slope = logits.factor(slope [r,c])                             in the type that the products below take
     logits.add_row_gradient(target [r,d], slope [r,c], keys)       target += slope @ keys
     logits.add_key_gradient(target [c,d], slope [r,c], rows)       target += slope.T @ rows, where rows are keys
 
@@ -38,7 +39,10 @@ class Logits:
 
     Attributes:
         dtype: of the tiles to write into: what exponentials and sums are safe in.
+        tile_scale: how many times the usual entries a tile should have.
     """
+
+    tile_scale = 1
 
     def __init__(self, rows: Tensor, keys: Tensor, temperature: float) -> None:
         self.rows, self.keys = rows, keys
@@ -47,6 +51,9 @@ class Logits:
 
     def write(self, out: Float[Tensor, "r c"], rows: slice, keys: slice) -> None:
         out.addmm_(self.rows[rows], self.keys[keys].T, beta=0, alpha=self.scale)
+
+    def factor(self, slope: Float[Tensor, "r c"]) -> Float[Tensor, "r c"]:
+        return slope
 
     def add_row_gradient(self, target: Float[Tensor, "r d"], slope: Float[Tensor, "r c"], keys: slice) -> None:
         target.addmm_(slope, self.keys[keys])
@@ -65,11 +72,8 @@ class SharpLogits(Logits):
     def write(self, out: Float[Tensor, "r c"], rows: slice, keys: slice) -> None:
         out.copy_(self.rows[rows] @ self.keys[keys].T).mul_(self.scale)
 
-    def add_row_gradient(self, target: Float[Tensor, "r d"], slope: Float[Tensor, "r c"], keys: slice) -> None:
-        super().add_row_gradient(target, slope.to(target.dtype), keys)
-
-    def add_key_gradient(self, target: Float[Tensor, "c d"], slope: Float[Tensor, "r c"], rows: slice) -> None:
-        super().add_key_gradient(target, slope.to(target.dtype), rows)
+    def factor(self, slope: Float[Tensor, "r c"]) -> Float[Tensor, "r c"]:
+        return slope.to(self.rows.dtype)
 
 
 class HalfLogits(Logits):
@@ -80,6 +84,8 @@ class HalfLogits(Logits):
     A shift of a whole row does not change its softmax.
     """
 
+    tile_scale = 4
+
     def __init__(self, rows: Tensor, keys: Tensor, temperature: float) -> None:
         super().__init__(rows, keys, temperature)
         self.dtype = torch.float32
@@ -88,13 +94,19 @@ class HalfLogits(Logits):
         self.rows = _widened(rows, self.scale, -self.scale)
 
     def write(self, out: Float[Tensor, "r c"], rows: slice, keys: slice) -> None:
-        out.copy_(self.rows[rows] @ self.keys[keys].T)
+        if out.stride(0) == 1:  # an upright tile
+            out.mT.copy_(self.keys[keys] @ self.rows[rows].T)
+        else:
+            out.copy_(self.rows[rows] @ self.keys[keys].T)
+
+    def factor(self, slope: Float[Tensor, "r c"]) -> Float[Tensor, "r c"]:
+        return slope.bfloat16()
 
     def add_row_gradient(self, target: Float[Tensor, "r d"], slope: Float[Tensor, "r c"], keys: slice) -> None:
-        target.add_(slope.bfloat16() @ self.keys[keys, : self.width])
+        target.add_(slope @ self.keys[keys, : self.width])
 
     def add_key_gradient(self, target: Float[Tensor, "c d"], slope: Float[Tensor, "r c"], rows: slice) -> None:
-        target.add_(slope.bfloat16().T @ self.keys[rows, : self.width])
+        target.add_(slope.T @ self.keys[rows, : self.width])
 
 
 def make_logits(rows: Tensor, keys: Tensor, temperature: float, precision: Precision) -> Logits:

@@ -30,8 +30,8 @@ from cirkd.relations.workers import Workers
 # Entries of a tile: what stays in a core's cache through all its elementwise passes, and what keeps a GPU busy.
 CPU_TILE_ENTRIES = 2**17
 GPU_TILE_ENTRIES = 2**22
-# Entries of each network that are kept between the passes: 16 MB, a pair of images of 45x45 positions.
-KEPT_ENTRIES = 2**22
+# Entries of each network that are kept between the passes: 128 MB, half a pair of images of 64x128 positions.
+KEPT_ENTRIES = 2**25
 
 Tile = tuple[slice, slice]  # rows and keys
 Kept = tuple[Tensor, Tensor] | None
@@ -78,19 +78,22 @@ class Scratch:
         workers: each has tiles of its own.
         students: how many go beside the teacher.
         kept: entries of each network to keep between the two passes.
+        upright: tiles lie in memory key by key; products of few rows with many keys are faster so.
     """
 
     def __init__(
         self, dtype: torch.dtype, device: torch.device, entries: int, *, workers: int = 1, students: int = 1,
-        kept: int = 0,
+        kept: int = 0, upright: bool = False,
     ) -> None:  # fmt: skip
+        self.upright = upright
         self._tiles = torch.empty(workers, 3 if students == 1 else 4, entries, dtype=dtype, device=device)
         self._kept = torch.empty(2, kept, dtype=dtype, device=device)
 
     def tile(self, worker: int, tile: Tile) -> list[Tensor]:
         """To write in: for both exponentials and a third matrix; with several students one for teacher logits."""
         rows, keys = (length(part) for part in tile)
-        return [flat[: rows * keys].view(rows, keys) for flat in self._tiles[worker]]
+        used = self._tiles[worker, :, : rows * keys]
+        return list(used.view(-1, keys, rows).mT if self.upright else used.view(-1, rows, keys))
 
     def keep(self, tiles: list[Tile]) -> list[Kept]:
         """For each tile, two that last: for student and teacher; None where there is no more room.
@@ -130,13 +133,15 @@ def parts(whole: slice, size: int) -> list[slice]:
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
 
-def cut(rectangle: Rectangle, side: int) -> list[Tile]:
+def cut(rectangle: Rectangle, side: int, entries: int) -> list[Tile]:
     """The tiles of a rectangle, each row and key slices of at most `side`; of a square, those on one side of its axis.
 
-    Keys that span several images are not cut.
+    Keys that span several images are not cut; their tiles have at most `entries`, or one row.
     """
-    rows = parts(rectangle.rows, side)
-    keys = [rectangle.keys] if rectangle.images > 1 else parts(rectangle.keys, side)
+    if rectangle.images > 1:
+        rows, keys = parts(rectangle.rows, max(1, min(side, entries // length(rectangle.keys)))), [rectangle.keys]
+    else:
+        rows, keys = parts(rectangle.rows, side), parts(rectangle.keys, side)
     return [(r, k) for r in rows for k in keys if not rectangle.square or k.start >= r.start]
 
 
@@ -242,7 +247,7 @@ def add_gradients(
             rows, keys = tile
             by_row = row_scales[:, within(rows, rectangle.rows)]
             by_key = None if key_scales is None else key_scales[:, within(keys, rectangle.keys)]
-            slope = _slope(p, q, x, by_row, by_key)
+            slope = student.factor(_slope(p, q, x, by_row, by_key))
             student.add_row_gradient(gradients[worker][rows], slope, keys)
             if rectangle.trained_keys and not (rectangle.square and rows == keys):
                 student.add_key_gradient(gradients[worker][keys], slope, rows)

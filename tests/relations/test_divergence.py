@@ -45,7 +45,7 @@ def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = relation_divergence(student, student_keys, teacher, teacher_keys)
     monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 10)
     monkeypatch.setattr(pairwise, "FEWEST_ROWS", 4)
-    monkeypatch.setattr(tiles, "KEPT_ENTRIES", 80)  # keys go in three parts
+    monkeypatch.setattr(pairwise, "BLOCK_ENTRIES", 80)  # keys go in three parts
     torch.testing.assert_close(relation_divergence(student, student_keys, teacher, teacher_keys), whole)
 
 
