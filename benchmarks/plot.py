@@ -44,7 +44,9 @@ def draw(path: Path, caption: str, panels: list[Panel]) -> None:
 def _draw_panel(canvas: ImageDraw.ImageDraw, panel: Panel, corner: tuple[int, int]) -> None:
     points = [point for curve in panel.curves for point in curve.points]
     xs, ys = ([point[axis] for point in points] for axis in (0, 1))
-    x_range, y_range = (min(xs), max(xs)), (10 ** math.floor(math.log10(min(ys))), 10 ** math.ceil(math.log10(max(ys))))
+    # Above the highest point there is room for a name.
+    x_range = min(xs), max(xs)
+    y_range = 10 ** math.floor(math.log10(min(ys))), 10 ** math.ceil(math.log10(2.5 * max(ys)))
     box = (corner[0] + LEFT, corner[1] + TOP, corner[0] + PANEL[0] - RIGHT, corner[1] + PANEL[1] - BOTTOM)
 
     def place(x: float, y: float) -> tuple[float, float]:

@@ -25,7 +25,7 @@ CASES = {
     "memory, Cityscapes crop: 2 images, 64x128, 19 classes": Case(2, 64, 128, 128, 256, 19),
     "memory, CamVid crop: 8 images, 45x45, 11 classes": Case(8, 45, 45, 128, 256, 11),
 }
-POSITIONS = [(16, 32), (32, 64), (64, 128), (96, 192)]
+POSITIONS = [(16, 32), (32, 64), (64, 128), (96, 192), (128, 256)]
 BATCHES = [2, 4, 8]
 Found = dict[str, float]
 Growth = dict[str, list[tuple[int, Found]]]

@@ -28,8 +28,9 @@ from cirkd.relations.workers import Workers, workers_for
 FEWEST_ROWS = 128
 # Entries of a block of rows against the keys: with more keys, they go in parts.
 BLOCK_ENTRIES = 2**22
-# Images of few positions go together, as long as a rectangle has no more entries than so many tiles.
-TILES_TOGETHER = 4
+# Images of few positions go together, as long as a rectangle has no more entries than so many tiles; its tiles are
+# twice as large as others: products of many keys are worth it.
+TILES_TOGETHER, LARGER = 4, 2
 
 
 def add_up_pairs(
@@ -55,7 +56,7 @@ def add_up_pairs(
     with workers_for(student.device) as workers:
         side = min(math.isqrt(entries), -(-n // workers.count))
         kept = min(n * n * together, tiles.KEPT_ENTRIES) if gradient is not None else 0
-        largest = max(side**2, min(entries, n * n * together), n * together)
+        largest = max(side**2, min(LARGER * entries, n * n * together), n * together)
         scratch = Scratch(s.dtype, student.device, largest, workers=workers.count, kept=kept)
         gradients = []
         if gradient is not None:
@@ -63,7 +64,7 @@ def add_up_pairs(
                 torch.zeros_like(gradient).flatten(0, 1) for _ in range(workers.count - 1)
             ]
         for rectangle in pair_rectangles(images, own, n, together):
-            pieces = cut(rectangle, side, entries)
+            pieces = cut(rectangle, side, LARGER * entries)
             first = first_pass(rectangle, pieces, [s], t, scratch, workers)
             total += divergences(first.row_sums[0]).sum(dtype=torch.float64)
             if rectangle.trained_keys and not rectangle.square and first.key_sums is not None:

@@ -24,14 +24,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cirkd.relations import pages
 from cirkd.relations.products import Logits
 from cirkd.relations.workers import Workers
 
 # Entries of a tile: what stays in a core's cache through all its elementwise passes, and what keeps a GPU busy.
 CPU_TILE_ENTRIES = 2**17
 GPU_TILE_ENTRIES = 2**22
-# Entries of each network that are kept between the passes: 128 MB, half a pair of images of 64x128 positions.
-KEPT_ENTRIES = 2**25
+# Entries of each network that are kept between the passes: 200 MB, three quarters of a pair of 64x128 positions.
+KEPT_ENTRIES = 3 * 2**24
 
 Tile = tuple[slice, slice]  # rows and keys
 Kept = tuple[Tensor, Tensor] | None
@@ -87,7 +88,7 @@ class Scratch:
     ) -> None:  # fmt: skip
         self.upright = upright
         self._tiles = torch.empty(workers, 3 if students == 1 else 4, entries, dtype=dtype, device=device)
-        self._kept = torch.empty(2, kept, dtype=dtype, device=device)
+        self._kept = pages.empty(2, kept, dtype=dtype, device=device)
 
     def tile(self, worker: int, tile: Tile) -> list[Tensor]:
         """To write in: for both exponentials and a third matrix; with several students one for teacher logits."""
