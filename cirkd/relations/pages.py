@@ -1,7 +1,8 @@
-"""Large memory in large pages: a system hands out 4 kB at a time otherwise, and that takes as long as the work itself."""
+"""Large memory in large pages: handed out 4 kB at a time, it costs a good part of the work that it is for."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 
@@ -19,8 +20,6 @@ def empty(*shape: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     if device.type != "cpu" or advice is None or size < LEAST_BYTES:
         return torch.empty(*shape, dtype=dtype, device=device)
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    try:
+    with contextlib.suppress(OSError):  # a kernel without them: the memory is as good
         memory.madvise(advice)
-    except OSError:  # a kernel without them: the memory is as good
-        pass
     return torch.frombuffer(memory, dtype=dtype).view(shape)
