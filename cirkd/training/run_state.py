@@ -103,11 +103,18 @@ def _unusable(path: Path, error: Exception) -> TrainingError:
 def _refuse_another_recipe(path: Path, started: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """A resumed run equals an uninterrupted one only under the recipe that it was started with."""
     for name in sorted(started.keys() & wanted.keys() - FREE_TO_CHANGE):
-        if started[name] != wanted[name]:
+        if not _alike(started[name], wanted[name]):
             raise TrainingError(
                 f"{path.parent}: started with {name} {_shown(started[name])}, not {_shown(wanted[name])}; "
                 "resume with the flags of its start, or train anew under another --name"
             )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Equal in all that both have: fields that came later are at their defaults in what was begun before them."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return all(_alike(one[name], other[name]) for name in one.keys() & other.keys())
+    return one == other
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,7 @@
-"""What a run is made of: the student, its teacher and the memory between them, as the recipe says."""
+"""What a run is made of: the student, its teacher, and the memory and heads between them, as the recipe says."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import torch
 from cirkd.checkpoint import load_model
 from cirkd.data.errors import CheckpointError, TrainingError
 from cirkd.data.sample import SegmentationData
+from cirkd.losses.channel import CHANNEL_POOL
+from cirkd.losses.heads import Heads
 from cirkd.losses.memory import RelationMemory
 from cirkd.models.build import build_segmenter
 from cirkd.models.segmenter import Segmenter
@@ -54,11 +57,28 @@ def build_memory(recipe: Recipe, student: Segmenter, teacher: Segmenter | None) 
     """An empty memory between the widths of student and teacher, or None where the objective needs none."""
     if teacher is None or not recipe.objective.needs_memory:
         return None
+    sizes = {name: size for name, size in dataclasses.asdict(recipe.memory).items() if not name.startswith("channel")}
     return RelationMemory(
+        len(student.info.classes), student.info.embedding_channels, teacher.info.embedding_channels, **sizes
+    )
+
+
+def build_heads(recipe: Recipe, student: Segmenter, teacher: Segmenter | None) -> Heads | None:
+    """What the objective trains beside the student, with fresh weights, or None where it trains nothing else."""
+    if teacher is None or not recipe.objective.needed_heads:
+        return None
+    height, width = (math.ceil(side / student.info.output_stride) for side in recipe.augmentation.crop)
+    positions = math.ceil(height / CHANNEL_POOL) * math.ceil(width / CHANNEL_POOL)
+    memory = recipe.memory
+    return Heads(
+        recipe.objective.needed_heads,
         len(student.info.classes),
         student.info.embedding_channels,
         teacher.info.embedding_channels,
-        **dataclasses.asdict(recipe.memory),
+        positions,
+        channel_queue_size=memory.channel_queue_size,
+        channel_contrast=memory.channel_contrast,
+        channels_enqueued=memory.channels_enqueued,
     )
 
 

@@ -14,6 +14,7 @@ from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import TrainingError
 from cirkd.data.sample import SegmentationData
+from cirkd.losses.heads import Heads
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective, Terms
 from cirkd.models.segmenter import SegmentationOutput, Segmenter
@@ -26,7 +27,7 @@ from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import load_state, save_state
 from cirkd.training.runs import holding
 from cirkd.training.schedule import polynomial_rate
-from cirkd.training.setup import build_memory, build_student, load_teacher, plain_recipe
+from cirkd.training.setup import build_heads, build_memory, build_student, load_teacher, plain_recipe
 from cirkd.training.stopping import stop_requests
 
 _MIXED = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -48,12 +49,15 @@ class Result:
 
 
 class Distillation(nn.Module):
-    """Student, memory and objective as one module, so that their parameters are trained and wrapped together."""
+    """Student, memory, heads and objective as one module, so that their parameters are trained and wrapped together."""
 
-    def __init__(self, student: Segmenter, memory: RelationMemory | None, objective: Objective) -> None:
+    def __init__(
+        self, student: Segmenter, memory: RelationMemory | None, heads: Heads | None, objective: Objective
+    ) -> None:
         super().__init__()
         self.student = student
         self.memory = memory
+        self.heads = heads
         self.objective = objective
 
     def forward(
@@ -64,6 +68,7 @@ class Distillation(nn.Module):
             teacher_output=teacher_output,
             labels=batch.labels,
             memory=self.memory,
+            heads=self.heads,
             generator=generator,
             step=step,
             ignore_index=self.student.info.classes.ignore_index,
@@ -100,7 +105,8 @@ class _Run:
         # Drawn after the teacher is loaded: the same seed starts every student alike, distilled or alone.
         torch.manual_seed(recipe.seed)
         student = build_student(recipe, self.train_data).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.module = Distillation(student, build_memory(recipe, student, self.teacher), recipe.objective)
+        memory, heads = build_memory(recipe, student, self.teacher), build_heads(recipe, student, self.teacher)
+        self.module = Distillation(student, memory, heads, recipe.objective)
         optimizer = torch.optim.SGD(
             self.module.parameters(),
             lr=recipe.learning_rate,
@@ -173,7 +179,8 @@ class _Run:
         theirs = self.module.student.info.preprocessing.convert(images, self.teacher.info.preprocessing)
         with torch.no_grad(), autocast(self.accelerator.device, self.recipe.teacher_precision):
             output = self.teacher(theirs)
-        return SegmentationOutput(output.logits.float(), output.embedding.float())
+        encoded = None if output.encoded is None else output.encoded.float()
+        return SegmentationOutput(output.logits.float(), output.embedding.float(), encoded=encoded)
 
     def _require_finite(self, terms: Terms, total: Tensor) -> None:
         if not torch.isfinite(total):

@@ -1,7 +1,6 @@
-"""What to train and how. A recipe is a function that returns a `Recipe`; `RECIPES` names those that come along."""
+"""What to train and how: a network, a teacher, an objective, data and a schedule."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -10,15 +9,7 @@ from cirkd.losses.objective import Objective
 
 Precision = Literal["float32", "bf16", "fp16"]
 
-# The bundled recipes are made for two CPU cores and a schedule of minutes. On the streets networks see frames at half
-# resolution: a crop is then a whole frame at scale 1, and a student gets as far in 600 steps as in 800 on crops of full
-# resolution. CamVid's frames are smaller and seen as they are.
-HALF = 0.5
-# The weight of the mini-batch relations, for which the paper takes 1. In a schedule this short the student has yet to
-# learn its classes, and at 1 these relations outweigh the task in its gradient (checkpoints/README.md has the figures).
-MINIBATCH_WEIGHT = 0.1
 STREETS_CROPS = Augmentation(crop=(128, 256), scale=(0.75, 1.5))
-CAMVID_CROPS = Augmentation(crop=(160, 208), scale=(0.5, 1.5))
 
 
 @dataclass(frozen=True)
@@ -56,6 +47,9 @@ class Memory:
         pixel_contrast: Pixel keys drawn a step, all classes together.
         region_contrast: Region keys drawn a step, all classes together.
         pixels_per_class: Pixels enqueued of each class in each image.
+        channel_queue_size: Teacher channels kept, where the objective compares with them.
+        channel_contrast: Channel keys drawn a step.
+        channels_enqueued: Channels enqueued a step.
     """
 
     pixel_queue_size: int = 1_000
@@ -63,6 +57,9 @@ class Memory:
     pixel_contrast: int = 1_024
     region_contrast: int = 256
     pixels_per_class: int = 16
+    channel_queue_size: int = 2_000
+    channel_contrast: int = 512
+    channels_enqueued: int = 256
 
 
 @dataclass(frozen=True)
@@ -125,67 +122,3 @@ class Recipe:
     @property
     def checkpoint(self) -> Path:
         return self.output if self.output is not None else self.run_folder / f"{self.name}.safetensors"
-
-
-TEACHER = Network(encoder="tu-tf_efficientnet_lite0", embedding_channels=128, pretrained=True, input_scale=HALF)
-STUDENT = Network(input_scale=HALF)
-
-
-def streets_teacher() -> Recipe:
-    """Teacher on the bundled streets: DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
-    return Recipe(name="streets-teacher", network=TEACHER, steps=600, learning_rate=0.03)
-
-
-def streets_baseline() -> Recipe:
-    """Student trained alone on the bundled streets: DeepLabV3, MobileNetV3-small-0.5 from scratch."""
-    return Recipe(name="streets-baseline", network=STUDENT)
-
-
-def streets_cirkd() -> Recipe:
-    """The same student, distilled with CIRKD from the streets' teacher."""
-    return replace(
-        streets_baseline(),
-        name="streets-cirkd",
-        teacher=Path("checkpoints/streets-teacher.safetensors"),
-        objective=Objective(auxiliary=0.0, minibatch_pixel=MINIBATCH_WEIGHT),
-    )
-
-
-def camvid_teacher() -> Recipe:
-    """Teacher on CamVid's photographs (--root FOLDER): DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
-    return replace(_on_camvid(streets_teacher()), steps=400)
-
-
-def camvid_baseline() -> Recipe:
-    """Student trained alone on CamVid (--root FOLDER)."""
-    return replace(_on_camvid(streets_baseline()), steps=800)
-
-
-def camvid_cirkd() -> Recipe:
-    """The same student, distilled with CIRKD at the paper's weights from CamVid's teacher (--root FOLDER)."""
-    return replace(
-        camvid_baseline(),
-        name="camvid-cirkd",
-        teacher=Path("checkpoints/camvid-teacher.safetensors"),
-        objective=Objective(auxiliary=0.0),
-    )
-
-
-def _on_camvid(recipe: Recipe) -> Recipe:
-    return replace(
-        recipe,
-        name=recipe.name.replace("streets", "camvid"),
-        data="camvid",
-        network=replace(recipe.network, input_scale=1.0),
-        augmentation=CAMVID_CROPS,
-    )
-
-
-RECIPES: dict[str, Callable[[], Recipe]] = {
-    "streets-teacher": streets_teacher,
-    "streets-baseline": streets_baseline,
-    "streets-cirkd": streets_cirkd,
-    "camvid-teacher": camvid_teacher,
-    "camvid-baseline": camvid_baseline,
-    "camvid-cirkd": camvid_cirkd,
-}
