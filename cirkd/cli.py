@@ -151,21 +151,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(words: list[str]) -> int:
     """Train a recipe: cirkd train RECIPE [--resume] [--FIELD VALUE ...]."""
-    from cirkd.training.recipes import RECIPES, Recipe
+    from cirkd.training.recipes import RECIPES, Recipe, find_recipe
 
     if not words or words[0] in ("-h", "--help"):
         width = max(map(len, RECIPES))
         print("usage: cirkd train RECIPE [--resume] [--FIELD VALUE ...]\n\nrecipes:")
         for name, make in RECIPES.items():
             print(f"  {name:{width}}  {(make.__doc__ or '').strip().splitlines()[0]}")
+        print("  FILE.py:FUNCTION  your own: a Python file, and the function in it that returns a Recipe")
         print("\n`cirkd train RECIPE --help` lists the fields with their values.")
         return 0 if words else 2
-    if words[0] not in RECIPES:
-        print(f"cirkd: there is no recipe {words[0]!r}; choose one of: {', '.join(RECIPES)}", file=sys.stderr)
-        return 2
     resume = "--resume" in words
     rest = [word for word in words[1:] if word != "--resume"]
-    recipe = tyro.cli(Recipe, prog=f"cirkd train {words[0]}", default=RECIPES[words[0]](), args=rest)
+    recipe = tyro.cli(Recipe, prog=f"cirkd train {words[0]}", default=find_recipe(words[0]), args=rest)
     from cirkd.training.trainer import train
 
     result = train(recipe, resume=resume)

@@ -73,7 +73,7 @@ def start(recipe: str, name: str, runs: Path, flags: Sequence[str] = (), *, home
     """Begin `cirkd train RECIPE --name NAME` as a process that outlives this one; returns at once.
 
     Args:
-        recipe: a name in `cirkd.training.recipes.RECIPES`.
+        recipe: a name in `cirkd.training.recipes.RECIPES`, or FILE.py:FUNCTION.
         name: of the run's folder in `runs`.
         flags: further words of the command line.
         home: where the process runs, so that relative paths lead somewhere; the current folder when None.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from cirkd.training.recipes import bundled
+from cirkd.training.recipes import bundled, find
 from cirkd.training.recipes.recipe import Memory, Network, Precision, Recipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
@@ -23,4 +23,14 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "camvid-cirkd": bundled.camvid_cirkd,
 }
 
-__all__ = ["RECIPES", "Memory", "Network", "Precision", "Recipe"]
+
+def find_recipe(word: str) -> Recipe:
+    """The recipe of a name in `RECIPES`, or of a user's own FILE.py:FUNCTION.
+
+    Raises:
+        TrainingError: there is none, or the file can't be used.
+    """
+    return find.find_recipe(word, RECIPES)
+
+
+__all__ = ["RECIPES", "Memory", "Network", "Precision", "Recipe", "find_recipe"]
