@@ -2,12 +2,15 @@
 
 import dataclasses
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from cirkd.checkpoint import load_model
+from cirkd.data.catalog import splits_at
 from cirkd.data.errors import CheckpointError, TrainingError
 from cirkd.data.sample import SegmentationData
 from cirkd.losses.channel import CHANNEL_POOL
@@ -93,3 +96,22 @@ def plain_recipe(recipe: Recipe) -> dict[str, Any]:
         return list(value) if isinstance(value, tuple) else value
 
     return plain(dataclasses.asdict(recipe))
+
+
+def has_labelled_test(recipe: Recipe) -> bool:
+    """Whether the data set has a test split with labels where it lies."""
+    if recipe.data == "streets":
+        return True
+    return recipe.data == "camvid" and recipe.root is not None and "test" in splits_at(recipe.root)
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held so far, in bytes: of the GPU where there is one."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else used * 1024

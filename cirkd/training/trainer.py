@@ -1,6 +1,7 @@
 """The training loop: recipe in, checkpoint out; stops and resumes anywhere."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -27,7 +28,15 @@ from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import load_state, save_state
 from cirkd.training.runs import holding
 from cirkd.training.schedule import polynomial_rate
-from cirkd.training.setup import build_heads, build_memory, build_student, load_teacher, plain_recipe
+from cirkd.training.setup import (
+    build_heads,
+    build_memory,
+    build_student,
+    has_labelled_test,
+    load_teacher,
+    peak_memory,
+    plain_recipe,
+)
 from cirkd.training.stopping import stop_requests
 
 _MIXED = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -118,7 +127,7 @@ class _Run:
         # From here on the global generator serves dropout alone, alike for every objective of the same seed.
         torch.manual_seed(recipe.seed + 2)
         self.step = self._load() if resume else 0
-        self.resumed_at = self.step
+        self.began = time.monotonic()
         self.journal = Journal(self.folder / "journal.jsonl", resume_at=self.step if resume else None)
 
     def go(self, stopping: Any) -> Result:
@@ -207,6 +216,7 @@ class _Run:
             seconds_per_step=progress.seconds_per_step,
             pixel_memory_fill=None if memory is None else float(memory.pixel_queue.fill().mean()),
             gpu_memory_bytes=torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,
+            seconds=time.monotonic() - self.began,
         )
 
     def _between_steps(self, progress: Progress) -> None:
@@ -257,13 +267,19 @@ class _Run:
         save_checkpoint(path, self.module.student, self.module.memory, **provenance)
         written = load_model(path, self.accelerator.device)
         scores = {"val": evaluate(written, self.val_data)}
-        if recipe.data == "streets":
+        if has_labelled_test(recipe):
             scores["test"] = evaluate(written, open_data(recipe.data, "test", recipe.root))
         for result in scores.values():
             self.journal.write("evaluation", self.step, **result.to_dict())
         provenance["scores"] = {split: result.to_dict() for split, result in scores.items()}
         save_checkpoint(path, self.module.student, self.module.memory, **provenance)
-        self.journal.write("end", self.step, checkpoint=path.name)
+        self.journal.write(
+            "end",
+            self.step,
+            checkpoint=path.name,
+            seconds=time.monotonic() - self.began,
+            peak_memory_bytes=peak_memory(),
+        )
         return scores["val"]
 
 

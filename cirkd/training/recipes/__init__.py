@@ -33,4 +33,12 @@ def find_recipe(word: str) -> Recipe:
     return find.find_recipe(word, RECIPES)
 
 
-__all__ = ["RECIPES", "Memory", "Network", "Precision", "Recipe", "find_recipe"]
+def listed() -> str:
+    """A line for every recipe, and one for a user's own."""
+    lines = {name: (make.__doc__ or "").strip().splitlines()[0] for name, make in RECIPES.items()}
+    lines["FILE.py:FUNCTION"] = "Your own: a Python file, and the function in it that returns a Recipe."
+    width = max(map(len, lines))
+    return "\n".join(f"  {name:{width}}  {line}" for name, line in lines.items())
+
+
+__all__ = ["RECIPES", "Memory", "Network", "Precision", "Recipe", "find_recipe", "listed"]
