@@ -26,7 +26,7 @@ from cirkd.relations import (
     region_embeddings,
     resize_labels,
 )
-from cirkd.relations.gather import gather_rows
+from cirkd.relations.gather import gather_rows, own_share
 
 
 def memory_relation(
@@ -165,7 +165,9 @@ def choose_pixels(
     """A random choice of up to `per_class` pixels of each class in each image, as a bool mask [b, h, w]."""
     valid = (labels >= 0) & (labels < num_classes)
     device = generator.device if generator is not None else labels.device
-    draw = torch.rand(labels.shape, generator=generator, device=device).to(labels.device)
+    # Where several processes train, each draws for the images of all: together they choose as one would.
+    images, here = own_share(tuple(labels.shape))
+    draw = torch.rand(images, *labels.shape[1:], generator=generator, device=device)[here].to(labels.device)
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
     group = (image * num_classes + labels)[valid]
     order = draw[valid].argsort(stable=True)

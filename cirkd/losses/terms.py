@@ -34,6 +34,7 @@ from cirkd.losses.structured import structured_pairwise
 from cirkd.losses.task import segmentation_cross_entropy
 from cirkd.losses.variation import intra_class_variation
 from cirkd.relations import flatten_positions, resize_labels
+from cirkd.relations.gather import share_of_mean
 
 
 @runtime_checkable
@@ -115,14 +116,25 @@ def _on_grid(teacher: Tensor, student: Tensor) -> Tensor:
     return F.interpolate(teacher, size=student.shape[2:], mode="bilinear", align_corners=False)
 
 
+def _cross_entropy(batch: Batch, logits: Tensor) -> Tensor:
+    value = segmentation_cross_entropy(logits, batch.labels, batch.ignore_index)
+    return _over_processes(value, (batch.labels != batch.ignore_index).sum())
+
+
+def _over_processes(value: Tensor, count: Tensor) -> Tensor:
+    """A mean over `count` items, scaled so that the mean over processes is that over all their items."""
+    share = share_of_mean(count)
+    return value if share is None else value * share
+
+
 def _task(batch: Batch) -> Tensor:
-    return segmentation_cross_entropy(batch.student.logits, batch.labels, batch.ignore_index)
+    return _cross_entropy(batch, batch.student.logits)
 
 
 def _auxiliary(batch: Batch) -> Tensor | None:
     if batch.student.auxiliary is None:
         return None
-    return segmentation_cross_entropy(batch.student.auxiliary, batch.labels, batch.ignore_index)
+    return _cross_entropy(batch, batch.student.auxiliary)
 
 
 def _kd(batch: Batch) -> Tensor:
@@ -137,12 +149,18 @@ def _minibatch_pixel(batch: Batch) -> Tensor:
 
 def _memory_pixel(batch: Batch) -> Tensor:
     assert batch.memory is not None
-    return memory_relation(*batch.labelled_rows, batch.memory.sample_pixels(batch.generator).keys, batch.temperature)
+    return _to_keys(batch, batch.memory.sample_pixels(batch.generator).keys)
 
 
 def _memory_region(batch: Batch) -> Tensor:
     assert batch.memory is not None
-    return memory_relation(*batch.labelled_rows, batch.memory.sample_regions(batch.generator).keys, batch.temperature)
+    return _to_keys(batch, batch.memory.sample_regions(batch.generator).keys)
+
+
+def _to_keys(batch: Batch, keys: Tensor) -> Tensor:
+    student, teacher = batch.labelled_rows
+    value = memory_relation(student, teacher, keys, batch.temperature)
+    return _over_processes(value, torch.tensor(len(student), device=value.device))
 
 
 def _structured(batch: Batch) -> Tensor:

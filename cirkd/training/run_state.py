@@ -1,6 +1,7 @@
 """Everything that a run needs to go on as if it had never stopped, in one file written atomically."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from torch import nn
 from cirkd.data.errors import TrainingError
 
 FREE_TO_CHANGE = {
-    "output", "root", "runs", "workers", "evaluate_every", "snapshot_every", "save_every", "journal_every",
+    "output", "root", "runs", "workers", "evaluate_every", "snapshot_every", "save_every", "journal_every", "trackers",
 }  # fmt: skip
 """Fields of a recipe that change where things lie and how often they are written, never what is computed."""
 
@@ -27,7 +28,8 @@ def save_state(
 ) -> None:
     """Save weights, optimiser, queues, projection and random states after `step` steps.
 
-    The old file is replaced only by a complete new one.
+    The old file is replaced only by a complete new one, and stays beside it as `previous(path)`: should the disk lose
+    what it was given last, the run goes on from the one before.
 
     Args:
         recipe: What the run was started with, as plain values; `load_state` holds a resumed run to it.
@@ -46,7 +48,11 @@ def save_state(
     }
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        torch.save(state, temporary)
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        _keep(path)
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
         raise TrainingError(
@@ -64,7 +70,7 @@ def load_state(
     memory_draws: torch.Generator,
     recipe: Mapping[str, Any],
 ) -> int:
-    """Load what `save_state` wrote, in place.
+    """Load what `save_state` wrote, in place; the state before it where that one is torn.
 
     Args:
         recipe: What the run is about to go on with, as plain values.
@@ -77,10 +83,7 @@ def load_state(
     """
     if not path.is_file():
         raise TrainingError(f"{path}: nothing to resume here; start the run without --resume")
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise _unusable(path, error) from None
+    state = _read(path)
     _refuse_another_recipe(path, state.get("recipe", {}), recipe)
     try:
         module.load_state_dict(state["module"])
@@ -92,6 +95,33 @@ def load_state(
     except Exception as error:
         raise _unusable(path, error) from None
     return int(state["step"])
+
+
+def previous(path: Path) -> Path:
+    """Where the state before the last one lies."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def _keep(path: Path) -> None:
+    """Let the state that is there also be the previous one; at no moment is there none."""
+    if not path.is_file():
+        return
+    before = previous(path)
+    before.unlink(missing_ok=True)
+    try:
+        os.link(path, before)
+    except OSError:  # a file system without links
+        shutil.copy2(path, before)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        try:
+            return torch.load(previous(path), map_location="cpu", weights_only=True)
+        except Exception:
+            raise _unusable(path, error) from None
 
 
 def _unusable(path: Path, error: Exception) -> TrainingError:

@@ -8,6 +8,8 @@ from cirkd.data.transforms import Augmentation
 from cirkd.losses.objective import Objective
 
 Precision = Literal["float32", "bf16", "fp16"]
+Optimizer = Literal["sgd", "adamw"]
+Tracker = Literal["tensorboard", "wandb"]
 
 STREETS_CROPS = Augmentation(crop=(128, 256), scale=(0.75, 1.5))
 
@@ -77,7 +79,11 @@ class Recipe:
         augmentation: How a training crop is drawn.
         steps: Length of the run in optimiser steps.
         batch_size: Images a step, over all processes.
-        learning_rate, momentum, weight_decay, power, warmup: SGD with polynomial decay.
+        accumulate: Parts that a process's share of a batch is computed in, one after the other, where memory is short;
+            relations of the mini-batch are then those within a part.
+        optimizer: sgd or adamw.
+        learning_rate, momentum, weight_decay, power, warmup: Of the optimiser, with polynomial decay.
+        sync_batch_norm: Batch statistics over all processes; needs GPUs.
         precision: Arithmetic of the student's forward pass.
         teacher_precision: Arithmetic of the teacher's.
         seed: Of initial weights, data order, augmentation and memory draws.
@@ -86,6 +92,7 @@ class Recipe:
         workers: Processes that prepare batches; 0 prepares them in the main one.
         output: Where the checkpoint goes.
         runs: The folder of run folders: journal, state, snapshots.
+        trackers: Where the run is followed beside its journal: tensorboard (in the run's folder), wandb, both or none.
     """
 
     name: str
@@ -98,11 +105,14 @@ class Recipe:
     augmentation: Augmentation = STREETS_CROPS
     steps: int = 600
     batch_size: int = 8
+    accumulate: int = 1
+    optimizer: Optimizer = "sgd"
     learning_rate: float = 0.05
     momentum: float = 0.9
     weight_decay: float = 1e-4
     power: float = 0.9
     warmup: int = 50
+    sync_batch_norm: bool = False
     precision: Precision = "float32"
     teacher_precision: Precision = "bf16"
     seed: int = 0
@@ -114,6 +124,7 @@ class Recipe:
     workers: int = 1
     output: Path | None = None
     runs: Path = Path("runs")
+    trackers: tuple[Tracker, ...] = ()
 
     @property
     def run_folder(self) -> Path:
