@@ -30,7 +30,7 @@ SEED = 9  # not a seed of the study: crops that no shipped run has seen
 
 def shares(recipe: Recipe, student: Segmenter, batches: int) -> dict[str, tuple[float, float]]:
     """Term -> mean norm of its unweighted gradient on the encoder, and mean cosine with that of the task."""
-    data = open_data(recipe.data, "train", recipe.root)
+    data = open_data(recipe.data, recipe.train_split, recipe.root)
     teacher = load_teacher(recipe, data, torch.device("cpu"))
     assert teacher is not None, "a recipe without a teacher has one term"
     torch.manual_seed(SEED)

@@ -79,7 +79,7 @@ class _Run:
         self.recipe = recipe
         self.folder = recipe.run_folder
         self.accelerator = engine.make_accelerator(recipe)
-        self.train_data = open_data(recipe.data, "train", recipe.root)
+        self.train_data = open_data(recipe.data, recipe.train_split, recipe.root)
         self.val_data = open_data(recipe.data, "val", recipe.root)
         self.teacher = load_teacher(recipe, self.train_data, self.accelerator.device)
         # Drawn after the teacher is loaded: the same seed starts every student alike, distilled or alone.

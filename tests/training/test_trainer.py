@@ -22,7 +22,7 @@ from cirkd.models.segmenter import Preprocessing
 from cirkd.training import trainer
 from cirkd.training.evaluate import evaluate
 from cirkd.training.journal import read_journal
-from cirkd.training.recipes import RECIPES, Recipe
+from cirkd.training.recipes import RECIPES, Recipe, bundled
 from cirkd.training.schedule import polynomial_rate
 from cirkd.training.trainer import train
 
@@ -248,12 +248,17 @@ def test_recipes_are_whole(name: str) -> None:
     assert recipe.name == name
     assert (RECIPES[name].__doc__ or "").strip()
     assert (recipe.teacher is not None) == recipe.objective.needs_teacher
+
+
+@pytest.mark.parametrize("name", bundled.RECIPES)
+def test_bundled_students_are_one_network(name: str) -> None:
+    recipe = RECIPES[name]()
     student = not name.endswith("teacher")
     assert recipe.network == (RECIPES[name.split("-")[0] + "-baseline"]().network if student else recipe.network)
 
 
 def test_baseline_and_distilled_recipes_differ_in_the_method_alone() -> None:
-    for name, make in RECIPES.items():
+    for name, make in bundled.RECIPES.items():
         data, method = name.split("-")
         alone, distilled = RECIPES[f"{data}-baseline"](), make()
         if method == "teacher":

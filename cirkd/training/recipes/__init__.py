@@ -2,26 +2,10 @@
 
 from collections.abc import Callable
 
-from cirkd.training.recipes import bundled, find
+from cirkd.training.recipes import bundled, find, paper
 from cirkd.training.recipes.recipe import Memory, Network, Precision, Recipe
 
-RECIPES: dict[str, Callable[[], Recipe]] = {
-    "streets-teacher": bundled.streets_teacher,
-    "streets-baseline": bundled.streets_baseline,
-    "streets-kd": bundled.streets_kd,
-    "streets-skd": bundled.streets_skd,
-    "streets-ifvd": bundled.streets_ifvd,
-    "streets-cwd": bundled.streets_cwd,
-    "streets-at": bundled.streets_at,
-    "streets-fitnet": bundled.streets_fitnet,
-    "streets-dsd": bundled.streets_dsd,
-    "streets-cirkd": bundled.streets_cirkd,
-    "streets-cirkdv2": bundled.streets_cirkdv2,
-    "camvid-teacher": bundled.camvid_teacher,
-    "camvid-baseline": bundled.camvid_baseline,
-    "camvid-kd": bundled.camvid_kd,
-    "camvid-cirkd": bundled.camvid_cirkd,
-}
+RECIPES: dict[str, Callable[[], Recipe]] = {**bundled.RECIPES, **paper.RECIPES}
 
 
 def find_recipe(word: str) -> Recipe:

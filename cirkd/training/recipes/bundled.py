@@ -5,6 +5,7 @@ is then a whole frame at scale 1, and a student gets as far in 600 steps as in 8
 frames are smaller and seen as they are.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,3 +115,22 @@ def _on_camvid(recipe: Recipe) -> Recipe:
         network=replace(recipe.network, input_scale=1.0),
         augmentation=CAMVID_CROPS,
     )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "streets-teacher": streets_teacher,
+    "streets-baseline": streets_baseline,
+    "streets-kd": streets_kd,
+    "streets-skd": streets_skd,
+    "streets-ifvd": streets_ifvd,
+    "streets-cwd": streets_cwd,
+    "streets-at": streets_at,
+    "streets-fitnet": streets_fitnet,
+    "streets-dsd": streets_dsd,
+    "streets-cirkd": streets_cirkd,
+    "streets-cirkdv2": streets_cirkdv2,
+    "camvid-teacher": camvid_teacher,
+    "camvid-baseline": camvid_baseline,
+    "camvid-kd": camvid_kd,
+    "camvid-cirkd": camvid_cirkd,
+}

@@ -19,9 +19,9 @@ class Network:
     """A network to build.
 
     Args:
-        architecture: deeplabv3 or pspnet.
+        architecture: deeplabv3, pspnet or segformer.
         encoder: An encoder of segmentation-models-pytorch; tu-NAME for any timm model.
-        output_stride: 8 or 16.
+        output_stride: 8 or 16; 4 for segformer.
         embedding_channels: Width of the pixel embedding.
         atrous_rates: Dilations of DeepLabV3's pyramid, in positions of the embedding map.
         auxiliary: Train an auxiliary head as well.
@@ -29,9 +29,9 @@ class Network:
         input_scale: Sides of the network's input over sides of the images, in training and ever after.
     """
 
-    architecture: Literal["deeplabv3", "pspnet"] = "deeplabv3"
+    architecture: Literal["deeplabv3", "pspnet", "segformer"] = "deeplabv3"
     encoder: str = "tu-mobilenetv3_small_050"
-    output_stride: Literal[8, 16] = 8
+    output_stride: Literal[4, 8, 16] = 8
     embedding_channels: int = 64
     atrous_rates: tuple[int, int, int] = (6, 12, 18)
     auxiliary: bool = False
@@ -72,6 +72,7 @@ class Recipe:
         name: Names the run's folder.
         data: A data set of `cirkd.data.catalog`.
         root: Where the data set lies; the bundled streets need none.
+        train_split: What is trained on; evaluation is on val.
         network: What is trained.
         teacher: Checkpoint of the teacher; None trains without one.
         objective: Weights of the loss terms.
@@ -98,6 +99,7 @@ class Recipe:
     name: str
     data: str = "streets"
     root: Path | None = None
+    train_split: str = "train"
     network: Network = field(default_factory=Network)
     teacher: Path | None = None
     objective: Objective = field(default_factory=Objective.task_only)
