@@ -10,10 +10,10 @@ import torch
 from cirkd.data.catalog import open_data
 from cirkd.losses.objective import Objective
 from cirkd.training.batches import Batch, Batches
+from cirkd.training.distillation import Distillation
 from cirkd.training.evaluate import autocast
-from cirkd.training.recipes import Recipe, streets_cirkd
+from cirkd.training.recipes import RECIPES, Recipe
 from cirkd.training.setup import build_memory, build_student, load_teacher
-from cirkd.training.trainer import Distillation
 
 OBJECTIVES = {"task + kd": {"minibatch_pixel": 0.0, "memory_pixel": 0.0, "memory_region": 0.0}, "all terms": {}}
 FILLING = 12  # steps before anything is timed, so that the memory is drawn from in full
@@ -34,7 +34,7 @@ class Stepper:
         self.teacher = teacher
         torch.manual_seed(recipe.seed)
         student = build_student(recipe, data).to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.module = Distillation(student, build_memory(recipe, student, teacher), objective).to(device).train()
+        self.module = Distillation(student, build_memory(recipe, student, teacher), None, objective).to(device).train()
         self.optimizer = torch.optim.SGD(self.module.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum)
         self.draws = torch.Generator().manual_seed(recipe.seed + 1)
         self.done = 0
@@ -58,7 +58,7 @@ class Stepper:
 
 def step_seconds(repeats: int, device: torch.device) -> dict[str, float]:
     """Median seconds a step by objective, taken in turn on the same batches."""
-    recipe = streets_cirkd()
+    recipe = RECIPES["streets-cirkd"]()
     steppers = {
         name: Stepper(recipe, dataclasses.replace(recipe.objective, **weights), device)
         for name, weights in OBJECTIVES.items()

@@ -151,21 +151,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(words: list[str]) -> int:
     """Train a recipe: cirkd train RECIPE [--resume] [--FIELD VALUE ...]."""
-    from cirkd.training.recipes import RECIPES, Recipe
+    from cirkd.training.recipes import Recipe, find_recipe, listed
 
     if not words or words[0] in ("-h", "--help"):
-        width = max(map(len, RECIPES))
-        print("usage: cirkd train RECIPE [--resume] [--FIELD VALUE ...]\n\nrecipes:")
-        for name, make in RECIPES.items():
-            print(f"  {name:{width}}  {(make.__doc__ or '').strip().splitlines()[0]}")
-        print("\n`cirkd train RECIPE --help` lists the fields with their values.")
+        print(f"usage: cirkd train RECIPE [--resume] [--FIELD VALUE ...]\n\nrecipes:\n{listed()}\n")
+        print("`cirkd train RECIPE --help` lists the fields with their values.")
         return 0 if words else 2
-    if words[0] not in RECIPES:
-        print(f"cirkd: there is no recipe {words[0]!r}; choose one of: {', '.join(RECIPES)}", file=sys.stderr)
-        return 2
     resume = "--resume" in words
     rest = [word for word in words[1:] if word != "--resume"]
-    recipe = tyro.cli(Recipe, prog=f"cirkd train {words[0]}", default=RECIPES[words[0]](), args=rest)
+    recipe = tyro.cli(Recipe, prog=f"cirkd train {words[0]}", default=find_recipe(words[0]), args=rest)
     from cirkd.training.trainer import train
 
     result = train(recipe, resume=resume)
@@ -175,6 +169,13 @@ def _train(words: list[str]) -> int:
         assert result.evaluation is not None
         print(f"{recipe.name}: val mIoU {result.evaluation.miou:.2f}, written to {recipe.checkpoint}")
     return 0
+
+
+def _sweep(words: list[str]) -> int:
+    """Train recipes with several seeds and compare them: cirkd sweep RECIPE ... --seeds 0 1 2 [-- --FIELD VALUE]."""
+    from cirkd.sweep.command import sweep
+
+    return sweep(words)
 
 
 def _evaluate(words: list[str]) -> int:
@@ -281,6 +282,7 @@ def _app(words: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "app": _app,
     "train": _train,
+    "sweep": _sweep,
     "evaluate": _evaluate,
     "extract": _extract,
     "doctor": _doctor,

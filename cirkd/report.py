@@ -129,7 +129,7 @@ def _parts(study: Study, title: str, found: list[Picture], progress: Progress | 
 
     yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body><main>"
+    yield f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><main>"
     yield f"<h1>{escape(title)}</h1>"
     yield _opening(study)
     yield _images(study)
@@ -146,15 +146,15 @@ def _parts(study: Study, title: str, found: list[Picture], progress: Progress | 
             yield _figure(picture)
         yield "</div>"
         for name in listed:
-            yield _table(known[name]())
+            yield table_html(known[name]())
     yield _provenance(study)
-    yield "</main></body></html>\n"
+    yield END
 
 
 def _opening(study: Study) -> str:
     text = " ".join(escape(sentence).replace("`", "") for sentence in study.summary())
     images = ", ".join(map(escape, study.features().image_names))
-    return f"<p class=lead>{text}</p>{_table(tables(study)['models']())}<p class=caption>Images: {images}.</p>"
+    return f"<p class=lead>{text}</p>{table_html(tables(study)['models']())}<p class=caption>Images: {images}.</p>"
 
 
 def _images(study: Study) -> str:
@@ -193,7 +193,8 @@ def _figure(picture: Picture) -> str:
     )
 
 
-def _table(found: Table) -> str:
+def table_html(found: Table) -> str:
+    """A table as it stands in a report; a long one is folded away."""
     heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in found.columns)
     rows = "".join(
         f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in zip(*found.columns.values(), strict=True)
@@ -248,7 +249,10 @@ def _label(text: str) -> str:
     return theme.role(text).label if text in theme.ROLES else text
 
 
-_STYLE = """
+END = "</main><script>dispatchEvent(new Event('resize'))</script></body></html>\n"
+"""The last of a page: figures were drawn before those beside them were there, and take their final width."""
+
+STYLE = """
 body{margin:0;background:#fff;color:#1c2430;font:15px/1.5 Inter,'Segoe UI','Helvetica Neue',Arial,sans-serif}
 main{max-width:1180px;margin:0 auto;padding:2rem clamp(1rem,3vw,2.5rem)}
 h1{font-size:1.9rem;margin:0 0 .5rem}h2{font-size:1.35rem;margin:2.4rem 0 .6rem}

@@ -119,6 +119,7 @@ class FakeOutput:
     logits: Tensor
     embedding: Tensor
     auxiliary: Tensor | None = None
+    encoded: Tensor | None = None
 
 
 class FakeSegmenter(nn.Module):

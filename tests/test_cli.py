@@ -20,7 +20,7 @@ def test_help_lists_commands_and_recipes(capsys: pytest.CaptureFixture[str]) -> 
     ("words", "code", "says"),
     [
         (["dance"], 2, "no command 'dance'"),
-        (["train", "nothing"], 2, "no recipe 'nothing'"),
+        (["train", "nothing"], 1, "no recipe 'nothing'"),
         (["evaluate", "gone.safetensors"], 1, "no such file"),
         (["train", "camvid-baseline"], 1, "--root"),
     ],

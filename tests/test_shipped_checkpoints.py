@@ -12,7 +12,7 @@ from cirkd.data.catalog import open_data
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective
 from cirkd.training.evaluate import evaluate
-from cirkd.training.recipes import RECIPES, Network
+from cirkd.training.recipes import RECIPES, Memory, Network, Recipe
 from cirkd.training.run_state import FREE_TO_CHANGE
 from cirkd.training.setup import plain_recipe
 from tools import seed_scores
@@ -77,6 +77,8 @@ def test_checkpoints_come_from_the_recipes_as_they_are(name: str) -> None:
     # Fields that came after a file was made have their defaults in it.
     shipped["network"] = {**asdict(Network()), **shipped["network"]}
     shipped["objective"] = {**asdict(Objective()), **shipped["objective"]}
+    shipped["memory"] = {**asdict(Memory()), **shipped["memory"]}
+    shipped = {**plain_recipe(Recipe(name)), **shipped}
     for field in recipe.keys() - FREE_TO_CHANGE:
         assert shipped[field] == recipe[field], field
 

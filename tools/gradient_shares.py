@@ -3,7 +3,7 @@
 `python -m tools.gradient_shares RECIPE STUDENT [--teacher FILE] [--root FOLDER] [--batches N]` takes a trained student,
 fills a memory from some training batches of the recipe, and prints for each term, over as many batches again, its
 weight, the mean norm of the unweighted gradient that reaches the encoder, and its mean cosine with the task's gradient.
-The projection head of the memory terms is a fresh one, as at the start of a distillation.
+The heads that terms train are fresh ones, as at the start of a distillation.
 """
 
 import argparse
@@ -17,27 +17,28 @@ from torch import Tensor
 
 from cirkd.checkpoint import load_model
 from cirkd.data.catalog import open_data
+from cirkd.losses.heads import Heads
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Terms
 from cirkd.models.segmenter import Segmenter
 from cirkd.training.batches import Batch, Batches
 from cirkd.training.recipes import RECIPES, Recipe
-from cirkd.training.setup import build_memory, load_teacher
+from cirkd.training.setup import build_heads, build_memory, load_teacher
 
 SEED = 9  # not a seed of the study: crops that no shipped run has seen
 
 
 def shares(recipe: Recipe, student: Segmenter, batches: int) -> dict[str, tuple[float, float]]:
     """Term -> mean norm of its unweighted gradient on the encoder, and mean cosine with that of the task."""
-    data = open_data(recipe.data, "train", recipe.root)
+    data = open_data(recipe.data, recipe.train_split, recipe.root)
     teacher = load_teacher(recipe, data, torch.device("cpu"))
     assert teacher is not None, "a recipe without a teacher has one term"
     torch.manual_seed(SEED)
-    memory = build_memory(recipe, student, teacher)
+    memory, heads = build_memory(recipe, student, teacher), build_heads(recipe, student, teacher)
     crops = Batches(data, recipe.augmentation, student.info.preprocessing, batch_size=recipe.batch_size, seed=SEED)
     norms, cosines = defaultdict(list), defaultdict(list)
     for step in range(2 * batches):
-        terms = _terms(recipe, student, teacher, memory, crops[step], step)
+        terms = _terms(recipe, student, teacher, (memory, heads), crops[step], step)
         if step >= batches:
             gradients = {name: _on_encoder(value, student) for name, value in terms.items()}
             for name, gradient in gradients.items():
@@ -47,7 +48,12 @@ def shares(recipe: Recipe, student: Segmenter, batches: int) -> dict[str, tuple[
 
 
 def _terms(
-    recipe: Recipe, student: Segmenter, teacher: Segmenter, memory: RelationMemory | None, batch: Batch, step: int
+    recipe: Recipe,
+    student: Segmenter,
+    teacher: Segmenter,
+    trained: tuple[RelationMemory | None, Heads | None],
+    batch: Batch,
+    step: int,
 ) -> Terms:
     with torch.no_grad():
         taught = teacher(student.info.preprocessing.convert(batch.images, teacher.info.preprocessing))
@@ -55,7 +61,8 @@ def _terms(
         student.train()(batch.images),
         taught,
         batch.labels,
-        memory,
+        trained[0],
+        heads=trained[1],
         generator=torch.Generator().manual_seed(SEED),
         step=step,
         ignore_index=student.info.classes.ignore_index,

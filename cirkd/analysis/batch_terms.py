@@ -121,7 +121,14 @@ def _objective(student: Any) -> tuple[Objective, bool]:
 
 
 def _possible(objective: Objective, student: Any, teacher: Any) -> tuple[Objective, str]:
-    """The objective without the memory's terms where the student has no memory of the teacher's width."""
+    """The objective without the terms that a checkpoint can't be asked for: of heads that training alone has, and of
+    the memory where the student has none of the teacher's width."""
+    from cirkd.losses.terms import NEEDED_HEADS
+
+    headed = [term for term in NEEDED_HEADS if objective.weight(term)]
+    if headed:
+        objective, note = _possible(objective.without(*headed), student, teacher)
+        return objective, "; ".join(filter(None, (note, f"without {', '.join(headed)}: their heads stay in training")))
     memory = student.memory
     if not objective.needs_memory:
         return objective, ""

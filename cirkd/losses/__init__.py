@@ -8,8 +8,11 @@ from cirkd.losses.channel import (
     minibatch_channel_relation,
 )
 from cirkd.losses.channel_wise import channel_wise
+from cirkd.losses.context import ContextModule
+from cirkd.losses.discriminator import Discriminator, student_deception, teacher_recognition
 from cirkd.losses.double_similarity import category_similarity, pixel_similarity
 from cirkd.losses.fitnet import hint
+from cirkd.losses.heads import Heads
 from cirkd.losses.logit import logit_distillation
 from cirkd.losses.memory import RelationMemory, memory_relation
 from cirkd.losses.minibatch import minibatch_pixel_relation
@@ -19,6 +22,9 @@ from cirkd.losses.task import segmentation_cross_entropy
 from cirkd.losses.variation import intra_class_variation
 
 __all__ = [
+    "ContextModule",
+    "Discriminator",
+    "Heads",
     "Objective",
     "RelationMemory",
     "Terms",
@@ -37,4 +43,6 @@ __all__ = [
     "pixel_similarity",
     "segmentation_cross_entropy",
     "structured_pairwise",
+    "student_deception",
+    "teacher_recognition",
 ]

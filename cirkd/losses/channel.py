@@ -15,11 +15,14 @@ from torch import Tensor
 from cirkd.losses.memory import memory_relation
 from cirkd.relations import Precision, full_precision, normalize, pairwise_divergence, product_precision
 
+CHANNEL_POOL = 4
+"""Sides of the squares that are averaged."""
+
 
 @full_precision
 def channel_pool(embedding: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c p q"]:
     """The map average-pooled 4x4, sizes rounded up: what channels are compared on, before any projection."""
-    return F.avg_pool2d(embedding, 4, ceil_mode=True)
+    return F.avg_pool2d(embedding, CHANNEL_POOL, ceil_mode=True)
 
 
 def minibatch_channel_relation(

@@ -26,7 +26,7 @@ from cirkd.relations import (
     region_embeddings,
     resize_labels,
 )
-from cirkd.relations.gather import gather_rows
+from cirkd.relations.gather import gather_rows, own_share
 
 
 def memory_relation(
@@ -64,6 +64,16 @@ def memory_relation(
     )
 
 
+def projection_head(student_width: int, teacher_width: int) -> nn.Sequential:
+    """From the student's width to the teacher's: 1x1 conv, BN, ReLU, 1x1 conv."""
+    return nn.Sequential(
+        nn.Conv2d(student_width, teacher_width, 1, bias=False),
+        nn.BatchNorm2d(teacher_width),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(teacher_width, teacher_width, 1, bias=False),
+    )
+
+
 class RelationMemory(nn.Module):
     """Queues of teacher pixels and regions per class, and the head that takes the student to the teacher's width.
 
@@ -98,12 +108,7 @@ class RelationMemory(nn.Module):
         self.pixel_contrast = pixel_contrast
         self.region_contrast = region_contrast
         self.pixels_per_class = pixels_per_class
-        self.projection = nn.Sequential(
-            nn.Conv2d(student_width, teacher_width, 1, bias=False),
-            nn.BatchNorm2d(teacher_width),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(teacher_width, teacher_width, 1, bias=False),
-        )
+        self.projection = projection_head(student_width, teacher_width)
         self.pixel_queue = ClassQueue(num_classes, pixel_queue_size, teacher_width)
         self.region_queue = ClassQueue(num_classes, region_queue_size, teacher_width)
 
@@ -160,7 +165,9 @@ def choose_pixels(
     """A random choice of up to `per_class` pixels of each class in each image, as a bool mask [b, h, w]."""
     valid = (labels >= 0) & (labels < num_classes)
     device = generator.device if generator is not None else labels.device
-    draw = torch.rand(labels.shape, generator=generator, device=device).to(labels.device)
+    # Where several processes train, each draws for the images of all: together they choose as one would.
+    images, here = own_share(tuple(labels.shape))
+    draw = torch.rand(images, *labels.shape[1:], generator=generator, device=device)[here].to(labels.device)
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
     group = (image * num_classes + labels)[valid]
     order = draw[valid].argsort(stable=True)

@@ -1,48 +1,30 @@
 """Which terms a student is trained on, and their weights.
 
 Objective(task=1, auxiliary=0.4, kd=1, minibatch_pixel=1, memory_pixel=0.1, memory_region=0.1, ...)
-    .terms(student_output, teacher_output or None, labels, memory=None, *, generator=None, step=0,
-           ignore_index=255) -> dict name -> raw scalar      (also fills the memory, after drawing from it)
+    .terms(student_output, teacher_output or None, labels, memory=None, *, heads=None, generator=None, step=0,
+           ignore_index=255) -> dict name -> raw scalar      (also fills the memories, after drawing from them)
     .weighted(terms) -> dict name -> weighted scalar
     .total(terms) -> scalar to minimise
-    .needs_teacher .needs_memory -> bool
+    .needs_teacher .needs_memory -> bool    .needed_heads -> names of heads
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from cirkd.losses.logit import logit_distillation
-from cirkd.losses.memory import RelationMemory, memory_relation
-from cirkd.losses.minibatch import minibatch_pixel_relation
-from cirkd.losses.task import segmentation_cross_entropy
-from cirkd.relations import flatten_positions, resize_labels
+from cirkd.losses.heads import HEADS, Heads
+from cirkd.losses.memory import RelationMemory
+from cirkd.losses.terms import NEEDED_HEADS, TERMS, Batch, Output
 
 Terms = dict[str, Tensor]
 
 
-@runtime_checkable
-class Output(Protocol):
-    """What a segmenter returns: logits [b,c,h,w], embedding [b,d,h,w], auxiliary logits or None."""
-
-    @property
-    def logits(self) -> Tensor: ...
-    @property
-    def embedding(self) -> Tensor: ...
-    @property
-    def auxiliary(self) -> Tensor | None: ...
-
-
 @dataclass(frozen=True)
 class Objective:
-    """Weights of the terms; one of weight 0 is not computed. Defaults are the paper's.
+    """Weights of the terms; one of weight 0 is not computed. Defaults are the paper's CIRKD.
 
     Attributes:
         task: cross-entropy of the logits.
@@ -51,12 +33,27 @@ class Objective:
         minibatch_pixel: relations between the pixels of the mini-batch (alpha of the paper).
         memory_pixel: relations to pixels in memory (beta).
         memory_region: relations to regions in memory (gamma).
+        structured: pairwise structure within an image (SKD).
+        adversarial: the student's logits pass for the teacher's (SKD's option); wants `discriminator`, which trains
+            the judge. It is trained by the run's own optimiser.
+        variation: variation within classes (IFVD).
+        channel_wise_embedding, channel_wise_logits: where each channel looks (CWD); embeddings after a trained 1x1
+            projection to the teacher's width.
+        attention: where the embedding is active (AT).
+        hint: the teacher's embedding itself, after a trained 1x1 projection (FitNet).
+        pixel_similarity, category_similarity: double similarity (DSD); stages are the encoder's last map, embedding
+            and logits.
+        minibatch_channel, memory_channel: relations between channels (CIRKDv2).
+        channel_difference: mean squared difference of the channels (CIRKDv2).
         temperature: of the relation distributions.
         kd_temperature: of the class probabilities.
+        channel_wise_temperature: of CWD's distributions.
+        context: a trained self-attention module before the hint (CIRKDv2). The published code then relates what
+            the module returns; here relations stay those of the embedding that feeds the classifier.
         across_processes: whether mini-batch relations run over the images of all processes that train together; the
             memory terms do in any case, as every process's memory holds the rows of all.
 
-    Source: CIRKD (Yang et al., CVPR 2022), section 3.4 and 4.1.
+    Source: CIRKD (Yang et al., CVPR 2022), section 3.4 and 4.1; the others as their losses say.
     """
 
     task: float = 1.0
@@ -65,19 +62,42 @@ class Objective:
     minibatch_pixel: float = 1.0
     memory_pixel: float = 0.1
     memory_region: float = 0.1
+    structured: float = 0.0
+    adversarial: float = 0.0
+    discriminator: float = 0.0
+    variation: float = 0.0
+    channel_wise_embedding: float = 0.0
+    channel_wise_logits: float = 0.0
+    attention: float = 0.0
+    hint: float = 0.0
+    pixel_similarity: float = 0.0
+    category_similarity: float = 0.0
+    minibatch_channel: float = 0.0
+    memory_channel: float = 0.0
+    channel_difference: float = 0.0
     temperature: float = 0.1
     kd_temperature: float = 1.0
+    channel_wise_temperature: float = 4.0
+    context: bool = False
     across_processes: bool = False
 
     @property
     def needs_teacher(self) -> bool:
         """Whether any weighted term compares with a teacher."""
-        return any(self._weight(name) for name in TERMS if name not in ("task", "auxiliary"))
+        return any(self.weight(name) for name in TERMS if name not in ("task", "auxiliary"))
 
     @property
     def needs_memory(self) -> bool:
         """Whether any weighted term compares with a memory."""
         return bool(self.memory_pixel or self.memory_region)
+
+    @property
+    def needed_heads(self) -> tuple[str, ...]:
+        """What the weighted terms train beside the student, by the names of `HEADS`."""
+        needed = {head for term, head in NEEDED_HEADS.items() if self.weight(term)}
+        if self.context and self.hint:
+            needed.add("context")
+        return tuple(name for name in HEADS if name in needed)
 
     def terms(
         self,
@@ -86,35 +106,46 @@ class Objective:
         labels: Tensor,
         memory: RelationMemory | None = None,
         *,
+        heads: Heads | None = None,
         generator: torch.Generator | None = None,
         step: int = 0,
         ignore_index: int = 255,
     ) -> Terms:
         """Raw value of each weighted term, by name, in the order of the fields.
 
-        Then fills the memory with this batch, if the memory is in training mode.
+        Then fills the memories with this batch, if they are in training mode.
 
         Args:
             teacher_output: needed by every term but task and auxiliary; gets no gradient.
             labels: [b, H, W]; `ignore_index` and, for the memory, what lies outside the classes are ignored.
             memory: needed by the memory terms.
-            generator: source of the draws from the memory and into it.
-            step: the training step, kept with what goes into the memory.
+            heads: needed by the terms that train something beside the student.
+            generator: source of the draws from the memories and into them.
+            step: the training step, kept with what goes into the memories.
 
         Raises:
-            ValueError: a weighted term lacks the teacher or the memory.
+            ValueError: a weighted term lacks the teacher, the memory or its head.
         """
-        self._require(teacher_output, memory)
-        batch = _Batch(student_output, teacher_output, labels, memory, generator, ignore_index, self)
-        found = {name: term(batch) for name, term in TERMS.items() if self._weight(name)}
+        self._require(teacher_output, memory, heads)
+        batch = Batch(
+            student_output, teacher_output, labels, memory, heads, generator, ignore_index, self.temperature,
+            self.kd_temperature, self.channel_wise_temperature, self.across_processes,
+        )  # fmt: skip
+        found = {name: term(batch) for name, term in TERMS.items() if self.weight(name)}
         if self.needs_memory and memory is not None and memory.training:
             ignored = labels == ignore_index
             memory.update(batch.teacher_embedding, labels.long().masked_fill(ignored, -1), step, generator)
+        if self.memory_channel and heads is not None and heads.channels is not None and heads.training:
+            heads.channels.update(batch.teacher_channels, step, generator)
         return {name: value for name, value in found.items() if value is not None}
+
+    def weight(self, name: str) -> float:
+        """The weight of a term."""
+        return float(getattr(self, name))
 
     def weighted(self, terms: Terms) -> Terms:
         """Each term times its weight."""
-        return {name: value * self._weight(name) for name, value in terms.items()}
+        return {name: value * self.weight(name) for name, value in terms.items()}
 
     def total(self, terms: Terms) -> Tensor:
         """The sum to minimise.
@@ -126,101 +157,22 @@ class Objective:
             raise ValueError("no term has weight, so there is nothing to train on: give task a weight")
         return torch.stack(list(self.weighted(terms).values())).sum()
 
+    def without(self, *names: str) -> Objective:
+        """The same without some terms."""
+        return replace(self, **dict.fromkeys(names, 0.0))
+
     @classmethod
     def task_only(cls, auxiliary: float = 0.4) -> Objective:
         """Training without a teacher: teachers themselves, and baselines."""
-        return cls(auxiliary=auxiliary, kd=0, minibatch_pixel=0, memory_pixel=0, memory_region=0)
+        return replace(cls().without(*TERMS), task=1.0, auxiliary=auxiliary)
 
-    def _require(self, teacher_output: Output | None, memory: RelationMemory | None) -> None:
+    def _require(self, teacher_output: Output | None, memory: RelationMemory | None, heads: Heads | None) -> None:
         if self.needs_teacher and teacher_output is None:
             raise ValueError("this objective distils and got no teacher output: pass one, or use Objective.task_only()")
         if self.needs_memory and memory is None:
             raise ValueError("memory terms have weight and there is no memory: pass a RelationMemory, or weigh them 0")
-
-    def _weight(self, name: str) -> float:
-        return float(getattr(self, name))
-
-
-@dataclass
-class _Batch:
-    """What the terms read; the teacher's maps come on the student's grid."""
-
-    student: Output
-    teacher: Output | None
-    labels: Tensor
-    memory: RelationMemory | None
-    generator: torch.Generator | None
-    ignore_index: int
-    objective: Objective
-
-    @cached_property
-    def teacher_logits(self) -> Tensor:
-        assert self.teacher is not None
-        return _on_grid(self.teacher.logits.detach(), self.student.logits)
-
-    @cached_property
-    def teacher_embedding(self) -> Tensor:
-        assert self.teacher is not None
-        return _on_grid(self.teacher.embedding.detach(), self.student.embedding)
-
-    @cached_property
-    def labelled_rows(self) -> tuple[Tensor, Tensor]:
-        """Projected student and teacher embeddings [n, d] of the labelled pixels."""
-        assert self.memory is not None
-        embedding = self.student.embedding
-        labels = resize_labels(self.labels, (embedding.shape[2], embedding.shape[3])).flatten()
-        kept = (labels >= 0) & (labels < self.memory.num_classes) & (labels != self.ignore_index)
-        student = flatten_positions(self.memory.projection(embedding)).flatten(0, 1)[kept]
-        return student, flatten_positions(self.teacher_embedding).flatten(0, 1)[kept]
-
-
-def _on_grid(teacher: Tensor, student: Tensor) -> Tensor:
-    if teacher.shape[2:] == student.shape[2:]:
-        return teacher
-    return F.interpolate(teacher, size=student.shape[2:], mode="bilinear", align_corners=False)
-
-
-def _task(batch: _Batch) -> Tensor:
-    return segmentation_cross_entropy(batch.student.logits, batch.labels, batch.ignore_index)
-
-
-def _auxiliary(batch: _Batch) -> Tensor | None:
-    if batch.student.auxiliary is None:
-        return None
-    return segmentation_cross_entropy(batch.student.auxiliary, batch.labels, batch.ignore_index)
-
-
-def _kd(batch: _Batch) -> Tensor:
-    return logit_distillation(batch.student.logits, batch.teacher_logits, batch.objective.kd_temperature)
-
-
-def _minibatch_pixel(batch: _Batch) -> Tensor:
-    return minibatch_pixel_relation(
-        batch.student.embedding,
-        batch.teacher_embedding,
-        batch.objective.temperature,
-        across_processes=batch.objective.across_processes,
-    )
-
-
-def _memory_pixel(batch: _Batch) -> Tensor:
-    assert batch.memory is not None
-    keys = batch.memory.sample_pixels(batch.generator).keys
-    return memory_relation(*batch.labelled_rows, keys, batch.objective.temperature)
-
-
-def _memory_region(batch: _Batch) -> Tensor:
-    assert batch.memory is not None
-    keys = batch.memory.sample_regions(batch.generator).keys
-    return memory_relation(*batch.labelled_rows, keys, batch.objective.temperature)
-
-
-# A new loss is a function of the batch here and a field of Objective with its weight.
-TERMS: dict[str, Callable[[_Batch], Tensor | None]] = {
-    "task": _task,
-    "auxiliary": _auxiliary,
-    "kd": _kd,
-    "minibatch_pixel": _minibatch_pixel,
-    "memory_pixel": _memory_pixel,
-    "memory_region": _memory_region,
-}
+        missing = set(self.needed_heads) - set(heads.names() if heads is not None else ())
+        if missing:
+            raise ValueError(
+                f"terms of the head {min(missing)} have weight and it is not there: pass Heads, or weigh 0"
+            )

@@ -1,6 +1,6 @@
-"""Networks by name: DeepLabV3 and PSPNet on any encoder of segmentation-models-pytorch.
+"""Networks by name: DeepLabV3 and PSPNet on any encoder of segmentation-models-pytorch, SegFormer on its own.
 
-Source: DeepLabV3 (Chen et al., 2017), PSPNet (Zhao et al., CVPR 2017).
+Source: DeepLabV3 (Chen et al., 2017), PSPNet (Zhao et al., CVPR 2017), SegFormer (Xie et al., NeurIPS 2021).
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,19 @@ def _pspnet(encoder_channels: Sequence[int], width: int, *, dropout: float = 0.1
     return PSPDecoder(list(encoder_channels), use_norm="batchnorm", out_channels=width, dropout=dropout)
 
 
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {"deeplabv3": _deeplabv3, "pspnet": _pspnet}
+def _segformer(encoder_channels: Sequence[int], width: int) -> nn.Module:
+    from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
+
+    return SegformerDecoder(list(encoder_channels), segmentation_channels=width)
+
+
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+    "deeplabv3": _deeplabv3,
+    "pspnet": _pspnet,
+    "segformer": _segformer,
+}
+STRIDES: dict[str, tuple[int, ...]] = {"deeplabv3": (8, 16), "pspnet": (8, 16), "segformer": (4,)}
+"""Input pixels a position of the embedding map, per side, that each can have."""
 
 
 def build_segmenter(
@@ -49,7 +61,7 @@ def build_segmenter(
         architecture: A key of `ARCHITECTURES`.
         encoder: An encoder's name in segmentation-models-pytorch; `tu-NAME` for any timm model.
         classes: What the logits name.
-        output_stride: 8 or 16.
+        output_stride: One of `STRIDES`: 8 or 16, and 4 for segformer.
         embedding_channels: Width of the pixel embedding.
         auxiliary: Add an FCN head on the encoder's last map but one, used in training only.
         preprocessing: ImageNet statistics when None.
@@ -62,9 +74,11 @@ def build_segmenter(
     """
     if architecture not in ARCHITECTURES:
         raise CheckpointError(f"there is no architecture {architecture!r}; choose one of: {', '.join(ARCHITECTURES)}")
-    if output_stride not in (8, 16):
-        raise CheckpointError(f"output stride {output_stride} is not offered; choose 8 or 16")
-    body = _encoder(encoder, output_stride)
+    if output_stride not in STRIDES[architecture]:
+        offered = " or ".join(map(str, STRIDES[architecture]))
+        raise CheckpointError(f"output stride {output_stride} is not offered by {architecture}; choose {offered}")
+    # SegFormer reads all levels of an encoder as it is; the others have the last ones dilated.
+    body = _encoder(encoder, 32 if architecture == "segformer" else output_stride)
     preprocessing = load_imagenet_weights(body, encoder) if pretrained else preprocessing or Preprocessing()
     if input_scale is not None:
         preprocessing = replace(preprocessing, scale=input_scale)

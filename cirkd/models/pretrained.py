@@ -80,7 +80,7 @@ def _load_from_hub(encoder: nn.Module, name: str) -> Preprocessing:
         # A hub client fails in many ways (no network, no such file, time-out): all mean the same to the user.
         raise CheckpointError(
             f"ImageNet weights of {name} cannot be fetched ({type(error).__name__}); connect to the internet, "
-            "or train from scratch with --no-pretrained"
+            "or train from scratch with --network.no-pretrained"
         ) from None
     encoder.load_state_dict(reference.state_dict(), strict=True)
     return Preprocessing(mean=tuple(statistics["mean"]), std=tuple(statistics["std"]))

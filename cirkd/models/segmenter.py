@@ -24,11 +24,13 @@ class SegmentationOutput:
         logits: Class scores `[B, C, h, w]`.
         embedding: The pixel embedding `[B, d, h, w]` that feeds the classifier; not normalised.
         auxiliary: Class scores `[B, C, h', w']` of the auxiliary head, where there is one.
+        encoded: The encoder's last map `[B, e, h', w']`, where the network gives it.
     """
 
     logits: Tensor
     embedding: Tensor
     auxiliary: Tensor | None = None
+    encoded: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ class Segmenter(nn.Module):
         embedding = self.decoder(features)
         # The auxiliary head is a training aid: evaluation does not pay for it.
         auxiliary = self.auxiliary(features[-2]) if self.auxiliary is not None and self.training else None
-        return SegmentationOutput(self.classifier(embedding), embedding, auxiliary)
+        return SegmentationOutput(self.classifier(embedding), embedding, auxiliary, features[-1])
 
     def preprocess(self, image: np.ndarray | Image.Image) -> Float[Tensor, "3 h w"]:
         """Turn a PIL image or uint8 `[H, W, 3]` RGB into this network's input, at the size that it wants.

@@ -21,6 +21,27 @@ def gather_rows(
     return _gather_padded(embeddings, numbers), _gather_padded(labels, numbers)
 
 
+def share_of_mean(count: Tensor) -> Tensor | None:
+    """What a mean over `count` items here counts in the mean over those of all processes, times their number.
+
+    With means scaled by it, the mean over processes, as is taken of gradients, is the mean over all items. None in a
+    single process.
+    """
+    if _alone():
+        return None
+    total = count.detach().float().clone()
+    dist.all_reduce(total)
+    return count * dist.get_world_size() / total.clamp(min=1)
+
+
+def own_share(shape: tuple[int, ...]) -> tuple[int, slice]:
+    """How many times `shape[0]` there is over all processes, which bring equally many, and the slice that is here."""
+    if _alone():
+        return shape[0], slice(None)
+    first = dist.get_rank() * shape[0]
+    return shape[0] * dist.get_world_size(), slice(first, first + shape[0])
+
+
 def other_images(
     student: Float[Tensor, "b n d"], teacher: Float[Tensor, "b n e"]
 ) -> tuple[Float[Tensor, "o n d"], Float[Tensor, "o n e"]] | None:

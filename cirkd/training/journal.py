@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cirkd.data.errors import TrainingError
+
 
 class Journal:
     """Appends events to `journal.jsonl`.
@@ -15,10 +17,13 @@ class Journal:
     Args:
         path: The file; created with its folder.
         resume_at: Events after this step are dropped: the run is about to make them again.
+        writes: False leaves the file alone, as in all processes but the first.
     """
 
-    def __init__(self, path: Path, resume_at: int | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path, resume_at: int | None = None, *, writes: bool = True) -> None:
+        self.path, self.writes = path, writes
+        if not writes:
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = [
             e for e in read_journal(path) if resume_at is not None and e["step"] <= resume_at and e["kind"] != "end"
@@ -28,8 +33,18 @@ class Journal:
         temporary.replace(path)
 
     def write(self, kind: str, step: int, **values: Any) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+        """Append an event.
+
+        Raises:
+            TrainingError: the disk refuses.
+        """
+        if not self.writes:
+            return
+        try:
+            with self.path.open("a") as file:
+                file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+        except OSError as error:
+            raise TrainingError(f"{self.path}: cannot be written ({error}); free some space and --resume") from None
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cirkd.data.errors import TrainingError
 from cirkd.data.images import resize_label
 from cirkd.data.sample import Sample
 from cirkd.models.segmenter import Segmenter
@@ -16,6 +17,9 @@ def save_snapshot(path: Path, model: Segmenter, probe: Sequence[Sample]) -> None
     """Write the probe's embeddings as they are now.
 
     Arrays of image i: `embedding_i` float16 `[d, h, w]` and `label_i` uint8 `[h, w]`; and `names`.
+
+    Raises:
+        TrainingError: the disk refuses.
     """
     was_training = model.training
     model.eval()
@@ -29,8 +33,13 @@ def save_snapshot(path: Path, model: Segmenter, probe: Sequence[Sample]) -> None
                 height, width = embedding.shape[1:]
                 arrays[f"label_{index}"] = resize_label(sample.label, (height, width))
     model.train(was_training)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
-    os.replace(temporary, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
+        os.replace(temporary, path)
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be written ({error}); free some space and --resume") from None
+    finally:
+        temporary.unlink(missing_ok=True)

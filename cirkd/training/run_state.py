@@ -1,6 +1,7 @@
 """Everything that a run needs to go on as if it had never stopped, in one file written atomically."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from torch import nn
 from cirkd.data.errors import TrainingError
 
 FREE_TO_CHANGE = {
-    "output", "root", "runs", "workers", "evaluate_every", "snapshot_every", "save_every", "journal_every",
+    "output", "root", "runs", "workers", "evaluate_every", "snapshot_every", "save_every", "journal_every", "trackers",
 }  # fmt: skip
 """Fields of a recipe that change where things lie and how often they are written, never what is computed."""
 
@@ -27,7 +28,8 @@ def save_state(
 ) -> None:
     """Save weights, optimiser, queues, projection and random states after `step` steps.
 
-    The old file is replaced only by a complete new one.
+    The old file is replaced only by a complete new one, and stays beside it as `previous(path)`: should the disk lose
+    what it was given last, the run goes on from the one before.
 
     Args:
         recipe: What the run was started with, as plain values; `load_state` holds a resumed run to it.
@@ -46,7 +48,11 @@ def save_state(
     }
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        torch.save(state, temporary)
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        _keep(path)
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
         raise TrainingError(
@@ -64,7 +70,7 @@ def load_state(
     memory_draws: torch.Generator,
     recipe: Mapping[str, Any],
 ) -> int:
-    """Load what `save_state` wrote, in place.
+    """Load what `save_state` wrote, in place; the state before it where that one is torn.
 
     Args:
         recipe: What the run is about to go on with, as plain values.
@@ -77,10 +83,7 @@ def load_state(
     """
     if not path.is_file():
         raise TrainingError(f"{path}: nothing to resume here; start the run without --resume")
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise _unusable(path, error) from None
+    state = _read(path)
     _refuse_another_recipe(path, state.get("recipe", {}), recipe)
     try:
         module.load_state_dict(state["module"])
@@ -94,6 +97,33 @@ def load_state(
     return int(state["step"])
 
 
+def previous(path: Path) -> Path:
+    """Where the state before the last one lies."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def _keep(path: Path) -> None:
+    """Let the state that is there also be the previous one; at no moment is there none."""
+    if not path.is_file():
+        return
+    before = previous(path)
+    before.unlink(missing_ok=True)
+    try:
+        os.link(path, before)
+    except OSError:  # a file system without links
+        shutil.copy2(path, before)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        try:
+            return torch.load(previous(path), map_location="cpu", weights_only=True)
+        except Exception:
+            raise _unusable(path, error) from None
+
+
 def _unusable(path: Path, error: Exception) -> TrainingError:
     # torch reports torn files and foreign networks through many exception types.
     reason = " ".join(str(error).split())[:120]
@@ -103,11 +133,18 @@ def _unusable(path: Path, error: Exception) -> TrainingError:
 def _refuse_another_recipe(path: Path, started: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """A resumed run equals an uninterrupted one only under the recipe that it was started with."""
     for name in sorted(started.keys() & wanted.keys() - FREE_TO_CHANGE):
-        if started[name] != wanted[name]:
+        if not _alike(started[name], wanted[name]):
             raise TrainingError(
                 f"{path.parent}: started with {name} {_shown(started[name])}, not {_shown(wanted[name])}; "
                 "resume with the flags of its start, or train anew under another --name"
             )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Equal in all that both have: fields that came later are at their defaults in what was begun before them."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return all(_alike(one[name], other[name]) for name in one.keys() & other.keys())
+    return one == other
 
 
 def _shown(value: Any) -> str:

@@ -69,14 +69,23 @@ def look(folder: Path) -> Run:
     return Run(folder.name, folder, status, error, resumable)
 
 
-def start(recipe: str, name: str, runs: Path, flags: Sequence[str] = (), *, home: Path | None = None) -> Run:
+def start(
+    recipe: str,
+    name: str,
+    runs: Path,
+    flags: Sequence[str] = (),
+    *,
+    home: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Run:
     """Begin `cirkd train RECIPE --name NAME` as a process that outlives this one; returns at once.
 
     Args:
-        recipe: a name in `cirkd.training.recipes.RECIPES`.
+        recipe: a name in `cirkd.training.recipes.RECIPES`, or FILE.py:FUNCTION.
         name: of the run's folder in `runs`.
         flags: further words of the command line.
         home: where the process runs, so that relative paths lead somewhere; the current folder when None.
+        environment: variables for the process beside those of this one.
 
     Raises:
         TrainingError: the name is no folder's name, or there is a run of that name.
@@ -88,19 +97,30 @@ def start(recipe: str, name: str, runs: Path, flags: Sequence[str] = (), *, home
         raise TrainingError(f"{folder} holds a run already; resume it, or choose another name")
     folder.mkdir(parents=True, exist_ok=True)
     launch = {"recipe": recipe, "flags": list(flags), "home": str((home or Path.cwd()).resolve())}
-    (folder / _LAUNCH).write_text(json.dumps(launch, indent=1))
-    return _launch(folder, resume=False)
+    temporary = folder / f".{_LAUNCH}.tmp"
+    temporary.write_text(json.dumps(launch, indent=1))
+    temporary.replace(folder / _LAUNCH)
+    return _launch(folder, resume=False, environment=environment)
 
 
-def resume(folder: Path) -> Run:
+def resume(folder: Path, *, environment: Mapping[str, str] | None = None) -> Run:
     """Go on with a run that was begun by `start`, exactly where it was saved.
+
+    Args:
+        environment: variables for the process beside those of this one.
 
     Raises:
         TrainingError: it is running, or was begun otherwise.
     """
     if not (folder / _LAUNCH).is_file():
         raise TrainingError(f"{folder}: begun on a command line; resume it there with the same flags and --resume")
-    return _launch(folder, resume=(folder / "state.pt").is_file())
+    return _launch(folder, resume=(folder / "state.pt").is_file(), environment=environment)
+
+
+def begun_as(folder: Path) -> tuple[str, list[str]] | None:
+    """Recipe and flags of a run that was begun by `start`; None where there is none."""
+    launch = _read(folder / _LAUNCH)
+    return (launch["recipe"], launch["flags"]) if {"recipe", "flags"} <= launch.keys() else None
 
 
 def stop(folder: Path) -> None:
@@ -130,7 +150,7 @@ def holding(folder: Path) -> Iterator[None]:
         (folder / _PROCESS).unlink(missing_ok=True)
 
 
-def _launch(folder: Path, *, resume: bool) -> Run:
+def _launch(folder: Path, *, resume: bool, environment: Mapping[str, str] | None) -> Run:
     _refuse_living(folder)
     launch: dict[str, Any] = json.loads((folder / _LAUNCH).read_text())
     words = ["train", launch["recipe"], "--name", folder.name, "--runs", str(folder.resolve().parent), *launch["flags"]]
@@ -140,6 +160,7 @@ def _launch(folder: Path, *, resume: bool) -> Run:
         process = subprocess.Popen(
             [sys.executable, "-m", "cirkd.cli", *words, *(["--resume"] if resume else [])],
             cwd=launch["home"],
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,14 +1,20 @@
-"""What a run is made of: the student, its teacher and the memory between them, as the recipe says."""
+"""What a run is made of: the student, its teacher, and the memory and heads between them, as the recipe says."""
 
 import dataclasses
+import math
+import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from cirkd.checkpoint import load_model
+from cirkd.data.catalog import splits_at
 from cirkd.data.errors import CheckpointError, TrainingError
 from cirkd.data.sample import SegmentationData
+from cirkd.losses.channel import CHANNEL_POOL
+from cirkd.losses.heads import Heads
 from cirkd.losses.memory import RelationMemory
 from cirkd.models.build import build_segmenter
 from cirkd.models.segmenter import Segmenter
@@ -54,11 +60,28 @@ def build_memory(recipe: Recipe, student: Segmenter, teacher: Segmenter | None) 
     """An empty memory between the widths of student and teacher, or None where the objective needs none."""
     if teacher is None or not recipe.objective.needs_memory:
         return None
+    sizes = {name: size for name, size in dataclasses.asdict(recipe.memory).items() if not name.startswith("channel")}
     return RelationMemory(
+        len(student.info.classes), student.info.embedding_channels, teacher.info.embedding_channels, **sizes
+    )
+
+
+def build_heads(recipe: Recipe, student: Segmenter, teacher: Segmenter | None) -> Heads | None:
+    """What the objective trains beside the student, with fresh weights, or None where it trains nothing else."""
+    if teacher is None or not recipe.objective.needed_heads:
+        return None
+    height, width = (math.ceil(side / student.info.output_stride) for side in recipe.augmentation.crop)
+    positions = math.ceil(height / CHANNEL_POOL) * math.ceil(width / CHANNEL_POOL)
+    memory = recipe.memory
+    return Heads(
+        recipe.objective.needed_heads,
         len(student.info.classes),
         student.info.embedding_channels,
         teacher.info.embedding_channels,
-        **dataclasses.asdict(recipe.memory),
+        positions,
+        channel_queue_size=memory.channel_queue_size,
+        channel_contrast=memory.channel_contrast,
+        channels_enqueued=memory.channels_enqueued,
     )
 
 
@@ -73,3 +96,22 @@ def plain_recipe(recipe: Recipe) -> dict[str, Any]:
         return list(value) if isinstance(value, tuple) else value
 
     return plain(dataclasses.asdict(recipe))
+
+
+def has_labelled_test(recipe: Recipe) -> bool:
+    """Whether the data set has a test split with labels where it lies."""
+    if recipe.data == "streets":
+        return True
+    return recipe.data == "camvid" and recipe.root is not None and "test" in splits_at(recipe.root)
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held so far, in bytes: of the GPU where there is one."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else used * 1024

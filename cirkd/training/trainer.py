@@ -1,23 +1,24 @@
 """The training loop: recipe in, checkpoint out; stops and resumes anywhere."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import TrainingError
 from cirkd.data.sample import SegmentationData
-from cirkd.losses.memory import RelationMemory
-from cirkd.losses.objective import Objective, Terms
-from cirkd.models.segmenter import SegmentationOutput, Segmenter
+from cirkd.losses.objective import Terms
+from cirkd.models.segmenter import SegmentationOutput
+from cirkd.training import engine, finite, trackers
 from cirkd.training.batches import Batch, Batches
+from cirkd.training.distillation import Distillation
 from cirkd.training.evaluate import Evaluation, autocast, evaluate
 from cirkd.training.journal import Journal
 from cirkd.training.probe import save_snapshot
@@ -26,10 +27,16 @@ from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import load_state, save_state
 from cirkd.training.runs import holding
 from cirkd.training.schedule import polynomial_rate
-from cirkd.training.setup import build_memory, build_student, load_teacher, plain_recipe
+from cirkd.training.setup import (
+    build_heads,
+    build_memory,
+    build_student,
+    has_labelled_test,
+    load_teacher,
+    peak_memory,
+    plain_recipe,
+)
 from cirkd.training.stopping import stop_requests
-
-_MIXED = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 @dataclass(frozen=True)
@@ -47,29 +54,6 @@ class Result:
     evaluation: Evaluation | None
 
 
-class Distillation(nn.Module):
-    """Student, memory and objective as one module, so that their parameters are trained and wrapped together."""
-
-    def __init__(self, student: Segmenter, memory: RelationMemory | None, objective: Objective) -> None:
-        super().__init__()
-        self.student = student
-        self.memory = memory
-        self.objective = objective
-
-    def forward(
-        self, batch: Batch, teacher_output: SegmentationOutput | None, generator: torch.Generator, step: int
-    ) -> Terms:
-        return self.objective.terms(
-            student_output=self.student(batch.images),
-            teacher_output=teacher_output,
-            labels=batch.labels,
-            memory=self.memory,
-            generator=generator,
-            step=step,
-            ignore_index=self.student.info.classes.ignore_index,
-        )
-
-
 def train(recipe: Recipe, *, resume: bool = False) -> Result:
     """Train as a recipe says.
 
@@ -80,6 +64,7 @@ def train(recipe: Recipe, *, resume: bool = False) -> Result:
         CirkdError: data, teacher or state can't be used, or the loss is no longer finite.
     """
     _refuse_overwriting(recipe, resume)
+    _require_parts(recipe)
     # The run's randomness is its own: the caller's generator is as before when it ends.
     # Of several processes of one run, the first holds its folder.
     held = holding(recipe.run_folder) if int(os.environ.get("RANK", "0")) == 0 else nullcontext()
@@ -93,46 +78,48 @@ class _Run:
     def __init__(self, recipe: Recipe, resume: bool) -> None:
         self.recipe = recipe
         self.folder = recipe.run_folder
-        self.accelerator = Accelerator(mixed_precision=_MIXED[recipe.precision])
-        self.train_data = open_data(recipe.data, "train", recipe.root)
+        self.accelerator = engine.make_accelerator(recipe)
+        self.train_data = open_data(recipe.data, recipe.train_split, recipe.root)
         self.val_data = open_data(recipe.data, "val", recipe.root)
         self.teacher = load_teacher(recipe, self.train_data, self.accelerator.device)
         # Drawn after the teacher is loaded: the same seed starts every student alike, distilled or alone.
         torch.manual_seed(recipe.seed)
         student = build_student(recipe, self.train_data).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.module = Distillation(student, build_memory(recipe, student, self.teacher), recipe.objective)
-        optimizer = torch.optim.SGD(
-            self.module.parameters(),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-        )
+        memory, heads = build_memory(recipe, student, self.teacher), build_heads(recipe, student, self.teacher)
+        self.module = Distillation(student, memory, heads, recipe.objective)
+        if recipe.sync_batch_norm:
+            engine.normalise_over_processes(self.module)
+        optimizer = engine.make_optimizer(recipe, self.module)
         self.wrapped, self.optimizer = self.accelerator.prepare(self.module, optimizer)
         self.memory_draws = torch.Generator().manual_seed(recipe.seed + 1)
         # From here on the global generator serves dropout alone, alike for every objective of the same seed.
         torch.manual_seed(recipe.seed + 2)
         self.step = self._load() if resume else 0
-        self.resumed_at = self.step
-        self.journal = Journal(self.folder / "journal.jsonl", resume_at=self.step if resume else None)
+        self.began = time.monotonic()
+        self.latest: dict[str, float] = {}
+        main = self.accelerator.is_main_process
+        self.journal = Journal(self.folder / "journal.jsonl", resume_at=self.step if resume else None, writes=main)
 
     def go(self, stopping: Any) -> Result:
         recipe = self.recipe
         classes = asdict(self.module.student.info.classes)
         self.journal.write("start", self.step, recipe=plain_recipe(recipe), classes=classes, resumed=self.step > 0)
+        trackers.begin(self.accelerator, recipe.name, plain_recipe(recipe))
         if self.step == 0:
             self._snapshot()
         with Progress(recipe.name, recipe.steps, self.step, self.accelerator.is_main_process) as progress:
             for batch in self._batches():
-                terms = self._train_step(batch)
-                self._record(terms, progress)
-                if stopping.requested:
+                self._record(self._train_step(batch), progress)
+                if any(engine.any_of(self.accelerator, stopping.requested)):
                     break
                 if self.step < recipe.steps:
                     self._between_steps(progress)
-        if self.step < recipe.steps:
+        finished = self.step >= recipe.steps
+        if not finished:
             self._save()
-            return Result(self.step, finished=False, evaluation=None)
-        return Result(self.step, finished=True, evaluation=self._finish())
+        result = Result(self.step, finished, self._finish() if finished else None)
+        self.accelerator.end_training()
+        return result
 
     def _batches(self) -> Iterator[Batch]:
         batches = Batches(
@@ -157,49 +144,54 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.module.train()
-        terms = self.wrapped(batch, self._teach(batch.images), self.memory_draws, self.step)
-        total = recipe.objective.total(terms)
-        self._require_finite(terms, total)
         self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(total)
+        parts = [self._part(part, last) for part, last in _parts(batch, recipe.accumulate)]
         self.optimizer.step()
         self.step += 1
-        return terms
+        return {name: torch.stack([terms[name] for terms in parts]).mean(dim=0) for name in parts[0]}
+
+    def _part(self, part: Batch, last: bool) -> Terms:
+        """Add a part's gradient; processes exchange theirs at the last one."""
+        recipe = self.recipe
+        with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
+            terms = self.wrapped(part, self._teach(part.images), self.memory_draws, self.step)
+            total = recipe.objective.total(terms)
+            if any(engine.any_of(self.accelerator, not bool(torch.isfinite(total)))):
+                raise finite.diverged(recipe.name, self.step, terms, self.latest, self.module)
+            self.accelerator.backward(total / recipe.accumulate)
+        return {name: value.detach() for name, value in terms.items()}
 
     def _teach(self, images: Tensor) -> SegmentationOutput | None:
         if self.teacher is None:
             return None
         # Teacher and student may want their pixels scaled differently: each gets what it was trained on.
         theirs = self.module.student.info.preprocessing.convert(images, self.teacher.info.preprocessing)
-        with torch.no_grad(), autocast(self.accelerator.device, self.recipe.teacher_precision):
+        with torch.inference_mode(), autocast(self.accelerator.device, self.recipe.teacher_precision):
             output = self.teacher(theirs)
-        return SegmentationOutput(output.logits.float(), output.embedding.float())
-
-    def _require_finite(self, terms: Terms, total: Tensor) -> None:
-        if not torch.isfinite(total):
-            broken = [name for name, value in terms.items() if not torch.isfinite(value)] or ["their sum"]
-            raise TrainingError(
-                f"{self.recipe.name}: {', '.join(broken)} not finite at step {self.step}; resume with "
-                "a lower --learning-rate, or train with --precision float32"
-            )
+        # Copies made out here are plain tensors, which a loss may keep for its gradient.
+        encoded = output.encoded if self.recipe.objective.pixel_similarity else None
+        encoded = None if encoded is None else encoded.float().clone()
+        return SegmentationOutput(output.logits.float().clone(), output.embedding.float().clone(), encoded=encoded)
 
     def _record(self, terms: Terms, progress: Progress) -> None:
-        raw = {name: float(value.detach()) for name, value in terms.items()}
+        raw = self.latest = engine.averaged(self.accelerator, terms)
         progress.advance(raw["task"] if "task" in raw else sum(raw.values()))
         if self.step % self.recipe.journal_every and self.step != self.recipe.steps:
             return
-        weighted = {name: float(value.detach()) for name, value in self.recipe.objective.weighted(terms).items()}
-        memory = self.module.memory
+        weighted = {name: value * self.recipe.objective.weight(name) for name, value in raw.items()}
+        memory, total, rate = self.module.memory, sum(weighted.values()), self.optimizer.param_groups[0]["lr"]
+        trackers.log(self.accelerator, {"raw": raw, "weighted": weighted, "total": total, "rate": rate}, self.step)
         self.journal.write(
             "train",
             self.step,
             raw=raw,
             weighted=weighted,
-            total=sum(weighted.values()),
-            learning_rate=self.optimizer.param_groups[0]["lr"],
+            total=total,
+            learning_rate=rate,
             seconds_per_step=progress.seconds_per_step,
             pixel_memory_fill=None if memory is None else float(memory.pixel_queue.fill().mean()),
             gpu_memory_bytes=torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,
+            seconds=time.monotonic() - self.began,
         )
 
     def _between_steps(self, progress: Progress) -> None:
@@ -212,9 +204,14 @@ class _Run:
             self._save()
 
     def _evaluate(self, data: SegmentationData) -> Evaluation:
-        result = evaluate(self.module.student, data)
-        self.journal.write("evaluation", self.step, **result.to_dict())
+        engine.share_statistics(self.accelerator, self.module.student)
+        result = evaluate(self.module.student, data, processes=engine.processes_of(self.accelerator))
+        self._write(result)
         return result
+
+    def _write(self, result: Evaluation) -> None:
+        self.journal.write("evaluation", self.step, **result.to_dict())
+        trackers.log(self.accelerator, {result.split: {"miou": result.miou}}, self.step)
 
     def _snapshot(self) -> None:
         if self.accelerator.is_main_process:
@@ -223,6 +220,7 @@ class _Run:
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
+            finite.require_finite_weights(self.recipe.name, self.step, self.module)
             save_state(
                 self.folder / "state.pt",
                 step=self.step,
@@ -231,6 +229,11 @@ class _Run:
                 memory_draws=self.memory_draws,
                 recipe=plain_recipe(self.recipe),
             )
+
+    def _write_checkpoint(self, provenance: dict[str, Any]) -> None:
+        if self.accelerator.is_main_process:
+            save_checkpoint(self.recipe.checkpoint, self.module.student, self.module.memory, **provenance)
+        self.accelerator.wait_for_everyone()
 
     def _load(self) -> int:
         return load_state(
@@ -247,17 +250,31 @@ class _Run:
         self._save()
         recipe, path = self.recipe, self.recipe.checkpoint
         provenance = {"recipe": plain_recipe(recipe), "steps": self.step, "seed": recipe.seed}
-        save_checkpoint(path, self.module.student, self.module.memory, **provenance)
-        written = load_model(path, self.accelerator.device)
-        scores = {"val": evaluate(written, self.val_data)}
-        if recipe.data == "streets":
-            scores["test"] = evaluate(written, open_data(recipe.data, "test", recipe.root))
+        self._write_checkpoint(provenance)
+        written, processes = load_model(path, self.accelerator.device), engine.processes_of(self.accelerator)
+        scores = {"val": evaluate(written, self.val_data, processes=processes)}
+        if has_labelled_test(recipe):
+            test = open_data(recipe.data, "test", recipe.root)
+            scores["test"] = evaluate(written, test, processes=processes)
         for result in scores.values():
-            self.journal.write("evaluation", self.step, **result.to_dict())
+            self._write(result)
         provenance["scores"] = {split: result.to_dict() for split, result in scores.items()}
-        save_checkpoint(path, self.module.student, self.module.memory, **provenance)
-        self.journal.write("end", self.step, checkpoint=path.name)
+        self._write_checkpoint(provenance)
+        self.journal.write(
+            "end",
+            self.step,
+            checkpoint=path.name,
+            seconds=time.monotonic() - self.began,
+            peak_memory_bytes=peak_memory(),
+        )
         return scores["val"]
+
+
+def _parts(batch: Batch, count: int) -> Iterator[tuple[Batch, bool]]:
+    """A batch in `count` equal parts, and whether each is the last."""
+    pieces = zip(batch.images.chunk(count), batch.labels.chunk(count), strict=True)
+    for number, (images, labels) in enumerate(pieces, 1):
+        yield Batch(images, labels), number == count
 
 
 def _due(step: int, every: int) -> bool:
@@ -268,4 +285,12 @@ def _refuse_overwriting(recipe: Recipe, resume: bool) -> None:
     if not resume and (recipe.run_folder / "state.pt").exists():
         raise TrainingError(
             f"{recipe.run_folder} holds a run already; continue it with --resume, or choose another --name"
+        )
+
+
+def _require_parts(recipe: Recipe) -> None:
+    share = recipe.batch_size // int(os.environ.get("WORLD_SIZE", "1"))
+    if recipe.accumulate < 1 or share % recipe.accumulate:
+        raise TrainingError(
+            f"a process's {share} images in {recipe.accumulate} parts: choose --accumulate so that all are alike"
         )

@@ -55,6 +55,15 @@ def test_without_a_memory_the_rest_is_reported():
     assert "no memory" in found.note
 
 
+def test_terms_whose_heads_stay_in_training_are_left_out_and_named():
+    student = FakeSegmenter(seed=2, provenance={"recipe": {"objective": {"kd": 1.0, "hint": 10.0, "attention": 5.0}}})
+    student.memory = RelationMemory(4, 8, 12, pixel_queue_size=5, region_queue_size=3, pixel_contrast=8).eval()
+    study = Study.open(FakeSegmenter(width=12), FakeSegmenter(seed=1), student, images=make_samples(2), device="cpu")
+    found = study.batch_terms("after")
+    assert found.own and {"kd", "attention"} < found.raw.keys() and "hint" not in found.raw
+    assert "without hint" in found.note
+
+
 def test_what_has_no_loss_says_why():
     study = distilled()
     models, samples = study.models, list(study.source.samples)

@@ -13,6 +13,7 @@ class Maps:
     logits: Tensor
     embedding: Tensor
     auxiliary: Tensor | None = None
+    encoded: Tensor | None = None
 
 
 def make_student() -> Maps:
@@ -66,7 +67,7 @@ def test_all_that_is_trained_gets_a_gradient(memory: RelationMemory) -> None:
 
 
 def test_a_term_without_weight_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cirkd.losses.objective.minibatch_pixel_relation", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr("cirkd.losses.terms.minibatch_pixel_relation", lambda *_: pytest.fail("computed"))
     objective = Objective(minibatch_pixel=0, memory_pixel=0, memory_region=0)
     assert list(objective.terms(make_student(), make_teacher(), make_labels())) == ["task", "auxiliary", "kd"]
     student = replace(make_student(), auxiliary=None)

@@ -103,6 +103,21 @@ def test_category_similarity(reference: Reference) -> None:
     reference.check(lambda x: losses.category_similarity(x, teacher), "student_logits", "dsd_category/value")
 
 
+def test_context(reference: Reference) -> None:
+    embedding = reference["student_embedding"]
+    module = losses.ContextModule(embedding.shape[1])
+    names = {"node_q": "query", "node_k": "key", "node_v": "value", "conv1": "widen", "out_conv": "merge"}
+    prefix = "context_gcn/state/"
+    state = {}
+    for key in reference.arrays:
+        if key.startswith(prefix):
+            first, _, rest = key.removeprefix(prefix).partition(".")
+            state[f"{names[first]}.{rest}"] = reference[key]
+    module.load_state_dict(state)
+    wanted = reference["context_gcn/output"]
+    assert (module(embedding) - wanted).abs().max() <= 1e-5 * wanted.abs().max()
+
+
 @pytest.mark.parametrize("kind", ["minibatch", "memory", "mse"])
 def test_channel(reference: Reference, kind: str) -> None:
     head = reference.projection("channel/projection/")

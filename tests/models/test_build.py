@@ -5,7 +5,7 @@ import torch
 
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import CAMVID, numbered_classes
-from cirkd.models.build import build_segmenter
+from cirkd.models.build import build_from_info, build_segmenter
 from cirkd.models.pretrained import load_imagenet_weights
 
 SMALL = "tu-mobilenetv3_small_050"
@@ -26,6 +26,17 @@ def test_outputs_have_the_promised_shapes(architecture: str, output_stride: int)
     assert model.eval()(torch.randn(1, 3, 64, 96)).auxiliary is None
 
 
+def test_segformer_sees_at_a_quarter_of_the_size() -> None:
+    model = build_segmenter("segformer", "mit_b0", CAMVID, output_stride=4, embedding_channels=24).train()
+    output = model(torch.randn(2, 3, 64, 96))
+    assert output.logits.shape == (2, 11, 16, 24) and output.embedding.shape == (2, 24, 16, 24)
+    assert output.encoded is not None and output.encoded.shape[2:] == (2, 3)
+    again = build_from_info(model.info)
+    again.load_state_dict(model.state_dict())
+    images = torch.randn(1, 3, 64, 64)
+    assert torch.equal(again.eval()(images).logits, model.eval()(images).logits)
+
+
 def test_the_embedding_is_what_the_classifier_reads() -> None:
     model = build_segmenter("deeplabv3", SMALL, CAMVID, embedding_channels=16).eval()
     output = model(torch.randn(1, 3, 64, 64))
@@ -43,6 +54,7 @@ def test_resnet_encoders_build_too() -> None:
         ("unknown", SMALL, 8, "choose one of"),
         ("deeplabv3", "tu-no_such_encoder", 8, "cannot be built"),
         ("deeplabv3", SMALL, 4, "choose 8 or 16"),
+        ("segformer", "mit_b0", 8, "not offered by segformer; choose 4"),
     ],
 )
 def test_what_cannot_be_built_says_so(architecture: str, encoder: str, stride: int, says: str) -> None:
@@ -69,5 +81,5 @@ def test_packaged_imagenet_weights_reach_their_layers() -> None:
 
 def test_weights_that_cannot_be_fetched_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(CheckpointError, match="connect to the internet"):
+    with pytest.raises(CheckpointError, match=r"connect to the internet.*--network\.no-pretrained"):
         build_segmenter("deeplabv3", "resnet18", CAMVID, pretrained=True)

@@ -1,7 +1,6 @@
-"""What to train and how. A recipe is a function that returns a `Recipe`; `RECIPES` names those that come along."""
+"""What to train and how: a network, a teacher, an objective, data and a schedule."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -9,16 +8,10 @@ from cirkd.data.transforms import Augmentation
 from cirkd.losses.objective import Objective
 
 Precision = Literal["float32", "bf16", "fp16"]
+Optimizer = Literal["sgd", "adamw"]
+Tracker = Literal["tensorboard", "wandb"]
 
-# The bundled recipes are made for two CPU cores and a schedule of minutes. On the streets networks see frames at half
-# resolution: a crop is then a whole frame at scale 1, and a student gets as far in 600 steps as in 800 on crops of full
-# resolution. CamVid's frames are smaller and seen as they are.
-HALF = 0.5
-# The weight of the mini-batch relations, for which the paper takes 1. In a schedule this short the student has yet to
-# learn its classes, and at 1 these relations outweigh the task in its gradient (checkpoints/README.md has the figures).
-MINIBATCH_WEIGHT = 0.1
 STREETS_CROPS = Augmentation(crop=(128, 256), scale=(0.75, 1.5))
-CAMVID_CROPS = Augmentation(crop=(160, 208), scale=(0.5, 1.5))
 
 
 @dataclass(frozen=True)
@@ -26,9 +19,9 @@ class Network:
     """A network to build.
 
     Args:
-        architecture: deeplabv3 or pspnet.
+        architecture: deeplabv3, pspnet or segformer.
         encoder: An encoder of segmentation-models-pytorch; tu-NAME for any timm model.
-        output_stride: 8 or 16.
+        output_stride: 8 or 16; 4 for segformer.
         embedding_channels: Width of the pixel embedding.
         atrous_rates: Dilations of DeepLabV3's pyramid, in positions of the embedding map.
         auxiliary: Train an auxiliary head as well.
@@ -36,9 +29,9 @@ class Network:
         input_scale: Sides of the network's input over sides of the images, in training and ever after.
     """
 
-    architecture: Literal["deeplabv3", "pspnet"] = "deeplabv3"
+    architecture: Literal["deeplabv3", "pspnet", "segformer"] = "deeplabv3"
     encoder: str = "tu-mobilenetv3_small_050"
-    output_stride: Literal[8, 16] = 8
+    output_stride: Literal[4, 8, 16] = 8
     embedding_channels: int = 64
     atrous_rates: tuple[int, int, int] = (6, 12, 18)
     auxiliary: bool = False
@@ -56,6 +49,9 @@ class Memory:
         pixel_contrast: Pixel keys drawn a step, all classes together.
         region_contrast: Region keys drawn a step, all classes together.
         pixels_per_class: Pixels enqueued of each class in each image.
+        channel_queue_size: Teacher channels kept, where the objective compares with them.
+        channel_contrast: Channel keys drawn a step.
+        channels_enqueued: Channels enqueued a step.
     """
 
     pixel_queue_size: int = 1_000
@@ -63,6 +59,9 @@ class Memory:
     pixel_contrast: int = 1_024
     region_contrast: int = 256
     pixels_per_class: int = 16
+    channel_queue_size: int = 2_000
+    channel_contrast: int = 512
+    channels_enqueued: int = 256
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,7 @@ class Recipe:
         name: Names the run's folder.
         data: A data set of `cirkd.data.catalog`.
         root: Where the data set lies; the bundled streets need none.
+        train_split: What is trained on; evaluation is on val.
         network: What is trained.
         teacher: Checkpoint of the teacher; None trains without one.
         objective: Weights of the loss terms.
@@ -80,7 +80,11 @@ class Recipe:
         augmentation: How a training crop is drawn.
         steps: Length of the run in optimiser steps.
         batch_size: Images a step, over all processes.
-        learning_rate, momentum, weight_decay, power, warmup: SGD with polynomial decay.
+        accumulate: Parts that a process's share of a batch is computed in, one after the other, where memory is short;
+            relations of the mini-batch are then those within a part.
+        optimizer: sgd or adamw.
+        learning_rate, momentum, weight_decay, power, warmup: Of the optimiser, with polynomial decay.
+        sync_batch_norm: Batch statistics over all processes; needs GPUs.
         precision: Arithmetic of the student's forward pass.
         teacher_precision: Arithmetic of the teacher's.
         seed: Of initial weights, data order, augmentation and memory draws.
@@ -89,11 +93,13 @@ class Recipe:
         workers: Processes that prepare batches; 0 prepares them in the main one.
         output: Where the checkpoint goes.
         runs: The folder of run folders: journal, state, snapshots.
+        trackers: Where the run is followed beside its journal: tensorboard (in the run's folder), wandb, both or none.
     """
 
     name: str
     data: str = "streets"
     root: Path | None = None
+    train_split: str = "train"
     network: Network = field(default_factory=Network)
     teacher: Path | None = None
     objective: Objective = field(default_factory=Objective.task_only)
@@ -101,11 +107,14 @@ class Recipe:
     augmentation: Augmentation = STREETS_CROPS
     steps: int = 600
     batch_size: int = 8
+    accumulate: int = 1
+    optimizer: Optimizer = "sgd"
     learning_rate: float = 0.05
     momentum: float = 0.9
     weight_decay: float = 1e-4
     power: float = 0.9
     warmup: int = 50
+    sync_batch_norm: bool = False
     precision: Precision = "float32"
     teacher_precision: Precision = "bf16"
     seed: int = 0
@@ -117,6 +126,7 @@ class Recipe:
     workers: int = 1
     output: Path | None = None
     runs: Path = Path("runs")
+    trackers: tuple[Tracker, ...] = ()
 
     @property
     def run_folder(self) -> Path:
@@ -125,67 +135,3 @@ class Recipe:
     @property
     def checkpoint(self) -> Path:
         return self.output if self.output is not None else self.run_folder / f"{self.name}.safetensors"
-
-
-TEACHER = Network(encoder="tu-tf_efficientnet_lite0", embedding_channels=128, pretrained=True, input_scale=HALF)
-STUDENT = Network(input_scale=HALF)
-
-
-def streets_teacher() -> Recipe:
-    """Teacher on the bundled streets: DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
-    return Recipe(name="streets-teacher", network=TEACHER, steps=600, learning_rate=0.03)
-
-
-def streets_baseline() -> Recipe:
-    """Student trained alone on the bundled streets: DeepLabV3, MobileNetV3-small-0.5 from scratch."""
-    return Recipe(name="streets-baseline", network=STUDENT)
-
-
-def streets_cirkd() -> Recipe:
-    """The same student, distilled with CIRKD from the streets' teacher."""
-    return replace(
-        streets_baseline(),
-        name="streets-cirkd",
-        teacher=Path("checkpoints/streets-teacher.safetensors"),
-        objective=Objective(auxiliary=0.0, minibatch_pixel=MINIBATCH_WEIGHT),
-    )
-
-
-def camvid_teacher() -> Recipe:
-    """Teacher on CamVid's photographs (--root FOLDER): DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
-    return replace(_on_camvid(streets_teacher()), steps=400)
-
-
-def camvid_baseline() -> Recipe:
-    """Student trained alone on CamVid (--root FOLDER)."""
-    return replace(_on_camvid(streets_baseline()), steps=800)
-
-
-def camvid_cirkd() -> Recipe:
-    """The same student, distilled with CIRKD at the paper's weights from CamVid's teacher (--root FOLDER)."""
-    return replace(
-        camvid_baseline(),
-        name="camvid-cirkd",
-        teacher=Path("checkpoints/camvid-teacher.safetensors"),
-        objective=Objective(auxiliary=0.0),
-    )
-
-
-def _on_camvid(recipe: Recipe) -> Recipe:
-    return replace(
-        recipe,
-        name=recipe.name.replace("streets", "camvid"),
-        data="camvid",
-        network=replace(recipe.network, input_scale=1.0),
-        augmentation=CAMVID_CROPS,
-    )
-
-
-RECIPES: dict[str, Callable[[], Recipe]] = {
-    "streets-teacher": streets_teacher,
-    "streets-baseline": streets_baseline,
-    "streets-cirkd": streets_cirkd,
-    "camvid-teacher": camvid_teacher,
-    "camvid-baseline": camvid_baseline,
-    "camvid-cirkd": camvid_cirkd,
-}

@@ -1,0 +1,1 @@
+"""Recipes x seeds: trained, measured, tabled and compared, and resumed wherever that stopped."""

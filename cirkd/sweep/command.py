@@ -1,0 +1,112 @@
+"""`cirkd sweep`: train, measure, table and compare."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from cirkd.data.errors import TrainingError
+from cirkd.sweep.measures import measure
+from cirkd.sweep.plan import Job, plan
+from cirkd.sweep.report import write_reports
+from cirkd.sweep.results import Results
+from cirkd.sweep.running import devices, run_all
+from cirkd.training.stopping import StopRequest, stop_requests
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """Recipes with several seeds each, compared seed by seed.
+
+    Runs go one after another, or one on each GPU. Started again with the same words, a sweep goes on where it was; more
+    recipes and seeds may be added. Words after `--` are for every run, as of `cirkd train`. A recipe in quotes may have
+    flags of its own: "streets-cirkd --objective.temperature 0.2".
+
+    Args:
+        recipes: Names, or FILE.py:FUNCTION; each is trained with each seed.
+        seeds: Of the runs.
+        folder: Where runs, results.parquet and the report go.
+        baseline: Which recipe the others are compared with; the first when not given.
+        gpus: Numbers of the GPUs to use; all when not given.
+        images: On how many images of val the relation measures are taken.
+    """
+
+    recipes: tyro.conf.Positional[tuple[str, ...]]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    folder: Path = Path("sweeps/sweep")
+    baseline: str | None = None
+    gpus: tuple[int, ...] = ()
+    images: int = 6
+
+
+def sweep(words: Sequence[str]) -> int:
+    """Run the command; returns the exit code.
+
+    Raises:
+        CirkdError: the sweep can't be begun or gone on with.
+    """
+    own, flags = _split(words)
+    options = tyro.cli(SweepOptions, prog="cirkd sweep", args=own)
+    jobs = plan(options.recipes, options.seeds, flags, options.folder.resolve())
+    baseline = options.recipes[0] if options.baseline is None else options.baseline
+    if baseline not in options.recipes:
+        raise TrainingError(f"the baseline {baseline!r} is none of the recipes: {', '.join(options.recipes)}")
+    done: dict[Job, dict[str, object]] = {}
+
+    def finished(job: Job) -> None:
+        done[job] = measure(job, _teacher(job, jobs), options.images)
+        _say(f"{job.name}: {_scores(done[job])} ({len(done)} of {len(jobs)})")
+        _written(done, jobs, baseline, options.folder)
+
+    with stop_requests() as stopping:
+        failed = run_all(jobs, _places(options.gpus), stopping=stopping, say=_say, finished=finished)
+    return _end(done, jobs, failed, stopping, options.folder)
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words before and after `--`."""
+    at = list(words).index("--") if "--" in words else len(words)
+    return list(words[:at]), list(words[at + 1 :])
+
+
+def _places(gpus: Sequence[int]) -> Sequence[str | None]:
+    return [str(gpu) for gpu in gpus] or devices()
+
+
+def _teacher(job: Job, jobs: Sequence[Job]) -> Path | None:
+    """Whose relations a run's are compared with: its own teacher, or for a baseline that of the others."""
+    known = [job, *(other for other in jobs if other.recipe.data == job.recipe.data)]
+    return next((other.recipe.teacher for other in known if other.recipe.teacher is not None), None)
+
+
+def _written(done: dict[Job, dict[str, object]], jobs: Sequence[Job], baseline: str, folder: Path) -> None:
+    results = Results([done[job] for job in jobs if job in done], baseline)
+    results.write(folder)
+    write_reports(results, folder)
+
+
+def _end(
+    done: dict[Job, dict[str, object]], jobs: Sequence[Job], failed: list[Job], stopping: StopRequest, folder: Path
+) -> int:
+    if failed:
+        names = ", ".join(job.name for job in failed)
+        print(f"cirkd: {len(failed)} of {len(jobs)} runs failed: {names}; mend them and start again", file=sys.stderr)
+        return 1
+    if stopping.requested:
+        _say(f"stopped with {len(done)} of {len(jobs)} runs done; go on with the same words")
+    else:
+        _say(f"{folder}/results.parquet, report.html and report.md hold all {len(jobs)} runs")
+    return 0
+
+
+def _scores(row: dict[str, object]) -> str:
+    found = {name.removeprefix("miou_"): value for name, value in row.items() if name.startswith("miou_")}
+    return ", ".join(f"{split} mIoU {value:.2f}" for split, value in found.items())
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,101 @@
+"""What is known of a finished run: its scores, what it cost, and how its relations stand to the teacher's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cirkd.analysis.choice import telling_images
+from cirkd.checkpoint import load_model
+from cirkd.data.catalog import open_data
+from cirkd.data.sample import Classes
+from cirkd.export.files import whole
+from cirkd.study import AFTER, Study
+from cirkd.sweep.plan import Job
+from cirkd.training.journal import read_journal
+
+FILE = "measures.json"
+TIMED = ("wall_seconds", "peak_memory_bytes")
+"""Columns that the machine and its load decide, and not the recipe."""
+_WHOLE = ("fisher_ratio", "silhouette", "nearest_centroid_accuracy", "cka_to_teacher", "neighbour_overlap")
+_BY_CLASS = ("compactness", "separation", "row_distance", "nearest_centroid_by_class")
+
+
+def measure(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
+    """A row of the table of results; kept in the run's folder, so that it is measured once.
+
+    Args:
+        teacher: the checkpoint that relations are compared with; without one they are not measured.
+        images: how many images of val the relation measures are taken on.
+    """
+    path = job.folder / FILE
+    asked = {"teacher": None if teacher is None else str(teacher), "images": images}
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    if kept.get("asked") != asked:
+        kept = {"asked": asked, "row": _row(job, teacher, images)}
+        with whole(path) as temporary:
+            temporary.write_text(json.dumps(kept, indent=1))
+    return kept["row"]
+
+
+def _row(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
+    events = read_journal(job.folder / "journal.jsonl")
+    model = load_model(job.recipe.checkpoint)
+    return {
+        "recipe": job.entry,
+        "seed": job.seed,
+        "data": job.recipe.data,
+        "steps": events[-1]["step"],
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "wall_seconds": wall_seconds(events),
+        "peak_memory_bytes": events[-1]["peak_memory_bytes"],
+        **_scores(events),
+        **({} if teacher is None else _relations(job, model, teacher, images)),
+    }
+
+
+def wall_seconds(events: list[dict[str, Any]]) -> float:
+    """Seconds of training that a journal tells of, evaluations among it; what was lost to a kill is not in it."""
+    seconds, latest = 0.0, 0.0
+    for event in events:
+        if event["kind"] == "start":
+            seconds, latest = seconds + latest, 0.0
+        latest = event.get("seconds", latest)
+    return seconds + latest
+
+
+def _scores(events: list[dict[str, Any]]) -> dict[str, float | None]:
+    """The last evaluation of each split: those of the checkpoint as it was written."""
+    last = {event["split"]: event for event in events if event["kind"] == "evaluation"}
+    row: dict[str, float | None] = {}
+    for split, event in sorted(last.items(), reverse=True):
+        row |= {f"miou_{split}": event["miou"], f"pixel_accuracy_{split}": event["pixel_accuracy"]}
+        row |= {f"iou_{split}/{name}": value for name, value in event["iou"].items()}
+    return row
+
+
+def _relations(job: Job, model: Any, teacher: Path, images: int) -> dict[str, float | None]:
+    """The relation measures of the app on a few telling images of val, as a whole and by class."""
+    recipe = job.recipe
+    data = open_data(recipe.data, "val", recipe.root)
+    study = Study.open(teacher=teacher, after=model, images=data, indices=telling_images(data, images))
+    found, classes = study.divergence(), study.features().grouping().classes
+    row: dict[str, float | None] = {
+        "relation_divergence": found.mean[AFTER],
+        "relation_divergence_jointly": found.jointly[AFTER],
+        **_named("relation_divergence", found.by_class[AFTER], range(len(classes)), classes),
+    }
+    geometry = study.centroids()
+    row |= {name: getattr(geometry, name)[AFTER] for name in _WHOLE}
+    for name in _BY_CLASS:
+        values = getattr(geometry, name)[AFTER]
+        row[name] = float(np.nanmean(values)) if np.isfinite(values).any() else None
+        row |= _named(name, values, geometry.classes, classes)
+    return {name: None if value is None or not np.isfinite(value) else float(value) for name, value in row.items()}
+
+
+def _named(measure: str, values: Any, numbers: Any, classes: Classes) -> dict[str, float]:
+    return {f"{measure}/{classes.names[c]}": float(value) for c, value in zip(numbers, values, strict=True)}

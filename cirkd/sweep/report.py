@@ -1,0 +1,159 @@
+"""A sweep's results for people: `report.html` with tables and plots, and the tables as `report.md`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from cirkd.analysis.paired import Paired
+from cirkd.charts import sweep as charts
+from cirkd.charts import theme
+from cirkd.export.files import whole
+from cirkd.export.tables import Table
+from cirkd.report import END, STYLE, table_html
+from cirkd.sweep.results import Results
+
+MEASURES = {
+    "miou_val": "mIoU on val, %",
+    "miou_test": "mIoU on test, %",
+    "relation_divergence": "Relation divergence to the teacher, nats",
+    "relation_divergence_jointly": "Relation divergence over all images at once, nats",
+    "cka_to_teacher": "Linear CKA with the teacher",
+    "neighbour_overlap": "Nearest neighbours shared with the teacher",
+    "row_distance": "Distance of centroid relations to the teacher's",
+    "fisher_ratio": "Fisher ratio",
+    "silhouette": "Silhouette",
+    "nearest_centroid_accuracy": "Nearest-centroid accuracy",
+    "compactness": "Compactness of classes",
+    "separation": "Separation of classes",
+}
+PLOTTED = ("miou_val", "miou_test", "relation_divergence")
+COSTS = ("parameters", "steps", "wall_seconds", "peak_memory_bytes")
+
+
+def write_reports(results: Results, folder: Path) -> list[Path]:
+    """Write `report.html` and `report.md` beside the results."""
+    html, markdown = folder / "report.html", folder / "report.md"
+    with whole(html) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for part in _html(results):
+            file.write(part)
+    with whole(markdown) as temporary:
+        temporary.write_text(_markdown(results), encoding="utf-8")
+    return [html, markdown]
+
+
+def comparison(found: Sequence[Paired], title: str, digits: int) -> Table:
+    """One measure of all recipes: seeds, mean, deviation, and the paired difference to the baseline.
+
+    Args:
+        digits: decimals of the numbers.
+    """
+    return Table(title, title, {
+        "recipe": [item.name for item in found],
+        "seeds": [len(item.values) for item in found],
+        "mean": [_text(item.mean, digits) for item in found],
+        "deviation": [_text(item.deviation, digits) for item in found],
+        "over_baseline": [_signed(item.gain, digits) for item in found],
+        "95%_interval": [_interval(item, digits) for item in found],
+        "each_seed": [", ".join(_signed(value, digits) for value in item.differences.values()) for item in found],
+    })  # fmt: skip
+
+
+def by_class(results: Results, split: str) -> Table:
+    """Mean IoU of every class, a column a recipe."""
+    marker = f"iou_{split}/"
+    names = [name for name in results.columns if name.startswith(marker)]
+    columns: dict[str, Any] = {"class": [name.removeprefix(marker) for name in names]}
+    means = {name: {item.name: item.mean for item in results.compare(name)} for name in names}
+    columns |= {recipe: [_text(means[name][recipe], 1) for name in names] for recipe in results.recipes}
+    return Table(f"iou-{split}", f"IoU by class on {split}, %, mean over seeds", columns)
+
+
+def costs(results: Results) -> Table:
+    """What a run of each recipe costs, on average."""
+    means = {name: {item.name: item.mean for item in results.compare(name)} for name in COSTS}
+    recipes = results.recipes
+    return Table("costs", "Cost of a run, mean over seeds", {
+        "recipe": recipes,
+        "parameters": [means["parameters"][recipe] for recipe in recipes],
+        "steps": [means["steps"][recipe] for recipe in recipes],
+        "minutes": [_text(means["wall_seconds"][recipe] / 60, 1) for recipe in recipes],
+        "peak_memory_GiB": [_text(means["peak_memory_bytes"][recipe] / 2**30, 2) for recipe in recipes],
+    })  # fmt: skip
+
+
+def _tables(results: Results) -> Iterator[Table]:
+    known = set(results.columns)
+    for name, title in MEASURES.items():
+        if name in known:
+            yield comparison(results.compare(name), title, 2 if name.startswith("miou") else 4)
+    for split in ("val", "test"):
+        if f"miou_{split}" in known:
+            yield by_class(results, split)
+    yield costs(results)
+
+
+def _lead(results: Results) -> str:
+    seeds = ", ".join(map(str, results.seeds))
+    return (
+        f"{len(results.rows)} runs: {len(results.recipes)} recipes with the seeds {seeds}. Differences are to "
+        f"{results.baseline} with the same seed, their interval is of 95 % by Student's t. Relation measures are taken "
+        "on a few telling images of val."
+    )
+
+
+def _html(results: Results) -> Iterator[str]:
+    from plotly.offline import get_plotlyjs
+
+    yield '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Recipes over seeds</title>'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><main>"
+    yield f"<h1>Recipes over seeds</h1><p class=lead>{escape(_lead(results))}</p><div class=figures>"
+    for name in PLOTTED:
+        found = results.compare(name)
+        if not any(item.values for item in found):
+            continue
+        yield _figure(charts.by_seed(found, MEASURES[name]), MEASURES[name])
+        if any(item.differences for item in found):
+            title = f"{MEASURES[name]}: difference to {results.baseline}"
+            yield _figure(charts.differences(found, title), title)
+    yield "</div>"
+    for table in _tables(results):
+        yield table_html(table)
+    yield table_html(results.table())
+    yield END
+
+
+def _figure(figure: Any, title: str) -> str:
+    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config=theme.CONFIG, default_width="100%")
+    name = escape(title)
+    return f'<figure role="group" aria-label="{name}"><figcaption><b>{name}</b></figcaption>{drawn}</figure>'
+
+
+def _markdown(results: Results) -> str:
+    parts = [f"{_lead(results)}\n"]
+    for table in _tables(results):
+        heads = [name.replace("_", " ") for name in table.columns]
+        rows = zip(*table.columns.values(), strict=True)
+        lines = [heads, ["---"] * len(heads), *[[_cell(value) for value in row] for row in rows]]
+        parts.append(f"## {table.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+    return "\n".join(parts)
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:g}" if value < 1e6 else f"{value:,.0f}"
+
+
+def _text(value: float, digits: int) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _signed(value: float, digits: int) -> str:
+    return "" if math.isnan(value) else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def _interval(item: Paired, digits: int) -> str:
+    return "" if math.isnan(item.low) else f"{_signed(item.low, digits)} to {_signed(item.high, digits)}"

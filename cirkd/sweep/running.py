@@ -1,0 +1,103 @@
+"""The runs of a sweep as processes: one after another, or one per GPU; resumed where they were."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from cirkd.data.errors import TrainingError
+from cirkd.sweep.plan import Job
+from cirkd.training import runs
+from cirkd.training.journal import read_history
+from cirkd.training.stopping import StopRequest
+
+_LOOK_EVERY = 0.5  # seconds
+
+
+def devices() -> list[str | None]:
+    """Where a sweep's runs go at a time: every GPU there is, or (None) wherever a run finds its way alone."""
+    import torch
+
+    return [str(index) for index in range(torch.cuda.device_count())] or [None]
+
+
+def run_all(
+    jobs: Sequence[Job],
+    places: Sequence[str | None],
+    *,
+    stopping: StopRequest,
+    say: Callable[[str], object],
+    finished: Callable[[Job], object],
+) -> list[Job]:
+    """Train what is not trained yet; a run that is at work already, as after this process was killed, is waited for.
+
+    Args:
+        places: GPUs by number, one run on each at a time; None leaves the choice to the run.
+        stopping: when requested, the runs at work save and end, and no further one begins.
+        say: called with a line for what happens.
+        finished: called with each job whose run is complete, those of earlier calls included.
+
+    Returns:
+        The jobs that failed.
+
+    Raises:
+        TrainingError: a run of that name was begun with another recipe or other flags.
+    """
+    for job in jobs:
+        _refuse_another(job)
+    waiting, working, failed = list(jobs), dict[str | None, Job](), list[Job]()
+    asked = False
+    while waiting or working:
+        for place in places:
+            while place not in working and waiting and not stopping.requested:
+                job = waiting.pop(0)
+                if _begin(job, place, say):
+                    working[place] = job
+                else:
+                    finished(job)
+        if stopping.requested:
+            waiting.clear()
+            if not asked:
+                asked = True
+                say("stopping: runs at work are saved")
+                for job in working.values():
+                    runs.stop(job.folder)
+        for place, job in list(working.items()):
+            run = runs.look(job.folder)
+            if run.status == "running":
+                continue
+            del working[place]
+            if run.status == "finished":
+                finished(job)
+            elif not stopping.requested:
+                failed.append(job)
+                say(f"{job.name}: {run.status}; {run.error or f'its log is {job.folder}/log.txt'}")
+        if working:
+            time.sleep(_LOOK_EVERY)
+    return failed
+
+
+def _begin(job: Job, place: str | None, say: Callable[[str], object]) -> bool:
+    """Set a job's run to work; False where it is complete."""
+    status = runs.look(job.folder).status
+    environment = {} if place is None else {"CUDA_VISIBLE_DEVICES": place}
+    if status == "finished":
+        return False
+    if status == "running":
+        say(f"{job.name}: is at work already; waiting for it")
+    elif runs.begun_as(job.folder) is not None:
+        say(f"{job.name}: goes on at step {read_history(job.folder / 'journal.jsonl').step}")
+        runs.resume(job.folder, environment=environment)
+    else:
+        say(f"{job.name}: begins")
+        runs.start(job.word, job.name, job.folder.parent, job.flags, environment=environment)
+    return True
+
+
+def _refuse_another(job: Job) -> None:
+    begun = runs.begun_as(job.folder)
+    if begun is not None and begun != (job.word, list(job.flags)):
+        was = " ".join([begun[0], *begun[1]])
+        raise TrainingError(
+            f"{job.folder}: begun as `{was}`; go on with the same recipes and flags, or sweep into another folder"
+        )

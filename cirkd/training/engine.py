@@ -1,0 +1,92 @@
+"""accelerate as a run uses it: one process or many, their precision, and what they have to agree on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from cirkd.data.errors import TrainingError
+from cirkd.losses.objective import Terms
+from cirkd.training.processes import Processes
+from cirkd.training.recipes import Recipe
+from cirkd.training.trackers import require_installed
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+_MIXED = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
+
+
+def make_accelerator(recipe: Recipe) -> Accelerator:
+    """The device and the processes that the launcher gave, with the recipe's precision and trackers.
+
+    Raises:
+        TrainingError: a tracker is not installed, or normalisation over processes was asked for without GPUs.
+    """
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    require_installed(recipe.trackers)
+    objective = recipe.objective
+    untrained = recipe.network.auxiliary and not objective.auxiliary
+    unjudged = bool(objective.adversarial) and not objective.discriminator
+    # Queues are the same everywhere already; to send them around at every step would cost more than the step.
+    wrapping = DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=untrained or unjudged)
+    accelerator = Accelerator(
+        mixed_precision=_MIXED[recipe.precision],
+        log_with=list(recipe.trackers) or None,
+        project_dir=str(recipe.run_folder),
+        kwargs_handlers=[wrapping],
+    )
+    if recipe.sync_batch_norm and accelerator.num_processes > 1 and accelerator.device.type != "cuda":
+        raise TrainingError("normalisation over processes needs GPUs; leave --sync-batch-norm out")
+    return accelerator
+
+
+def make_optimizer(recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:
+    """The recipe's optimiser of all of a module's parameters."""
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(module.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(
+        module.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    )
+
+
+def processes_of(accelerator: Accelerator) -> Processes:
+    """As evaluation shares its images among them."""
+    return Processes(accelerator.process_index, accelerator.num_processes)
+
+
+def any_of(accelerator: Accelerator, *flags: bool) -> tuple[bool, ...]:
+    """For each flag, whether it is set in any process; the same in all, so that they leave a loop together."""
+    if accelerator.num_processes == 1:
+        return flags
+    counts = torch.tensor(flags, dtype=torch.int32, device=accelerator.device)
+    return tuple(bool(count) for count in accelerator.reduce(counts, "sum"))
+
+
+def averaged(accelerator: Accelerator, terms: Terms) -> dict[str, float]:
+    """Every term's mean over the processes."""
+    values = torch.stack([value.detach().float() for value in terms.values()])
+    if accelerator.num_processes > 1:
+        values = accelerator.reduce(values, "mean")
+    assert isinstance(values, Tensor)
+    return dict(zip(terms, values.tolist(), strict=True))
+
+
+def share_statistics(accelerator: Accelerator, module: nn.Module) -> None:
+    """Give every process the first one's running statistics, so that all evaluate one network."""
+    if accelerator.num_processes > 1:
+        from accelerate.utils import broadcast
+
+        for buffer in module.buffers():
+            buffer.copy_(broadcast(buffer.detach().clone()))  # pyright: ignore[reportArgumentType]
+
+
+def normalise_over_processes(module: nn.Module) -> None:
+    """Take batch statistics over all processes, in what lies inside a module; timm's norms keep their activations."""
+    from timm.layers.norm_act import convert_sync_batchnorm
+
+    convert_sync_batchnorm(module)

@@ -1,0 +1,185 @@
+"""A sweep trains recipes x seeds, goes on after a kill, and says what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from cirkd.cli import main
+from cirkd.data.errors import TrainingError
+from cirkd.sweep import running
+from cirkd.sweep.measures import TIMED, wall_seconds
+from cirkd.sweep.plan import Job, plan
+from cirkd.sweep.report import write_reports
+from cirkd.sweep.results import Results, read_results
+from cirkd.training import runs
+from cirkd.training.journal import read_history
+from cirkd.training.stopping import StopRequest
+from tests.training.conftest import camvid, teacher  # noqa: F401
+from tests.training.test_runs import SMALL
+
+ROWS = [
+    {"recipe": name, "seed": seed, "data": "streets", "steps": 600, "parameters": 300_000, "wall_seconds": 60.0 + seed,
+     "peak_memory_bytes": 2**30, "miou_val": miou + seed, "iou_val/road": 60.0, "iou_val/<pole>": None,
+     "relation_divergence": 0.5}
+    for name, miou in (("alone", 20.0), ("taught", 21.5)) for seed in (0, 1, 2)
+]  # fmt: skip
+
+
+def flags(camvid: Path, teacher: Path) -> list[str]:  # noqa: F811
+    return [*SMALL, "--root", str(camvid), "--steps", "4", "--teacher", str(teacher)]
+
+
+def sweep(folder: Path, words: list[str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "cirkd.cli", "sweep", "camvid-baseline", "camvid-kd", "--seeds", "0", "1"]
+    return subprocess.Popen(
+        [*command, "--folder", str(folder), "--images", "2", "--", *words],
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_killed_and_gone_on_with_gives_the_same_table(tmp_path: Path, camvid: Path, teacher: Path) -> None:  # noqa: F811
+    words = flags(camvid, teacher)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    said = sweep(whole, words).communicate(timeout=300)[0]
+    assert "hold all 4 runs" in said
+    killed = sweep(broken, words)
+    second = broken / "runs" / "camvid-kd-seed0"
+    end = time.monotonic() + 200
+    while len(read_history(second / "journal.jsonl").at) < 2:
+        assert time.monotonic() < end and killed.poll() is None
+        time.sleep(0.01)
+    trained_by = json.loads((second / "process.json").read_text())["pid"]
+    killed.kill()
+    psutil.Process(trained_by).kill()
+    killed.communicate()
+    assert not (second / "camvid-kd-seed0.safetensors").exists()
+    said = sweep(broken, words).communicate(timeout=300)[0]
+    assert "camvid-kd-seed0: goes on at step" in said and "hold all 4 runs" in said
+    tables = [pq.read_table(folder / "results.parquet") for folder in (whole, broken)]
+    assert tables[0].drop_columns(TIMED).equals(tables[1].drop_columns(TIMED))
+    rows = tables[1].to_pylist()
+    assert [(row["recipe"], row["seed"]) for row in rows] == [
+        ("camvid-baseline", 0), ("camvid-kd", 0), ("camvid-baseline", 1), ("camvid-kd", 1)
+    ]  # fmt: skip
+    for row in rows:
+        assert row["relation_divergence"] > 0 and -1 <= row["cka_to_teacher"] <= 1 and row["wall_seconds"] > 0
+        assert row["iou_val/road"] is not None and row["miou_val"] > 0
+    for name in ("report.html", "report.md"):
+        assert "camvid-kd" in (broken / name).read_text()
+
+
+@pytest.mark.slow
+def test_asked_to_stop_it_saves_and_goes_on(tmp_path: Path, camvid: Path, teacher: Path) -> None:  # noqa: F811
+    words = [*flags(camvid, teacher), "--steps", "200"]
+    process = sweep(tmp_path, words)
+    first = tmp_path / "runs" / "camvid-baseline-seed0"
+    end = time.monotonic() + 200
+    while len(read_history(first / "journal.jsonl").at) < 2:
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 0
+    assert "stopped with 0 of 4 runs done" in said
+    assert runs.look(first).status == "stopped" and (first / "state.pt").is_file()
+    changed = sweep(tmp_path, [*words, "--batch-size", "3"])
+    assert "begun as `camvid-baseline" in changed.communicate(timeout=60)[0]
+    assert changed.returncode == 1
+
+
+def test_a_plan_is_every_recipe_with_every_seed(tmp_path: Path) -> None:
+    entries = ["streets-baseline", "streets-cirkd --objective.temperature 0.2"]
+    jobs = plan(entries, [3, 4], ["--steps", "7"], tmp_path)
+    assert [(job.entry, job.seed) for job in jobs] == [(entry, seed) for seed in (3, 4) for entry in entries]
+    assert jobs[1].recipe.objective.temperature == 0.2 and jobs[0].recipe.objective.temperature == 0.1
+    assert all(job.recipe.steps == 7 and job.recipe.seed == job.seed for job in jobs)
+    assert len({job.folder for job in jobs}) == 4
+    assert jobs[1].folder == tmp_path / "runs" / "streets-cirkd-objective.temperature-0.2-seed3"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["streets-kd", "streets-kd"], "streets-kd is given twice"),
+        (["streets-kd", "--seeds", "1", "1"], "seed 1 is given twice"),
+        (["nothing"], "no recipe 'nothing'"),
+        (["streets-kd", "--baseline", "streets-at"], "baseline 'streets-at' is none of the recipes"),
+        (["streets-kd 'torn"], "close the quotation"),
+    ],
+)
+def test_errors_are_one_line(words: list[str], says: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["sweep", *words, "--folder", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert says in error and len(error.strip().splitlines()) == 1
+
+
+def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
+    results = Results(ROWS, "alone")
+    results.write(tmp_path)
+    again = read_results(tmp_path)
+    assert again.baseline == "alone" and again.recipes == ["alone", "taught"] and again.seeds == [0, 1, 2]
+    gain = again.compare("miou_val")[1]
+    assert (gain.gain, gain.low, gain.high) == (1.5, 1.5, 1.5) and gain.excludes_zero
+    with pytest.raises(TrainingError, match="no results here"):
+        read_results(tmp_path / "nowhere")
+
+
+def test_reports_say_means_and_intervals(tmp_path: Path) -> None:
+    rows = [dict(row) for row in ROWS]
+    rows[-1]["miou_val"] = 25.0
+    write_reports(Results(rows, "alone"), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "| alone | 3 | 21.00 | 1.00 |" in text
+    assert "| taught | 3 | 23.00 | 1.80 | +2.00 | −0.15 to +4.15 | +1.50, +1.50, +3.00 |" in text
+    assert "| road | 60.0 | 60.0 |" in text and "| <pole> | – | – |" in text
+    html = (tmp_path / "report.html").read_text()
+    assert "&lt;pole&gt;" in html and "<pole>" not in html
+    assert html.count("<figure") == 4
+
+
+def test_wall_time_is_of_all_parts_of_a_run() -> None:
+    events = [{"kind": "start"}, {"kind": "train", "seconds": 4.0}, {"kind": "evaluation"}, {"kind": "start"},
+              {"kind": "train", "seconds": 1.0}, {"kind": "end", "seconds": 2.5}]  # fmt: skip
+    assert wall_seconds(events) == 6.5
+    assert wall_seconds([]) == 0.0
+
+
+def test_one_run_at_a_time_on_each_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five runs on two GPUs: never two on one, never an idle one while a run waits; a failed run is told."""
+    jobs = plan(["streets-baseline"], range(5), [], tmp_path)
+    left: dict[Path, int] = {}
+    placed: dict[Path, str] = {}
+    at_work: list[set[str]] = []
+
+    def start(word: str, name: str, folder: Path, flags: object, *, environment: dict[str, str]) -> None:
+        left[folder / name], placed[folder / name] = 3, environment["CUDA_VISIBLE_DEVICES"]
+
+    def look(folder: Path) -> runs.Run:
+        if folder not in left:
+            return runs.Run(folder.name, folder, "stopped", "", False)
+        left[folder] -= 1
+        at_work.append({placed[path] for path, steps in left.items() if steps > 0})
+        assert len(at_work[-1]) == sum(steps > 0 for steps in left.values())
+        status = "running" if left[folder] > 0 else "failed" if folder == jobs[3].folder else "finished"
+        return runs.Run(folder.name, folder, status, "it broke", False)
+
+    monkeypatch.setattr(runs, "start", start)
+    monkeypatch.setattr(runs, "look", look)
+    monkeypatch.setattr(running, "_LOOK_EVERY", 0.0)
+    said: list[str] = []
+    done: list[Job] = []
+    failed = running.run_all(jobs, ["0", "1"], stopping=StopRequest(), say=said.append, finished=done.append)
+    assert failed == [jobs[3]] and sorted(job.seed for job in done) == [0, 1, 2, 4]
+    assert max(map(len, at_work)) == 2 and set(placed.values()) == {"0", "1"}
+    assert any("it broke" in line for line in said)

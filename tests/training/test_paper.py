@@ -1,0 +1,93 @@
+"""The paper's recipes: what they say, and two real steps of each on a tiny folder in the real layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from cirkd.checkpoint import save_checkpoint
+from cirkd.data.catalog import open_data
+from cirkd.data.transforms import Augmentation
+from cirkd.models.build import build_segmenter
+from cirkd.training import trainer
+from cirkd.training.recipes import Memory, Recipe, find_recipe, paper
+from tests.data.test_real_layouts import cityscapes, voc
+from tests.training.tiny import write_camvid
+
+TREES: dict[str, Callable[[Path], object]] = {"cityscapes": cityscapes, "voc": voc, "camvid": write_camvid}
+SMALL = Memory(pixel_queue_size=20, region_queue_size=4, pixel_contrast=44, region_contrast=22)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
+    """Data set -> its folder, and a teacher of its classes."""
+    found = {}
+    for name, write in TREES.items():
+        folder = tmp_path_factory.mktemp(name)
+        write(folder)
+        classes = open_data(name, "val", folder).classes
+        assert classes is not None
+        teacher = build_segmenter("deeplabv3", "tu-mobilenetv3_small_050", classes, embedding_channels=24)
+        save_checkpoint(folder / "teacher.safetensors", teacher)
+        found[name] = (folder, folder / "teacher.safetensors")
+    return found
+
+
+def tiny(recipe: Recipe, folders: dict[str, tuple[Path, Path]], runs: Path) -> Recipe:
+    """The recipe's network and objective on small crops from fresh weights."""
+    root, teacher = folders[recipe.data]
+    return replace(
+        recipe, root=root, teacher=None if recipe.teacher is None else teacher, runs=runs, batch_size=2, workers=0,
+        memory=SMALL, augmentation=Augmentation(crop=(64, 64)), network=replace(recipe.network, pretrained=False),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", paper.RECIPES)
+def test_two_steps(name: str, folders: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
+    recipe = tiny(find_recipe(name), folders, tmp_path)
+    with torch.random.fork_rng():
+        run = trainer._Run(recipe, False)
+        for batch, _ in zip(run._batches(), range(2), strict=False):
+            terms = run._train_step(batch)
+    assert run.step == 2
+    assert all(torch.isfinite(value) for value in terms.values())
+    wanted = {"task", *(["auxiliary"] if recipe.network.auxiliary else [])}
+    if name.endswith("cirkd"):
+        wanted |= {"kd", "minibatch_pixel", "memory_pixel", "memory_region"}
+    assert terms.keys() == wanted
+
+
+def test_they_are_the_papers() -> None:
+    recipe = find_recipe("paper-cityscapes-resnet18-cirkd")
+    assert (recipe.augmentation.crop, recipe.batch_size, recipe.steps) == ((512, 1024), 16, 40_000)
+    assert (recipe.learning_rate, recipe.momentum, recipe.weight_decay, recipe.power) == (0.02, 0.9, 1e-4, 0.9)
+    weights = recipe.objective
+    assert (weights.auxiliary, weights.kd, weights.minibatch_pixel) == (0.4, 1.0, 1.0)
+    assert (weights.memory_pixel, weights.memory_region, weights.temperature) == (0.1, 0.1, 0.1)
+    memory = recipe.memory
+    assert (memory.pixel_queue_size, memory.region_queue_size) == (20_000, 2_000)
+    assert (memory.pixel_contrast, memory.region_contrast, memory.pixels_per_class) == (4_096, 1_024, 16)
+    on_voc = find_recipe("paper-voc-pspnet-cirkd")
+    assert (on_voc.objective.memory_pixel, on_voc.objective.memory_region) == (0.01, 0.01)
+    assert (on_voc.train_split, on_voc.augmentation.crop) == ("train_aug", (512, 512))
+    assert find_recipe("paper-camvid-teacher").augmentation.crop == (360, 360)
+    assert find_recipe("paper-camvid-teacher").network.encoder == "resnet101"
+    assert all(make().network.pretrained and not make().augmentation.color for make in paper.RECIPES.values())
+
+
+def test_alone_and_distilled_differ_in_the_method_alone() -> None:
+    for name, make in paper.RECIPES.items():
+        if name.endswith("cirkd"):
+            alone, distilled = find_recipe(name.replace("cirkd", "baseline")), make()
+            same = {"name": alone.name, "teacher": None, "objective": alone.objective, "memory": alone.memory}
+            assert replace(distilled, **same) == alone
+
+
+def test_a_rival_on_the_papers_network() -> None:
+    recipe = paper.distilled(paper.VOC, "mobilenetv2", "cwd")
+    assert recipe.name == "paper-voc-mobilenetv2-cwd" and recipe.objective.channel_wise_embedding == 50
+    assert recipe.teacher == Path("runs/paper-voc-teacher/paper-voc-teacher.safetensors")

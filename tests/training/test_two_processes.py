@@ -1,0 +1,102 @@
+"""Two processes train as one does: the same terms, weights, queues and scores; they stop together."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cirkd.losses.objective import Objective
+from cirkd.training.journal import read_journal
+from cirkd.training.recipes import Recipe
+from tests.training.test_trainer import assert_same_run
+
+# What draws or averages by itself in each process is at rest: dropout, and statistics of batches.
+CHILD = """
+import os, pickle, signal, sys
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+from cirkd.training import trainer
+
+torch.set_num_threads(1)
+recipe, stop_at, resume = pickle.loads(bytes.fromhex(sys.argv[1]))
+begin, step = trainer.Distillation.__init__, trainer._Run._train_step
+
+def at_rest(self, *parts):
+    begin(self, *parts)
+    for module in self.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
+            module.train = lambda mode=True, module=module: module
+        elif isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+
+def stopped(self, batch):
+    terms = step(self, batch)
+    if self.step == stop_at and os.environ.get("RANK") == "1":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return terms
+
+trainer.Distillation.__init__, trainer._Run._train_step = at_rest, stopped
+print("steps", trainer.train(recipe, resume=resume).steps)
+"""
+OBJECTIVE = Objective(
+    auxiliary=0.0, across_processes=True, variation=2.0, hint=1.0, memory_channel=0.1, category_similarity=1.0
+)
+
+
+def run(recipe: Recipe, processes: int, *, stop_at: int = 0, resume: bool = False) -> list[str]:
+    """Train in so many processes that find each other as a launcher's do; what each printed."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-c", CHILD, pickle.dumps((recipe, stop_at, resume)).hex()]
+    started = []
+    for rank in range(processes):
+        place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1",
+                 "MASTER_PORT": port}  # fmt: skip
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **(place if processes > 1 else {})}
+        started.append(subprocess.Popen(command, env=environment, text=True, stdout=-1, stderr=subprocess.STDOUT))
+    said = [process.communicate(timeout=200)[0] for process in started]
+    assert all(process.returncode == 0 for process in started), "\n".join(said)
+    return said
+
+
+@pytest.fixture
+def shared(distilled: Recipe) -> Recipe:
+    return replace(distilled, objective=OBJECTIVE, batch_size=4, steps=4, evaluate_every=2)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(shared: Recipe) -> None:
+    alone, together = replace(shared, name="alone"), replace(shared, name="together")
+    run(alone, 1)
+    run(together, 2)
+    states = [torch.load(recipe.run_folder / "state.pt", weights_only=True) for recipe in (alone, together)]
+    for key, wanted in states[0]["module"].items():
+        torch.testing.assert_close(
+            states[1]["module"][key], wanted, rtol=1e-4, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}"
+        )
+    assert states[1]["module"]["memory.pixel_queue.written"].sum() > 50
+    events = [read_journal(recipe.run_folder / "journal.jsonl") for recipe in (alone, together)]
+    assert [e["kind"] for e in events[0]] == [e["kind"] for e in events[1]], "one process writes the journal"
+    for wanted, found in zip(*events, strict=True):
+        if found["kind"] == "train":
+            assert found["raw"] == pytest.approx(wanted["raw"], rel=1e-3, abs=1e-6)
+        if found["kind"] == "evaluation":
+            assert found["miou"] == pytest.approx(wanted["miou"], abs=0.05)
+
+
+@pytest.mark.slow
+def test_asked_of_one_process_all_stop_and_go_on(shared: Recipe) -> None:
+    whole, broken = replace(shared, name="whole"), replace(shared, name="broken")
+    run(whole, 2)
+    assert all("steps 2" in said for said in run(broken, 2, stop_at=2))
+    run(broken, 2, resume=True)
+    assert_same_run(whole, broken)
