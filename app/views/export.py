@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import captions, panels, study_bar, work
+from app import captions, panels, stored_bar, study_bar, work
 from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import theme
@@ -29,7 +29,11 @@ def main() -> None:
     st.title("Export")
     st.caption(captions.study(study))
     captions.notes(features)
-    for panel, part in zip(panels.row("export", 4, 24), (_report, _figures, _tables, _embeddings), strict=True):
+    parts = (_report, _figures, _tables, _embeddings)
+    if study.key.sampled:
+        stored_bar.needs_images_here("The report, the figures and the projector's pictures are made of")
+        parts = (_tables,)
+    for panel, part in zip(panels.row("export", len(parts), 24), parts, strict=True):
         with panel.container(border=True), guard():
             part(study)
     st.caption(
