@@ -162,7 +162,9 @@ def _is_model(model: dict[str, Any]) -> bool:
 def _named(holder: dict[str, Any]) -> bool:
     """Whether there are 1 to 255 classes with a colour each."""
     names, colors = holder.get("classes"), holder.get("colors")
-    return _strings(names) and _strings(colors) and 0 < len(names) == len(colors) < 256 and all(map(_is_color, colors))
+    if not isinstance(names, list) or not isinstance(colors, list) or not 0 < len(names) == len(colors) < 256:
+        return False
+    return _strings(names) and _strings(colors) and all(map(_is_color, colors))
 
 
 def _is_color(text: str) -> bool:

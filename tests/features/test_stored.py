@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -60,7 +61,7 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 def the_same_pixels(stored: FeatureSet, camvid: Path, models: dict) -> FeatureSet:
     """The stored pixels, taken out of a plain study of all images; its images and maps stay whole."""
     data = open_data("camvid", "train", camvid)
-    named = dict(zip(ROLES, models.values(), strict=True))
+    named: dict[str, Any] = dict(zip(ROLES, models.values(), strict=True))
     whole = extract(named, [data[i] for i in range(len(data))], device="cpu", precision="float32", classes=CAMVID)
     place = {key: i for i, key in enumerate(zip(*places(whole), strict=True))}
     index = np.array([place[key] for key in zip(*places(stored), strict=True)])
