@@ -32,6 +32,7 @@ def extraction(handle: Handle) -> str:
     seconds = f"{found['seconds']:.1f} s" if "seconds" in found else ""
     parts = [
         f"{found.get('layer', '')} embedding",
+        str(found.get("averaged", "")),
         str(found.get("device", "")),
         str(found.get("precision", "")),
         seconds,

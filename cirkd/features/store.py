@@ -51,7 +51,8 @@ def extract_to(
     """Write the embeddings of a data set's pixels, `per_class` of each class, to a folder.
 
     The folder gets `settings.json`, `parts/*.parquet` and, when all is done, `pixels.parquet`: a row for each pixel
-    with image, row and column on the first model's grid, label, and each model's embedding, prediction and confidence.
+    with image, row and column on the first model's grid (at most 4,096 positions, as in a study), label, and each
+    model's embedding, prediction and confidence.
 
     Args:
         folder: New, or one that an interrupted run with the same settings left.
@@ -165,8 +166,8 @@ class _Chunks:
         """Embedding [d, h, w], prediction and confidence [h, w] of one model, on the grid where there is one."""
         import torch
 
-        from cirkd.features.extract import resampled
         from cirkd.features.forward import best_class
+        from cirkd.features.grids import averaged, resampled
         from cirkd.training.evaluate import autocast
 
         batch = item.inputs[self.kinds.index(model.info.preprocessing)][None].to(self.device, non_blocking=True)
@@ -181,7 +182,8 @@ class _Chunks:
             raise StudyError(
                 f"{name}: its outputs of {item.name!r} are not finite; choose precision float32, or an earlier file"
             )
-        size = grid or tuple(embedding.shape[1:])
+        embedding, logits = averaged(embedding), averaged(logits)
+        size = grid or (int(embedding.shape[1]), int(embedding.shape[2]))
         return resampled(embedding, size), *best_class(resampled(logits, size))
 
 

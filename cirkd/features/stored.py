@@ -19,6 +19,7 @@ import numpy as np
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import AFTER, BEFORE, IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
 from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, classes_from, read_settings
+from cirkd.features.grids import rule
 from cirkd.features.sampling import fair_shares
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ def _provenance(
         "layer": settings.layer,
         "device": "",
         "precision": settings.precision,
-        "grid": f"embedding map of {next(iter(folder.models))}; other maps resampled to it bilinearly, labels nearest",
+        "grid": rule(next(iter(folder.models))),
         "reference": features.reference,
         "seconds": seconds,
         "notes": [],
