@@ -36,6 +36,9 @@ def main() -> None:
     for panel, part in zip(panels.row("export", len(parts), 24), parts, strict=True):
         with panel.container(border=True), guard():
             part(study)
+    if study.key.sampled:
+        st.caption("The same from Python: `cirkd.Study.from_folder(path).export_tables(folder)`.")
+        return
     st.caption(
         "The same from Python: `study.export_tables(folder)`, `study.export_embeddings(file)`, "
         "`study.export_projector(folder)`, `cirkd.write_report(study, file)`; and from the command line: "
