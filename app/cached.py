@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.catalogue import Images
+from app.catalogue import STORED, Images
 from cirkd.data.errors import DataError
 
 if TYPE_CHECKING:
     from cirkd.analysis.trajectory import Trajectory
     from cirkd.data.sample import Sample, SegmentationData
     from cirkd.doctor import Verdict
+    from cirkd.features.stored import StoredFolder
     from cirkd.study import Study
 
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class StudyKey:
     """What a study is made of; equal keys are the same study.
 
-    models: (name, path, stamp) of each model, in order; names: of the images chosen.
+    models: (name, path, stamp) of each model, in order; names: of the images chosen; none where `images` is a folder
+    of embeddings, of which a sample is shown.
     """
 
     models: tuple[tuple[str, str, float], ...]
@@ -34,6 +36,11 @@ class StudyKey:
     layer: str
     device: str
     precision: str
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the study is a sample of the pixels in a folder of embeddings."""
+        return self.images.name == STORED
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -53,6 +60,8 @@ def study(key: StudyKey) -> Study:
     """
     from cirkd.study import Study
 
+    if key.sampled:
+        return Study.from_folder(key.images.root)
     models = {name: model(path, stamp, key.device) for name, path, stamp in key.models}
     opened = data(key.images)
     known = {name: index for index, name in enumerate(opened.names)}
@@ -79,6 +88,31 @@ def data(images: Images) -> SegmentationData:
     from cirkd.data.catalog import open_data
 
     return open_data(images.name, images.split, Path(images.root))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def stored(images: Images) -> StoredFolder:
+    """What a folder of embeddings holds.
+
+    Raises:
+        StudyError: it is not finished, or cannot be read.
+    """
+    from cirkd.features.stored import open_stored
+
+    return open_stored(images.root)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def stored_counts(images: Images) -> dict[str, int]:
+    """class -> how many pixels of it a folder of embeddings holds.
+
+    Raises:
+        StudyError: it cannot be read.
+    """
+    from cirkd.features.stored import class_counts
+
+    found = stored(images)
+    return {found.settings.classes[c]: count for c, count in class_counts(found).items()}
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import panels
+from app import cached, panels
 from cirkd.charts import theme
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ def study(handle: Handle) -> str:
     """One line: which models, which images."""
     models = [f"{theme.role(name).markdown} {_network(handle.header(name))}" for name in handle.names]
     images = handle.key.images
+    if handle.key.sampled:
+        found = cached.stored(images)
+        where = f"{found.shown:,} pixels of {len(found.settings.images):,} images of {found.text()}"
+        return f"{' · '.join(models)} · {where}"
     where = images.name if images.split == "all" else f"{images.name} {images.split}"
     return f"{' · '.join(models)} · {len(handle.key.names)} images of {where}"
 
@@ -28,6 +32,7 @@ def extraction(handle: Handle) -> str:
     seconds = f"{found['seconds']:.1f} s" if "seconds" in found else ""
     parts = [
         f"{found.get('layer', '')} embedding",
+        str(found.get("averaged", "")),
         str(found.get("device", "")),
         str(found.get("precision", "")),
         seconds,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+STORED = "stored"
+"""In the place of a data set's name: a folder of embeddings, which holds pixels and no images."""
 _PARTS = {"teacher": "teacher", "before": "baseline", "after": "cirkd"}
 _TITLES = {"camvid": "CamVid", "camvid32": "CamVid, 32 classes", "voc": "Pascal VOC 2012", "ade20k": "ADE20K",
            "cocostuff": "COCO-Stuff"}  # fmt: skip
@@ -111,6 +113,16 @@ def images(source: str, split: str, root: Path) -> Images:
     marks = [root, root / "images", root / "manifest.json", root / split]
     stamp = max((p.stat().st_mtime for p in marks if p.exists()), default=0.0)
     return Images(name, split, str(root), stamp)
+
+
+def stored(folder: Path) -> Images | None:
+    """The folder of embeddings that a path stands for; None where it is none."""
+    from cirkd.features.stored import is_stored
+
+    if not is_stored(folder):
+        return None
+    stamps = [path.stat().st_mtime for path in folder.iterdir() if path.is_file()]
+    return Images(STORED, "all", str(folder), max(stamps, default=0.0))
 
 
 def _in_folder(folder: Path) -> list[Checkpoint]:

@@ -49,7 +49,8 @@ class Handle:
         Raises:
             CirkdError: a model or an image cannot be opened.
         """
-        return work.run(("open", self.key), "Opening the models", lambda _: cached.study(self.key))
+        what = "Opening the folder" if self.key.sampled else "Opening the models"
+        return work.run(("open", self.key), what, lambda _: cached.study(self.key))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,7 +58,13 @@ class Handle:
         return tuple(name for name, _, _ in self.key.models)
 
     def header(self, name: str) -> dict[str, Any]:
-        """What a model's checkpoint says about itself; one of a foreign format says it only when opened."""
+        """What a model's checkpoint, or a folder of its embeddings, says about it.
+
+        A checkpoint of a foreign format says it only when opened.
+        """
+        if self.key.sampled:
+            found = cached.stored(self.key.images)
+            return found.settings.models[found.models[name]]
         path, stamp = next((path, stamp) for known, path, stamp in self.key.models if known == name)
         return cached.header(path, stamp) or vars(self.study.models[name].info)
 
@@ -68,7 +75,8 @@ class Handle:
     def features(self) -> FeatureSet:
         """Embeddings and predictions of all models on all images."""
         study = self.study
-        return work.run(("features", self.key), "Running the models on the images", study.features)
+        what = "Reading the stored pixels" if self.key.sampled else "Running the models on the images"
+        return work.run(("features", self.key), what, study.features)
 
     def scores(self) -> Scores:
         """IoU, accuracy and confusion on the images in view."""

@@ -36,6 +36,17 @@ def images(chosen: StudyState) -> Images:
     return catalogue.images(chosen.data, chosen.split, root)
 
 
+def stored(chosen: StudyState) -> Images | None:
+    """The folder of embeddings that a state names; None where it names images."""
+    return catalogue.stored(_root(chosen)) if chosen.data == "folder" and chosen.folder else None
+
+
+def asked(chosen: StudyState) -> StudyState:
+    """The state with the source of images that the widgets say, before they are drawn."""
+    data = st.session_state.get("bar_data", chosen.data)
+    return replace(chosen, data=data, folder=st.session_state.get("bar_folder", chosen.folder).strip())
+
+
 def show(chosen: StudyState) -> None:
     """Make the widgets show a state that came from the address."""
     st.session_state.update(bar_data=chosen.data, bar_split=chosen.split, bar_folder=chosen.folder)
@@ -52,6 +63,8 @@ def draw(chosen: StudyState) -> StudyState:
     chosen = replace(chosen, split=_split(chosen))
     if before != (chosen.data, chosen.folder, chosen.split) and before[2]:
         chosen = replace(chosen, images=())
+    if stored(chosen):
+        return replace(chosen, images=())
     try:
         available = images(chosen)
         names = list(cached.data(available).names)
@@ -86,7 +99,7 @@ def _folder(chosen: StudyState) -> str:
     return st.text_input(
         "Folder", key="bar_folder", placeholder="/path/to/images",
         help="Image files; or `images/` with `labels/` beside it; or Cityscapes, CamVid, Pascal VOC, ADE20K or "
-        "COCO-Stuff as they are unpacked.",
+        "COCO-Stuff as they are unpacked; or what `cirkd extract` wrote.",
     ).strip()  # fmt: skip
 
 

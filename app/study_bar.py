@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cached, catalogue, image_picker, model_picker, state
+from app import cached, catalogue, image_picker, model_picker, state, stored_bar
 from app.handle import Handle
 from app.state import StudyState
 from cirkd.data.errors import CheckpointError, StudyError
@@ -27,11 +27,16 @@ def draw() -> None:
         model_picker.show(chosen)
         image_picker.show(chosen)
     with st.sidebar:
-        chosen = model_picker.draw(chosen)
+        folder = image_picker.stored(image_picker.asked(chosen))
+        if folder is None:
+            chosen = model_picker.draw(chosen)
+        else:
+            stored_bar.draw(folder)
         state.write(chosen)
         chosen = image_picker.draw(chosen)
         state.write(chosen)
-        chosen = _settings(chosen, from_address)
+        if folder is None:
+            chosen = _settings(chosen, from_address)
     state.write(chosen)
 
 
@@ -50,8 +55,11 @@ def study_key(chosen: StudyState) -> cached.StudyKey:
 
     Raises:
         CheckpointError: a checkpoint is not there.
-        StudyError: nothing to look at is chosen.
+        StudyError: nothing to look at is chosen, or a folder of embeddings cannot be read.
     """
+    if folder := image_picker.stored(chosen):
+        names = tuple((name, "", 0.0) for name in cached.stored(folder).models)
+        return cached.StudyKey(names, folder, (), "", "", "")
     models = [_model(role, key) for role in ROLES if (key := getattr(chosen, role)) not in ("", state.NONE)]
     models += [_model(Path(key).stem, key) for key in chosen.others]
     if not models:

@@ -13,9 +13,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
 
 from cirkd.analysis import pictures
 from cirkd.analysis.centroids import Centroids, centroids
@@ -23,8 +22,8 @@ from cirkd.analysis.choice import telling_images
 from cirkd.analysis.explorer_results import ExplorerResults
 from cirkd.analysis.lesson_results import LessonResults
 from cirkd.analysis.memory_results import MemoryResults
-from cirkd.analysis.neighbours import PixelRelations, pixel_relations
-from cirkd.analysis.pixel_colors import COLORINGS, PixelColors, pixel_colors
+from cirkd.analysis.pixel_colors import COLORINGS
+from cirkd.analysis.pixel_results import PixelColors, PixelRelations, PixelResults
 from cirkd.analysis.projection import DEFAULT_BUDGET, METHODS, SPACES, Projection, project
 from cirkd.analysis.relations import (
     ORDERS,
@@ -42,10 +41,11 @@ from cirkd.analysis.stored_scores import StoredScore, stored_score
 from cirkd.analysis.summary import sentences
 from cirkd.data.errors import CirkdError, StudyError
 from cirkd.export.study_export import Exports
-from cirkd.features.feature_set import AFTER, BEFORE, ROLES, TEACHER, FeatureSet, ModelFeatures, Pixels
+from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, ROLES, TEACHER, FeatureSet, ModelFeatures, Pixels
 from cirkd.features.kept import KeptOutputs
 from cirkd.features.sampling import PixelSample, balanced_sample
 from cirkd.features.sources import ImageSource, open_images, open_models
+from cirkd.features.stored import BUDGET, StoredFolder, open_stored, read_stored
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes
@@ -90,12 +90,13 @@ Result = TypeVar("Result")
 KEPT_RESULTS = 48
 
 
-class Study(ExplorerResults, MemoryResults, LessonResults, Exports):
-    """A teacher, students, images and settings. Make one with `Study.open`.
+class Study(PixelResults, ExplorerResults, MemoryResults, LessonResults, Exports):
+    """A teacher, students, images and settings. Make one with `Study.open`, or with `Study.from_folder`.
 
     Attributes:
-        models: name -> loaded model, in the order teacher, before, after, others.
+        models: name -> loaded model, in the order teacher, before, after, others; none in a study from a folder.
         source: the images and their classes.
+        stored: the folder that the study is a sample of, if it is one.
         layer, device, precision: settings of the extraction, as asked for.
     """
 
@@ -109,11 +110,13 @@ class Study(ExplorerResults, MemoryResults, LessonResults, Exports):
         precision: str = "auto",
         batch_size: int | None = None,
         outputs: KeptOutputs | None = None,
+        stored: StoredFolder | None = None,
+        budget: int = BUDGET,
     ) -> None:
         self.models = dict(models)
         self.source = source
         self.layer, self.device, self.precision, self.batch_size = layer, device, precision, batch_size
-        self.outputs = outputs
+        self.outputs, self.stored, self.budget = outputs, stored, budget
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -161,10 +164,30 @@ class Study(ExplorerResults, MemoryResults, LessonResults, Exports):
             layer=layer, device=device, precision=precision, batch_size=batch_size, outputs=outputs,
         )  # fmt: skip
 
+    @classmethod
+    def from_folder(cls, path: Path | str, budget: int = BUDGET) -> Study:
+        """A class-balanced sample of the pixels in a folder that `cirkd extract` wrote, as a study.
+
+        Only the sample is read into memory, and no checkpoint is needed. What needs whole images (scores, relations
+        of two images, divergence, the Explorer, lessons, a report) raises StudyError.
+
+        Args:
+            path: the folder; models have the names they were extracted under, see `cirkd.features.stored`.
+            budget: pixels in all.
+
+        Raises:
+            StudyError: no such folder, or one that is not finished or cannot be read.
+        """
+        found = open_stored(path)
+        source = ImageSource((), None, found.text())
+        return cls(
+            {}, source, layer=found.settings.layer, precision=found.settings.precision, stored=found, budget=budget
+        )
+
     @property
     def names(self) -> tuple[str, ...]:
         """The models' names, in order."""
-        return tuple(self.models)
+        return tuple(self.models if self.stored is None else self.stored.models)
 
     def features(self, progress: Progress | None = None) -> FeatureSet:
         """Embeddings and predictions of all models on all images; extracted once.
@@ -174,6 +197,8 @@ class Study(ExplorerResults, MemoryResults, LessonResults, Exports):
         """
         from cirkd.features.extract import extract
 
+        if (stored := self.stored) is not None:
+            return self._keep("features", lambda: read_stored(stored, self.budget))
         return self._keep(
             "features",
             lambda: extract(
@@ -247,29 +272,6 @@ class Study(ExplorerResults, MemoryResults, LessonResults, Exports):
         """Class centroids and the geometry around them, in native space."""
         return self._keep("centroids", lambda: centroids(self.features()))
 
-    def pixel_relations(self, pixel: int, temperature: float = 0.1, neighbours: int = 10) -> PixelRelations:
-        """One pixel's similarity with all others and its nearest neighbours, in every model; not kept."""
-        return pixel_relations(self.features(), pixel, temperature, neighbours)
-
-    def pixel_colors(self, by: str, model: str | None = None, temperature: float = 0.1) -> PixelColors:
-        """Colours of all pixels by "class", "prediction", "image", "error", "confidence", "divergence", "change".
-
-        "prediction", "error", "confidence" and "divergence" are of `model`; "change" is from before to after.
-        """
-        features = self.features()
-        values = None
-        if by == "change":
-            values = self.pixel_change().grid
-        elif by == "divergence":
-            per_pixel = self.divergence(temperature).per_pixel
-            name = model if model is not None else next(iter(per_pixel))
-            # The reference diverges nowhere from itself.
-            values = per_pixel[name] if name in per_pixel else np.zeros(len(features.pixels), np.float32)
-        return self._keep(
-            ("colors", by, model, temperature if by == "divergence" else None),
-            lambda: pixel_colors(features, by, model, values),
-        )
-
     def summary(self, temperature: float = 0.1) -> list[str]:
         """Two or three sentences on what distillation did, made from the numbers."""
         features = self.features()
@@ -279,6 +281,8 @@ class Study(ExplorerResults, MemoryResults, LessonResults, Exports):
 
     def evaluate(self, split: str = "val") -> dict[str, StoredScore | None]:
         """Scores on a whole split, as stored in each checkpoint when it was trained; None where there are none."""
+        if self.stored is not None:
+            raise StudyError(f"a checkpoint's score {NEEDS_IMAGES}")
         return {name: stored_score(getattr(model.info, "provenance", {}), split) for name, model in self.models.items()}
 
     def _keep(self, key: Hashable, make: Callable[[], Result]) -> Result:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.fuzz_seeds import checkpoint_seeds, image_seeds
+from tools.fuzz_seeds import STORED_CUT, checkpoint_seeds, image_seeds, matlab_seeds, stored_seeds
 
 HANG = 60.0
 """Seconds after which a file counts as one that hangs; a loaded machine is slow, and no loader takes a tenth of it."""
@@ -128,18 +128,60 @@ def try_image(path: Path) -> str:
     return outcome
 
 
+def try_matlab(path: Path) -> str:
+    """`refused`, or `taken` as a label map of SBD."""
+    from cirkd.data.errors import DataError
+    from cirkd.data.sbd import read_sbd
+
+    try:
+        values = read_sbd(path)
+    except DataError as error:
+        assert "\n" not in str(error), f"the error is no line: {error!r}"
+        return "refused"
+    assert values.dtype.name == "uint8" and values.ndim == 2 and values.size, "no label map"
+    return "taken"
+
+
+def try_stored(path: Path) -> str:
+    """The file as one of the two of a folder of embeddings; `refused`, or `taken` as a sample of pixels."""
+    import numpy as np
+
+    from cirkd.data.errors import StudyError
+    from cirkd.features.folder_settings import RESULT, SETTINGS
+    from cirkd.features.stored import open_stored, read_stored
+
+    content = path.read_bytes()
+    settings, pixels = content.split(STORED_CUT, 1) if STORED_CUT in content else (b"", content)
+    folder = path.with_suffix(".folder")
+    folder.mkdir(exist_ok=True)
+    (folder / SETTINGS).write_bytes(settings)
+    (folder / RESULT).write_bytes(pixels)
+    try:
+        features = read_stored(open_stored(folder), 30)
+    except StudyError as error:
+        assert "\n" not in str(error) and len(str(error)) < 1500, f"the error is no line: {error!r}"
+        return "refused"
+    assert 0 < len(features.pixels) <= 30, "another number of pixels"
+    for model in features.models.values():
+        assert model.embedding.shape[0] == len(features.pixels) and np.isfinite(model.embedding).all(), "no embedding"
+    return "taken"
+
+
 LOADERS: dict[str, Callable[[Path], str]] = {
     "safetensors": try_checkpoint,
     "torch": try_checkpoint,
     "old torch": try_checkpoint,
     "image": try_image,
+    "matlab": try_matlab,
+    "stored": try_stored,
 }
 
 
 def seeds_of(loaders: list[str]) -> dict[str, list[bytes]]:
     """The valid files that each loader's mutated ones come from."""
-    checkpoints = checkpoint_seeds() if set(loaders) - {"image"} else {}
-    return {**checkpoints, "image": image_seeds()}
+    others = {"image": image_seeds, "matlab": matlab_seeds, "stored": stored_seeds}
+    checkpoints = checkpoint_seeds() if set(loaders) - set(others) else {}
+    return {**checkpoints, **{name: make() for name, make in others.items() if name in loaders}}
 
 
 def _work(loader: str, seeds: list[bytes], seed: int, numbers: range, pipe: Any) -> None:

@@ -7,6 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+STORED_CUT = b"\n--- pixels.parquet ---\n"
+"""Between the two files of a folder of embeddings, which the fuzzer changes as one."""
+
 
 def checkpoint_seeds() -> dict[str, list[bytes]]:
     """Small valid checkpoints in every form that is read."""
@@ -66,4 +69,52 @@ def image_seeds() -> list[bytes]:
         buffer = io.BytesIO()
         picture.save(buffer, kind, **options)
         seeds.append(buffer.getvalue())
+    return seeds
+
+
+def matlab_seeds() -> list[bytes]:
+    """Small label maps as SBD's release has them, compressed and not."""
+    import io
+
+    import numpy as np
+    from scipy.io import savemat
+
+    seeds = []
+    values = np.random.default_rng(0).integers(0, 21, (12, 17), dtype=np.uint8)
+    for compressed in (True, False):
+        buffer = io.BytesIO()
+        content = {"GTcls": {"Segmentation": values, "CategoriesPresent": [1, 2]}}
+        savemat(buffer, content, do_compression=compressed)
+        seeds.append(buffer.getvalue())
+    return seeds
+
+
+def stored_seeds() -> list[bytes]:
+    """A small folder of embeddings, in one and in several row groups, as one content: settings, cut, pixels."""
+    import io
+
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from cirkd.features.folder_settings import Settings
+
+    rows, generator = 60, np.random.default_rng(0)
+    names, colors = ["a", "b", "c"], ["#010203", "#040506", "#070809"]
+    about = {"architecture": "pspnet", "encoder": "none", "digest": "0", "layer": "decoder", "classes": names,
+             "colors": colors}  # fmt: skip
+    settings = Settings("streets", "val", ("x", "y"), {"mine": about}, tuple(names), tuple(colors), True, 20, "decoder",
+                        "float32", 0)  # fmt: skip
+    numbers = np.arange(rows, dtype=np.int32)
+    flat = pa.array(generator.random(rows * 4, np.float32))
+    table = pa.table({
+        "image": numbers // 30, "row": numbers, "column": numbers, "label": (numbers % 3).astype(np.uint8),
+        "key": generator.random(rows), "mine.embedding": pa.FixedSizeListArray.from_arrays(flat, 4),
+        "mine.prediction": (numbers % 3).astype(np.uint8), "mine.confidence": generator.random(rows, np.float32),
+    })  # fmt: skip
+    seeds = []
+    for group in (20, 4096):
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd", row_group_size=group)
+        seeds.append(settings.text().encode() + STORED_CUT + buffer.getvalue())
     return seeds

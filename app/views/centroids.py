@@ -82,7 +82,8 @@ def _map(study: Handle, found: Centroids) -> None:
     pair, features = _pair(study), study.features()
     classes = features.grouping().classes
     st.subheader("Drift of the classes" if pair else "The classes among each other")
-    places = panels.row("map", 2 if pair and features.has_labels else 1, 24)
+    gains = bool(pair) and features.has_labels and not features.sampled
+    places = panels.row("map", 2 if gains else 1, 24)
     with places[0]:
         marks = " · ".join(f"{theme.role(name).markdown} {theme.role(name).label}" for name in found.map)
         arrows = f" · arrows: {pair[0]} → {pair[1]}" if pair else ""
@@ -91,7 +92,7 @@ def _map(study: Handle, found: Centroids) -> None:
             charts.drift_map(found, classes, pair), theme=None, config=theme.CONFIG, key="centroids_map",
             alt="Map of the class centroids of every model, with arrows from before to after",
         )  # fmt: skip
-    if pair and features.has_labels:
+    if pair and gains:
         with places[1], guard():
             st.caption("Did a class whose relations came closer to the teacher's also gain IoU?")
             st.plotly_chart(
@@ -118,7 +119,8 @@ def _cosines(study: Handle, found: Centroids) -> None:
 
 def _table(study: Handle, found: Centroids) -> None:
     st.subheader("Class by class")
-    scores = study.scores() if study.features().has_labels else None
+    features = study.features()
+    scores = study.scores() if features.has_labels and not features.sampled else None
     for key, columns in (("change", _changes(study, found, scores)), ("geometry", _geometry(study, found))):
         _draw_table(study, found, key, columns)
     st.caption(
@@ -126,7 +128,8 @@ def _table(study: Handle, found: Centroids) -> None:
         "class's centroid. Fisher ratio: squared distance of the class's mean from the mean of all pixels, over the "
         "mean squared distance of its pixels from their mean. Distance: mean absolute difference of a class's row of "
         f"centroid cosines from the {found.reference}'s; closer: how much smaller it became. All in each model's own "
-        f"embedding space. IoU: {captions.miou(study)}"
+        f"embedding space. "
+        + (f"IoU: {captions.miou(study)}" if scores else "IoU is counted on whole images, so it is left out here.")
     )
 
 

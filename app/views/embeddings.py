@@ -10,6 +10,7 @@ from app import captions, panels, study_bar, tiles
 from app.explorer import chosen_pixels
 from app.guard import guard
 from app.handle import Handle
+from app.state import MOST_IMAGES
 from cirkd.charts import embeddings as charts
 from cirkd.charts import theme
 from cirkd.charts.paint import Paint
@@ -59,9 +60,11 @@ def _view(study: Handle) -> None:
 
 
 def _choose(study: Handle) -> Choice:
-    several, labelled = len(study.names) > 1, study.features().has_labels
+    several, features = len(study.names) > 1, study.features()
+    labelled = features.has_labels
     possible = {
-        "error": labelled, "change": labelled and {"before", "after"} <= set(study.names), "divergence": several,
+        "error": labelled, "change": labelled and {"before", "after"} <= set(study.names),
+        "image": len(features.image_names) <= MOST_IMAGES, "divergence": several and not features.sampled,
     }  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         method = st.segmented_control(
@@ -107,6 +110,8 @@ def _legend(study: Handle, projection: Projection, paint: Paint) -> None:
 
 def _lit(study: Handle, projection: Projection) -> list[int] | None:
     """The dots of the pixels that are chosen in the Explorer, and a line that says so; None without a choice."""
+    if study.key.sampled:
+        return None  # the Explorer has nothing to choose from
     chosen = set(chosen_pixels(study))
     if not chosen:
         st.caption(":material/hub: Choose pixels in the Explorer, and their dots light up here.")

@@ -7,7 +7,7 @@ from zlib import crc32
 
 import streamlit as st
 
-from app import captions, study_bar
+from app import captions, stored_bar, study_bar
 from app.explorer import address, answers, explorer, pixels_of, remember
 from app.explorer.looks import look
 from app.guard import guard
@@ -23,6 +23,8 @@ WANTED = "explorer_wanted"  # session key: (study, the slow maps asked for, the 
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
+    if stored_bar.needs_images(study, "Explorer", "The linked view draws pixels on"):
+        return
     captions.head_of_maps("Explorer", study)
     _view(study)
 

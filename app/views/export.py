@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import captions, panels, study_bar, work
+from app import captions, panels, stored_bar, study_bar, work
 from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import theme
@@ -29,9 +29,16 @@ def main() -> None:
     st.title("Export")
     st.caption(captions.study(study))
     captions.notes(features)
-    for panel, part in zip(panels.row("export", 4, 24), (_report, _figures, _tables, _embeddings), strict=True):
+    parts = (_report, _figures, _tables, _embeddings)
+    if study.key.sampled:
+        stored_bar.needs_images_here("The report, the figures and the projector's pictures are made of")
+        parts = (_tables,)
+    for panel, part in zip(panels.row("export", len(parts), 24), parts, strict=True):
         with panel.container(border=True), guard():
             part(study)
+    if study.key.sampled:
+        st.caption("The same from Python: `cirkd.Study.from_folder(path).export_tables(folder)`.")
+        return
     st.caption(
         "The same from Python: `study.export_tables(folder)`, `study.export_embeddings(file)`, "
         "`study.export_projector(folder)`, `cirkd.write_report(study, file)`; and from the command line: "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import captions, lessons, lessons_training, panels, study_bar
+from app import captions, lessons, lessons_training, panels, stored_bar, study_bar
 from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import theme
@@ -15,6 +15,8 @@ TEMPERATURES = (0.02, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
+    if stored_bar.needs_images(study, "Learn", "The lessons are computed on"):
+        return
     features = study.features()
     st.title("Learn")
     st.caption(captions.study(study))

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import captions, matrices, panels, relation_panels, study_bar, tiles
+from app import captions, matrices, panels, relation_panels, stored_bar, study_bar, tiles
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.compare import compare_matrices
@@ -36,6 +36,10 @@ def main() -> None:
         student="nothing to compare distillation with",
         unlabelled="a pixel's class is the first model's prediction",
     )
+    if study.key.sampled:
+        _classes(study)
+        stored_bar.needs_images_here("Relations pixel by pixel, regions and divergence are those of")
+        return
     _pair(study)
     _classes(study)
     relation_panels.regions(study)

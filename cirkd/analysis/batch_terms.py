@@ -11,10 +11,12 @@ import numpy as np
 from cirkd.data.errors import StudyError
 from cirkd.features.extract import class_map
 from cirkd.features.feature_set import TEACHER
+from cirkd.features.grids import averaged
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes, Sample
     from cirkd.losses.objective import Objective
+    from cirkd.models.segmenter import SegmentationOutput
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class BatchTerms:
         weights: term -> weight, of the terms that have one.
         own: whether the weights are those the student's checkpoint was distilled with; else the paper's.
         images: how many images the batch has.
-        note: what was left out and why ("" = nothing).
+        note: what was left out or averaged, and why ("" = nothing).
     """
 
     student: str
@@ -69,8 +71,10 @@ def batch_terms(
             key: model(torch.stack([model.preprocess(sample.image) for sample in samples]).to(device))
             for key, model in (("student", student), ("teacher", teacher.to(device)))
         }
+        coarse = {key: replace(output, embedding=averaged(output.embedding)) for key, output in outputs.items()}
+        note = "; ".join(part for part in (note, _too_fine(outputs["student"], coarse["student"])) if part)
         terms = objective.terms(
-            outputs["student"], outputs["teacher"], torch.from_numpy(labels).to(device), student.memory,
+            coarse["student"], coarse["teacher"], torch.from_numpy(labels).to(device), student.memory,
             generator=torch.Generator().manual_seed(seed), ignore_index=student.info.classes.ignore_index,
         )  # fmt: skip
     raw = {key: float(value) for key, value in terms.items()}
@@ -86,6 +90,12 @@ def batch_terms(
         note=note,
         provenance={"seed": seed, "temperature": objective.temperature},
     )
+
+
+def _too_fine(own: SegmentationOutput, coarse: SegmentationOutput) -> str:
+    """That the student's embedding was averaged, where it was."""
+    (h, w), (rows, columns) = own.embedding.shape[2:], coarse.embedding.shape[2:]
+    return "" if (h, w) == (rows, columns) else f"embedding maps of {h}x{w} averaged to {rows}x{columns}"
 
 
 def _check(models: Mapping[str, Any], name: str, samples: Sequence[Sample]) -> None:

@@ -166,6 +166,7 @@ def _log_sum(logits: np.ndarray) -> float:
 
 def check(features: FeatureSet, pixel: int, image: int, temperature: float) -> None:
     """Raise StudyError unless there are such a pixel and image, and the temperature is above 0."""
+    features.require_images("a lesson")
     if not 0 <= pixel < len(features.pixels):
         raise StudyError(f"there is no pixel {pixel}; this study has pixels 0 to {len(features.pixels) - 1}")
     if not 0 <= image < len(features.images):

@@ -9,6 +9,7 @@ from cirkd.analysis.gradient_lesson import GradientLesson, gradient_lesson
 from cirkd.analysis.lesson import PixelLesson, pixel_lesson, telling_pixel
 from cirkd.analysis.memory_lesson import KEYS, MemoryLesson, cosine_deviation, memory_lesson
 from cirkd.data.errors import StudyError
+from cirkd.features.feature_set import NEEDS_IMAGES
 
 if TYPE_CHECKING:
     from cirkd.features.feature_set import FeatureSet
@@ -44,6 +45,8 @@ class LessonResults:
 
     def memory_lesson(self, name: str = "after", temperature: float = 0.1) -> MemoryLesson:
         """Memory losses of a distilled student against its own bank and other keys."""
+        if not self.models:
+            raise StudyError(f"a lesson {NEEDS_IMAGES}")
         if name not in self.models:
             raise StudyError(f"there is no model {name!r}; this study has: {', '.join(self.models)}")
         return self._keep(

@@ -11,6 +11,7 @@ from cirkd.analysis.batch_terms import BatchTerms, batch_terms
 from cirkd.analysis.memory_bank import MemoryBank, banks, memory_bank
 from cirkd.analysis.published_indexing import PIXELS_PER_CLASS, StoredPixels, stored_pixels
 from cirkd.data.errors import StudyError
+from cirkd.features.feature_set import NEEDS_IMAGES
 
 if TYPE_CHECKING:
     from cirkd.analysis.relations import RegionRelations
@@ -56,11 +57,15 @@ class MemoryResults:
 
     def batch_terms(self, name: str = "after") -> BatchTerms:
         """The loss that training would report for the images in view, term by term."""
+        if not self.models:
+            raise StudyError(f"a batch's loss {NEEDS_IMAGES}")
         self.features()  # puts the models on their device
         source = self.source
         return self._keep(("terms", name), lambda: batch_terms(self.models, name, source.samples, source.classes))
 
     def _model(self, name: str) -> Any:
+        if not self.models:
+            raise StudyError(f"a memory bank {NEEDS_IMAGES}")
         if name not in self.models:
             raise StudyError(f"there is no model {name!r}; this study has: {', '.join(self.models)}")
         return self.models[name]

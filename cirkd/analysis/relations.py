@@ -196,18 +196,23 @@ def class_means(features: FeatureSet, across_images: bool = False) -> ClassRelat
     members = grouping.members()
     classes, known, member = members.classes, members.known, members.member
     image = features.pixels.image[known].astype(np.int64)
-    size, images = len(classes), len(features.images)
+    size, images = len(classes), len(features.image_names)
     per_image = np.bincount(image * size + member, minlength=images * size).reshape(images, size)
     pairs = _pairs(per_image, across_images)
+    # Of thousands of images most show few classes: only the regions that there are get a sum.
+    region, group = np.unique(image * size + member, return_inverse=True)
+    edges = np.searchsorted(region, np.arange(images + 1) * size)
     matrices = {}
     for name, model in features.models.items():
         unit = model.unit_embedding()[known]
-        sums = group_sums(unit, image * size + member, images * size).reshape(images, size, -1)
+        sums = group_sums(unit, group, len(region))
         # The mean cosine of two sets is the product of their sums: no matrix of all pairs is needed.
-        whole = sums.sum(axis=0)
+        whole = group_sums(sums, region % size, size)
         total = whole @ whole.T
         if across_images:
-            total -= np.einsum("iad,ibd->ab", sums, sums)
+            for start, stop in itertools.pairwise(edges.tolist()):
+                there = region[start:stop] % size
+                total[np.ix_(there, there)] -= sums[start:stop] @ sums[start:stop].T
         else:
             total -= np.diag(np.bincount(member, weights=(unit.astype(np.float64) ** 2).sum(1), minlength=size))
         matrices[name] = np.where(pairs > 0, total / np.maximum(pairs, 1), np.nan)
@@ -249,6 +254,7 @@ def spread(height: int, width: int, budget: int) -> Int64[np.ndarray, " n"]:
 
 def positions(features: FeatureSet, image: int | None, budget: int) -> np.ndarray:
     """Pixel numbers of one image, or of all with the budget shared out."""
+    features.require_images("a relation matrix")
     pixels, count = features.pixels, len(features.images)
     if budget < 1:
         raise StudyError(f"budget {budget}: choose at least 1 position")

@@ -92,6 +92,7 @@ def scores(features: FeatureSet) -> Scores:
     images in view. Classes that no image shows are nan and do not enter the mean, so all models are averaged over
     the same classes.
     """
+    features.require_images("a score")
     count, images = len(features.classes), len(features.images)
     labelled = np.zeros(count, np.int64)
     for label in features.labels or ():
@@ -120,17 +121,13 @@ def pixel_change(features: FeatureSet, before: str = "before", after: str = "aft
     Raises:
         StudyError: one of the two models is not there.
     """
-    for name in (before, after):
-        if name not in features.models:
-            raise StudyError(f"there is no model {name!r} to compare; this study has: {', '.join(features.models)}")
-    old, new = features.models[before], features.models[after]
-    note = _why_not(features, old) or _why_not(features, new)
+    features.require_images("a map of what was fixed and broken")
+    old, new, note = _compared(features, before, after)
     count = len(features.classes)
     if note or features.labels is None:
         truth = [np.full(item.shape, UNLABELLED, np.uint8) for item in old.prediction_maps]
-        grid_truth = np.full(len(features.pixels), UNLABELLED, np.uint8)
     else:
-        truth, grid_truth = list(features.labels), features.pixels.label
+        truth = list(features.labels)
     maps = tuple(_change(t, a, b) for t, a, b in zip(truth, old.prediction_maps, new.prediction_maps, strict=True))
     by_image = np.stack([np.bincount(item.reshape(-1), minlength=256)[:4] for item in maps])
     by_class = sum(
@@ -142,13 +139,33 @@ def pixel_change(features: FeatureSet, before: str = "before", after: str = "aft
         before=before,
         after=after,
         maps=maps,
-        grid=_change(grid_truth, old.prediction, new.prediction),
+        grid=grid_change(features, before, after),
         counts=counts,
         by_class=by_class,
         by_image=by_image,
         provenance={"resolution": "full", "pixels": int(by_image.sum())},
         note=note,
     )
+
+
+def grid_change(features: FeatureSet, before: str = "before", after: str = "after") -> UInt8[np.ndarray, " p"]:
+    """What changed at every pixel, as in `PixelChange.grid`; a sample of pixels will do.
+
+    Raises:
+        StudyError: one of the two models is not there.
+    """
+    old, new, note = _compared(features, before, after)
+    truth = np.full(len(features.pixels), UNLABELLED, np.uint8) if note else features.pixels.label
+    return _change(truth, old.prediction, new.prediction)
+
+
+def _compared(features: FeatureSet, before: str, after: str) -> tuple[ModelFeatures, ModelFeatures, str]:
+    """The two models, and why they can't be compared with labels ("" = they can)."""
+    for name in (before, after):
+        if name not in features.models:
+            raise StudyError(f"there is no model {name!r} to compare; this study has: {', '.join(features.models)}")
+    old, new = features.models[before], features.models[after]
+    return old, new, _why_not(features, old) or _why_not(features, new)
 
 
 def confusion(

@@ -47,6 +47,7 @@ class Picture:
 def gallery(study: Study) -> list[Picture]:
     """All figures that this study has results for; what is drawn is computed when it is drawn."""
     features = study.features()
+    features.require_images("a gallery of figures")
     found: list[Picture] = []
     if features.has_labels:
         found += _scores(study)

@@ -5,6 +5,7 @@ from pathlib import Path
 from cirkd.data.errors import DataError
 from cirkd.data.pairs import Frame, Pairs, listed, matched, require_folder, require_root, require_split, within
 from cirkd.data.palettes import VOC
+from cirkd.data.sbd import augmented_names, find_release, read_either
 
 SPLITS = ("val", "train", "trainval", "train_aug")
 _HOLDS = "VOCdevkit/VOC2012"
@@ -15,7 +16,9 @@ def open_voc(split: str, root: Path | None) -> Pairs:
 
     Args:
         split: `train`, `val`, `trainval`, or `train_aug`: the 10,582 images of VOC and SBD, whose label maps lie in
-            `SegmentationClassAug/`.
+            `SegmentationClassAug/` as PNG; or, without that folder, in SBD's release `benchmark_RELEASE/` beside
+            `VOCdevkit/`, VOC's own where there are any. Without a list, the images are those of SBD and of `train`
+            that are not in `val`.
         root: The folder that holds `VOCdevkit/VOC2012/`, or that folder itself.
 
     Raises:
@@ -26,6 +29,9 @@ def open_voc(split: str, root: Path | None) -> Pairs:
     folders = (given, given / "VOC2012", given / _HOLDS)
     base = next((folder for folder in folders if (folder / "JPEGImages").is_dir()), given / _HOLDS)
     require_folder(base / "JPEGImages", "photographs")
+    release = find_release((given, base, base.parent, base.parent.parent)) if split == "train_aug" else None
+    if release is not None and not (base / "SegmentationClassAug").is_dir():
+        return _with_release(base, release)
     labels = base / ("SegmentationClassAug" if split == "train_aug" else "SegmentationClass")
     require_folder(labels, "label maps as PNG")
     names = [_name(words) for words in listed(_list(base, split), "a name a line")]
@@ -36,6 +42,23 @@ def open_voc(split: str, root: Path | None) -> Pairs:
     )
     _require_images(frames)
     return Pairs("voc", split, VOC, frames)
+
+
+def _with_release(base: Path, release: Path) -> Pairs:
+    """The augmented split with the label maps of SBD's release, and VOC's own where there are any."""
+    path = _list(base, "train_aug")
+    lists, own = path.parent, base / "SegmentationClass"
+    require_folder(own, "label maps as PNG")
+    listed_names = [_name(words) for words in listed(path, "a name a line")] if path.is_file() else None
+    names = augmented_names(release, lists) if listed_names is None else listed_names
+    drawn = {file.stem for file in own.iterdir()}
+    frames = matched(
+        (within(base, "JPEGImages", f"{name}.jpg") for name in names),
+        lambda image: own / f"{image.stem}.png" if image.stem in drawn else release / "cls" / f"{image.stem}.mat",
+        lambda image: image.stem,
+    )
+    _require_images(frames)
+    return Pairs("voc", "train_aug", VOC, frames, read_either)
 
 
 def _list(base: Path, split: str) -> Path:

@@ -30,6 +30,7 @@ def write_embeddings(features: FeatureSet, path: Path | str, pixels: np.ndarray 
     """
     import pyarrow.parquet as pq
 
+    features.require_images("an export of all pixels")
     schema = _schema(features)
     with whole(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for image in range(len(features.images)):

@@ -39,6 +39,7 @@ def write_projector(features: FeatureSet, pixels: np.ndarray, path: Path | str) 
     Raises:
         ExportError: no pixels or too many, or a place that cannot be written to.
     """
+    features.require_images("a sprite for the projector")
     if not 0 < len(pixels) <= MOST:
         raise ExportError(f"{len(pixels)} pixels for the projector; choose 1 to {MOST:,}")
     return write_all(projector_files(features, np.asarray(pixels)), path)

@@ -82,6 +82,8 @@ def write_table(table: Table, path: Path | str) -> Path:
 def tables(study: Source) -> dict[str, Callable[[], Table]]:
     """name -> what makes the table, of all that this study has numbers for."""
     features = study.features()
+    if features.sampled:
+        return {name: lambda make=make: make(study) for name, make in _GEOMETRY.items()}
     found: dict[str, Callable[[Source], Table]] = {"models": models}
     if features.has_labels:
         found |= {"iou": iou, "image-scores": image_scores}
@@ -90,8 +92,7 @@ def tables(study: Source) -> dict[str, Callable[[], Table]]:
     if len(features.models) > 1:
         found |= {"divergence-classes": divergence_classes, "divergence-pairs": divergence_pairs}
     if features.grouping().present():
-        found |= {"centroids": class_geometry, "geometry": geometry, "class-relations": class_relations,
-                  "stored-pixels": stored}  # fmt: skip
+        found |= {**_GEOMETRY, "stored-pixels": stored}
     if study.memory_banks():
         found["memory-bank"] = memory_bank
     return {name: lambda make=make: make(study) for name, make in found.items()}
@@ -212,6 +213,12 @@ def class_relations(study: Source) -> Table:
     }
     columns |= {f"relation_{name}": matrix.reshape(-1) for name, matrix in found.matrices.items()}
     return Table("class-relations", "Mean relations of classes", columns, found.provenance)
+
+
+_GEOMETRY: dict[str, Callable[[Source], Table]] = {
+    "centroids": class_geometry, "geometry": geometry, "class-relations": class_relations,
+}  # fmt: skip
+"""The tables that a sample of pixels has, too."""
 
 
 def memory_bank(study: Source) -> Table:

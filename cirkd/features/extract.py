@@ -10,6 +10,7 @@ import numpy as np
 
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
+from cirkd.features.grids import MOST_POSITIONS, Grid, resampled, rule
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes, Sample
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float, str], object]
 """Called with the fraction done, 0..1, and what is being done; raising from it cancels the work."""
-
-Grid = tuple[int, int]
 
 
 def extract(
@@ -39,7 +38,8 @@ def extract(
 
     Args:
         models: in the order to show them; the grid is that of "teacher", or of the first. Embeddings and logits of
-            models with another grid are resampled to it bilinearly (align_corners=False).
+            models with another grid are resampled to it bilinearly (align_corners=False). Maps of more than 4,096
+            positions are averaged over cells of k x k before, see `cirkd.features.grids`.
         images: of any sizes; those of one size go through a model together.
         layer: "decoder", or "projected": through the projection head of the distillation; a model without one
             (every teacher) shows its decoder embedding, which is what a projected student is compared with.
@@ -75,7 +75,8 @@ def extract(
             "layer": layer,
             "device": str(runner.device),
             "precision": runner.precision,
-            "grid": f"embedding map of {reference}; other maps resampled to it bilinearly, labels nearest",
+            "grid": rule(reference),
+            "averaged": _averaged(found[reference].info["grid"], grid[0]),
             "reference": reference,
             "batch_size": runner.batch_size,
             "seconds": time.perf_counter() - started,
@@ -205,7 +206,7 @@ def _model_features(
         prediction_maps=tuple(renumber[output.prediction] for output in outputs),
         confidence_maps=tuple(output.confidence for output in outputs),
         classes=model.info.classes if table is None else classes,
-        info=_info(model, _grid(outputs[0])),
+        info=_info(model, outputs[0].grid),
         comparable=table is not None,
         note=_note(name, model, layers, outputs, grid, None if table is not None else len(classes)),
     )
@@ -223,6 +224,8 @@ def _note(
     notes = []
     if layers[0] != layers[1]:
         notes.append(f"{name} has no projection head: its decoder embedding is shown")
+    if averaged := next((output for output in outputs if output.grid != _grid(output)), None):
+        notes.append(f"{name}: {_averaged(averaged.grid, _grid(averaged))}, so that relations stay in bounds")
     if any(_grid(output) != size for output, size in zip(outputs, grid, strict=True)):
         own = _grid(outputs[0])
         notes.append(f"{name}: maps of {own[0]}x{own[1]} resampled to {grid[0][0]}x{grid[0][1]}")
@@ -234,13 +237,9 @@ def _note(
     return "; ".join(notes)
 
 
-def resampled(values: Any, size: Grid) -> Any:
-    """[c, h, w] -> [c, *size], bilinear."""
-    import torch.nn.functional as F
-
-    if tuple(values.shape[1:]) == tuple(size):
-        return values
-    return F.interpolate(values[None], size=size, mode="bilinear", align_corners=False)[0]
+def _averaged(own: Grid, grid: Grid) -> str:
+    """That a map was averaged, with both sizes; "" where it was not finer than the grid."""
+    return f"maps of {own[0]}x{own[1]} averaged to {grid[0]}x{grid[1]}" if own[0] * own[1] > MOST_POSITIONS else ""
 
 
 def _info(model: Segmenter, grid: Grid) -> dict[str, Any]:

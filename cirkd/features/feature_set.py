@@ -26,6 +26,9 @@ TEACHER, BEFORE, AFTER = "teacher", "before", "after"
 ROLES = (TEACHER, BEFORE, AFTER)
 """The names of the three models a study is about; further students have names of their own."""
 
+NEEDS_IMAGES = "needs whole images, and this study is a sample of pixels from a folder; open the checkpoints on images"
+"""What is said of everything that a sample of pixels cannot show."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
@@ -35,7 +38,7 @@ class Pixels:
         image: int32 [P], the image's number, 0..N-1.
         row, column: int32 [P], the position on that image's grid.
         label: uint8 [P], the label put on the grid by nearest neighbour, as in training; 255 = none or ignored.
-        grid: (h, w) of each of the N images.
+        grid: (h, w) of each of the N images; () where the pixels are a sample, not all of whole images.
     """
 
     image: Int32[np.ndarray, " p"]
@@ -48,21 +51,27 @@ class Pixels:
         return int(self.image.shape[0])
 
     def of_image(self, image: int) -> slice:
-        """The slice of the pixels of one image."""
+        """The slice of the pixels of one image.
+
+        Raises:
+            StudyError: the pixels are a sample.
+        """
+        if not self.grid:
+            raise StudyError(f"this {NEEDS_IMAGES}")
         start = sum(h * w for h, w in self.grid[:image])
         h, w = self.grid[image]
         return slice(start, start + h * w)
 
     def grid_map(self, values: np.ndarray, image: int) -> np.ndarray:
         """Values [P, ...] of all pixels -> the map [h, w, ...] of one image."""
-        h, w = self.grid[image]
-        return values[self.of_image(image)].reshape(h, w, *values.shape[1:])
+        place = self.of_image(image)
+        return values[place].reshape(*self.grid[image], *values.shape[1:])
 
     def pixel_at(self, image: int, y: float, x: float) -> int:
         """The pixel whose grid cell holds a point; y and x are fractions of the image's height and width, 0..1."""
-        h, w = self.grid[image]
+        place, (h, w) = self.of_image(image), self.grid[image]
         row, column = min(max(int(y * h), 0), h - 1), min(max(int(x * w), 0), w - 1)
-        return self.of_image(image).start + row * w + column
+        return place.start + row * w + column
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,9 +168,9 @@ class FeatureSet:
     Attributes:
         classes: names and colours; those of the labels where there are labels, otherwise of the reference model.
         image_names: N names.
-        images: uint8 [H, W, 3] per image.
+        images: uint8 [H, W, 3] per image; none in a sample of pixels.
         labels: uint8 [H, W] per image with 255 = ignored, or None when no image is labelled (an unlabelled image
-            among labelled ones is all 255).
+            among labelled ones is all 255); empty in a sample of labelled pixels.
         pixels: where the P pixels lie.
         models: name -> features, in the order teacher, before, after, others; any may be missing.
         provenance: layer, device, precision, grid (the rule, as text), reference (the model whose grid it is),
@@ -180,6 +189,23 @@ class FeatureSet:
     def has_labels(self) -> bool:
         """Whether at least one image is labelled."""
         return self.labels is not None
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the pixels are a sample from a folder of embeddings: no images, no grids, no maps."""
+        return not self.pixels.grid
+
+    def require_images(self, what: str) -> None:
+        """Nothing, where there are whole images.
+
+        Args:
+            what: needs them, for the error's line.
+
+        Raises:
+            StudyError: the pixels are a sample.
+        """
+        if self.sampled:
+            raise StudyError(f"{what} {NEEDS_IMAGES}")
 
     @property
     def reference(self) -> str:

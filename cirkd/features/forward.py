@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from cirkd.data.errors import StudyError
+from cirkd.features.grids import Grid, averaged
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,13 +28,15 @@ PRECISIONS = ("auto", "float32", "bf16", "fp16")
 
 @dataclass(frozen=True, eq=False)
 class ImageOutput:
-    """What a model gave for one image: embedding float32 [d, h, w] and logits float32 [C, h', w'] on the CPU, and
-    at the image's size the prediction uint8 [H, W] and its probability float16 [H, W]."""
+    """What a model gave for one image: embedding float32 [d, h, w] and logits float32 [C, h', w'] on the CPU, averaged
+    where they were too fine (see `cirkd.features.grids`), and at the image's size the prediction uint8 [H, W] and its
+    probability float16 [H, W]; grid: the size of the model's own embedding map."""
 
     embedding: Tensor
     logits: Tensor
     prediction: np.ndarray
     confidence: np.ndarray
+    grid: Grid
 
 
 def resolve_device(device: str) -> torch.device:
@@ -140,7 +143,13 @@ class Runner:
         # Upsampled as in training, so that scores are those of the trainer.
         full = F.interpolate(logits[None], size=tuple(size), mode="bilinear", align_corners=True)[0]
         prediction, confidence = best_class(full)
-        return ImageOutput(embedding.cpu(), logits.cpu(), prediction.cpu().numpy(), confidence.half().cpu().numpy())
+        return ImageOutput(
+            embedding=averaged(embedding).cpu(),
+            logits=averaged(logits).cpu(),
+            prediction=prediction.cpu().numpy(),
+            confidence=confidence.half().cpu().numpy(),
+            grid=(int(embedding.shape[1]), int(embedding.shape[2])),
+        )
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.precision == "float32":

@@ -46,15 +46,18 @@ def balanced_sample(labels: UInt8[np.ndarray, " p"], budget: int, seed: int = 0)
     classes = [int(c) for c in np.unique(labels) if c != IGNORED] or [IGNORED]
     places = {c: np.flatnonzero(labels == c) for c in classes}
     available = {c: len(places[c]) for c in classes}
-    counts = _fair_shares(available, budget)
+    counts = fair_shares(available, budget)
     generator = np.random.default_rng(seed)
     chosen = [generator.choice(places[c], counts[c], replace=False) for c in classes]
     index = np.sort(np.concatenate(chosen)).astype(np.int64)
     return PixelSample(index, counts, available, budget, seed)
 
 
-def _fair_shares(available: dict[int, int], budget: int) -> dict[int, int]:
-    """Share a budget out evenly: fill the smallest classes first, then divide what is left."""
+def fair_shares(available: dict[int, int], budget: int) -> dict[int, int]:
+    """class -> its part of a budget, shared out evenly and never more than the class has available.
+
+    The smallest classes are filled first; what they cannot take is divided among the others.
+    """
     shares: dict[int, int] = {}
     left = budget
     by_size = sorted(available, key=lambda c: (available[c], c))

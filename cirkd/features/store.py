@@ -8,10 +8,8 @@ part is written whole or not at all, and one that is there is not made again.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,7 @@ import numpy as np
 from cirkd.data.errors import StudyError
 from cirkd.features.draw import Smallest, keys, merged, smallest
 from cirkd.features.feature_set import IGNORED
+from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, settings_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,34 +30,8 @@ if TYPE_CHECKING:
 
 CHUNK = 32
 """Images a part. Part of what makes a folder what it is: another size would draw the line elsewhere."""
-SETTINGS, RESULT = "settings.json", "pixels.parquet"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a folder of embeddings is made of; equal settings make equal folders.
-
-    Args:
-        data, split: The data set.
-        images: Names of its images, in order.
-        models: name -> what is known of each model, its weights' digest among it; the grid is the first one's.
-        classes: Names of the classes that labels and budget go by.
-        labelled: Whether `label` is the data set's; else it is the first model's prediction.
-        per_class: Pixels kept of each class.
-        layer, precision: As in `cirkd.features.extract`.
-        seed: Of the choice of pixels.
-    """
-
-    data: str
-    split: str
-    images: tuple[str, ...]
-    models: dict[str, dict[str, Any]]
-    classes: tuple[str, ...]
-    labelled: bool
-    per_class: int
-    layer: str
-    precision: str
-    seed: int
+ROW_GROUP = 4096
+"""Rows of a group in the files: who reads some columns of some rows holds no more than that at once."""
 
 
 def extract_to(
@@ -78,7 +51,8 @@ def extract_to(
     """Write the embeddings of a data set's pixels, `per_class` of each class, to a folder.
 
     The folder gets `settings.json`, `parts/*.parquet` and, when all is done, `pixels.parquet`: a row for each pixel
-    with image, row and column on the first model's grid, label, and each model's embedding, prediction and confidence.
+    with image, row and column on the first model's grid (at most 4,096 positions, as in a study), label, and each
+    model's embedding, prediction and confidence.
 
     Args:
         folder: New, or one that an interrupted run with the same settings left.
@@ -98,7 +72,7 @@ def extract_to(
     from cirkd.training.processes import Processes as Alone
 
     processes = processes or Alone()
-    settings = _settings(models, data, images, per_class, layer, precision, seed)
+    settings = settings_of(models, data, images, per_class, layer, precision, seed)
     _agree(folder, settings, processes)
     starts = range(0, len(settings.images), CHUNK)
     mine = processes.share(starts)
@@ -192,8 +166,8 @@ class _Chunks:
         """Embedding [d, h, w], prediction and confidence [h, w] of one model, on the grid where there is one."""
         import torch
 
-        from cirkd.features.extract import resampled
         from cirkd.features.forward import best_class
+        from cirkd.features.grids import averaged, resampled
         from cirkd.training.evaluate import autocast
 
         batch = item.inputs[self.kinds.index(model.info.preprocessing)][None].to(self.device, non_blocking=True)
@@ -208,44 +182,17 @@ class _Chunks:
             raise StudyError(
                 f"{name}: its outputs of {item.name!r} are not finite; choose precision float32, or an earlier file"
             )
-        size = grid or tuple(embedding.shape[1:])
+        embedding, logits = averaged(embedding), averaged(logits)
+        size = grid or (int(embedding.shape[1]), int(embedding.shape[2]))
         return resampled(embedding, size), *best_class(resampled(logits, size))
-
-
-def _settings(
-    models: Mapping[str, Segmenter], data: SegmentationData, images: int | None, per_class: int, layer: str,
-    precision: str, seed: int,
-) -> Settings:  # fmt: skip
-    from cirkd.features.forward import LAYERS
-
-    if not models or layer not in LAYERS or per_class < 1:
-        raise StudyError(f"{len(models)} models, layer {layer!r}, {per_class} pixels a class: check these settings")
-    first = next(iter(models.values()))
-    labelled = data.classes is not None and len(data) > 0 and data[0].label is not None
-    classes = data.classes if labelled and data.classes is not None else first.info.classes
-    names = tuple(data.names[: len(data) if images is None else images])
-    described = {name: {"architecture": model.info.architecture, "encoder": model.info.encoder,
-                        "digest": digest(model)} for name, model in models.items()}  # fmt: skip
-    return Settings(data.name, data.split, names, described, classes.names, labelled, per_class, layer, precision, seed)
-
-
-def digest(model: Segmenter) -> str:
-    """A fingerprint of a model's weights."""
-    import hashlib
-
-    found = hashlib.blake2b(digest_size=8)
-    for name, value in sorted(model.state_dict().items()):
-        found.update(name.encode())
-        found.update(value.detach().cpu().numpy().tobytes())
-    return found.hexdigest()
 
 
 def _agree(folder: Path, settings: Settings, processes: Processes) -> None:
     """The folder is new, or of the same settings."""
     path = folder / SETTINGS
-    text = json.dumps(asdict(settings), indent=1, sort_keys=True)
+    text = settings.text()
     if processes.is_main:
-        (folder / "parts").mkdir(parents=True, exist_ok=True)
+        (folder / PARTS).mkdir(parents=True, exist_ok=True)
         if not path.is_file():
             temporary = path.with_suffix(".tmp")
             temporary.write_text(text)
@@ -256,7 +203,7 @@ def _agree(folder: Path, settings: Settings, processes: Processes) -> None:
 
 
 def _part(folder: Path, start: int) -> Path:
-    return folder / "parts" / f"{start:07d}.parquet"
+    return folder / PARTS / f"{start:07d}.parquet"
 
 
 def _write(path: Path, table: pa.Table) -> None:
@@ -265,7 +212,7 @@ def _write(path: Path, table: pa.Table) -> None:
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
         os.replace(temporary, path)
     except OSError as error:
         raise StudyError(f"{path}: cannot be written ({error.strerror}); free some space, then run it again") from None

@@ -1,5 +1,6 @@
 """Published data sets in their real layouts, on tiny trees."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cirkd.data.coco_stuff import UNUSED
 from cirkd.data.errors import DataError
 from cirkd.data.palettes import CAMVID_32, CITYSCAPES, VOC, classes_by_count
 from cirkd.data.sample import SegmentationData
+from cirkd.data.sbd import read_sbd
 
 SIZE = (6, 8)
 
@@ -132,6 +134,66 @@ def test_the_augmented_list_of_voc_has_its_own_label_maps(tmp_path: Path) -> Non
     (tmp_path / "VOCdevkit" / "VOC2012" / "JPEGImages" / "2008_000008.jpg").unlink()
     with pytest.raises(DataError, match="listed and not there"):
         open_data("voc", "train", tmp_path)
+
+
+def sbd(root: Path) -> None:
+    """SBD's release beside VOC: one image of each of its lists, one of them in VOC's val."""
+    from scipy.io import savemat
+
+    base, release = root / "VOCdevkit" / "VOC2012", root / "benchmark_RELEASE" / "dataset"
+    (release / "cls").mkdir(parents=True)
+    for name in ("2008_000002", "2007_000033"):
+        image(base / "JPEGImages" / f"{name}.jpg")
+        values = np.full(SIZE, 20, np.uint8)
+        savemat(release / "cls" / f"{name}.mat", {"GTcls": {"Segmentation": values, "CategoriesPresent": [20]}})
+    (release / "train.txt").write_text("2008_000002\n")
+    (release / "val.txt").write_text("2007_000033\n")
+
+
+def test_the_augmented_list_can_be_made_of_the_release_of_sbd(tmp_path: Path) -> None:
+    voc(tmp_path)
+    sbd(tmp_path)
+    base, release = tmp_path / "VOCdevkit" / "VOC2012", tmp_path / "benchmark_RELEASE" / "dataset"
+    assert first(open_data("voc", "train_aug", tmp_path), 1) == [15], "the PNG form is taken where it is there"
+    shutil.rmtree(base / "SegmentationClassAug")
+    assert list(open_data("voc", "train_aug", tmp_path).names) == ["2008_000008"], "the list that is there is taken"
+    (base / "ImageSets" / "Segmentation" / "train_aug.txt").unlink()
+    for root in (tmp_path, base):
+        data = open_data("voc", "train_aug", root)
+        assert list(data.names) == ["2008_000002", "2008_000008"]
+        assert first(data, 2) == [20, 20]
+        assert data[0].label is not None
+        assert data[0].label.shape == SIZE
+        assert data[1].label is not None
+        assert data[1].label.ravel()[:4].tolist() == [0, 1, 20, 255], "VOC's own label map comes before SBD's"
+    (release / "cls" / "2008_000002.mat").unlink()
+    with pytest.raises(DataError, match=r"2008_000002\.mat: expected and not there, as 1 of 2"):
+        open_data("voc", "train_aug", tmp_path)
+    (release / "train.txt").unlink()
+    with pytest.raises(DataError, match=r"train\.txt: no such list"):
+        open_data("voc", "train_aug", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "no MATLAB file"),
+        (b"MATLAB 5.0 MAT-file" + bytes(200), "no MATLAB file"),
+        (bytes(2**20 + 1), "has a few kB"),
+        ({"GTcls": {"Segmentation": np.zeros((2, 2))}}, "8-bit"),
+        ({"GTcls": {"Segmentation": np.zeros((2, 2, 2), np.uint8)}}, "8-bit"),
+        ({"GTcls": {"Boundaries": np.zeros((2, 2), np.uint8)}}, "no MATLAB file"),
+        ({"GTinst": 1}, "no MATLAB file"),
+    ],
+)
+def test_a_file_that_is_none_of_sbd_is_one_clear_line(content: bytes | dict, line: str, tmp_path: Path) -> None:
+    from scipy.io import savemat
+
+    path = tmp_path / "a.mat"
+    path.write_bytes(content) if isinstance(content, bytes) else savemat(path, content)
+    with pytest.raises(DataError, match=line) as caught:
+        read_sbd(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_camvid_32_has_a_form_with_folders_of_splits_too(tmp_path: Path) -> None:

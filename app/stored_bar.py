@@ -1,0 +1,58 @@
+"""A folder of embeddings on screen: what the sidebar says of it, and what pages say that need whole images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import cached, captions
+from app.catalogue import Images
+from app.guard import guard
+from cirkd.charts import theme
+from cirkd.data.errors import StudyError
+
+if TYPE_CHECKING:
+    from app.handle import Handle
+
+_PLACES = "Embeddings, Relations and Centroids show what it holds; for the rest choose images in the sidebar."
+
+
+def draw(folder: Images) -> None:
+    """In the place of the model pickers: what the folder holds, and on demand how many pixels of each class."""
+    try:
+        found = cached.stored(folder)
+    except StudyError:
+        return  # the page says why
+    models = " · ".join(f"{theme.role(shown).markdown} {theme.plain(name)}" for shown, name in found.models.items())
+    st.markdown(f":material/folder_data: **Stored embeddings**  \n{models}")
+    settings = found.settings
+    st.caption(
+        f"{theme.plain(found.text())}, {len(settings.images):,} images, {settings.layer} layer: {found.shown:,} pixels "
+        f"shown of {found.rows:,} stored, chosen evenly over the classes."
+    )
+    if st.toggle("Pixels of each class", key="bar_counts"):
+        with guard():
+            counts = cached.stored_counts(folder)
+            st.dataframe(
+                {"Class": list(counts), "Stored": list(counts.values())}, hide_index=True, key="bar_counts_table",
+                alt="How many pixels of each class are stored",
+            )  # fmt: skip
+
+
+def needs_images(study: Handle, title: str, what: str) -> bool:
+    """Whether the study is a sample of pixels, so that a page has nothing to show; then says so in its place.
+
+    what: the page's subject, as the start of the sentence.
+    """
+    if not study.key.sampled:
+        return False
+    st.title(title)
+    st.caption(captions.study(study))
+    needs_images_here(what)
+    return True
+
+
+def needs_images_here(what: str) -> None:
+    """The line itself, in the place of a part of a page."""
+    st.info(f"{what} whole images, and this folder holds a sample of pixels. {_PLACES}", icon=":material/folder_data:")

@@ -1,0 +1,175 @@
+"""What a folder of embeddings is made of, as its `settings.json` says it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cirkd.data.errors import StudyError
+
+if TYPE_CHECKING:
+    from cirkd.data.sample import Classes, SegmentationData
+    from cirkd.models.segmenter import Segmenter
+
+SETTINGS, RESULT, PARTS = "settings.json", "pixels.parquet", "parts"
+_LARGEST = 64 * 2**20
+"""Bytes of settings that are read; the names of a million images take a third of it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a folder of embeddings is made of; equal settings make equal folders.
+
+    Args:
+        data, split: The data set.
+        images: Names of its images, in order.
+        models: name -> what is known of each model, its weights' digest among it; the grid is the first one's.
+        classes: Names of the classes that labels and budget go by; colors: theirs, as "#rrggbb".
+        labelled: Whether `label` is the data set's; else it is the first model's prediction.
+        per_class: Pixels kept of each class.
+        layer, precision: As in `cirkd.features.extract`.
+        seed: Of the choice of pixels.
+    """
+
+    data: str
+    split: str
+    images: tuple[str, ...]
+    models: dict[str, dict[str, Any]]
+    classes: tuple[str, ...]
+    colors: tuple[str, ...]
+    labelled: bool
+    per_class: int
+    layer: str
+    precision: str
+    seed: int
+
+    def text(self) -> str:
+        """The settings as JSON; equal settings have equal texts."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+
+def settings_of(
+    models: Mapping[str, Segmenter], data: SegmentationData, images: int | None, per_class: int, layer: str,
+    precision: str, seed: int,
+) -> Settings:  # fmt: skip
+    """The settings of an extraction.
+
+    Raises:
+        StudyError: no model, an unknown layer or no pixel a class.
+    """
+    from cirkd.features.forward import LAYERS
+
+    if not models or layer not in LAYERS or per_class < 1:
+        raise StudyError(f"{len(models)} models, layer {layer!r}, {per_class} pixels a class: check these settings")
+    first = next(iter(models.values()))
+    labelled = data.classes is not None and len(data) > 0 and data[0].label is not None
+    classes = data.classes if labelled and data.classes is not None else first.info.classes
+    return Settings(
+        data=data.name,
+        split=data.split,
+        images=tuple(data.names[: len(data) if images is None else images]),
+        models={name: _described(model, layer) for name, model in models.items()},
+        classes=classes.names,
+        colors=_colors(classes),
+        labelled=labelled,
+        per_class=per_class,
+        layer=layer,
+        precision=precision,
+        seed=seed,
+    )
+
+
+def read_settings(folder: Path) -> Settings:
+    """The settings that a folder was made with.
+
+    Raises:
+        StudyError: there are none, or they are not those of an extraction.
+    """
+    path = folder / SETTINGS
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise StudyError(f"{path}: larger than {_LARGEST // 2**20} MB, so no settings of `cirkd extract`")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"{path}: not there; a folder of embeddings, as `cirkd extract` writes it, has one") from None
+    except (OSError, ValueError, RecursionError):
+        raise StudyError(f"{path}: cannot be read as JSON; run `cirkd extract` again into a new folder") from None
+    names = {field.name for field in fields(Settings)}
+    if not isinstance(found, dict) or set(found) != names or not _well_formed(found):
+        raise StudyError(f"{path}: not the settings of this version's `cirkd extract`; run it into a new folder")
+    lists = {name: tuple(found[name]) for name in ("images", "classes", "colors")}
+    return Settings(**{**found, **lists})
+
+
+def digest(model: Segmenter) -> str:
+    """A fingerprint of a model's weights."""
+    found = hashlib.blake2b(digest_size=8)
+    for name, value in sorted(model.state_dict().items()):
+        found.update(name.encode())
+        found.update(value.detach().cpu().numpy().tobytes())
+    return found.hexdigest()
+
+
+def classes_from(names: tuple[str, ...], colors: tuple[str, ...]) -> Classes:
+    """Classes of names and colours "#rrggbb"."""
+    from cirkd.data.sample import Classes
+
+    rgb = [bytes.fromhex(color[1:]) for color in colors]
+    return Classes(names, tuple((r, g, b) for r, g, b in rgb))
+
+
+def _described(model: Segmenter, layer: str) -> dict[str, Any]:
+    info, memory = model.info, getattr(model, "memory", None)
+    return {
+        "architecture": info.architecture,
+        "encoder": info.encoder,
+        "digest": digest(model),
+        "layer": layer if getattr(memory, "projection", None) is not None else "decoder",
+        "classes": list(info.classes.names),
+        "colors": list(_colors(info.classes)),
+    }
+
+
+def _colors(classes: Classes) -> tuple[str, ...]:
+    return tuple("#{:02x}{:02x}{:02x}".format(*color) for color in classes.colors)
+
+
+def _well_formed(found: dict[str, Any]) -> bool:
+    """Whether every field is of its kind."""
+    texts = all(isinstance(found[name], str) for name in ("data", "split", "layer", "precision"))
+    numbers = all(type(found[name]) is int for name in ("per_class", "seed")) and type(found["labelled"]) is bool
+    models = found["models"]
+    return (
+        texts
+        and numbers
+        and _strings(found["images"])
+        and _named(found)
+        and isinstance(models, dict)
+        and bool(models)
+        and all(isinstance(model, dict) and _is_model(model) for model in models.values())
+    )
+
+
+def _is_model(model: dict[str, Any]) -> bool:
+    known = all(isinstance(model.get(name), str) for name in ("architecture", "encoder", "digest", "layer"))
+    return known and _named(model)
+
+
+def _named(holder: dict[str, Any]) -> bool:
+    """Whether there are 1 to 255 classes with a colour each."""
+    names, colors = holder.get("classes"), holder.get("colors")
+    if not isinstance(names, list) or not isinstance(colors, list) or not 0 < len(names) == len(colors) < 256:
+        return False
+    return _strings(names) and _strings(colors) and all(map(_is_color, colors))
+
+
+def _is_color(text: str) -> bool:
+    return len(text) == 7 and text[0] == "#" and all(digit in "0123456789abcdef" for digit in text[1:])
+
+
+def _strings(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
