@@ -58,7 +58,7 @@ def _measures(found: Centroids) -> None:
     """The model-level numbers: the distilled student's large, with its change, and the others' below."""
     for card, (field, label, kind, text) in zip(panels.cards("measures", len(MEASURES), 11), MEASURES, strict=True):
         values = getattr(found, field)
-        show = theme.percent if kind == "percent" else theme.number
+        show = theme.percent if kind == "percent" else theme.decimals
         name = _shown(values, found.reference)
         first = next((values[other] for other in values if other not in (name, found.reference)), None)
         change = None if first is None else 100 * (values[name] - first) if kind == "percent" else values[name] - first
@@ -66,7 +66,7 @@ def _measures(found: Centroids) -> None:
             st.metric(
                 f"{theme.role(name).markdown} {label}",
                 show(values[name]),
-                None if change is None else f"{change:+.1f} points" if kind == "percent" else f"{change:+.2f}",
+                None if change is None else f"{change:+.1f} points" if kind == "percent" else f"{change:+.3f}",
                 help=text,
             )
             st.caption(" &nbsp; ".join(f"{theme.role(n).markdown} {show(v)}" for n, v in values.items() if n != name))

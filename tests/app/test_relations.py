@@ -110,7 +110,7 @@ def test_a_click_on_a_row_shows_its_heatmap(browser_page: Open, study_folders: P
     start = where.of_image(images.index(image)).start
     pixel = start + int(row) * where.grid[images.index(image)][1] + int(column)
     wanted = where.grid_map(study.pixel_relations(pixel).similarity["after"], 0)
-    drawn = shown.evaluate("e => Array.from(e.data[0].z, row => Array.from(row))")
+    drawn = shown.evaluate("e => Array.from(e.calcdata[0][0].z, row => Array.from(row))")
     np.testing.assert_allclose(drawn, wanted, atol=2e-3)
 
 
