@@ -84,7 +84,7 @@ def test_every_figure_stands_by_itself_in_both_modes() -> None:
         for mode in ("light", "dark"):
             figure = picture.drawn(mode)
             assert figure.layout.paper_bgcolor == theme.paper(mode)
-            assert figure.layout.font.color == theme.ink(mode)
+            assert figure.layout.template.layout.font.color == theme.ink(mode)
             heatmaps = [trace for trace in figure.data if trace.type == "heatmap"]
             assert all(trace.showscale for trace in heatmaps)
     drawn = next(picture for picture in found if picture.name == "iou-change").drawn()
