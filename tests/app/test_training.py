@@ -163,6 +163,36 @@ def test_a_run_is_begun_watched_stopped_and_resumed(
 
 
 @pytest.mark.browser
+@pytest.mark.slow
+def test_a_run_of_the_command_line_is_stopped_and_resumed_on_the_page(
+    runs_folder: Path, app_url: str, browser_page: Open, tmp_path: Path
+) -> None:
+    root = write_camvid(tmp_path / "camvid")
+    words = [sys.executable, "-m", "cirkd.cli", "train", "camvid-baseline", *SMALL, "--steps", "5000"]
+    words += ["--name", "typed", "--runs", str(runs_folder), "--root", str(root)]
+    folder, journal = runs_folder / "typed", runs_folder / "typed" / "journal.jsonl"
+    with subprocess.Popen(words, cwd=tmp_path) as typed:
+        try:
+            wait(lambda: read_history(journal).step >= 1)
+            tab = browser_page("training")
+            tab.locator(".st-key-training_run input").click()
+            tab.get_by_role("option", name="typed").click()
+            snapshots = len(list((folder / "snapshots").iterdir()))
+            tab.wait_for_function(f"count => {PLAYER}.steps.length > count", arg=snapshots, timeout=60_000)
+            tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
+            assert typed.wait(timeout=60) == 0
+        finally:
+            typed.kill()
+    done = read_history(journal).step
+    tab.get_by_role("button", name="Resume").click(timeout=60_000)
+    wait(lambda: read_history(journal).step > done)
+    assert read_history(journal).resumed == (done,)
+    tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
+    wait(lambda: runs.look(folder).status == "stopped")
+    assert_stands(tab)
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("width", WIDTHS)
 def test_stands_and_plays_in_a_browser(runs_folder: Path, app_url: str, browser_page: Open, width: int) -> None:
     tab = browser_page("training", width=width)
