@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from cirkd.charts import theme
@@ -35,7 +36,7 @@ def painted(picture: Picture) -> str:
     light, dark = (json.loads(picture.drawn(mode).to_json() or "{}") for mode in ("light", "dark"))
     changes = [[list(path), value] for path, value in differences(light, dark)]
     words = ",".join(_script(part) for part in (f"plot-{picture.name}", light, changes, theme.CONFIG))
-    name, height = picture.name, light["layout"]["height"]
+    name, height = escape(picture.name), light["layout"]["height"]
     return f'<div id="plot-{name}" style="height:{height}px"></div><script>paint({words})</script>'
 
 
