@@ -16,9 +16,10 @@ from cirkd.charts.modes import differences
 from cirkd.charts.save import figure_bytes, write_figure
 from cirkd.cli import main
 from cirkd.data.errors import ExportError, StudyError
+from cirkd.data.sample import Classes
 from cirkd.report import export_figures, open_study, write_report
 from tests.export.test_export import make_study
-from tests.factories import make_samples
+from tests.factories import FakeSegmenter, make_samples
 
 
 def test_the_report_holds_every_figure_table_and_image_and_nothing_from_elsewhere(tmp_path: Path) -> None:
@@ -61,6 +62,15 @@ def test_any_study_can_be_reported(missing: tuple[str, ...], labels: bool, tmp_p
     text = write_report(study, tmp_path / "r.html").read_text(encoding="utf-8")
     assert "<h2>Embeddings</h2>" in text
     assert ("<h2>Scores</h2>" in text) is labels
+
+
+def test_a_student_of_other_classes_is_left_out_of_what_cannot_be_compared(tmp_path: Path) -> None:
+    other = Classes(("tram", "tree"), ((10, 200, 90), (0, 90, 0)))
+    study = make_study(after=FakeSegmenter(other, seed=2))
+    names = {picture.name for picture in gallery(study)}
+    assert not names & {"iou-change", "fixed-broken", "gain"}
+    assert {"iou", "drift", "map-after"} <= names
+    write_report(study, tmp_path / "r.html")
 
 
 def test_a_cancelled_report_leaves_nothing_behind(tmp_path: Path) -> None:

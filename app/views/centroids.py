@@ -82,7 +82,8 @@ def _map(study: Handle, found: Centroids) -> None:
     pair, features = _pair(study), study.features()
     classes = features.grouping().classes
     st.subheader("Drift of the classes" if pair else "The classes among each other")
-    places = panels.row("map", 2 if pair and features.has_labels else 1, 24)
+    scored = pair is not None and features.has_labels and study.scores().compares(*pair)
+    places = panels.row("map", 2 if scored else 1, 24)
     with places[0]:
         marks = " · ".join(f"{theme.role(name).markdown} {theme.role(name).label}" for name in found.map)
         arrows = f" · arrows: {pair[0]} → {pair[1]}" if pair else ""
@@ -91,7 +92,7 @@ def _map(study: Handle, found: Centroids) -> None:
             charts.drift_map(found, classes, pair), theme=None, config=theme.CONFIG, key="centroids_map",
             alt="Map of the class centroids of every model, with arrows from before to after",
         )  # fmt: skip
-    if pair and features.has_labels:
+    if pair and scored:
         with places[1], guard():
             st.caption("Did a class whose relations came closer to the teacher's also gain IoU?")
             st.plotly_chart(
