@@ -250,12 +250,12 @@ def _label(text: str) -> str:
 
 def _colors() -> str:
     """The page's colours as CSS variables, for a light and a dark screen."""
-    roots = {
-        mode: f":root{{--paper:{theme.paper(mode)};--ink:{theme.ink(mode)};--muted:{theme.muted(mode)};"
-        f"--line:{theme.grid(mode)};--shade:{shade}}}"
-        for mode, shade in (("light", "#f4f5f8"), ("dark", "#1b2230"))
-    }
-    return f"{roots['light']}@media screen and (prefers-color-scheme:dark){{{roots['dark']}}}"
+
+    def root(mode: theme.Theme, shade: str) -> str:
+        paper, ink, muted, line = (color(mode) for color in (theme.paper, theme.ink, theme.muted, theme.grid))
+        return f":root{{--paper:{paper};--ink:{ink};--muted:{muted};--line:{line};--shade:{shade}}}"
+
+    return f"{root('light', '#f4f5f8')}@media screen and (prefers-color-scheme:dark){{{root('dark', '#1b2230')}}}"
 
 
 _STYLE = """
