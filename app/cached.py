@@ -162,16 +162,18 @@ def header(path: str, stamp: float) -> dict[str, Any]:
         return {}
 
 
-@st.cache_resource(max_entries=8, show_spinner="Laying out the snapshots")
-def trajectory(run: str, count: int, stamp: float) -> Trajectory:
+@st.cache_resource(max_entries=8, show_spinner=False)
+def trajectory(run: str, count: int, stamp: float, fitted: int) -> Trajectory:
     """A run's trajectory; count and stamp are of its snapshots, so that new ones make it anew.
+
+    fitted: to how many snapshots the map is fitted.
 
     Raises:
         StudyError: a snapshot cannot be read.
     """
     from cirkd.analysis.trajectory import trajectory as lay_out
 
-    return lay_out(Path(run))
+    return lay_out(Path(run), fitted=fitted)
 
 
 @st.cache_data(max_entries=32, show_spinner="Looking at the checkpoint")

@@ -11,8 +11,10 @@ from cirkd.analysis.compare import MatrixComparison
 from cirkd.charts import matrix, theme
 
 
-def draw(key: str, compared: MatrixComparison, rows: matrix.Side, columns: matrix.Side, what: str) -> None:
-    """A panel per model. key: unique on the page; what: the quantity, for the legends."""
+def draw(
+    key: str, compared: MatrixComparison, rows: matrix.Side, columns: matrix.Side, what: str, mark: int | None = None
+) -> None:
+    """A panel per model. key: unique on the page; what: the quantity, for the legends; mark: a row to point at."""
     reference = theme.role(compared.reference).label.lower()
     scale = matrix.cosine_scale(compared, what)
     difference = matrix.difference_scale(compared, f"difference to the {reference}")
@@ -22,18 +24,19 @@ def draw(key: str, compared: MatrixComparison, rows: matrix.Side, columns: matri
             st.html(difference.bar(), width="content")
     for panel, name in zip(panels.row(key, len(compared.matrices), 16), compared.matrices, strict=True):
         with panel:
-            _heatmap(f"{key}-{name}", name, "", compared.matrices[name], rows, columns, scale)
+            _heatmap(f"{key}-{name}", name, "", compared.matrices[name], rows, columns, scale, mark)
             if name in compared.differences:
                 z = compared.differences[name]
-                _heatmap(f"{key}-{name}-difference", name, f"minus {reference}", z, rows, columns, difference)
+                _heatmap(f"{key}-{name}-difference", name, f"minus {reference}", z, rows, columns, difference, mark)
 
 
 def _heatmap(
-    key: str, name: str, note: str, z: Any, rows: matrix.Side, columns: matrix.Side, scale: matrix.Scale
-) -> None:
+    key: str, name: str, note: str, z: Any, rows: matrix.Side, columns: matrix.Side, scale: matrix.Scale,
+    mark: int | None,
+) -> None:  # fmt: skip
     look = theme.role(name)
     st.markdown(f"{look.markdown} **{look.label}** {note}")
     st.plotly_chart(
-        matrix.heatmap(z, rows, columns, scale), theme=None, config=theme.CONFIG, key=key,
+        matrix.heatmap(z, rows, columns, scale, mark=mark), theme=None, config=theme.CONFIG, key=key,
         alt=f"heatmap, {look.label} {note}: {scale.label}",
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import matrices, panels
+from app import clicks, matrices, panels
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.compare import compare_matrices
@@ -15,7 +15,7 @@ from cirkd.data.errors import StudyError
 
 VIEW = "regions of the images in view"
 PIXEL = "relations_pixel"
-"""Session key: (study, pixel) whose row is looked at."""
+"""Session key: (study, part of the page, pixel) whose row is looked at, where it was chosen."""
 NAMES = {
     "task": "cross-entropy", "auxiliary": "cross-entropy of the auxiliary head", "kd": "class probabilities",
     "minibatch_pixel": "mini-batch, pixel to pixel", "memory_pixel": "memory, pixel to pixel",
@@ -44,7 +44,7 @@ def regions(study: Handle) -> None:
         compared = compare_matrices(found.matrices, features.reference)
         known = None if bank is None else study.study.memory_bank(bank).classes
         rows, columns = matrix.region_sides(found, features, known)
-        matrices.draw("regions", compared, rows, columns, "relation (cosine)")
+        matrices.draw("regions", compared, rows, columns, "relation (cosine)", marked(study, "regions", found.rows))
         through = "" if bank is None else "; the student's pixels after its projection head, as in training"
         st.caption(
             f"Cosine similarity of {len(found.rows)} pixels of {theme.plain(names[image])}, by class, with "
@@ -52,28 +52,49 @@ def regions(study: Handle) -> None:
             f"{', the newest of each class in the bank' if bank else ''}{through}; classes by "
             f"{found.provenance['grouped_by']}."
         )
+        clicked_row(study, "regions", found.rows)
 
 
-def chosen(study: Handle) -> int | None:
-    """The pixel whose row is looked at; None = none."""
+def chosen(study: Handle, part: str) -> int | None:
+    """The pixel that was chosen in a part of the page, whose row is looked at there; None = none."""
     kept = st.session_state.get(PIXEL)
-    return kept[1] if kept and kept[0] == study.key else None
+    return kept[2] if kept and kept[:2] == (study.key, part) else None
 
 
 def choose(study: Handle, key: str, image: int) -> None:
-    """A pixel of an image was clicked in the chart of this key."""
+    """A pixel of an image was clicked in the map of this key."""
     pixel = heat.chosen_pixel(study.features(), image, st.session_state[key].selection.points)
     if pixel is not None:
-        st.session_state[PIXEL] = (study.key, pixel)
+        st.session_state[PIXEL] = (study.key, "map", pixel)
 
 
-def row_of_pixel(study: Handle, temperature: float) -> None:
-    """The row of the pixel that was clicked: its relations with all images, in every model."""
-    pixel = chosen(study)
+def marked(study: Handle, part: str, pixels: Any) -> int | None:
+    """Which row of the matrices of a part was chosen; None = none of these pixels."""
+    pixel = chosen(study, part)
+    found = [row for row, own in enumerate(pixels) if own == pixel]
+    return found[0] if found else None
+
+
+def clicked_row(study: Handle, part: str, pixels: Any) -> None:
+    """Let a row of a part's matrices be chosen by a click, and show it. pixels: of the rows."""
+
+    def take(row: int) -> None:
+        if row < len(pixels):
+            st.session_state[PIXEL] = (study.key, part, int(pixels[row]))
+
+    hint = "Click a row of a matrix: the relations of its pixel with all images, as heatmaps."
+    clicks.rows(f"relations_click_{part}", f"panels-{part}", hint, take)
+    if marked(study, part, pixels) is not None:
+        row_of_pixel(study, part)
+
+
+def row_of_pixel(study: Handle, part: str) -> None:
+    """The row of the pixel that was chosen in a part of the page: its relations with all images, in every model."""
+    pixel = chosen(study, part)
     if pixel is None:
         st.caption(":material/ads_click: Click a pixel in a map: its row of the relation matrix, as a heatmap.")
         return
-    features, found = study.features(), study.pixel_relations(pixel, temperature=temperature)
+    features, found = study.features(), study.pixel_relations(pixel)
     where, known = features.pixels, features.grouping()
     label = int(known.values[pixel])
     kind = known.classes.names[label] if label < len(known.classes) else "no class"
@@ -85,7 +106,9 @@ def row_of_pixel(study: Handle, temperature: float) -> None:
                 f"**The row of one pixel**: {kind}, row {where.row[pixel]}, column {where.column[pixel]} of "
                 f"{theme.plain(features.image_names[image])}"
             )
-            st.button("Let go", key="relations_let_go", on_click=_let_go, icon=":material/close:", type="tertiary")
+            st.button(
+                "Let go", key=f"relations_let_go_{part}", on_click=_let_go, icon=":material/close:", type="tertiary"
+            )
         end = max(-low, 1.0)
         signed = matrix.Scale(theme.diverging(), -end, end, "relation to the pixel (cosine)")
         scale = matrix.Scale(theme.SEQUENTIAL, low, 1.0, "relation to the pixel (cosine)") if low >= 0 else signed
@@ -94,12 +117,12 @@ def row_of_pixel(study: Handle, temperature: float) -> None:
             look = theme.role(name)
             st.markdown(f"{look.markdown} **{look.label}**")
             for panel, i in zip(
-                panels.row(f"row-{name}", len(features.images), 9), range(len(features.images)), strict=True
+                panels.row(f"row-{part}-{name}", len(features.images), 9), range(len(features.images)), strict=True
             ):
                 with panel:
                     st.plotly_chart(
                         heat.heat(features, row, i, scale, width=170, mark=pixel), theme=None, config=theme.CONFIG,
-                        key=f"relations_row_{name}_{i}",
+                        key=f"relations_row_{part}_{name}_{i}",
                         alt=f"relations of the chosen pixel in {name} with image {features.image_names[i]}",
                     )  # fmt: skip
 

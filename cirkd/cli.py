@@ -162,7 +162,7 @@ def _train(words: list[str]) -> int:
     recipe = tyro.cli(Recipe, prog=f"cirkd train {words[0]}", default=find_recipe(words[0]), args=rest)
     from cirkd.training.trainer import train
 
-    result = train(recipe, resume=resume)
+    result = train(recipe, resume=resume, words=[words[0], *rest])
     if not result.finished:
         print(f"{recipe.name}: stopped after step {result.steps}, saved; go on with --resume")
     else:

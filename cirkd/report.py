@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cirkd.analysis import pictures
 from cirkd.charts import theme
 from cirkd.charts.gallery import MAP, SECTIONS, Picture, gallery
+from cirkd.charts.modes import SCRIPT, painted
 from cirkd.charts.save import figure_bytes, file_name, write_figure
 from cirkd.data.errors import StudyError
 from cirkd.export.files import whole
@@ -74,8 +75,8 @@ def write_report(
 ) -> Path:
     """Write the whole study to one HTML file.
 
-    It holds Plotly's script once and all images as `data:` addresses, so it needs nothing else. Written piece by
-    piece: no more than one figure is in memory at a time.
+    It holds Plotly's script once and all images as `data:` addresses, so it needs nothing else; light or dark as the
+    reader's screen is. Written piece by piece: no more than one figure is in memory at a time.
 
     Args:
         progress: called with (fraction, text); an exception raised from it cancels and is passed on, and no file is
@@ -129,7 +130,8 @@ def _parts(study: Study, title: str, found: list[Picture], progress: Progress | 
 
     yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><main>"
+    yield '<meta name="color-scheme" content="light dark">'
+    yield f"<style>{_colors()}{STYLE}</style><script>{get_plotlyjs()}{SCRIPT}</script></head><body><main>"
     yield f"<h1>{escape(title)}</h1>"
     yield _opening(study)
     yield _images(study)
@@ -184,12 +186,10 @@ def _images(study: Study) -> str:
 
 
 def _figure(picture: Picture) -> str:
-    figure = picture.drawn()
-    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config=theme.CONFIG, default_width="100%")
     name, title = escape(picture.name), escape(picture.title)
     return (
-        f'<figure id="{name}" role="group" aria-label="{title}"><figcaption><b>{title}</b></figcaption>{drawn}'
-        f"<p class=caption>{escape(picture.about)}</p></figure>"
+        f'<figure id="{name}" role="group" aria-label="{title}"><figcaption><b>{title}</b></figcaption>'
+        f"{painted(picture)}<p class=caption>{escape(picture.about)}</p></figure>"
     )
 
 
@@ -252,19 +252,30 @@ def _label(text: str) -> str:
 END = "</main><script>dispatchEvent(new Event('resize'))</script></body></html>\n"
 """The last of a page: figures were drawn before those beside them were there, and take their final width."""
 
+
+def _colors() -> str:
+    """The page's colours as CSS variables, for a light and a dark screen."""
+
+    def root(mode: theme.Theme, shade: str) -> str:
+        paper, ink, muted, line = (color(mode) for color in (theme.paper, theme.ink, theme.muted, theme.grid))
+        return f":root{{--paper:{paper};--ink:{ink};--muted:{muted};--line:{line};--shade:{shade}}}"
+
+    return f"{root('light', '#f4f5f8')}@media screen and (prefers-color-scheme:dark){{{root('dark', '#1b2230')}}}"
+
+
 STYLE = """
-body{margin:0;background:#fff;color:#1c2430;font:15px/1.5 Inter,'Segoe UI','Helvetica Neue',Arial,sans-serif}
+body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 Inter,'Segoe UI','Helvetica Neue',Arial,sans-serif}
 main{max-width:1180px;margin:0 auto;padding:2rem clamp(1rem,3vw,2.5rem)}
 h1{font-size:1.9rem;margin:0 0 .5rem}h2{font-size:1.35rem;margin:2.4rem 0 .6rem}
-.lead{font-size:1.08rem}.caption,figcaption+div+.caption{color:#5a6472;font-size:.86rem;margin:.2rem 0 0}
+.lead{font-size:1.08rem}.caption,figcaption+div+.caption{color:var(--muted);font-size:.86rem;margin:.2rem 0 0}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:1.4rem}
-figure{margin:0;min-width:0;border:1px solid #e3e7ec;border-radius:8px;padding:.8rem}
+figure{margin:0;min-width:0;border:1px solid var(--line);border-radius:8px;padding:.8rem}
 details{margin:1rem 0}summary{cursor:pointer;font-weight:600}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.86rem;margin:.4rem 0}
-th,td{padding:.25rem .6rem;text-align:left;border-bottom:1px solid #e3e7ec;white-space:nowrap}
+th,td{padding:.25rem .6rem;text-align:left;border-bottom:1px solid var(--line);white-space:nowrap}
 .number{text-align:right;font-variant-numeric:tabular-nums}
 .images td{padding:.2rem}.images img{width:100%;max-width:220px;min-width:120px;border-radius:4px;display:block}
 .chip{display:inline-flex;align-items:center;gap:.35rem;margin:0 1rem .2rem 0;font-size:.86rem}
 .chip i{width:.8rem;height:.8rem;border-radius:.2rem;border:1px solid rgba(128,128,128,.5)}
-pre{white-space:pre-wrap;font-size:.8rem;background:#f4f5f8;padding:1rem;border-radius:8px}
+pre{white-space:pre-wrap;font-size:.8rem;background:var(--shade);padding:1rem;border-radius:8px}
 """

@@ -12,12 +12,14 @@ from PIL import Image
 
 from cirkd.charts import theme
 from cirkd.charts.gallery import SECTIONS, gallery
+from cirkd.charts.modes import differences
 from cirkd.charts.save import figure_bytes, write_figure
 from cirkd.cli import main
 from cirkd.data.errors import ExportError, StudyError
+from cirkd.data.sample import Classes
 from cirkd.report import export_figures, open_study, write_report
 from tests.export.test_export import make_study
-from tests.factories import make_samples
+from tests.factories import FakeSegmenter, make_samples
 
 
 def test_the_report_holds_every_figure_table_and_image_and_nothing_from_elsewhere(tmp_path: Path) -> None:
@@ -30,7 +32,7 @@ def test_the_report_holds_every_figure_table_and_image_and_nothing_from_elsewher
         assert f'id="{picture.name}"' in text
     assert text.count("data:image/webp;base64,") == 3 * (1 + 1 + 3)
     assert not re.search(r'(?:src|href)="(?!data:)', text.replace(_plotly(), ""))
-    assert text.count("Plotly.newPlot(") >= len(gallery(study))
+    assert text.count("<script>paint(") == len(gallery(study))
     assert text.count(_plotly()[:200]) == 1
     sentences = [sentence.replace("`", "") for sentence in study.summary()]
     assert all(sentence.split("'")[0] in text for sentence in sentences)
@@ -60,6 +62,15 @@ def test_any_study_can_be_reported(missing: tuple[str, ...], labels: bool, tmp_p
     text = write_report(study, tmp_path / "r.html").read_text(encoding="utf-8")
     assert "<h2>Embeddings</h2>" in text
     assert ("<h2>Scores</h2>" in text) is labels
+
+
+def test_a_student_of_other_classes_is_left_out_of_what_cannot_be_compared(tmp_path: Path) -> None:
+    other = Classes(("tram", "tree"), ((10, 200, 90), (0, 90, 0)))
+    study = make_study(after=FakeSegmenter(other, seed=2))
+    names = {picture.name for picture in gallery(study)}
+    assert not names & {"iou-change", "fixed-broken", "gain"}
+    assert {"iou", "drift", "map-after"} <= names
+    write_report(study, tmp_path / "r.html")
 
 
 def test_a_cancelled_report_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -121,21 +132,40 @@ def test_without_kaleido_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.browser
-def test_the_report_opens_without_a_network(tmp_path: Path, chromium: Any) -> None:
+def test_the_report_opens_without_a_network_as_light_or_dark_as_the_screen(tmp_path: Path, chromium: Any) -> None:
     path = write_report(make_study(), tmp_path / "r.html")
-    context = chromium.new_context(viewport={"width": 800, "height": 900}, offline=True)
+    context = chromium.new_context(viewport={"width": 800, "height": 900}, offline=True, color_scheme="light")
     tab, errors, asked = context.new_page(), [], []
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.on("request", lambda request: asked.append(request.url))
     tab.goto(path.as_uri())
-    tab.wait_for_function(
-        f"() => document.querySelectorAll('.js-plotly-plot .main-svg').length >= {len(gallery(make_study()))}"
-    )
+    count = len(gallery(make_study()))
+    tab.wait_for_function(f"() => document.querySelectorAll('.js-plotly-plot .main-svg').length >= {count}")
     wider = tab.evaluate("() => document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth")
+    seen: list[Any] = []
+    for scheme in ("light", "dark", "light"):
+        tab.emulate_media(color_scheme=scheme)
+        tab.wait_for_timeout(1_500)
+        papers = tab.evaluate(
+            "() => [...document.querySelectorAll('.js-plotly-plot')].map(e => e.layout.paper_bgcolor)"
+        )
+        assert papers == [theme.paper(scheme)] * count
+        page = tab.evaluate("() => getComputedStyle(document.body).backgroundColor")
+        assert page == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 22, 31)"}[scheme]
+        seen.append(tab.evaluate("() => [...document.querySelectorAll('.js-plotly-plot')].map(e => e.data.length)"))
     context.close()
+    assert seen[0] == seen[1] == seen[2]
     assert not errors
     assert wider <= 1
     assert not [url for url in asked if url.startswith("http")]
+
+
+def test_what_is_different_in_the_dark_is_all_that_is_sent_of_it() -> None:
+    light = {"a": [1, {"b": "x", "c": [1, 2]}], "d": 1, "e": {"f": 1}}
+    dark = {"a": [1, {"b": "y", "c": [1, 2, 3]}], "d": 1, "e": {"g": 1}}
+    found = dict(differences(light, dark))
+    assert found == {("a", 1, "b"): "y", ("a", 1, "c"): [1, 2, 3], ("e",): {"g": 1}}
+    assert not list(differences(light, light))
 
 
 def test_the_command_line_writes_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +24,18 @@ MODULES = (
     "controls", "words", "neighbours", "marks", "drawing", "pointing", "keys", "handle", "layout", "board", "explorer",
 )  # fmt: skip
 _CHOSEN = "explorer_chosen"
-_IMPORT = re.compile(r"^import [^;]*? from \"\./\w+\.js\";\n", re.MULTILINE)
+_IMPORT = re.compile(r"^import [^;]*? from \"\.[./\w]*\.js\";\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 def script() -> str:
-    """All modules as one: their imports of each other and their exports fall away, but for the last one's default."""
-    parts = [(FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
+    """All modules of the linked view as one."""
+    return joined([FOLDER / f"{name}.js" for name in MODULES])
+
+
+def joined(files: Iterable[Path]) -> str:
+    """Modules as one: their imports of each other and their exports fall away, but for the last one's default."""
+    parts = [file.read_text(encoding="utf-8") for file in files]
     return "\n".join(_EXPORT.sub("", _IMPORT.sub("", part)) for part in parts)
 
 

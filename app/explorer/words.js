@@ -88,7 +88,10 @@ export function smallPrint(block, look) {
   const thinned = block.stride > 1
     ? `Every ${ordinal(block.stride)} row and column of the grids: ${block.positions.toLocaleString("en")} of ${block.of.toLocaleString("en")} positions. `
     : `All ${block.positions.toLocaleString("en")} positions of ${block.images.length} images. `;
-  const sampled = " UMAP and t-SNE show a class-balanced sample; there a dashed ring is around the most similar dot shown.";
+  const sampled = block.positions > block.sample
+    ? ` UMAP and t-SNE show ${block.sample.toLocaleString("en")} of them, class-balanced; there a dashed ring is around ` +
+      "the most similar dot shown."
+    : "";
   return (
     thinned + `Cosines come from 8-bit embeddings of at most 64 dimensions; the largest error ` +
     `${all ? "over all pairs" : "found"}: ${errors}. Ctrl and wheel, or two fingers, zoom; a double click shows all again.${sampled}`

@@ -58,7 +58,7 @@ def _measures(found: Centroids) -> None:
     """The model-level numbers: the distilled student's large, with its change, and the others' below."""
     for card, (field, label, kind, text) in zip(panels.cards("measures", len(MEASURES), 11), MEASURES, strict=True):
         values = getattr(found, field)
-        show = theme.percent if kind == "percent" else theme.number
+        show = theme.percent if kind == "percent" else theme.decimals
         name = _shown(values, found.reference)
         first = next((values[other] for other in values if other not in (name, found.reference)), None)
         change = None if first is None else 100 * (values[name] - first) if kind == "percent" else values[name] - first
@@ -66,7 +66,7 @@ def _measures(found: Centroids) -> None:
             st.metric(
                 f"{theme.role(name).markdown} {label}",
                 show(values[name]),
-                None if change is None else f"{change:+.1f} points" if kind == "percent" else f"{change:+.2f}",
+                None if change is None else f"{change:+.1f} points" if kind == "percent" else f"{change:+.3f}",
                 help=text,
             )
             st.caption(" &nbsp; ".join(f"{theme.role(n).markdown} {show(v)}" for n, v in values.items() if n != name))
@@ -82,8 +82,10 @@ def _map(study: Handle, found: Centroids) -> None:
     pair, features = _pair(study), study.features()
     classes = features.grouping().classes
     st.subheader("Drift of the classes" if pair else "The classes among each other")
-    gains = bool(pair) and features.has_labels and not features.sampled
-    places = panels.row("map", 2 if gains else 1, 24)
+    scored = (
+        pair is not None and features.has_labels and not features.sampled and study.scores().compares(*pair)
+    )
+    places = panels.row("map", 2 if scored else 1, 24)
     with places[0]:
         marks = " · ".join(f"{theme.role(name).markdown} {theme.role(name).label}" for name in found.map)
         arrows = f" · arrows: {pair[0]} → {pair[1]}" if pair else ""
@@ -92,7 +94,7 @@ def _map(study: Handle, found: Centroids) -> None:
             charts.drift_map(found, classes, pair), theme=None, config=theme.CONFIG, key="centroids_map",
             alt="Map of the class centroids of every model, with arrows from before to after",
         )  # fmt: skip
-    if pair and gains:
+    if pair and scored:
         with places[1], guard():
             st.caption("Did a class whose relations came closer to the teacher's also gain IoU?")
             st.plotly_chart(

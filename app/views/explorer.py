@@ -13,7 +13,7 @@ from app.explorer.looks import look
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.explorer_encode import encode
-from cirkd.analysis.explorer_maps import AT_ONCE
+from cirkd.analysis.explorer_maps import AT_ONCE, SAMPLE
 
 KEY = "explorer"
 FIRST = "explorer_first"
@@ -56,7 +56,7 @@ def _block(study: Handle, maps: tuple[str, ...], temperature: float | None) -> b
         divergence = study.divergence(temperature) if temperature is not None else None
         shown = {name: study.explorer_map(name) for name in (*AT_ONCE, *maps)}
         extra: dict[str, Any] = {"look": look(study.names), "arrows": _arrows(study.names)}
-        extra |= {"first": _first(study), "study": _name(study)}
+        extra |= {"first": _first(study), "study": _name(study), "sample": SAMPLE}
         kept = key, encode(study.explorer(), shown, divergence, extra)
         st.session_state["_explorer_block"] = kept
     return kept[1]

@@ -138,8 +138,8 @@ def _how_mapped(found: BankMap, study: Handle) -> str:
         f"{METHODS[found.method]}{share} of {kinds.count('pixel'):,} pixel keys, {kinds.count('region'):,} region keys "
         f"and {len(found.pixels):,} pixels of each model, chosen evenly over the classes, seed "
         f"{found.provenance['seed']}, all l2-normalised and laid out together, {found.provenance['seconds']:.1f} s. "
-        "One map for all panels: keys and the teacher's pixels share the teacher's space, and the projection head "
-        "takes the student there; the loss compares relations alone, so its pixels need not lie on the teacher's. "
+        "One map: keys and the teacher's pixels share the teacher's space and a closer view of it, and the projection "
+        "head takes the student there; the loss compares relations alone, so its pixels need not lie on the teacher's. "
         f"Nearness in a map is a hint, not a measurement. {captions.extraction(study)}."
     )
 

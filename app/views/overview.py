@@ -126,7 +126,7 @@ def _hold(study: Handle, place: DeltaGenerator) -> None:
 
 def _classes(study: Handle) -> None:
     features, scores = study.features(), study.scores()
-    pair = {"before", "after"} <= set(scores.models)
+    pair = scores.compares("before", "after")
     st.subheader("Per class")
     places = panels.row("classes", 2 if pair else 1, width=22)
     if pair:

@@ -59,12 +59,14 @@ def _pair(study: Handle) -> None:
         pair = study.relations(a, b, order=order, budget=budget)
         compared = compare_matrices(pair.matrices, features.reference)
         rows, columns = matrix.pixel_sides(pair, features)
-        matrices.draw("pair", compared, rows, columns, "relation (cosine)")
+        mark = relation_panels.marked(study, "pair", pair.rows)
+        matrices.draw("pair", compared, rows, columns, "relation (cosine)", mark)
         st.caption(
             f"Cosine similarity of {len(pair.rows)} × {len(pair.columns)} pixel embeddings, spread evenly over the "
             f"grids of {shown[0]} (rows) and {shown[1]} (columns), sorted by {order}; "
             f"classes by {pair.provenance.get('grouped_by', 'label')}. {captions.extraction(study).capitalize()}."
         )
+        relation_panels.clicked_row(study, "pair", pair.rows)
 
 
 def _choose_pair(study: Handle) -> tuple[int | None, int | None, str, int]:
@@ -137,7 +139,7 @@ def _divergence(study: Handle) -> None:
         found = study.divergence(temperature)
         _means(found)
         _maps(study, found, shown, opacity)
-        relation_panels.row_of_pixel(study, temperature)
+        relation_panels.row_of_pixel(study, "map")
         st.caption(captions.divergence(study, found))
         left, right = panels.row("breakdown", 2, 20)
         with left:
@@ -169,7 +171,7 @@ def _maps(study: Handle, found: Divergence, shown: list[int], opacity: float) ->
         look = theme.role(name)
         with panel:
             st.markdown(f"{look.markdown} **{look.label}** {features.image_names[image]}")
-            key, mark = f"relations_map_{image}_{name}", relation_panels.chosen(study)
+            key, mark = f"relations_map_{image}_{name}", relation_panels.chosen(study, "map")
             st.plotly_chart(
                 charts.divergence_map(features, found, name, image, opacity=opacity, mark=mark, choose=True),
                 theme=None, config=theme.CONFIG, key=key, selection_mode="points",

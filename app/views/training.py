@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import cached, catalogue, panels, run_form, tiles
 from app.guard import guard
+from app.player import player
 from cirkd.analysis.trajectory import snapshots
 from cirkd.charts import theme
 from cirkd.charts import training as charts
@@ -16,6 +17,8 @@ from cirkd.training.journal import History, read_history
 from cirkd.training.runs import Run
 
 TICK = 2.0  # seconds between looks at a running journal
+FITTED = "training_fitted"  # session key: (run, to how many of its snapshots the map is fitted)
+FEW = 3  # a map of fewer snapshots knows only untrained features: it is fitted anew when the next one comes
 _STATUS: dict[str, tuple[str, Literal["blue", "green", "gray", "red"]]] = {
     "running": (":material/play_circle:", "blue"),
     "finished": (":material/check_circle:", "green"),
@@ -39,8 +42,9 @@ def main() -> None:
         return
     with guard():
         run = _choose(found)
-        st.fragment(run_every=TICK if run.status == "running" else None)(_watch)(run)
-        _trajectory(run)
+        tick = TICK if run.status == "running" else None
+        st.fragment(run_every=tick)(_watch)(run)
+        st.fragment(run_every=tick)(_trajectory)(run)
 
 
 def _choose(found: list[Run]) -> Run:
@@ -108,6 +112,8 @@ def _actions(run: Run) -> None:
         with guard():
             runs.resume(run.folder)
             st.rerun()
+    elif run.status in ("stopped", "failed") and not run.resumable:
+        st.caption("What it was begun with is not known here: resume it where it was begun, with `--resume`.")
 
 
 def _how_far(run: Run, history: History) -> str:
@@ -147,28 +153,41 @@ def _curves(history: History) -> None:
 
 
 def _trajectory(run: Run) -> None:
-    """The probe's embeddings, from the first snapshot to the last."""
+    """The probe's embeddings, from the first snapshot to the last; new ones come while they are looked at."""
     st.subheader("How its feature space formed")
     files = snapshots(run.folder)
     if not files:
         st.caption("The first snapshot of the probe is written when training begins.")
         return
-    if run.status == "running":
-        st.button("Take in new snapshots", icon=":material/refresh:", help="While it runs, the map stays as it is.")
     with guard():
-        found = cached.trajectory(str(run.folder), len(files), files[-1].stat().st_mtime)
-        classes = _classes(run)
-        tiles.chips(charts.legend(found, classes))
-        figure = charts.animation(found, classes)
-        _plot(figure, "training_trajectory", "the probe's pixel embeddings in one map, played from step to step")
+        fitted = _fitted(run, len(files))
+        found = cached.trajectory(str(run.folder), len(files), files[-1].stat().st_mtime, fitted)
+        groups = charts.groups(found, _classes(run))
+        tiles.chips([(name, color) for name, color, _ in groups])
+        player(found, groups, run.name, "the probe's pixel embeddings in one map, played from step to step")
         of, taken = found.provenance["of_snapshots"], found.provenance["snapshots"]
         which = f"all {of} snapshots" if of == taken else f"{taken} of {of} snapshots"
+        to = "all snapshots" if fitted == of else f"the first {fitted} snapshots"
         st.caption(
             f"{found.provenance['pixels']} of {found.provenance['of']:,} positions of {len(found.names)} probe images, "
             f"class-balanced, at {which}. One map for all of them: the two principal axes of the l2-normalised "
-            f"embeddings of all snapshots together ({theme.percent(sum(found.explained), 0)} of their variance). "
+            f"embeddings of {to} together ({theme.percent(sum(found.explained), 0)} of their variance). "
             "Nothing is turned or scaled between frames: what moves has moved in the network."
         )
+        if fitted < of:
+            st.button(
+                "Fit the map to all snapshots", key="training_fit", icon=":material/fit_screen:",
+                on_click=st.session_state.pop, args=(FITTED,),
+                help="New snapshots are laid out on the map as it was fitted, so that it stays still.",
+            )  # fmt: skip
+
+
+def _fitted(run: Run, count: int) -> int:
+    """To how many of its snapshots a run's map is fitted: those that were there when it was first looked at."""
+    kept = st.session_state.get(FITTED)
+    if not kept or kept[0] != run.name or kept[1] > count or kept[1] < FEW:
+        kept = st.session_state[FITTED] = (run.name, count)
+    return kept[1]
 
 
 def _classes(run: Run) -> dict[str, Any]:

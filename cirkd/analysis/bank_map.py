@@ -15,6 +15,8 @@ from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import TEACHER, FeatureSet
 from cirkd.features.sampling import balanced_sample
 
+Frame = tuple[tuple[float, float], tuple[float, float]]
+
 
 @dataclass(frozen=True, eq=False)
 class BankMap:
@@ -26,7 +28,8 @@ class BankMap:
             counts as.
         points: name -> float32 [S, 2], where the pixels lie: the teacher's embeddings as they are, the student's
             after its projection head. Without a teacher of the keys' width, the student alone.
-        frame: (low, high) of each axis, with some room around everything.
+        frames: (low, high) of each axis with some room around all keys and the teacher's pixels (None), or around
+            keys and that model's pixels (its name): parts of one map.
         method: "pca", "umap" or "tsne".
         explained: share of the variance on each axis of a PCA; empty for the other methods.
         provenance: seed, parameters, seconds.
@@ -37,7 +40,7 @@ class BankMap:
     pixels: Int64[np.ndarray, " s"]
     labels: UInt8[np.ndarray, " s"]
     points: dict[str, Float32[np.ndarray, "s 2"]]
-    frame: tuple[tuple[float, float], tuple[float, float]]
+    frames: dict[str | None, Frame]
     method: str
     explained: tuple[float, ...]
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -76,17 +79,26 @@ def bank_map(
     else:
         at = lay_out(everything, method, 2, seed)
     parts = np.split(at.astype(np.float32), len(keys.keys) + len(pixels) * np.arange(len(rows)))
+    points = dict(zip(rows, parts[1:], strict=True))
     return BankMap(
         keys=keys,
         key_points=parts[0],
         pixels=pixels,
         labels=grouping.values[pixels],
-        points=dict(zip(rows, parts[1:], strict=True)),
-        frame=(_range(at[:, 0]), _range(at[:, 1])),
+        points=points,
+        frames=_frames(parts[0], points),
         method=method,
         explained=explained,
         provenance={"seed": seed, "grouped_by": grouping.source, "seconds": time.perf_counter() - started},
     )
+
+
+def _frames(keys: np.ndarray, points: dict[str, np.ndarray]) -> dict[str | None, Frame]:
+    """The teacher's pixels lie among the keys: their panels share a frame, which a student far away does not widen."""
+    own = np.concatenate([keys, *(at for name, at in points.items() if name == TEACHER)])
+    shown: dict[str | None, np.ndarray] = {None: own, TEACHER: own}
+    shown |= {name: np.concatenate([own, at]) for name, at in points.items() if name != TEACHER}
+    return {name: (_range(at[:, 0]), _range(at[:, 1])) for name, at in shown.items()}
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

@@ -16,8 +16,9 @@ MAPS = {"pca": ("pca", "feature"), "relation": ("pca", "relation"), "umap": ("um
         "tsne": ("tsne", "feature")}  # fmt: skip
 """name -> (method, space) of `project`."""
 AT_ONCE = ("pca", "relation")
-"""Maps that show every position and take no time; the others show a class-balanced sample and take minutes."""
-SAMPLE = 2000
+"""Maps that show every position and take no time; the others take seconds for every thousand positions and model."""
+SAMPLE = 5000
+"""Positions of the other maps at most: on two CPU cores, three models take about a minute."""
 
 
 def explorer_map(

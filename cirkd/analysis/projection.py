@@ -109,16 +109,19 @@ def project(
         residual=found.residual,
         explained=found.explained,
         sample=sample,
-        provenance={
-            "reference": features.reference,
-            "pixels": len(chosen),
-            "of": len(features.pixels),
-            "seed": seed,
-            "grouped_by": grouping.source,
-            "parameters": parameters,
-            "seconds": time.perf_counter() - started,
-        },
+        provenance=_provenance(features, chosen, seed)
+        | {"parameters": parameters, "seconds": time.perf_counter() - started},
     )
+
+
+def _provenance(features: FeatureSet, index: np.ndarray, seed: int) -> dict[str, Any]:
+    return {
+        "reference": features.reference,
+        "pixels": len(index),
+        "of": len(features.pixels),
+        "seed": seed,
+        "grouped_by": features.grouping().source,
+    }
 
 
 def _check(method: str, dimensions: int, space: str, index: np.ndarray, pixels: int) -> None:

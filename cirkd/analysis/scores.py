@@ -59,6 +59,10 @@ class Scores:
         """IoU of `after` minus that of `before`, [C], -1..1; nan = absent."""
         return self.models[after].iou - self.models[before].iou
 
+    def compares(self, before: str, after: str) -> bool:
+        """Whether both models are here and could be scored: a model of other classes than the labels' has no IoU."""
+        return all(name in self.models and not self.models[name].note for name in (before, after))
+
 
 @dataclass(frozen=True, eq=False)
 class PixelChange:

@@ -22,16 +22,17 @@ MOST_SNAPSHOTS = 40
 class Trajectory:
     """The same S pixels at each of T snapshots.
 
-    The map is one for all snapshots: the two principal axes of the l2-normalised embeddings of all of them together.
-    A network's embedding space is the same space from step to step, so nothing is turned or scaled between frames.
+    The map is one for all snapshots: two principal axes of the l2-normalised embeddings, fitted once. A network's
+    embedding space is the same space from step to step, so nothing is turned or scaled between frames.
 
     Attributes:
         steps: int64 [T], ascending.
         coordinates: float32 [T, S, 2].
         labels: uint8 [S], classes; 255 = unlabelled.
         image: int64 [S], which image of the probe; names: of the images.
-        explained: share of the variance of all snapshots together on each axis.
-        provenance: pixels, of (how many there are), snapshots, of_snapshots, seed.
+        explained: share of the variance of the fitted snapshots together on each axis.
+        frame: (left, bottom), (right, top) of the map; holds all dots, with room around those of the fitted snapshots.
+        provenance: pixels, of (how many there are), snapshots, of_snapshots, fitted (to how many), seed.
     """
 
     steps: Int64[np.ndarray, " t"]
@@ -40,6 +41,7 @@ class Trajectory:
     image: Int64[np.ndarray, " s"]
     names: tuple[str, ...]
     explained: tuple[float, ...]
+    frame: tuple[tuple[float, float], tuple[float, float]]
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
@@ -48,13 +50,14 @@ def snapshots(run: Path) -> list[Path]:
     return sorted((run / "snapshots").glob("step_*.npz"))
 
 
-def trajectory(run: Path, budget: int = 600, seed: int = 0) -> Trajectory:
+def trajectory(run: Path, budget: int = 600, seed: int = 0, fitted: int | None = None) -> Trajectory:
     """Lay a class-balanced sample of the probe's pixels out at each snapshot of a run.
 
     Args:
         run: the run's folder.
         budget: pixels shown.
         seed: of the sample.
+        fitted: fit the map to the first so many snapshots, so that it stays while further ones come; None = to all.
 
     Of more than 40 snapshots, 40 are taken, evenly spread, first and last among them.
 
@@ -64,26 +67,43 @@ def trajectory(run: Path, budget: int = 600, seed: int = 0) -> Trajectory:
     files = snapshots(run)
     if not files:
         raise StudyError(f"{run.name} has no snapshot of its probe yet; the first is written when training begins")
-    chosen = [files[int(i)] for i in np.unique(np.linspace(0, len(files) - 1, MOST_SNAPSHOTS).round())]
+    count = len(files) if fitted is None else min(max(fitted, 1), len(files))
+    base, chosen = _evenly(files[:count]), _evenly(files)
     labels, image, names = _probe(chosen[0])
     sample = balanced_sample(labels, budget, seed)
-    frames = np.stack([_unit_rows(path, sample.index, len(labels)) for path in chosen])
-    axes = principal_axes(frames.reshape(-1, frames.shape[-1]), 2)
+    rows = {path: _unit_rows(path, sample.index, len(labels)) for path in {*base, *chosen}}
+    axes = principal_axes(np.concatenate([rows[path] for path in base]), 2)
+    coordinates = np.stack([axes.project(rows[path]) for path in chosen]).astype(np.float32)
     return Trajectory(
         steps=np.array([int(path.stem.rpartition("_")[2]) for path in chosen], np.int64),
-        coordinates=np.stack([axes.project(frame) for frame in frames]).astype(np.float32),
+        coordinates=coordinates,
         labels=labels[sample.index],
         image=image[sample.index],
         names=names,
         explained=axes.explained,
+        frame=_frame(np.stack([axes.project(rows[path]) for path in base]), coordinates),
         provenance={
             "pixels": len(sample.index),
             "of": len(labels),
             "snapshots": len(chosen),
             "of_snapshots": len(files),
+            "fitted": count,
             "seed": seed,
         },
     )
+
+
+def _evenly(files: list[Path]) -> list[Path]:
+    """At most `MOST_SNAPSHOTS` of them, first and last among them."""
+    return [files[int(i)] for i in np.unique(np.linspace(0, len(files) - 1, MOST_SNAPSHOTS).round())]
+
+
+def _frame(base: np.ndarray, shown: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Corners around all dots; the room around those it was fitted to lets most later ones in without a change."""
+    low, high = base.min(axis=(0, 1)), base.max(axis=(0, 1))
+    room = 0.08 * (high - low)
+    low, high = np.minimum(low - room, shown.min(axis=(0, 1))), np.maximum(high + room, shown.max(axis=(0, 1)))
+    return (float(low[0]), float(low[1])), (float(high[0]), float(high[1]))
 
 
 def _probe(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:

@@ -60,7 +60,7 @@ def gallery(study: Study) -> list[Picture]:
 
 
 def _scores(study: Study) -> Iterator[Picture]:
-    classes, pair = study.features().classes, {"before", "after"} <= set(study.names)
+    classes, pair = study.features().classes, _comparable(study, "before", "after")
     about = "From one confusion matrix over all labelled pixels of the images in view, at full resolution."
     if pair:
         yield Picture("iou-change", "Scores", "Change of IoU by class", about, 760,
@@ -143,7 +143,7 @@ def _centroids(study: Study) -> Iterator[Picture]:
         "distances in the map are no measurements.", 900,
         lambda: centroids.drift_map(study.centroids(), classes, pair),
     )  # fmt: skip
-    if pair and study.features().has_labels:
+    if pair and study.features().has_labels and _comparable(study, *pair):
         yield Picture("gain", "Centroids", "Approach to the teacher and change of IoU",
                       "Approach: by how much a class's centroid cosines came closer to the teacher's.", 760,
                       lambda: centroids.gain(study.centroids(), study.scores(), classes, pair))  # fmt: skip
@@ -165,6 +165,12 @@ def _stored(study: Study) -> Iterator[Picture]:
         yield Picture(f"stored-{kind}", "Memory bank", f"{title} under each class",
                       "Expected share of the pixels stored in a step on the images in view, by what they are.", 760,
                       lambda kind=kind: memory.stored(study.stored_pixels(), kind))  # fmt: skip
+
+
+def _comparable(study: Study, *names: str) -> bool:
+    """Whether all of these models are here and predict the labels' classes."""
+    models = study.features().models
+    return all(name in models and models[name].comparable for name in names)
 
 
 def _scaled(figure: Figure, unit: str) -> Figure:

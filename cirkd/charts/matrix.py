@@ -124,9 +124,10 @@ def heatmap(
     *,
     height: int = 330,
     values: bool = False,
+    mark: int | None = None,
     mode: theme.Theme | None = None,
 ) -> go.Figure:
-    """A matrix [n, m] whose first row is on top. values: write every number into its cell."""
+    """A matrix [n, m] whose first row is on top. values: write every number into its cell; mark: point at this row."""
     n, m = len(rows.names), len(columns.names)
     # Margins of our own: Plotly draws a figure twice to find them.
     common = {"type": "category", "showgrid": False, "zeroline": False, "ticks": "", "constrain": "domain",
@@ -136,7 +137,7 @@ def heatmap(
         "xaxis": common | across | {"range": [-0.5 - 0.05 * m, m - 0.5], "tickangle": -90, "constraintoward": "left"},
         "yaxis": common | upright | {"range": [n - 0.5, -0.5 - 0.05 * n], "scaleanchor": "x", "scaleratio": m / n,
                                      "constraintoward": "top"},
-        "shapes": _bars(rows, n, m, "y") + _bars(columns, m, n, "x"),
+        "shapes": _bars(rows, n, m, "y") + _bars(columns, m, n, "x") + _pointer(mark, n, m, mode),
     }  # fmt: skip
     figure = go.Figure(
         go.Heatmap(
@@ -148,6 +149,16 @@ def heatmap(
     )  # fmt: skip
     margin = {"l": _room(upright), "r": 4, "t": 4, "b": _room(across)}
     return theme.layout(figure, height=height, legend=False, theme=mode, margin=margin)
+
+
+def _pointer(row: int | None, n: int, m: int, mode: theme.Theme | None) -> list[dict[str, Any]]:
+    """A triangle beside a row."""
+    if row is None:
+        return []
+    tail, tip, half = -0.5 - 0.05 * m, -0.5 + 0.01 * m, 0.022 * n
+    path = f"M {tail} {row - half} L {tip} {row} L {tail} {row + half} Z"
+    return [{"type": "path", "path": path, "fillcolor": theme.ink(mode),
+             "line": {"width": 1.5, "color": theme.paper(mode)}}]  # fmt: skip
 
 
 def _room(ticks: dict[str, Any]) -> float:

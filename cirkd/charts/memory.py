@@ -78,8 +78,9 @@ def key_map(
     theme.layout(figure, height=height, legend=False, theme=mode)
     frame = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": True,
              "mirror": True, "linecolor": theme.grid(mode)}  # fmt: skip
-    figure.update_xaxes(**frame, range=list(found.frame[0]))
-    figure.update_yaxes(**frame, range=list(found.frame[1]))
+    across, up = found.frames[shown]
+    figure.update_xaxes(**frame, range=list(across))
+    figure.update_yaxes(**frame, range=list(up))
     figure.update_layout(margin={"l": 2, "r": 2, "t": 2, "b": 2})
     return figure
 

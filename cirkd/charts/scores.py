@@ -33,6 +33,8 @@ def class_iou(scores: Scores, classes: Classes, before: str | None, after: str |
     order = _order(scores, scores.iou_change(before, after) if before and after else first.iou)
     ticks = [theme.class_tick(classes, c) for c in order]
     figure = Figure()
+    students = [score.iou for name, score in scores.models.items() if name != "teacher"]
+    _changes(figure, [[100 * float(iou[c]) for c in order] for iou in students], ticks)
     for name, score in scores.models.items():
         _dots(figure, name, [100 * float(score.iou[c]) for c in order], ticks, "%{y}: %{x:.1f} %")
     figure.update_xaxes(title="IoU (%)", range=[-3, 103])
@@ -47,6 +49,7 @@ def class_divergence(divergence: Divergence, classes: Classes) -> Figure:
     first = next(iter(divergence.by_class.values()))
     order = sorted((c for c in range(len(classes)) if first[c] == first[c]), key=lambda c: first[c])
     ticks = [theme.class_tick(classes, c) for c in order]
+    _changes(figure, [[float(values[c]) for c in order] for values in divergence.by_class.values()], ticks)
     for name, values in divergence.by_class.items():
         _dots(figure, name, [float(values[c]) for c in order], ticks, "%{y}: %{x:.3g} nats")
     figure.update_xaxes(title="Relation divergence (nats), smaller is closer", rangemode="tozero")
@@ -81,6 +84,17 @@ def _change_bars(figure: Figure, values: list[float], ticks: list[str]) -> None:
     low, high = min([0.0, *known]), max([0.0, *known])
     room = 0.2 * max(high - low, 1.0)  # for the numbers beside the bars
     figure.update_xaxes(range=[low - room if low < 0 else -0.3 * room, high + room if high > 0 else 0.3 * room])
+
+
+def _changes(figure: Figure, values: list[list[float]], ticks: list[str]) -> None:
+    """Where there are two students, a line in each row from one's mark to the other's."""
+    if len(values) != 2:
+        return
+    figure.add_scatter(
+        x=[x for a, b in zip(*values, strict=True) for x in (a, b, None)],
+        y=[tick for tick in ticks for _ in range(3)], mode="lines", line={"width": 3, "color": theme.grid()},
+        hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
 
 
 def _dots(figure: Figure, name: str, values: list[float], ticks: list[str], hover: str) -> None:

@@ -175,6 +175,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None or value != value else f"{value:.{digits}g}".replace("-", "−")
 
 
+def decimals(value: float | None, digits: int = 3) -> str:
+    """A plain number with `digits` decimals."""
+    return "–" if value is None or value != value else f"{value:.{digits}f}".replace("-", "−")
+
+
 def signed(value: float | None, digits: int = 2) -> str:
     """A signed number with `digits` decimals."""
     return "–" if value is None or value != value else _signed(value, digits).replace("-", "−")

@@ -1,4 +1,4 @@
-"""A run's curves, and the probe's embeddings from its first step to its last."""
+"""A run's curves, and the classes in the map of its probe."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ TERMS = {
 }
 _OTHER = ("#5B87A6", "#8A8F3C", "#D55E00", "#0072B2")
 _SPLITS = {"val": ("validation", theme.FIXED, "circle"), "test": ("test", theme.BROKEN, "diamond")}
-_PLAY = 650  # milliseconds a frame
 
 
 def term(name: str) -> tuple[str, str]:
@@ -81,93 +80,16 @@ def single(
     return figure
 
 
-def animation(found: Trajectory, classes: Mapping[str, Any], mode: theme.Theme | None = None) -> go.Figure:
-    """The same pixels at each snapshot, in one map, with play, pause and a slider over the steps."""
-    groups = _groups(found, classes)
-    steps = [int(step) for step in found.steps]
-    figure = go.Figure(
-        data=[_dots(found, len(steps) - 1, group, mode) for group in groups],
-        frames=[
-            go.Frame(
-                name=str(step),
-                data=[
-                    {
-                        "type": "scatter",
-                        "x": found.coordinates[t, group[2], 0],
-                        "y": found.coordinates[t, group[2], 1],
-                    }
-                    for group in groups
-                ],
-                traces=list(range(len(groups))),
-            )
-            for t, step in enumerate(steps)
-        ],
-    )
-    theme.layout(figure, height=560, theme=mode)
-    low, high = (getattr(found.coordinates, side)(axis=(0, 1)) for side in ("min", "max"))
-    room = 0.04 * (high - low)
-    frame = {"showticklabels": False, "zeroline": False, "showgrid": False, "showline": True, "mirror": True,
-             "linecolor": theme.grid(mode)}  # fmt: skip
-    figure.update_xaxes(**frame, range=[float(low[0] - room[0]), float(high[0] + room[0])])
-    figure.update_yaxes(**frame, range=[float(low[1] - room[1]), float(high[1] + room[1])])
-    figure.update_layout(
-        margin={"l": 2, "r": 2, "t": 8, "b": 96}, showlegend=False,
-        updatemenus=[_buttons(mode)], sliders=[_slider(steps, mode)],
-    )  # fmt: skip
-    return figure
-
-
-def _groups(found: Trajectory, classes: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
-    """(name, CSS colour, which dots) of each class that occurs."""
+def groups(found: Trajectory, classes: Mapping[str, Any]) -> list[tuple[str, str, list[int]]]:
+    """(name, CSS colour, which dots) of each class in a trajectory's map."""
     names, colors = classes.get("names", []), classes.get("colors", [])
-    groups = []
+    known_groups = []
     for label in dict.fromkeys(sorted(int(v) for v in found.labels)):
         known = label < len(names)
         name = names[label] if known else "unlabelled" if label == 255 else f"class {label}"
         color = theme.class_color(colors[label]) if known else theme.UNLABELLED
-        groups.append((name, color, [i for i, v in enumerate(found.labels) if int(v) == label]))
-    return groups
-
-
-def legend(found: Trajectory, classes: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(name, CSS colour) of the classes in the map."""
-    return [(name, color) for name, color, _ in _groups(found, classes)]
-
-
-def _dots(found: Trajectory, frame: int, group: tuple[str, str, Any], mode: theme.Theme | None) -> go.Scatter:
-    name, color, dots = group
-    at = found.coordinates[frame, dots]
-    outline = "rgba(40,50,65,0.35)" if (mode or theme.mode()) == "light" else "rgba(220,228,240,0.4)"
-    return go.Scatter(
-        x=at[:, 0], y=at[:, 1], mode="markers", name=name, text=[found.names[int(found.image[i])] for i in dots],
-        hovertemplate=f"<b>{name}</b><br>%{{text}}<extra></extra>",
-        marker={"size": 7, "color": color, "opacity": 0.85, "line": {"width": 0.6, "color": outline}},
-    )  # fmt: skip
-
-
-def _buttons(mode: theme.Theme | None) -> dict[str, Any]:
-    move = {"frame": {"duration": _PLAY, "redraw": False}, "transition": {"duration": 450, "easing": "cubic-in-out"}}
-    halt = {"frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}, "mode": "immediate"}
-    return {
-        "type": "buttons", "direction": "left", "showactive": False, "x": 0, "xanchor": "left", "y": 0,
-        "yanchor": "top", "pad": {"t": 34, "r": 8}, "bgcolor": theme.paper(mode), "bordercolor": theme.grid(mode),
-        "font": {"color": theme.ink(mode), "size": 13},
-        "buttons": [
-            {"label": "▶ Play", "method": "animate", "args": [None, {**move, "mode": "immediate"}]},
-            {"label": "❚❚ Pause", "method": "animate", "args": [[None], halt]},
-        ],
-    }  # fmt: skip
-
-
-def _slider(steps: list[int], mode: theme.Theme | None) -> dict[str, Any]:
-    jump = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 250}}
-    return {
-        "active": len(steps) - 1, "x": 0.0, "xanchor": "left", "len": 1.0, "y": 0, "yanchor": "top",
-        "pad": {"t": 34, "l": 190, "r": 12}, "currentvalue": {"prefix": "step ", "font": {"size": 13}},
-        "bgcolor": theme.grid(mode), "activebgcolor": theme.muted(mode), "bordercolor": theme.grid(mode),
-        "tickcolor": theme.muted(mode), "font": {"color": theme.muted(mode), "size": 11}, "minorticklen": 0,
-        "steps": [{"label": str(s), "method": "animate", "args": [[str(s)], jump]} for s in steps],
-    }  # fmt: skip
+        known_groups.append((name, color, [i for i, v in enumerate(found.labels) if int(v) == label]))
+    return known_groups
 
 
 def _line(

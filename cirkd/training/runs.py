@@ -1,7 +1,8 @@
 """Runs as processes of their own: begun, watched, stopped and resumed from anywhere, one process a folder.
 
 A run's folder holds, beside journal, state and snapshots: `process.json` (who trains here: process id and the time it
-began, so that a reused id is not taken for it), `launch.json` (recipe and flags, for resuming) and `log.txt`.
+began, so that a reused id is not taken for it), `launch.json` (recipe and flags, for resuming; written by every
+`cirkd train` alone in its folder, wherever it was begun) and `log.txt` (what it printed, where it was begun here).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from cirkd.training.journal import read_journal
 Status = Literal["running", "stopped", "finished", "failed"]
 _PROCESS, _LAUNCH, _LOG = "process.json", "launch.json", "log.txt"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PLACES = ("--name", "--runs")
+"""Flags that say which folder is a run's: the folder knows it, even when it was moved."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def look(folder: Path) -> Run:
     else:
         error = _error(folder)
         status = "failed" if error else "stopped"
-    resumable = status in ("stopped", "failed") and (folder / _LAUNCH).is_file()
+    resumable = status in ("stopped", "failed") and bool(_read(folder / _LAUNCH))
     return Run(folder.name, folder, status, error, resumable)
 
 
@@ -96,29 +99,37 @@ def start(
     if (folder / "journal.jsonl").exists() or (folder / _LAUNCH).exists():
         raise TrainingError(f"{folder} holds a run already; resume it, or choose another name")
     folder.mkdir(parents=True, exist_ok=True)
-    launch = {"recipe": recipe, "flags": list(flags), "home": str((home or Path.cwd()).resolve())}
-    temporary = folder / f".{_LAUNCH}.tmp"
-    temporary.write_text(json.dumps(launch, indent=1))
-    temporary.replace(folder / _LAUNCH)
+    note_launch(folder, [recipe, *flags], home)
     return _launch(folder, resume=False, environment=environment)
 
 
+def note_launch(folder: Path, words: Sequence[str], home: Path | None = None) -> None:
+    """Keep what a run was begun with, so that it can be resumed from anywhere.
+
+    Args:
+        words: recipe and flags, as after `cirkd train`.
+        home: where it runs, so that relative paths lead somewhere; the current folder when None.
+    """
+    launch = {"recipe": words[0], "flags": _without_places(words[1:]), "home": str((home or Path.cwd()).resolve())}
+    temporary = folder / f".{_LAUNCH}.tmp"
+    temporary.write_text(json.dumps(launch, indent=1))
+    temporary.replace(folder / _LAUNCH)
+
+
 def resume(folder: Path, *, environment: Mapping[str, str] | None = None) -> Run:
-    """Go on with a run that was begun by `start`, exactly where it was saved.
+    """Go on with a run exactly where it was saved, whether it was begun by `start` or on a command line.
 
     Args:
         environment: variables for the process beside those of this one.
 
     Raises:
-        TrainingError: it is running, or was begun otherwise.
+        TrainingError: it is running, or nothing tells what it was begun with or where.
     """
-    if not (folder / _LAUNCH).is_file():
-        raise TrainingError(f"{folder}: begun on a command line; resume it there with the same flags and --resume")
     return _launch(folder, resume=(folder / "state.pt").is_file(), environment=environment)
 
 
 def begun_as(folder: Path) -> tuple[str, list[str]] | None:
-    """Recipe and flags of a run that was begun by `start`; None where there is none."""
+    """Recipe and flags that a run was begun with; None where nothing tells."""
     launch = _read(folder / _LAUNCH)
     return (launch["recipe"], launch["flags"]) if {"recipe", "flags"} <= launch.keys() else None
 
@@ -152,14 +163,14 @@ def holding(folder: Path) -> Iterator[None]:
 
 def _launch(folder: Path, *, resume: bool, environment: Mapping[str, str] | None) -> Run:
     _refuse_living(folder)
-    launch: dict[str, Any] = json.loads((folder / _LAUNCH).read_text())
-    words = ["train", launch["recipe"], "--name", folder.name, "--runs", str(folder.resolve().parent), *launch["flags"]]
+    recipe, flags, home = _launched(folder)
+    words = ["train", recipe, *flags, "--name", folder.name, "--runs", str(folder.resolve().parent)]
     with (folder / _LOG).open("a") as output:
         output.write(f"$ cirkd {' '.join(words)}{' --resume' if resume else ''}\n")
         output.flush()
         process = subprocess.Popen(
             [sys.executable, "-m", "cirkd.cli", *words, *(["--resume"] if resume else [])],
-            cwd=launch["home"],
+            cwd=home,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -168,6 +179,33 @@ def _launch(folder: Path, *, resume: bool, environment: Mapping[str, str] | None
         )
     _claim(folder, process.pid)
     return look(folder)
+
+
+def _launched(folder: Path) -> tuple[str, list[str], Path]:
+    """What a run was begun with: recipe, flags, and where relative paths lead from."""
+    launch = _read(folder / _LAUNCH)
+    try:
+        recipe, flags, home = str(launch["recipe"]), [str(word) for word in launch["flags"]], Path(launch["home"])
+    except (KeyError, TypeError):
+        raise TrainingError(
+            f"{folder}: nothing here tells what it was begun with; resume it on the command line with the same flags "
+            "and --resume"
+        ) from None
+    if not home.is_dir():
+        raise TrainingError(f"{folder}: begun in {home}, which is gone; resume it on the command line with --resume")
+    return recipe, flags, home
+
+
+def _without_places(flags: Sequence[str]) -> list[str]:
+    """Flags without `--name NAME` and `--runs FOLDER`."""
+    kept: list[str] = []
+    words = iter(flags)
+    for word in words:
+        if word in _PLACES:
+            next(words, None)
+        elif not word.startswith(tuple(f"{flag}=" for flag in _PLACES)):
+            kept.append(word)
+    return kept
 
 
 def _claim(folder: Path, pid: int) -> None:
@@ -224,7 +262,10 @@ def _ended(folder: Path) -> bool:
 
 
 def _error(folder: Path) -> str:
-    """The line that the latest process ended with, if that was an error."""
+    """The line that the latest process ended with, if that was an error: from its journal, or from what it printed."""
+    events = read_journal(folder / "journal.jsonl")
+    if events and events[-1]["kind"] == "error":
+        return str(events[-1]["text"])
     latest = log(folder).rpartition("$ cirkd train")[2].splitlines()[1:]
     lines = [line.strip() for line in latest if line.strip()]
     if not lines:

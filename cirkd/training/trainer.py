@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.catalog import open_data
-from cirkd.data.errors import TrainingError
+from cirkd.data.errors import CirkdError, TrainingError
 from cirkd.data.sample import SegmentationData
 from cirkd.losses.objective import Terms
 from cirkd.models.segmenter import SegmentationOutput
@@ -25,7 +25,7 @@ from cirkd.training.probe import save_snapshot
 from cirkd.training.progress import Progress
 from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import load_state, save_state
-from cirkd.training.runs import holding
+from cirkd.training.runs import holding, note_launch
 from cirkd.training.schedule import polynomial_rate
 from cirkd.training.setup import (
     build_heads,
@@ -54,11 +54,15 @@ class Result:
     evaluation: Evaluation | None
 
 
-def train(recipe: Recipe, *, resume: bool = False) -> Result:
+def train(recipe: Recipe, *, resume: bool = False, words: Sequence[str] = ()) -> Result:
     """Train as a recipe says.
 
     The run's folder gets `journal.jsonl`, `state.pt` and `snapshots/`; the checkpoint is written at the end.
     Ctrl-C and SIGTERM save the state and return; `resume` continues from it exactly.
+
+    Args:
+        words: Recipe and flags of the command line that says the same, kept with the run so that it can be resumed
+            from elsewhere; of several processes, only the launcher can.
 
     Raises:
         CirkdError: data, teacher or state can't be used, or the loss is no longer finite.
@@ -69,7 +73,14 @@ def train(recipe: Recipe, *, resume: bool = False) -> Result:
     # Of several processes of one run, the first holds its folder.
     held = holding(recipe.run_folder) if int(os.environ.get("RANK", "0")) == 0 else nullcontext()
     with held, torch.random.fork_rng(), stop_requests() as stopping:
-        return _Run(recipe, resume).go(stopping)
+        run = _Run(recipe, resume)
+        if words and run.accelerator.num_processes == 1:
+            note_launch(recipe.run_folder, words)
+        try:
+            return run.go(stopping)
+        except CirkdError as error:
+            run.journal.write("error", run.step, text=str(error))
+            raise
 
 
 class _Run:

@@ -121,8 +121,12 @@ def test_the_map_lays_keys_and_pixels_out_together(features):
     wanted = (rows - rows.mean(0)) @ axes[:2].T
     got = np.concatenate([found.key_points, *found.points.values()])
     np.testing.assert_allclose(np.abs(got), np.abs(wanted), atol=1e-4)
-    (left, right), _ = found.frame
-    assert left < got[:, 0].min() and right > got[:, 0].max()
+    for axis in (0, 1):
+        for name, at in ((None, found.key_points), *found.points.items()):
+            low, high = found.frames[name][axis]
+            assert low < min(at[:, axis].min(), found.key_points[:, axis].min())
+            assert high > max(at[:, axis].max(), found.key_points[:, axis].max())
+    assert found.frames[None] == found.frames["teacher"]
     alone = make_features(("before", "after"))
     assert list(bank_map(alone, "after", Distilled(alone), pixel_budget=20).points) == ["after"]
     with pytest.raises(StudyError, match="projection 'x'"):

@@ -47,6 +47,21 @@ def test_one_map_for_all_steps(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.explained, pca.explained_variance_ratio_, atol=1e-5)
 
 
+def test_a_fitted_map_stays_when_snapshots_come(tmp_path: Path) -> None:
+    write(tmp_path, (0, 10, 20))
+    before = trajectory(tmp_path, budget=12, fitted=3)
+    rows = write(tmp_path, (0, 10, 20, 30))
+    after = trajectory(tmp_path, budget=12, fitted=3)
+    assert after.steps.tolist() == [0, 10, 20, 30] and after.provenance["fitted"] == 3
+    np.testing.assert_array_equal(after.coordinates[:3], before.coordinates)
+    assert after.explained == before.explained
+    (left, bottom), (right, top) = after.frame
+    assert left <= before.frame[0][0] and top >= before.frame[1][1]
+    assert (after.coordinates >= (left, bottom)).all() and (after.coordinates <= (right, top)).all()
+    assert not np.allclose(trajectory(tmp_path, budget=12).coordinates[:3], before.coordinates)
+    assert len(rows) == 4
+
+
 def test_the_same_pixels_in_every_frame_and_at_most_so_many_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,14 @@ def browser_page(chromium: Any, app_url: str) -> Iterator[Callable[..., Any]]:
         context.close()
 
 
+@pytest.fixture
+def view(browser_page: Callable[..., Any], study_folders: Path) -> Callable[..., Any]:
+    """`view(width=800)`: the page with the linked view in the browser, as a `View`."""
+    from tests.app.explorer_view import View
+
+    return lambda **options: View(browser_page("explorer", **options), study_folders)
+
+
 def settle(tab: Any, timeout: float = 90_000) -> None:
     """Wait until the page's script has run to its end and no progress is on screen but that of a training run."""
     tab.wait_for_selector("h1", timeout=timeout)

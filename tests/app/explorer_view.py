@@ -67,3 +67,9 @@ def distance(outline: np.ndarray, point: np.ndarray) -> float:
         share = np.clip((point - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)
         least = min(least, float(np.hypot(*(a + share * (b - a) - point))))
     return least
+
+
+def middle(view: View, image: int) -> int:
+    """A pixel about the middle of an image."""
+    h, w = view.features.pixels.grid[image]
+    return view.features.pixels.of_image(image).start + (h // 2) * w + w // 3

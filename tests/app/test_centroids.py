@@ -29,7 +29,7 @@ def test_numbers_and_matrices_are_the_studys(page: Open, study_folders: Path) ->
     mark = theme.role("after").markdown
     shown = {metric.label: metric.value for metric in test.metric}
     assert shown[f"{mark} Nearest centroid"] == theme.percent(found.nearest_centroid_accuracy["after"])
-    assert shown[f"{mark} CKA"] == theme.number(found.cka_to_teacher["after"])
+    assert shown[f"{mark} CKA"] == theme.decimals(found.cka_to_teacher["after"])
     assert shown[f"{mark} Neighbours kept"] == theme.percent(found.neighbour_overlap["after"])
     cosine = found.cosine
     wanted = [cosine["teacher"]]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 
 from cirkd.charts import theme
-from tests.app.conftest import WIDTHS, assert_stands
+from tests.app.conftest import WIDTHS, assert_stands, settle
 from tests.app.drawn import array, traces, wait_for_charts
 from tests.app.test_embeddings import study_without
 from tests.app.test_overview import images_of, open_study
@@ -81,6 +83,35 @@ def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_p
     assert not test.exception
     assert not test.error
     assert any("No labels" in c.value for c in test.caption)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("part", ["pair", "regions"])
+def test_a_click_on_a_row_shows_its_heatmap(browser_page: Open, study_folders: Path, part: str) -> None:
+    tab = browser_page("relations")
+    wait_for_charts(tab, 10, ".js-plotly-plot .heatmaplayer")
+    chart = tab.locator(f".st-key-{part}-after .js-plotly-plot")
+    box = chart.locator(".nsewdrag").first.bounding_box()
+    assert box is not None
+    chart.locator(".nsewdrag").first.click(position={"x": 0.6 * box["width"], "y": 0.5 * box["height"]})
+    shown = tab.locator(".st-key-relations_row_" + part + "_after_0 .js-plotly-plot")
+    shown.wait_for(timeout=60_000)
+    settle(tab)
+    assert_stands(tab)
+    (pointer,) = chart.evaluate("e => e.layout.shapes.filter(s => s.type === 'path').map(s => s.path)")
+    label = chart.evaluate("(e, row) => e.data[0].y[row]", round(float(pointer.split()[5])))
+    found = re.fullmatch(r"(.+), row (\d+), column (\d+) of (.+)", label)
+    assert found is not None
+    kind, row, column, image = found.groups()
+    tab.get_by_text(f"The row of one pixel: {kind}, row {row}, column {column} of {image}").wait_for()
+    images = tuple(parse_qs(urlsplit(tab.url).query)["images"][0].split(","))
+    study = open_study(study_folders, images)
+    where = study.features().pixels
+    start = where.of_image(images.index(image)).start
+    pixel = start + int(row) * where.grid[images.index(image)][1] + int(column)
+    wanted = where.grid_map(study.pixel_relations(pixel).similarity["after"], 0)
+    drawn = shown.evaluate("e => Array.from(e.calcdata[0][0].z, row => Array.from(row))")
+    np.testing.assert_allclose(drawn, wanted, atol=2e-3)
 
 
 @pytest.mark.browser

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
+from cirkd.analysis.trajectory import trajectory
 from cirkd.charts import training as charts
 from cirkd.training import runs
 from cirkd.training.journal import Journal, read_history
@@ -19,6 +24,11 @@ from tests.training.tiny import write_camvid
 
 Open = Callable[..., Any]
 CLASSES = {"names": ["road", "sky"], "colors": [[128, 64, 128], [70, 130, 180]]}
+PLAYER = "document.querySelector('[data-testid=trajectory]').player"
+
+
+def read(tab: Any, what: str) -> Any:
+    return tab.evaluate(f"() => {PLAYER}.{what}")
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +41,29 @@ def runs_folder(study_folders: Path) -> Iterator[Path]:
         runs.stop(run.folder)
 
 
+def components(block: Any) -> Iterator[Any]:
+    """The components of our own within a block of an `AppTest` page."""
+    for child in block.children.values():
+        if child.type == "bidi_component":
+            yield child
+        elif hasattr(child, "children"):
+            yield from components(child)
+
+
+def write_snapshot(folder: Path, step: int) -> None:
+    """16 positions of one probe image, half of them road; random, the same for a step."""
+    rng = np.random.default_rng(step)
+    label = np.repeat(np.array([0, 1], np.uint8), 8).reshape(4, 4)
+    np.savez_compressed(
+        folder / "snapshots" / f"step_{step:06d}.npz", names=np.array(["a"]), label_0=label,
+        embedding_0=rng.normal(size=(8, 4, 4)).astype(np.float16),
+    )  # fmt: skip
+
+
 def write_run(folder: Path, steps: int = 40) -> None:
     """A run half done: a journal of two terms and three snapshots."""
     journal = Journal(folder / "journal.jsonl")
     journal.write("start", 0, recipe={"steps": steps, "name": folder.name}, classes=CLASSES, resumed=False)
-    rng = np.random.default_rng(0)
     (folder / "snapshots").mkdir()
     for step in range(1, steps // 2 + 1):
         raw = {"task": 3.0 / step, "kd": 1.0 / step}
@@ -45,12 +73,8 @@ def write_run(folder: Path, steps: int = 40) -> None:
         )  # fmt: skip
         if step % 10 == 0:
             journal.write("evaluation", step, split="val", miou=step / 2)
-    label = np.repeat(np.array([0, 1], np.uint8), 8).reshape(4, 4)
     for step in (0, 10, 20):
-        np.savez_compressed(
-            folder / "snapshots" / f"step_{step:06d}.npz", names=np.array(["a"]), label_0=label,
-            embedding_0=rng.normal(size=(8, 4, 4)).astype(np.float16),
-        )  # fmt: skip
+        write_snapshot(folder, step)
 
 
 def test_a_run_on_screen_is_what_its_journal_says(runs_folder: Path, page: Open) -> None:
@@ -67,11 +91,14 @@ def test_a_run_on_screen_is_what_its_journal_says(runs_folder: Path, page: Open)
     raw = {trace["name"]: trace["y"] for trace in drawn[1]["data"]}
     for name, values in history.raw.items():
         np.testing.assert_allclose(raw[charts.term(name)[0]], values)
-    played = drawn[-1]
-    assert [frame["name"] for frame in played["frames"]] == ["0", "10", "20"]
-    assert [trace["marker"]["color"] for trace in played["data"]] == ["rgb(128,64,128)", "rgb(70,130,180)"]
-    assert [b["label"] for b in played["layout"]["updatemenus"][0]["buttons"]] == ["▶ Play", "❚❚ Pause"]
-    assert len(played["layout"]["sliders"][0]["steps"]) == 3
+    played = json.loads(next(components(test.main)).proto.json)
+    found = trajectory(runs_folder / "told")
+    assert played["steps"] == found.steps.tolist() == [0, 10, 20]
+    assert [group["color"] for group in played["groups"]] == ["rgb(128,64,128)", "rgb(70,130,180)"]
+    for group, label in zip(played["groups"], (0, 1), strict=True):
+        assert group["dots"] == np.flatnonzero(found.labels == label).tolist()
+    shape, corner = np.array(played["shape"]), np.array(found.frame[0])
+    np.testing.assert_allclose(np.array(played["frames"]) * shape + corner, found.coordinates, atol=1e-4 * shape.max())
 
 
 def test_a_failed_run_shows_its_one_line(runs_folder: Path, page: Open) -> None:
@@ -136,21 +163,84 @@ def test_a_run_is_begun_watched_stopped_and_resumed(
 
 
 @pytest.mark.browser
+@pytest.mark.slow
+def test_a_run_of_the_command_line_is_stopped_and_resumed_on_the_page(
+    runs_folder: Path, app_url: str, browser_page: Open, tmp_path: Path
+) -> None:
+    root = write_camvid(tmp_path / "camvid")
+    words = [sys.executable, "-m", "cirkd.cli", "train", "camvid-baseline", *SMALL, "--steps", "5000"]
+    words += ["--name", "typed", "--runs", str(runs_folder), "--root", str(root)]
+    folder, journal = runs_folder / "typed", runs_folder / "typed" / "journal.jsonl"
+    with subprocess.Popen(words, cwd=tmp_path) as typed:
+        try:
+            wait(lambda: read_history(journal).step >= 1)
+            tab = browser_page("training")
+            tab.locator(".st-key-training_run input").click()
+            tab.get_by_role("option", name="typed").click()
+            snapshots = len(list((folder / "snapshots").iterdir()))
+            tab.wait_for_function(f"count => {PLAYER}.steps.length > count", arg=snapshots, timeout=60_000)
+            tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
+            assert typed.wait(timeout=60) == 0
+        finally:
+            typed.kill()
+    done = read_history(journal).step
+    tab.get_by_role("button", name="Resume").click(timeout=60_000)
+    wait(lambda: read_history(journal).step > done)
+    assert read_history(journal).resumed == (done,)
+    tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
+    wait(lambda: runs.look(folder).status == "stopped")
+    assert_stands(tab)
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("width", WIDTHS)
 def test_stands_and_plays_in_a_browser(runs_folder: Path, app_url: str, browser_page: Open, width: int) -> None:
     tab = browser_page("training", width=width)
     tab.locator(".st-key-training_run input").click()
     tab.get_by_role("option", name="told").click()
-    wait_for_charts(tab, 6)
+    wait_for_charts(tab, 5)
     settle(tab)
     assert_stands(tab)
-    plot = tab.locator(".st-key-training_trajectory .js-plotly-plot")
-    dots = "e => JSON.stringify(e.data[0].x)"
-    last = plot.evaluate(dots)
-    plot.locator(".updatemenu-button").first.click()
-    tab.wait_for_function(
-        "last => JSON.stringify(document.querySelector('.st-key-training_trajectory .js-plotly-plot').data[0].x)"
-        " !== last",
-        arg=last,
-        timeout=20_000,
-    )
+    places = read(tab, "places")
+    assert (read(tab, "step"), read(tab, "playing")) == (20, False)
+    tab.get_by_role("button", name="▶ Play").click()
+    tab.wait_for_function(f"() => {PLAYER}.playing && {PLAYER}.step === 10", timeout=20_000)
+    assert read(tab, "places") != places
+    tab.wait_for_function(f"() => !{PLAYER}.playing && {PLAYER}.step === 20", timeout=20_000)
+    tab.wait_for_timeout(600)
+    assert read(tab, "places") == places
+
+
+@pytest.mark.browser
+def test_new_snapshots_come_by_themselves_and_move_nothing(runs_folder: Path, app_url: str, browser_page: Open) -> None:
+    folder = runs_folder / "growing"
+    write_run(folder)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"]) as trains:
+        began = psutil.Process(trains.pid).create_time()
+        (folder / "process.json").write_text(json.dumps({"pid": trains.pid, "began": began}))
+        try:
+            tab = browser_page("training")
+            tab.locator(".st-key-training_run input").click()
+            tab.get_by_role("option", name="growing").click()
+            tab.get_by_test_id("trajectory").wait_for(timeout=30_000)
+            settle(tab)
+            slider = tab.get_by_role("slider", name="Step")
+            slider.focus()
+            slider.press("ArrowLeft")
+            tab.wait_for_timeout(600)
+            assert read(tab, "step") == 10
+            places = read(tab, "places")
+            write_snapshot(folder, 30)
+            tab.wait_for_function(f"() => {PLAYER}.steps.length === 4", timeout=30_000)
+            tab.wait_for_timeout(600)
+            assert (read(tab, "steps"), read(tab, "step"), slider.input_value()) == ([0, 10, 20, 30], 10, "1")
+            assert read(tab, "places") == places
+            slider.press("End")
+            write_snapshot(folder, 40)  # whoever is at the end is taken along
+            tab.wait_for_function(f"() => {PLAYER}.step === 40", timeout=30_000)
+            tab.get_by_text("embeddings of the first 3 snapshots").wait_for()
+            tab.get_by_role("button", name="Fit the map to all snapshots").click()
+            tab.get_by_text("embeddings of all snapshots").wait_for(timeout=30_000)
+            assert_stands(tab)
+        finally:
+            trains.kill()

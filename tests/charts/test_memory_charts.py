@@ -47,7 +47,7 @@ def test_the_map_shows_keys_or_one_models_pixels_in_class_colours(features):
         np.testing.assert_array_equal(np.column_stack([pixels.x, pixels.y]), found.points[name])
         wanted = [theme.class_color(features.classes.colors[c]) if c < 4 else charts.NO_CLASS for c in found.labels]
         assert list(pixels.marker.color) == wanted
-        assert figure.layout.xaxis.range == found.frame[0]
+        assert figure.layout.xaxis.range == found.frames[name][0]
 
 
 def test_bars_of_what_is_stored_add_up_and_places_lie_in_the_image(features):

@@ -1,4 +1,4 @@
-"""The linked view's JavaScript: its modules by themselves in Node, and joined into the one script that is sent."""
+"""The app's JavaScript: the linked view's modules by themselves in Node, and each component's script as it is sent."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from app.clicks import script as clicks_script
 from app.explorer import FOLDER, MODULES, pixels_of, script
+from app.player import script as player_script
 
 HERE = Path(__file__).parent
+SCRIPTS = {"explorer": script, "player": player_script, "clicks": clicks_script}
 
 
 @pytest.fixture
@@ -31,9 +34,10 @@ def test_modules_in_node(node: str, file: str) -> None:
     assert int(re.search(r"# pass (\d+)", run.stdout).group(1)) > 0  # type: ignore[union-attr]
 
 
-def test_the_joined_script_is_one_valid_module(node: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_joined_script_is_one_valid_module(node: str, tmp_path: Path, name: str) -> None:
     file = tmp_path / "joined.mjs"
-    file.write_text(script(), encoding="utf-8")
+    file.write_text(SCRIPTS[name](), encoding="utf-8")
     run = subprocess.run([node, "--check", str(file)], capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
 
@@ -47,8 +51,9 @@ def test_modules_build_on_those_before_them_alone() -> None:
         assert set(needed) <= set(MODULES[:place]), name
 
 
-def test_the_joined_script_fetches_nothing() -> None:
-    text = script()
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_joined_script_fetches_nothing(name: str) -> None:
+    text = SCRIPTS[name]()
     assert text.count("export ") == 1
     assert "export default function mount" in text
     assert not re.search(r"\bimport\b|fetch\(|https?://|XMLHttpRequest|WebSocket", text)

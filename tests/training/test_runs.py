@@ -79,6 +79,48 @@ def test_a_run_is_stopped_and_goes_on_where_it_was(folder: Path, camvid: Path) -
 
 
 @pytest.mark.slow
+def test_a_run_of_the_command_line_is_stopped_and_resumed_beside_another(folder: Path, camvid: Path) -> None:
+    words = [sys.executable, "-m", "cirkd.cli", "train", "camvid-baseline", *SMALL, "--runs", str(folder)]
+    words += ["--root", camvid.name]  # relative to where it is begun
+    typed = subprocess.Popen([*words, "--steps", "40", "--name", "typed"], cwd=camvid.parent)
+    run, journal = folder / "typed", folder / "typed" / "journal.jsonl"
+    wait(lambda: len(read_history(journal).at) >= 2)
+    assert runs.look(run).status == "running"
+    runs.stop(run)
+    assert typed.wait(timeout=60) == 0
+    stopped = runs.look(run)
+    assert (stopped.status, stopped.error, stopped.resumable) == ("stopped", "", True)
+    done = read_history(journal).step
+    other = subprocess.Popen([*words, "--steps", "12", "--name=other"], cwd=camvid.parent)
+    runs.resume(run)
+    assert other.wait(timeout=240) == 0
+    wait(lambda: runs.look(run).status != "running")
+    assert runs.look(run).status == "finished", runs.log(run)
+    history = read_history(journal)
+    assert history.resumed == (done,) and history.at == tuple(range(1, 41))
+    beside = read_history(folder / "other" / "journal.jsonl")
+    assert beside.finished and beside.at == tuple(range(1, 13)) and not beside.resumed
+    assert json.loads((run / "launch.json").read_text())["flags"] == [*words[5:-4], *words[-2:], "--steps", "40"]
+
+
+def test_what_a_run_was_begun_with_may_be_unknown(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="resume it on the command line with the same flags"):
+        runs.resume(tmp_path)
+    runs.note_launch(tmp_path, ["camvid-baseline", "--steps", "3"], tmp_path / "gone")
+    with pytest.raises(TrainingError, match="which is gone"):
+        runs.resume(tmp_path)
+
+
+def test_an_error_in_the_journal_is_the_runs(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.write("start", 0, recipe={"steps": 10}, resumed=False)
+    journal.write("error", 4, text="one: task not finite at step 4")
+    assert (runs.look(tmp_path).status, runs.look(tmp_path).error) == ("failed", "one: task not finite at step 4")
+    journal.write("start", 4, recipe={"steps": 10}, resumed=True)
+    assert runs.look(tmp_path).status == "stopped"
+
+
+@pytest.mark.slow
 def test_an_error_is_one_line_and_two_runs_do_not_meet(folder: Path, tmp_path: Path) -> None:
     wrong = runs.start("camvid-baseline", "wrong", folder, ["--root", str(tmp_path / "nowhere")])
     refused = runs.start("camvid-baseline", "refused", folder, ["--stepps", "3"])

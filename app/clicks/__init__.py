@@ -1,0 +1,39 @@
+"""Clicks on the rows of matrices, as a Streamlit component of our own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.components.v2 import component
+
+FOLDER = Path(__file__).parent
+_STYLE = ".ck-hint{color:color-mix(in srgb,var(--st-text-color) 66%,var(--st-background-color));font-size:.87rem}"
+
+
+def script() -> str:
+    """What runs in the browser."""
+    return (FOLDER / "clicks.js").read_text(encoding="utf-8")
+
+
+@functools.cache
+def _component() -> Any:
+    # In the page's own tree, where the charts are.
+    return component("cirkd_clicks", css=_STYLE, js=script(), isolate_styles=False)
+
+
+def rows(key: str, within: str, hint: str, choose: Callable[[int], None]) -> None:
+    """Show a hint, and call `choose(row)` when a row of a matrix is clicked.
+
+    key: unique on the page; within: key of the container that holds the matrices.
+    """
+
+    def clicked() -> None:
+        row = st.session_state[key].get("row")
+        if row is not None:
+            choose(int(row))
+
+    _component()(key=key, data={"within": within, "hint": hint}, on_row_change=clicked)
