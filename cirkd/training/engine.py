@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+import torch.distributed as dist
+from torch import nn
 
 from cirkd.data.errors import TrainingError
 from cirkd.losses.objective import Terms
-from cirkd.training.processes import Processes
+from cirkd.training.processes import Processes, current_processes
 from cirkd.training.recipes import Recipe
 from cirkd.training.trackers import require_installed
 
@@ -23,18 +24,22 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
     """The device and the processes that the launcher gave, with the recipe's precision and trackers.
 
     Raises:
-        TrainingError: a tracker is not installed, or normalisation over processes was asked for without GPUs.
+        TrainingError: a tracker is not installed, the launcher's processes did not find each other, or normalisation
+            over processes was asked for without GPUs.
     """
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
 
     require_installed(recipe.trackers)
+    together = current_processes().count > 1
     objective = recipe.objective
     untrained = recipe.network.auxiliary and not objective.auxiliary
     unjudged = bool(objective.adversarial) and not objective.discriminator
     # Queues are the same everywhere already; to send them around at every step would cost more than the step.
     wrapping = DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=untrained or unjudged)
     accelerator = Accelerator(
+        # Without a GPU, several processes find each other only where accelerate is told that there is none.
+        cpu=together and not torch.cuda.is_available(),
         mixed_precision=_MIXED[recipe.precision],
         log_with=list(recipe.trackers) or None,
         project_dir=str(recipe.run_folder),
@@ -64,25 +69,24 @@ def any_of(accelerator: Accelerator, *flags: bool) -> tuple[bool, ...]:
     if accelerator.num_processes == 1:
         return flags
     counts = torch.tensor(flags, dtype=torch.int32, device=accelerator.device)
-    return tuple(bool(count) for count in accelerator.reduce(counts, "sum"))
+    dist.all_reduce(counts)
+    return tuple(bool(count) for count in counts.tolist())
 
 
 def averaged(accelerator: Accelerator, terms: Terms) -> dict[str, float]:
     """Every term's mean over the processes."""
     values = torch.stack([value.detach().float() for value in terms.values()])
     if accelerator.num_processes > 1:
-        values = accelerator.reduce(values, "mean")
-    assert isinstance(values, Tensor)
+        dist.all_reduce(values)
+        values /= accelerator.num_processes
     return dict(zip(terms, values.tolist(), strict=True))
 
 
 def share_statistics(accelerator: Accelerator, module: nn.Module) -> None:
     """Give every process the first one's running statistics, so that all evaluate one network."""
     if accelerator.num_processes > 1:
-        from accelerate.utils import broadcast
-
         for buffer in module.buffers():
-            buffer.copy_(broadcast(buffer.detach().clone()))  # pyright: ignore[reportArgumentType]
+            dist.broadcast(buffer, src=0)
 
 
 def normalise_over_processes(module: nn.Module) -> None:
