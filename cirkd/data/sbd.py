@@ -4,21 +4,19 @@ benchmark_RELEASE/dataset/cls/2008_000002.mat    its field GTcls.Segmentation is
 benchmark_RELEASE/dataset/{train,val}.txt        a name a line
 """
 
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from cirkd.data.errors import DataError
-from cirkd.data.images import MAX_PIXELS, read_label
+from cirkd.data.images import read_label
+from cirkd.data.matlab import uint8_field
 from cirkd.data.pairs import listed
 
 _FOLDERS = ("benchmark_RELEASE/dataset", "SBD/benchmark_RELEASE/dataset", "SBD/dataset", "SBD", "dataset")
 _LARGEST = 2**20
-"""Bytes of a file; those of the release have some ten thousand. It bounds what a compressed one can unfold to."""
-_DAMAGE = (ValueError, TypeError, KeyError, IndexError, OSError, OverflowError, MemoryError, NotImplementedError,
-           AttributeError, SystemError, EOFError, zlib.error)  # fmt: skip
+"""Bytes of a file; those of the release have some ten thousand."""
 
 
 def find_release(roots: Iterable[Path]) -> Path | None:
@@ -52,20 +50,15 @@ def read_sbd(path: Path) -> np.ndarray:
     Raises:
         DataError: no such file, or not one of SBD's classes.
     """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     try:
         size = path.stat().st_size
         if size > _LARGEST:
             raise DataError(f"{path}: {size / 2**20:.0f} MB, a label map of SBD has a few kB; unpack the release again")
-        values = loadmat(path, variable_names=["GTcls"])["GTcls"]["Segmentation"].item()
+        values = uint8_field(path.read_bytes(), "GTcls", "Segmentation")
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file; unpack the release so that it is") from None
-    except (*_DAMAGE, MatReadError):
-        raise DataError(f"{path}: no MATLAB file with GTcls.Segmentation; unpack the release again") from None
-    if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype != np.uint8:
-        raise DataError(f"{path}: GTcls.Segmentation is no label map of 8-bit numbers; unpack the release again")
-    if not 0 < values.size <= MAX_PIXELS:
-        raise DataError(f"{path}: GTcls.Segmentation is {values.shape}; a label map of an image was wanted")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its access rights") from None
+    except ValueError as error:
+        raise DataError(f"{path}: no label map GTcls.Segmentation of SBD ({error}); unpack the release again") from None
     return np.ascontiguousarray(values)

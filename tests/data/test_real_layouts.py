@@ -174,16 +174,27 @@ def test_the_augmented_list_can_be_made_of_the_release_of_sbd(tmp_path: Path) ->
         open_data("voc", "train_aug", tmp_path)
 
 
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (37, 50)])
+def test_label_maps_of_sbd_are_what_was_written(compressed: bool, shape: tuple[int, int], tmp_path: Path) -> None:
+    from scipy.io import savemat
+
+    values = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    inner = {"Boundaries": np.zeros((21, 1)), "Segmentation": values, "CategoriesPresent": [1]}
+    savemat(tmp_path / "a.mat", {"other": [1.0], "GTcls": inner}, do_compression=compressed)
+    assert np.array_equal(read_sbd(tmp_path / "a.mat"), values)
+
+
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (b"", "no MATLAB file"),
-        (b"MATLAB 5.0 MAT-file" + bytes(200), "no MATLAB file"),
+        (b"", "no label map"),
+        (b"MATLAB 5.0 MAT-file" + bytes(200), "no label map"),
         (bytes(2**20 + 1), "has a few kB"),
-        ({"GTcls": {"Segmentation": np.zeros((2, 2))}}, "8-bit"),
-        ({"GTcls": {"Segmentation": np.zeros((2, 2, 2), np.uint8)}}, "8-bit"),
-        ({"GTcls": {"Boundaries": np.zeros((2, 2), np.uint8)}}, "no MATLAB file"),
-        ({"GTinst": 1}, "no MATLAB file"),
+        ({"GTcls": {"Segmentation": np.zeros((2, 2))}}, "no 8-bit numbers"),
+        ({"GTcls": {"Segmentation": np.zeros((2, 2, 2), np.uint8)}}, "not two-dimensional"),
+        ({"GTcls": {"Boundaries": np.zeros((2, 2), np.uint8)}}, "no label map"),
+        ({"GTinst": 1}, "no label map"),
     ],
 )
 def test_a_file_that_is_none_of_sbd_is_one_clear_line(content: bytes | dict, line: str, tmp_path: Path) -> None:

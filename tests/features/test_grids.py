@@ -76,8 +76,11 @@ def test_all_analysis_of_unets_ends_in_time(unets: dict, samples: list[Sample]) 
     assert len(study.features().pixels) <= 4 * MOST_POSITIONS
     assert study.divergence().mean["after"] >= 0
     assert study.centroids().reference == "teacher"
-    study.scores(), study.relations(None, None), study.region_relations(), study.class_relations(True)
-    study.projection(budget=500), study.explorer(), study.stored_pixels(), study.gradient_lesson()
+    for ask in (study.scores, study.region_relations, study.class_relations, study.explorer, study.stored_pixels):
+        ask()
+    study.relations(None, None)
+    study.projection(budget=500)
+    study.gradient_lesson()
     terms = study.batch_terms("after")
     assert terms.raw["minibatch_pixel"] > 0
     assert "maps of 256x320 averaged to 52x64" in terms.note
