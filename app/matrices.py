@@ -22,7 +22,7 @@ def draw(
         st.html(scale.bar(), width="content")
         if compared.differences:
             st.html(difference.bar(), width="content")
-    for panel, name in zip(panels.row(key, len(compared.matrices), 16), compared.matrices, strict=True):
+    for panel, name in zip(panels.row(key, len(compared.matrices), 20), compared.matrices, strict=True):
         with panel:
             _heatmap(f"{key}-{name}", name, "", compared.matrices[name], rows, columns, scale, mark)
             if name in compared.differences:

@@ -28,7 +28,7 @@ def main() -> None:
     cards = _cards(study)
     strip = _strip(study)
     per_class, relations = st.empty(), st.empty()
-    if st.session_state.get(_DRAWN) != study.key:
+    if st.session_state.get(_DRAWN) != study.key and cached.data(study.key.images).classes is not None:
         _hold(study, per_class)
     with summary:
         features = study.features()
@@ -39,9 +39,11 @@ def main() -> None:
         _score_cards(study, cards)
     for index, place in enumerate(strip):
         place.caption(captions.image_scores(features.image_names[index], scores, index))
-    with guard(), per_class.container():
-        if captions.scored(study):
+    if captions.scored(study):
+        with guard(), per_class.container():
             _classes(study)
+    else:
+        per_class.empty()
     with guard(), summary:
         first, *more = study.summary(TEMPERATURE) or [""]
         whole = whole_split_change([study.evaluate(split) for split in ("val", "test")], "before", "after")

@@ -33,9 +33,10 @@ def class_iou(scores: Scores, classes: Classes, before: str | None, after: str |
     order = _order(scores, scores.iou_change(before, after) if before and after else first.iou)
     ticks = [theme.class_tick(classes, c) for c in order]
     figure = Figure()
-    students = [score.iou for name, score in scores.models.items() if name != "teacher"]
+    scored = {name: score for name, score in scores.models.items() if not score.note}
+    students = [score.iou for name, score in scored.items() if name != "teacher"]
     _changes(figure, [[100 * float(iou[c]) for c in order] for iou in students], ticks)
-    for name, score in scores.models.items():
+    for name, score in scored.items():
         _dots(figure, name, [100 * float(score.iou[c]) for c in order], ticks, "%{y}: %{x:.1f} %")
     figure.update_xaxes(title="IoU (%)", range=[-3, 103])
     return _rows(figure, len(order))
