@@ -82,9 +82,7 @@ def _map(study: Handle, found: Centroids) -> None:
     pair, features = _pair(study), study.features()
     classes = features.grouping().classes
     st.subheader("Drift of the classes" if pair else "The classes among each other")
-    scored = (
-        pair is not None and features.has_labels and not features.sampled and study.scores().compares(*pair)
-    )
+    scored = pair is not None and features.has_labels and not features.sampled and study.scores().compares(*pair)
     places = panels.row("map", 2 if scored else 1, 24)
     with places[0]:
         marks = " · ".join(f"{theme.role(name).markdown} {theme.role(name).label}" for name in found.map)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import torch
@@ -94,3 +95,20 @@ def normalise_over_processes(module: nn.Module) -> None:
     from timm.layers.norm_act import convert_sync_batchnorm
 
     convert_sync_batchnorm(module)
+
+
+def refuse_overwriting(recipe: Recipe, resume: bool) -> None:
+    """Raise TrainingError where a new run would take the place of one that is there."""
+    if not resume and (recipe.run_folder / "state.pt").exists():
+        raise TrainingError(
+            f"{recipe.run_folder} holds a run already; continue it with --resume, or choose another --name"
+        )
+
+
+def require_equal_parts(recipe: Recipe) -> None:
+    """Raise TrainingError unless a process's share of a batch can be cut into the parts that are asked for."""
+    share = recipe.batch_size // int(os.environ.get("WORLD_SIZE", "1"))
+    if recipe.accumulate < 1 or share % recipe.accumulate:
+        raise TrainingError(
+            f"a process's {share} images in {recipe.accumulate} parts: choose --accumulate so that all are alike"
+        )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.catalog import open_data
-from cirkd.data.errors import CirkdError, TrainingError
+from cirkd.data.errors import CirkdError
 from cirkd.data.sample import SegmentationData
 from cirkd.losses.objective import Terms
 from cirkd.models.segmenter import SegmentationOutput
@@ -67,8 +67,8 @@ def train(recipe: Recipe, *, resume: bool = False, words: Sequence[str] = ()) ->
     Raises:
         CirkdError: data, teacher or state can't be used, or the loss is no longer finite.
     """
-    _refuse_overwriting(recipe, resume)
-    _require_parts(recipe)
+    engine.refuse_overwriting(recipe, resume)
+    engine.require_equal_parts(recipe)
     # The run's randomness is its own: the caller's generator is as before when it ends.
     # Of several processes of one run, the first holds its folder.
     held = holding(recipe.run_folder) if int(os.environ.get("RANK", "0")) == 0 else nullcontext()
@@ -290,18 +290,3 @@ def _parts(batch: Batch, count: int) -> Iterator[tuple[Batch, bool]]:
 
 def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
-
-
-def _refuse_overwriting(recipe: Recipe, resume: bool) -> None:
-    if not resume and (recipe.run_folder / "state.pt").exists():
-        raise TrainingError(
-            f"{recipe.run_folder} holds a run already; continue it with --resume, or choose another --name"
-        )
-
-
-def _require_parts(recipe: Recipe) -> None:
-    share = recipe.batch_size // int(os.environ.get("WORLD_SIZE", "1"))
-    if recipe.accumulate < 1 or share % recipe.accumulate:
-        raise TrainingError(
-            f"a process's {share} images in {recipe.accumulate} parts: choose --accumulate so that all are alike"
-        )
