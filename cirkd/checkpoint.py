@@ -8,7 +8,7 @@ executed.
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -171,6 +171,18 @@ def load_model(
     if found.memory is not None:
         model.memory = _filled(found, found.build_memory, found.memory_tensors)
     return model.to(target).eval()
+
+
+def load_models(paths: Sequence[Path], device: str | torch.device = "auto") -> dict[str, Segmenter]:
+    """Load several checkpoints, each under the name of its file, as `load_model`.
+
+    Raises:
+        CheckpointError: two files have one name.
+    """
+    names = [path.stem for path in paths]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise CheckpointError(f"two checkpoints are called {twice}, and models go by their files' names; rename one")
+    return {name: load_model(path, device) for name, path in zip(names, paths, strict=True)}
 
 
 def resolve_device(device: str | torch.device) -> torch.device:

@@ -205,14 +205,14 @@ def _evaluate(words: list[str]) -> int:
 def _extract(words: list[str]) -> int:
     """Write embeddings of a whole data set: cirkd extract CHECKPOINT ... --output FOLDER."""
     options = tyro.cli(ExtractOptions, prog="cirkd extract", args=words)
-    from cirkd.checkpoint import load_model
+    from cirkd.checkpoint import load_models
     from cirkd.data.catalog import open_data
     from cirkd.features.store import extract_to
     from cirkd.training.processes import current_processes
 
     data = open_data(options.data, options.split, options.root)
     processes = current_processes()
-    models = {path.stem: load_model(path, options.device) for path in options.checkpoints}
+    models = load_models(options.checkpoints, options.device)
     with _progress("extracting", processes.is_main) as progress:
         path = extract_to(
             options.output, models, data, per_class=options.per_class, layer=options.layer, images=options.images,

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import cirkd
-from cirkd.checkpoint import load_model, read_header, save_checkpoint
+from cirkd.checkpoint import load_model, load_models, read_header, save_checkpoint
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import CAMVID
 from cirkd.losses.memory import RelationMemory
@@ -194,3 +194,11 @@ def test_a_file_from_before_networks_had_a_size_is_read(file: Path) -> None:
     del header["preprocessing"]["scale"]
     save_file(load_file(file), file, metadata={"cirkd": json.dumps(header)})
     assert load_model(file, "cpu").info.preprocessing.scale == 1.0
+
+
+def test_models_go_by_the_names_of_their_files(tmp_path: Path) -> None:
+    shipped = Path("checkpoints/streets-baseline.safetensors")
+    (tmp_path / shipped.name).symlink_to(shipped.resolve())
+    assert list(load_models([shipped], "cpu")) == ["streets-baseline"]
+    with pytest.raises(CheckpointError, match="two checkpoints are called streets-baseline"):
+        load_models([shipped, tmp_path / shipped.name], "cpu")
