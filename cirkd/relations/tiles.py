@@ -31,8 +31,8 @@ from cirkd.relations.workers import Workers
 # Entries of a tile: what stays in a core's cache through all its elementwise passes, and what keeps a GPU busy.
 CPU_TILE_ENTRIES = 2**17
 GPU_TILE_ENTRIES = 2**22
-# Entries of each network that are kept between the passes: 200 MB, three quarters of a pair of 64x128 positions.
-KEPT_ENTRIES = 3 * 2**24
+# Entries of each network that are kept between the passes: 128 MB, half a pair of images of 64x128 positions.
+KEPT_ENTRIES = 2**25
 
 Tile = tuple[slice, slice]  # rows and keys
 Kept = tuple[Tensor, Tensor] | None
