@@ -8,8 +8,9 @@ part is written whole or not at all, and one that is there is not made again.
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +81,10 @@ def extract_to(
     work = _Chunks(models, data, settings, workers)
     for start in sorted(set(mine) - set(missing)):
         work.seen.add_part(_part(folder, start))
-    for done, start in enumerate(missing, 1):
-        _write(_part(folder, start), work.table(range(start, min(start + CHUNK, len(settings.images)))))
+    chunks = {start: range(start, min(start + CHUNK, len(settings.images))) for start in missing}
+    items = work.items([index for chunk in chunks.values() for index in chunk])
+    for done, (start, chunk) in enumerate(chunks.items(), 1):
+        _write(_part(folder, start), work.table(itertools.islice(items, len(chunk))))
         if progress is not None:
             progress((len(mine) - len(missing) + done) / len(mine))
     processes.wait()
@@ -106,15 +109,19 @@ class _Chunks:
         self.device = next(next(iter(models.values())).parameters()).device
         self.precision = resolve_precision(settings.precision, self.device)
 
-    def table(self, indices: range) -> pa.Table:
+    def items(self, indices: Sequence[int]) -> Iterator[Item]:
+        """These images, one stream for all chunks, so that reading ahead does not stop at their ends."""
+        from cirkd.models.stream import stream
+
+        return stream(self.data, indices, self.kinds, workers=self.workers)
+
+    def table(self, items: Iterable[Item]) -> pa.Table:
         """The pixels of these images that may belong to the whole."""
         import pyarrow as pa
 
-        from cirkd.models.stream import stream
-
         kept: list[dict[str, np.ndarray]] = []
         bounds = self.seen.bounds()
-        for item in stream(self.data, indices, self.kinds, workers=self.workers):
+        for item in items:
             kept.append(self._pixels(item, bounds))
             if len(kept) > 1:
                 # What has no chance any more goes at once, so that a chunk is no larger than its budget.
