@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 CHUNK = 32
 """Images a part. Part of what makes a folder what it is: another size would draw the line elsewhere."""
+THIN_EVERY = 8
+"""Images whose candidates are held at once: thinning copies all that is kept."""
 ROW_GROUP = 4096
 """Rows of a group in the files: who reads some columns of some rows holds no more than that at once."""
 
@@ -123,8 +125,8 @@ class _Chunks:
         bounds = self.seen.bounds()
         for item in items:
             kept.append(self._pixels(item, bounds))
-            if len(kept) > 1:
-                # What has no chance any more goes at once, so that a chunk is no larger than its budget.
+            if len(kept) > THIN_EVERY:
+                # What has no chance any more goes, so that a chunk is hardly larger than its budget.
                 kept = [self._thinned(kept)]
         found = self._thinned(kept)
         self.seen.add(found["label"], found["key"])
