@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cirkd.charts import theme
@@ -21,12 +21,7 @@ def by_seed(found: Sequence[Paired], title: str) -> Figure:
 
     figure = Figure()
     shown = list(reversed(found))
-    dots = [(value, item.name, seed) for item in shown for seed, value in item.values.items()]
-    figure.add_scatter(
-        x=[value for value, _, _ in dots], y=[name for _, name, _ in dots], mode="markers", name="one seed",
-        customdata=[seed for _, _, seed in dots], hovertemplate="%{y}, seed %{customdata}: %{x:.4g}<extra></extra>",
-        marker={"color": _RUN, "size": 9, "opacity": 0.8},
-    )  # fmt: skip
+    _seeds(figure, {item.name: item.values for item in shown}, ".4g")
     figure.add_scatter(
         x=[item.mean for item in shown], y=[item.name for item in shown], mode="markers", name="mean",
         hovertemplate="%{y}, mean: %{x:.4g}<extra></extra>",
@@ -42,12 +37,7 @@ def differences(found: Sequence[Paired], title: str) -> Figure:
 
     figure = Figure()
     shown = [item for item in reversed(found) if item.differences]
-    dots = [(value, item.name, seed) for item in shown for seed, value in item.differences.items()]
-    figure.add_scatter(
-        x=[value for value, _, _ in dots], y=[name for _, name, _ in dots], mode="markers", name="one seed",
-        customdata=[seed for _, _, seed in dots], hovertemplate="%{y}, seed %{customdata}: %{x:+.4g}<extra></extra>",
-        marker={"color": _RUN, "size": 9, "opacity": 0.8},
-    )  # fmt: skip
+    _seeds(figure, {item.name: item.differences for item in shown}, "+.4g")
     reach = [item.high - item.gain if item.high == item.high else 0.0 for item in shown]
     figure.add_scatter(
         x=[item.gain for item in shown], y=[item.name for item in shown], mode="markers", name="mean, 95 % interval",
@@ -58,6 +48,17 @@ def differences(found: Sequence[Paired], title: str) -> Figure:
     figure.add_vline(x=0, line={"color": theme.muted(), "width": 1, "dash": "dot"})
     figure.update_xaxes(title=title)
     return _rows(figure, len(shown))
+
+
+def _seeds(figure: Figure, values: Mapping[str, Mapping[int, float]], digits: str) -> None:
+    """A dot for every recipe's value at every seed."""
+    dots = [(value, name, seed) for name, by_seed in values.items() for seed, value in by_seed.items()]
+    figure.add_scatter(
+        x=[value for value, _, _ in dots], y=[name for _, name, _ in dots], mode="markers", name="one seed",
+        customdata=[seed for _, _, seed in dots],
+        hovertemplate=f"%{{y}}, seed %{{customdata}}: %{{x:{digits}}}<extra></extra>",
+        marker={"color": _RUN, "size": 9, "opacity": 0.8},
+    )  # fmt: skip
 
 
 def _rows(figure: Figure, count: int) -> Figure:
