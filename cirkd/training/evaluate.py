@@ -1,7 +1,6 @@
 """Scores of a network on a data set: one confusion matrix over all its pixels, never means over images."""
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from cirkd.data.errors import DataError
 from cirkd.data.sample import SegmentationData
 from cirkd.models.segmenter import Segmenter
-from cirkd.models.stream import Item, stream
+from cirkd.models.stream import stream
 from cirkd.training.processes import Processes
 
 
@@ -49,16 +48,9 @@ def predict(model: Segmenter, image: Tensor, size: tuple[int, int], precision: s
     Returns:
         int64 `[h, w]`.
     """
-    return _class_map(_logits(model, image, precision), size)
-
-
-def _logits(model: Segmenter, image: Tensor, precision: str) -> Tensor:
     device = next(model.parameters()).device
     with torch.inference_mode(), autocast(device, precision):
-        return model(image[None].to(device)).logits
-
-
-def _class_map(logits: Tensor, size: tuple[int, int]) -> Tensor:
+        logits = model(image[None].to(device)).logits
     return F.interpolate(logits.float(), size=size, mode="bilinear", align_corners=True)[0].argmax(dim=0)
 
 
@@ -100,35 +92,17 @@ def evaluate(
     processes = processes or Processes()
     was_training = model.training
     model.eval()
-    mine = processes.share(range(len(data)))
-    items = stream(data, mine, [model.info.preprocessing], workers=workers)
     confusion = torch.zeros(len(classes), len(classes), dtype=torch.int64)
-    for done, counts in enumerate(_counts(model, items, data.name, precision), 1):
-        confusion += counts
+    mine = processes.share(range(len(data)))
+    for done, item in enumerate(stream(data, mine, [model.info.preprocessing], workers=workers), 1):
+        if item.label is None:
+            raise DataError(f"{data.name}: {item.name} has no label map; scores need labels")
+        prediction = predict(model, item.inputs[0], item.size, precision).cpu()
+        confusion += confusion_matrix(prediction, item.label.long(), len(classes))
         if progress is not None:
             progress(done / len(mine))
     model.train(was_training)
     return _scores(processes.summed(confusion), data)
-
-
-def _counts(model: Segmenter, items: Iterable[Item], data: str, precision: str) -> Iterator[Tensor]:
-    """The confusion matrix of each image; its pixels are counted while the network runs on the next."""
-    classes = len(model.info.classes)
-
-    def count(logits: Tensor, size: tuple[int, int], label: Tensor) -> Tensor:
-        return confusion_matrix(_class_map(logits, size).cpu(), label.long(), classes)
-
-    with ThreadPoolExecutor(1) as pool:
-        counting: Future[Tensor] | None = None
-        for item in items:
-            if item.label is None:
-                raise DataError(f"{data}: {item.name} has no label map; scores need labels")
-            logits = _logits(model, item.inputs[0], precision)
-            if counting is not None:
-                yield counting.result()
-            counting = pool.submit(count, logits, item.size, item.label)
-        if counting is not None:
-            yield counting.result()
 
 
 def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int) -> Tensor:
