@@ -94,8 +94,10 @@ def _settings(chosen: StudyState, from_address: bool) -> StudyState:
         )  # fmt: skip
         device = st.selectbox("Device", state.DEVICES, key="bar_device", help="auto: a GPU where there is one")
         precision = st.selectbox(
-            "Precision", state.PRECISIONS, key="bar_precision", help="auto: bf16 on a GPU that has it, else float32"
-        )
+            "Precision", state.PRECISIONS, key="bar_precision",
+            help="auto: bf16 on a GPU that has it, else float32. A processor without arithmetic for bf16 takes "
+            "hundreds of times as long for it.",
+        )  # fmt: skip
         if layer == "projected" and not model_picker.has_projection(chosen):
             st.caption("No checkpoint chosen here has a projection head: the decoder embedding is shown.")
     return replace(chosen, layer=layer, device=device, precision=precision)

@@ -184,12 +184,14 @@ def _evaluate(words: list[str]) -> int:
     from cirkd.checkpoint import load_model
     from cirkd.data.catalog import open_data
     from cirkd.training.evaluate import evaluate
-    from cirkd.training.processes import current_processes
+    from cirkd.training.processes import joined_processes
 
     data = open_data(options.data, options.split, options.root)
-    processes = current_processes()
-    model = load_model(options.checkpoint, options.device, architecture=options.architecture, encoder=options.encoder)
-    with _progress("evaluating", processes.is_main) as progress:
+    with joined_processes() as processes, _progress("evaluating", processes.is_main) as progress:
+        # Joined first: that is what gives each process a GPU of its own.
+        model = load_model(
+            options.checkpoint, options.device, architecture=options.architecture, encoder=options.encoder
+        )
         result = evaluate(
             model, data, precision=options.precision, progress=progress, workers=options.workers, processes=processes
         )
@@ -208,12 +210,11 @@ def _extract(words: list[str]) -> int:
     from cirkd.checkpoint import load_models
     from cirkd.data.catalog import open_data
     from cirkd.features.store import extract_to
-    from cirkd.training.processes import current_processes
+    from cirkd.training.processes import joined_processes
 
     data = open_data(options.data, options.split, options.root)
-    processes = current_processes()
-    models = load_models(options.checkpoints, options.device)
-    with _progress("extracting", processes.is_main) as progress:
+    with joined_processes() as processes, _progress("extracting", processes.is_main) as progress:
+        models = load_models(options.checkpoints, options.device)
         path = extract_to(
             options.output, models, data, per_class=options.per_class, layer=options.layer, images=options.images,
             precision=options.precision, seed=options.seed, workers=options.workers, processes=processes,

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from cirkd.data.errors import StudyError
 from cirkd.features.grids import Grid, averaged
+from cirkd.relations.precision import has_bf16
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,7 +66,7 @@ def resolve_precision(precision: str, device: torch.device) -> str:
         raise StudyError(f"precision {precision!r} is unknown; choose one of: {', '.join(PRECISIONS)}")
     if precision != "auto":
         return precision
-    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    return "bf16" if device.type == "cuda" and has_bf16(device) else "float32"
 
 
 class Runner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 from cirkd.data.errors import TrainingError
 from cirkd.losses.objective import Terms
+from cirkd.relations.precision import has_bf16
 from cirkd.training.processes import Processes, current_processes
 from cirkd.training.recipes import Recipe
 from cirkd.training.trackers import require_installed
@@ -46,6 +48,8 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
         project_dir=str(recipe.run_folder),
         kwargs_handlers=[wrapping],
     )
+    if recipe.precision == "bf16" and not has_bf16(accelerator.device):
+        warnings.warn("no arithmetic for bf16 here: a step takes hundreds of times float32's time", stacklevel=2)
     if recipe.sync_batch_norm and accelerator.num_processes > 1 and accelerator.device.type != "cuda":
         raise TrainingError("normalisation over processes needs GPUs; leave --sync-batch-norm out")
     return accelerator

@@ -12,6 +12,7 @@ from cirkd.data.errors import DataError
 from cirkd.data.sample import SegmentationData
 from cirkd.models.segmenter import Segmenter
 from cirkd.models.stream import stream
+from cirkd.relations.precision import has_bf16
 from cirkd.training.processes import Processes
 
 
@@ -55,7 +56,9 @@ def predict(model: Segmenter, image: Tensor, size: tuple[int, int], precision: s
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Autocast for a precision of a recipe: bf16, fp16, or float32 for none."""
+    """Autocast for a precision of a recipe: bf16, fp16, float32 for none, or auto: bf16 where the device has it."""
+    if precision == "auto":
+        precision = "bf16" if has_bf16(device) else "float32"
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.bfloat16)
     return torch.autocast(device.type, dtype=dtype, enabled=precision != "float32")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +50,24 @@ class Processes:
             import torch.distributed as dist
 
             dist.barrier()
+
+
+@contextmanager
+def joined_processes() -> Iterator[Processes]:
+    """The processes that the environment names, left together at the end.
+
+    One that ends without leaving is now and then aborted by the threads of its group.
+
+    Raises:
+        TrainingError: the launcher started another number than found each other.
+    """
+    processes = current_processes()
+    yield processes
+    if processes.count > 1:
+        import torch.distributed as dist
+
+        processes.wait()
+        dist.destroy_process_group()
 
 
 def current_processes() -> Processes:

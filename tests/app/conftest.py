@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -104,6 +105,27 @@ def settle(tab: Any, timeout: float = 90_000) -> None:
         timeout=timeout,
     )
     tab.wait_for_timeout(500)
+
+
+def choose(tab: Any, key: str, option: str, seconds: float = 90) -> None:
+    """Pick an option of a select box, by its label or what stands before a dot in it.
+
+    Typed again where a run of the script closed the list meanwhile.
+    """
+    from playwright.sync_api import TimeoutError as Late
+
+    box = tab.locator(f".st-key-{key} input")
+    wanted = tab.get_by_role("option", name=re.compile(rf"^{re.escape(option)}( ·|$)"))
+    end = time.monotonic() + seconds
+    while True:
+        settle(tab)
+        box.click(timeout=1000 * seconds)
+        box.fill(option)
+        try:
+            return wanted.click(timeout=8_000)
+        except Late:
+            if time.monotonic() > end:
+                raise
 
 
 def assert_stands(tab: Any) -> None:

@@ -17,7 +17,7 @@ from cirkd.analysis.trajectory import trajectory
 from cirkd.charts import training as charts
 from cirkd.training import runs
 from cirkd.training.journal import Journal, read_history
-from tests.app.conftest import WIDTHS, assert_stands, settle
+from tests.app.conftest import WIDTHS, assert_stands, choose, settle
 from tests.app.drawn import figures, wait_for_charts
 from tests.training.test_runs import SMALL, wait
 from tests.training.tiny import write_camvid
@@ -130,9 +130,7 @@ def test_a_run_is_begun_watched_stopped_and_resumed(
     root = write_camvid(tmp_path / "camvid")
     tab = browser_page("training")
     tab.get_by_text("Start a run").click(timeout=90_000)  # the recipes stand on PyTorch, which may still be loading
-    box = tab.locator(".st-key-training_recipe input")
-    box.fill("camvid-baseline")  # far down in a list that shows a few at a time
-    tab.get_by_role("option", name="camvid-baseline").click()
+    choose(tab, "training_recipe", "camvid-baseline")
     tab.locator("input[aria-label='Name of the run'][value=camvid-baseline]").wait_for(timeout=30_000)
     settle(tab)  # the fields of the recipe chosen before are gone
     for label, value in (
@@ -175,8 +173,7 @@ def test_a_run_of_the_command_line_is_stopped_and_resumed_on_the_page(
         try:
             wait(lambda: read_history(journal).step >= 1)
             tab = browser_page("training")
-            tab.locator(".st-key-training_run input").click()
-            tab.get_by_role("option", name="typed").click()
+            choose(tab, "training_run", "typed")
             snapshots = len(list((folder / "snapshots").iterdir()))
             tab.wait_for_function(f"count => {PLAYER}.steps.length > count", arg=snapshots, timeout=60_000)
             tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
@@ -196,8 +193,7 @@ def test_a_run_of_the_command_line_is_stopped_and_resumed_on_the_page(
 @pytest.mark.parametrize("width", WIDTHS)
 def test_stands_and_plays_in_a_browser(runs_folder: Path, app_url: str, browser_page: Open, width: int) -> None:
     tab = browser_page("training", width=width)
-    tab.locator(".st-key-training_run input").click()
-    tab.get_by_role("option", name="told").click()
+    choose(tab, "training_run", "told")
     wait_for_charts(tab, 5)
     settle(tab)
     assert_stands(tab)
@@ -220,8 +216,7 @@ def test_new_snapshots_come_by_themselves_and_move_nothing(runs_folder: Path, ap
         (folder / "process.json").write_text(json.dumps({"pid": trains.pid, "began": began}))
         try:
             tab = browser_page("training")
-            tab.locator(".st-key-training_run input").click()
-            tab.get_by_role("option", name="growing").click()
+            choose(tab, "training_run", "growing")
             tab.get_by_test_id("trajectory").wait_for(timeout=30_000)
             settle(tab)
             slider = tab.get_by_role("slider", name="Step")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cirkd import losses
+from cirkd.relations import precision
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 LABELS = torch.tensor([[[0, 1], [255, 1]]])
@@ -76,7 +77,10 @@ def test_half_precision_is_computed_in_float32(loss: Loss, dtype: torch.dtype) -
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-def test_autocast_changes_relations_within_their_stated_error_and_nothing_else(loss: Loss, dtype: torch.dtype) -> None:
+def test_autocast_changes_relations_within_their_stated_error_and_nothing_else(
+    loss: Loss, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "has_bf16", lambda device: True)
     student, teacher = torch.randn(2, 6, 9, 12).to(dtype).requires_grad_(), torch.randn(2, 6, 9, 12).to(dtype)
     wanted, slope = value_and_gradient(loss, student, teacher)
     with torch.autocast("cpu", dtype=torch.bfloat16):

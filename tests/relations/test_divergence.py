@@ -14,6 +14,7 @@ from cirkd.relations import (
     relation_divergence,
     tiles,
 )
+from cirkd.relations import precision as precision_module
 from tests import oracles
 
 TEMPERATURES = [0.01, 0.1, 0.5]  # the first takes the path for sharp distributions
@@ -187,11 +188,14 @@ class TestBf16:
                 rows, theirs, temperature
             )
 
-    def test_autocast_asks_for_it(self) -> None:
+    @pytest.mark.parametrize("has", [True, False])
+    def test_autocast_asks_for_it_where_the_device_has_it(self, monkeypatch: pytest.MonkeyPatch, has: bool) -> None:
+        monkeypatch.setattr(precision_module, "has_bf16", lambda device: has)
         x = torch.zeros(1)
         assert product_precision(None, x) == "float32"
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            assert product_precision(None, x) == "bf16" and product_precision("float32", x) == "float32"
+            assert product_precision(None, x) == ("bf16" if has else "float32")
+            assert product_precision("float32", x) == "float32" and product_precision("bf16", x) == "bf16"
 
     @pytest.mark.usefixtures("as_shipped")
     def test_an_unknown_precision_is_refused(self) -> None:

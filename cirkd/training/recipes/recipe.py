@@ -8,6 +8,7 @@ from cirkd.data.transforms import Augmentation
 from cirkd.losses.objective import Objective
 
 Precision = Literal["float32", "bf16", "fp16"]
+TeacherPrecision = Literal["auto", "float32", "bf16", "fp16"]
 Optimizer = Literal["sgd", "adamw"]
 Tracker = Literal["tensorboard", "wandb"]
 
@@ -86,7 +87,7 @@ class Recipe:
         learning_rate, momentum, weight_decay, power, warmup: Of the optimiser, with polynomial decay.
         sync_batch_norm: Batch statistics over all processes; needs GPUs.
         precision: Arithmetic of the student's forward pass.
-        teacher_precision: Arithmetic of the teacher's.
+        teacher_precision: Arithmetic of the teacher's; auto is bf16 where the device has it, else float32.
         seed: Of initial weights, data order, augmentation and memory draws.
         evaluate_every, snapshot_every, save_every, journal_every: Intervals in steps; 0 for only at the end.
         probe_images: Images of the probe whose embeddings are kept at each snapshot.
@@ -116,7 +117,7 @@ class Recipe:
     warmup: int = 50
     sync_batch_norm: bool = False
     precision: Precision = "float32"
-    teacher_precision: Precision = "bf16"
+    teacher_precision: TeacherPrecision = "auto"
     seed: int = 0
     evaluate_every: int = 200
     snapshot_every: int = 50
