@@ -10,11 +10,11 @@ from pathlib import Path
 import tyro
 
 from cirkd.data.errors import TrainingError
-from cirkd.sweep.measures import measure
+from cirkd.sweep.measures import kept_row, measure
 from cirkd.sweep.plan import Job, plan
 from cirkd.sweep.report import write_reports
 from cirkd.sweep.results import Results
-from cirkd.sweep.running import devices, run_all
+from cirkd.sweep.running import places, run_all
 from cirkd.training.stopping import StopRequest, stop_requests
 
 
@@ -23,8 +23,9 @@ class SweepOptions:
     """Recipes with several seeds each, compared seed by seed.
 
     Runs go one after another, or one on each GPU. Started again with the same words, a sweep goes on where it was; more
-    recipes and seeds may be added. Words after `--` are for every run, as of `cirkd train`. A recipe in quotes may have
-    flags of its own: "streets-cirkd --objective.temperature 0.2".
+    recipes and seeds may be added, and what is measured already needs its run's folder no more. Words after `--` are
+    for every run, as of `cirkd train`. A recipe in quotes may have flags of its own:
+    "streets-cirkd --objective.temperature 0.2".
 
     Args:
         recipes: Names, or FILE.py:FUNCTION; each is trained with each seed.
@@ -32,6 +33,8 @@ class SweepOptions:
         folder: Where runs, results.parquet and the report go.
         baseline: Which recipe the others are compared with; the first when not given.
         gpus: Numbers of the GPUs to use; all when not given.
+        at_once: Runs at a time where there is no GPU; they share the processor's cores evenly. Small networks train
+            faster so than one after another on all cores.
         images: On how many images of val the relation measures are taken.
     """
 
@@ -40,6 +43,7 @@ class SweepOptions:
     folder: Path = Path("sweeps/sweep")
     baseline: str | None = None
     gpus: tuple[int, ...] = ()
+    at_once: int = 1
     images: int = 6
 
 
@@ -55,7 +59,14 @@ def sweep(words: Sequence[str]) -> int:
     baseline = options.recipes[0] if options.baseline is None else options.baseline
     if baseline not in options.recipes:
         raise TrainingError(f"the baseline {baseline!r} is none of the recipes: {', '.join(options.recipes)}")
-    done: dict[Job, dict[str, object]] = {}
+    if options.at_once < 1:
+        raise TrainingError(f"{options.at_once} runs at a time: choose 1 or more with --at-once")
+    rows = {job: kept_row(job, _teacher(job, jobs), options.images) for job in jobs}
+    done = {job: row for job, row in rows.items() if row is not None}
+    left = [job for job in jobs if job not in done]
+    if done:
+        _say(f"{len(done)} of {len(jobs)} runs are measured already")
+        _written(done, jobs, baseline, options.folder)
 
     def finished(job: Job) -> None:
         done[job] = measure(job, _teacher(job, jobs), options.images)
@@ -63,7 +74,7 @@ def sweep(words: Sequence[str]) -> int:
         _written(done, jobs, baseline, options.folder)
 
     with stop_requests() as stopping:
-        failed = run_all(jobs, _places(options.gpus), stopping=stopping, say=_say, finished=finished)
+        failed = run_all(left, places(options.gpus, options.at_once), stopping=stopping, say=_say, finished=finished)
     return _end(done, jobs, failed, stopping, options.folder)
 
 
@@ -71,10 +82,6 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words before and after `--`."""
     at = list(words).index("--") if "--" in words else len(words)
     return list(words[:at]), list(words[at + 1 :])
-
-
-def _places(gpus: Sequence[int]) -> Sequence[str | None]:
-    return [str(gpu) for gpu in gpus] or devices()
 
 
 def _teacher(job: Job, jobs: Sequence[Job]) -> Path | None:

@@ -17,7 +17,8 @@ from cirkd.study import AFTER, Study
 from cirkd.sweep.plan import Job
 from cirkd.training.journal import read_journal
 
-FILE = "measures.json"
+FOLDER = "measures"
+"""Of a sweep: a small file for each finished run, which is all that the table needs of it."""
 TIMED = ("wall_seconds", "peak_memory_bytes")
 """Columns that the machine and its load decide, and not the recipe."""
 _WHOLE = ("fisher_ratio", "silhouette", "nearest_centroid_accuracy", "cka_to_teacher", "neighbour_overlap")
@@ -25,20 +26,36 @@ _BY_CLASS = ("compactness", "separation", "row_distance", "nearest_centroid_by_c
 
 
 def measure(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
-    """A row of the table of results; kept in the run's folder, so that it is measured once.
+    """A row of the table of results; kept beside the runs, so that it is measured once.
 
     Args:
         teacher: the checkpoint that relations are compared with; without one they are not measured.
         images: how many images of val the relation measures are taken on.
     """
-    path = job.folder / FILE
-    asked = {"teacher": None if teacher is None else str(teacher), "images": images}
-    kept = json.loads(path.read_text()) if path.is_file() else {}
-    if kept.get("asked") != asked:
-        kept = {"asked": asked, "row": _row(job, teacher, images)}
+    row = kept_row(job, teacher, images)
+    if row is None:
+        row = _row(job, teacher, images)
+        path = _path(job)
+        path.parent.mkdir(exist_ok=True)
         with whole(path) as temporary:
-            temporary.write_text(json.dumps(kept, indent=1))
-    return kept["row"]
+            temporary.write_text(json.dumps({"asked": _asked(job, teacher, images), "row": row}, indent=1))
+    return row
+
+
+def kept_row(job: Job, teacher: Path | None, images: int) -> dict[str, Any] | None:
+    """What `measure` found earlier for the same run measured in the same way; the run itself need not be there."""
+    path = _path(job)
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    return kept["row"] if kept.get("asked") == _asked(job, teacher, images) else None
+
+
+def _path(job: Job) -> Path:
+    return job.folder.parents[1] / FOLDER / f"{job.name}.json"
+
+
+def _asked(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
+    given = None if teacher is None else str(teacher)
+    return {"recipe": job.word, "flags": list(job.flags), "teacher": given, "images": images}
 
 
 def _row(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:

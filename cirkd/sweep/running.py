@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cirkd.data.errors import TrainingError
 from cirkd.sweep.plan import Job
@@ -14,16 +14,26 @@ from cirkd.training.stopping import StopRequest
 _LOOK_EVERY = 0.5  # seconds
 
 
-def devices() -> list[str | None]:
-    """Where a sweep's runs go at a time: every GPU there is, or (None) wherever a run finds its way alone."""
+Place = Mapping[str, str]
+"""Where a run works, as variables of its environment."""
+
+
+def places(gpus: Sequence[int], at_once: int) -> list[Place]:
+    """Where a sweep's runs go at a time: each GPU that is named or there, else the processor, its cores shared."""
     import torch
 
-    return [str(index) for index in range(torch.cuda.device_count())] or [None]
+    chosen = list(gpus) or list(range(torch.cuda.device_count()))
+    if chosen:
+        return [{"CUDA_VISIBLE_DEVICES": str(gpu)} for gpu in chosen]
+    if at_once == 1:
+        return [{}]
+    threads = max(1, torch.get_num_threads() // at_once)
+    return [{"OMP_NUM_THREADS": str(threads)} for _ in range(at_once)]
 
 
 def run_all(
     jobs: Sequence[Job],
-    places: Sequence[str | None],
+    places: Sequence[Place],
     *,
     stopping: StopRequest,
     say: Callable[[str], object],
@@ -32,7 +42,7 @@ def run_all(
     """Train what is not trained yet; a run that is at work already, as after this process was killed, is waited for.
 
     Args:
-        places: GPUs by number, one run on each at a time; None leaves the choice to the run.
+        places: one run on each at a time.
         stopping: when requested, the runs at work save and end, and no further one begins.
         say: called with a line for what happens.
         finished: called with each job whose run is complete, those of earlier calls included.
@@ -45,13 +55,13 @@ def run_all(
     """
     for job in jobs:
         _refuse_another(job)
-    waiting, working, failed = list(jobs), dict[str | None, Job](), list[Job]()
+    waiting, working, failed = list(jobs), dict[int, Job](), list[Job]()
     asked = False
     while waiting or working:
-        for place in places:
+        for place, environment in enumerate(places):
             while place not in working and waiting and not stopping.requested:
                 job = waiting.pop(0)
-                if _begin(job, place, say):
+                if _begin(job, environment, say):
                     working[place] = job
                 else:
                     finished(job)
@@ -77,10 +87,9 @@ def run_all(
     return failed
 
 
-def _begin(job: Job, place: str | None, say: Callable[[str], object]) -> bool:
+def _begin(job: Job, environment: Place, say: Callable[[str], object]) -> bool:
     """Set a job's run to work; False where it is complete."""
     status = runs.look(job.folder).status
-    environment = {} if place is None else {"CUDA_VISIBLE_DEVICES": place}
     if status == "finished":
         return False
     if status == "running":

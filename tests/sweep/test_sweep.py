@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from cirkd.cli import main
 from cirkd.data.errors import TrainingError
@@ -77,6 +79,12 @@ def test_killed_and_gone_on_with_gives_the_same_table(tmp_path: Path, camvid: Pa
         assert row["iou_val/road"] is not None and row["miou_val"] > 0
     for name in ("report.html", "report.md"):
         assert "camvid-kd" in (broken / name).read_text()
+    # What was measured needs its run no more.
+    shutil.rmtree(broken / "runs")
+    (broken / "results.parquet").unlink()
+    said = sweep(broken, words).communicate(timeout=300)[0]
+    assert "4 of 4 runs are measured already" in said and "begins" not in said
+    assert pq.read_table(broken / "results.parquet").equals(tables[1])
 
 
 @pytest.mark.slow
@@ -155,6 +163,16 @@ def test_wall_time_is_of_all_parts_of_a_run() -> None:
     assert wall_seconds([]) == 0.0
 
 
+def test_runs_at_once_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    assert running.places([], 1) == [{}]
+    assert running.places([], 3) == [{"OMP_NUM_THREADS": "2"}] * 3
+    assert running.places([], 20) == [{"OMP_NUM_THREADS": "1"}] * 20
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert running.places([], 3) == [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]
+
+
 def test_one_run_at_a_time_on_each_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five runs on two GPUs: never two on one, never an idle one while a run waits; a failed run is told."""
     jobs = plan(["streets-baseline"], range(5), [], tmp_path)
@@ -179,7 +197,9 @@ def test_one_run_at_a_time_on_each_gpu(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(running, "_LOOK_EVERY", 0.0)
     said: list[str] = []
     done: list[Job] = []
-    failed = running.run_all(jobs, ["0", "1"], stopping=StopRequest(), say=said.append, finished=done.append)
+    failed = running.run_all(
+        jobs, running.places([0, 1], 1), stopping=StopRequest(), say=said.append, finished=done.append
+    )
     assert failed == [jobs[3]] and sorted(job.seed for job in done) == [0, 1, 2, 4]
     assert max(map(len, at_work)) == 2 and set(placed.values()) == {"0", "1"}
     assert any("it broke" in line for line in said)
