@@ -9,10 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cirkd.losses import RelationMemory, memory_relation, minibatch_pixel_relation
+from cirkd.relations.precision import has_bf16
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 TEMPERATURE = 0.1
-FORMS = ("straightforward", "float32", "bf16")
+FORMS = ("straightforward", "float32", *(["bf16"] if has_bf16(DEVICE) else []))
+"""bf16 is left out where the device has no arithmetic for it: it would take hundreds of times as long."""
 Work = Callable[[], None]
 
 

@@ -15,6 +15,7 @@ import torch
 
 from benchmarks.forms import DEVICE, FORMS, Case, Work, floor_seconds, make_work, now
 
+FLOORS = {"float32": torch.float32, "bf16": torch.bfloat16}
 STATUS, CLEAR_PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 MATRICES = 5.5  # of the size of all relations of a network that the straightforward form holds at its peak
 
@@ -27,20 +28,28 @@ def machine() -> str:
         info = Path("/proc/cpuinfo")
         found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
         name = f"{found[1].strip() if found else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-    return f"{name}, {torch.get_num_threads()} threads, PyTorch {torch.__version__.split('+')[0]}"
+    return f"{name}, {kind()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__.split('+')[0]}"
+
+
+def kind() -> str:
+    """The kind of machine in a word that suits a file's name: avx512, avx2, or cuda and its compute capability."""
+    if DEVICE.type == "cuda":
+        return "cuda{}{}".format(*torch.cuda.get_device_capability())
+    return torch.backends.cpu.get_cpu_capability().lower().replace(" ", "-")
 
 
 def times_in_turn(case: Case, repeats: int) -> dict[str, list[float]]:
     """Seconds of every form and of both floors, each as often, one after the other in every round."""
     works = {form: make_work(case, form) for form in FORMS if form != "straightforward" or fits(case)}
-    times: dict[str, list[float]] = {form: [] for form in (*works, "floor float32", "floor bf16")}
+    floors = {f"floor {name}": dtype for name, dtype in FLOORS.items() if name in FORMS}
+    times: dict[str, list[float]] = {form: [] for form in (*works, *floors)}
     for form in works:
         make_work(small(case), form)()
     for _ in range(repeats):
         for form, work in works.items():
             times[form].append(seconds(work))
-        times["floor float32"].append(floor_seconds(case, torch.float32))
-        times["floor bf16"].append(floor_seconds(case, torch.bfloat16))
+        for name, dtype in floors.items():
+            times[name].append(floor_seconds(case, dtype))
     return times
 
 

@@ -3,7 +3,8 @@
 The straightforward form builds every relation matrix of teacher and student and keeps all of them for the backward
 pass. The floor is what the products of matrices alone take that can't be spared. Times are medians of forward and
 backward passes taken in turn; memory is the growth of the peak over one pass in a process of its own. Where the
-straightforward form would not fit the free memory, it is not run. Table and curves go to `benchmarks/results/`.
+straightforward form would not fit the free memory, it is not run. Table and curves go to
+`benchmarks/results/`, by kind of machine.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import math
 from pathlib import Path
 
 from benchmarks.forms import DEVICE, FORMS, Case
-from benchmarks.measure import fits, machine, measure_alone, medians, times_in_turn
+from benchmarks.measure import fits, kind, machine, measure_alone, medians, times_in_turn
 from benchmarks.plot import Curve, Panel, draw
 from benchmarks.step import step_seconds
 
@@ -41,17 +42,20 @@ def compare(case: Case, repeats: int) -> tuple[Found, Found]:
 def table(results: dict[str, tuple[Found, Found]]) -> str:
     """The comparison as Markdown."""
     lines = [
-        "| work | straightforward | cirkd | faster | bf16 | again faster | floor | x floor | memory, straightforward "
-        "| memory, cirkd | of it |",
-        "|---|" + "---:|" * 10,
+        "| work | straightforward | cirkd | faster | floor | x floor "
+        "| memory, straightforward | memory, cirkd | of it |",
+        "|---|" + "---:|" * 8,
     ]
+    if "bf16" in FORMS:
+        lines = [line + more for line, more in zip(lines, (" bf16 | again faster |", "---:|---:|"), strict=True)]
     for name, (times, memory) in results.items():
-        plain, ours, half = (times.get(form, math.nan) for form in FORMS)
+        plain, ours, half = (times.get(form) or math.nan for form in NAMES)
         floor, held = times["floor float32"], memory.get("straightforward", math.nan)
         lines.append(
-            f"| {name} | {plain:.2f} s | {ours:.2f} s | {plain / ours:.1f}x | {half:.2f} s | {ours / half:.2f}x "
+            f"| {name} | {plain:.2f} s | {ours:.2f} s | {plain / ours:.1f}x "
             f"| {floor:.2f} s | {ours / floor:.1f} | {held:.0f} MB | {memory['float32']:.0f} MB "
             f"| 1/{held / memory['float32']:.0f} |"
+            + ("" if math.isnan(half) else f" {half:.2f} s | {ours / half:.2f}x |")
         )
     return "\n".join(lines)
 
@@ -115,13 +119,13 @@ def main() -> None:
     crop = CASES[next(iter(CASES))]
     by_positions = growth([dataclasses.replace(crop, height=h, width=w) for h, w in POSITIONS])
     by_batch = growth([dataclasses.replace(crop, images=count) for count in BATCHES])
-    draw(RESULTS / "relations.png", machine(), panels(by_positions, by_batch))
+    draw(RESULTS / f"relations-{kind()}.png", machine(), panels(by_positions, by_batch))
     report.append(
         f"Peak memory grows with the positions to the power of {exponent(by_positions['float32'], 'megabytes'):.2f}, "
         f"with the images to that of {exponent(by_batch['float32'], 'megabytes'):.2f}.\n\n"
-        "![Time and peak memory over positions and images](relations.png)"
+        f"![Time and peak memory over positions and images](relations-{kind()}.png)"
     )
-    (RESULTS / "relations.md").write_text("\n\n".join(report) + "\n")
+    (RESULTS / f"relations-{kind()}.md").write_text("\n\n".join(report) + "\n")
 
 
 if __name__ == "__main__":
