@@ -126,13 +126,7 @@ def figure_files(
 
 
 def _parts(study: Study, title: str, found: list[Picture], progress: Progress | None) -> Iterator[str]:
-    from plotly.offline import get_plotlyjs
-
-    yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield '<meta name="color-scheme" content="light dark">'
-    yield f"<style>{_colors()}{STYLE}</style><script>{get_plotlyjs()}{SCRIPT}</script></head><body><main>"
-    yield f"<h1>{escape(title)}</h1>"
+    yield begin(title)
     yield _opening(study)
     yield _images(study)
     known = tables(study)
@@ -145,12 +139,25 @@ def _parts(study: Study, title: str, found: list[Picture], progress: Progress | 
         for picture in own:
             if progress is not None:
                 progress(found.index(picture) / len(found), picture.title)
-            yield _figure(picture)
+            yield figure_html(picture)
         yield "</div>"
         for name in listed:
             yield table_html(known[name]())
     yield _provenance(study)
     yield END
+
+
+def begin(title: str) -> str:
+    """The start of a report, up to its heading; `END` closes it."""
+    from plotly.offline import get_plotlyjs
+
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<style>{_colors()}{STYLE}</style><script>{get_plotlyjs()}{SCRIPT}</script></head><body><main>"
+        f"<h1>{escape(title)}</h1>"
+    )
 
 
 def _opening(study: Study) -> str:
@@ -185,7 +192,8 @@ def _images(study: Study) -> str:
     )
 
 
-def _figure(picture: Picture) -> str:
+def figure_html(picture: Picture) -> str:
+    """A figure as it stands in a report, light or dark as the reader's screen."""
     name, title = escape(picture.name), escape(picture.title)
     return (
         f'<figure id="{name}" role="group" aria-label="{title}"><figcaption><b>{title}</b></figcaption>'

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from cirkd.analysis.paired import Paired
 from cirkd.charts import sweep as charts
-from cirkd.charts import theme
+from cirkd.charts.gallery import Picture
 from cirkd.export.files import whole
 from cirkd.export.tables import Table
-from cirkd.report import END, STYLE, table_html
+from cirkd.report import END, begin, figure_html, table_html
 from cirkd.sweep.results import Results
 
 MEASURES = {
@@ -106,20 +107,10 @@ def _lead(results: Results) -> str:
 
 
 def _html(results: Results) -> Iterator[str]:
-    from plotly.offline import get_plotlyjs
-
-    yield '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Recipes over seeds</title>'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body><main>"
-    yield f"<h1>Recipes over seeds</h1><p class=lead>{escape(_lead(results))}</p><div class=figures>"
-    for name in PLOTTED:
-        found = results.compare(name)
-        if not any(item.values for item in found):
-            continue
-        yield _figure(charts.by_seed(found, MEASURES[name]), MEASURES[name])
-        if any(item.differences for item in found):
-            title = f"{MEASURES[name]}: difference to {results.baseline}"
-            yield _figure(charts.differences(found, title), title)
+    yield begin("Recipes over seeds")
+    yield f"<p class=lead>{escape(_lead(results))}</p><div class=figures>"
+    for picture in _pictures(results):
+        yield figure_html(picture)
     yield "</div>"
     for table in _tables(results):
         yield table_html(table)
@@ -127,10 +118,18 @@ def _html(results: Results) -> Iterator[str]:
     yield END
 
 
-def _figure(figure: Any, title: str) -> str:
-    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config=theme.CONFIG, default_width="100%")
-    name = escape(title)
-    return f'<figure role="group" aria-label="{name}"><figcaption><b>{name}</b></figcaption>{drawn}</figure>'
+def _pictures(results: Results) -> Iterator[Picture]:
+    for name in PLOTTED:
+        found = results.compare(name)
+        if not any(item.values for item in found):
+            continue
+        draw = partial(charts.by_seed, found, MEASURES[name])
+        yield Picture(name, "", MEASURES[name], "A dot is a run; the bar is the mean of a recipe.", 800, draw)
+        if any(item.differences for item in found):
+            title = f"{MEASURES[name]}: difference to {results.baseline}"
+            about = "A dot is the difference of a seed; the diamond is their mean, with its 95 % interval."
+            draw = partial(charts.differences, found, "difference")
+            yield Picture(f"{name}-difference", "", title, about, 800, draw)
 
 
 def _markdown(results: Results) -> str:
