@@ -12,7 +12,8 @@ from cirkd.data.errors import DataError
 from cirkd.data.palettes import CAMVID, numbered_classes
 from cirkd.models.build import build_segmenter
 from cirkd.models.segmenter import SegmentationOutput, Segmenter
-from cirkd.training.evaluate import confusion_matrix, evaluate
+from cirkd.training import evaluate as module
+from cirkd.training.evaluate import autocast, confusion_matrix, evaluate
 
 
 class ByBrightness(nn.Module):
@@ -61,6 +62,15 @@ def test_scores_equal_a_count_over_all_pixels(camvid: Path) -> None:
 def test_confusion_counts_rows_by_label_and_ignores_the_rest() -> None:
     counted = confusion_matrix(torch.tensor([0, 1, 1, 0]), torch.tensor([0, 1, 0, 7]), 2)
     assert counted.tolist() == [[1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_auto_is_bf16_where_the_device_has_it(monkeypatch: pytest.MonkeyPatch, has: bool) -> None:
+    monkeypatch.setattr(module, "has_bf16", lambda device: has)
+    with autocast(torch.device("cpu"), "auto"):
+        assert torch.is_autocast_enabled("cpu") == has
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+        assert product.dtype == (torch.bfloat16 if has else torch.float32)
 
 
 def test_class_counts_must_agree(camvid: Path) -> None:
