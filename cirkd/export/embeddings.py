@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cirkd.export.files import whole
+from cirkd.features.parquet import repeating
 
 if TYPE_CHECKING:
     import pyarrow
@@ -32,7 +33,8 @@ def write_embeddings(features: FeatureSet, path: Path | str, pixels: np.ndarray 
 
     features.require_images("an export of all pixels")
     schema = _schema(features)
-    with whole(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    options: dict[str, Any] = {"compression": "zstd", "use_dictionary": repeating(schema)}
+    with whole(path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
         for image in range(len(features.images)):
             place = features.pixels.of_image(image)
             chosen = np.arange(place.start, place.stop)

@@ -20,6 +20,7 @@ from cirkd.data.errors import StudyError
 from cirkd.features.draw import Smallest, keys, merged, smallest
 from cirkd.features.feature_set import IGNORED
 from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, settings_of
+from cirkd.features.parquet import repeating
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -221,7 +222,8 @@ def _write(path: Path, table: pa.Table) -> None:
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
+        options: dict[str, Any] = {"compression": "zstd", "use_dictionary": repeating(table.schema)}
+        pq.write_table(table, temporary, row_group_size=ROW_GROUP, **options)
         os.replace(temporary, path)
     except OSError as error:
         raise StudyError(f"{path}: cannot be written ({error.strerror}); free some space, then run it again") from None
