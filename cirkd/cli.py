@@ -3,8 +3,7 @@
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -185,9 +184,10 @@ def _evaluate(words: list[str]) -> int:
     from cirkd.data.catalog import open_data
     from cirkd.training.evaluate import evaluate
     from cirkd.training.processes import joined_processes
+    from cirkd.training.progress import bar
 
     data = open_data(options.data, options.split, options.root)
-    with joined_processes() as processes, _progress("evaluating", processes.is_main) as progress:
+    with joined_processes() as processes, bar("evaluating", processes.is_main) as progress:
         # Joined first: that is what gives each process a GPU of its own.
         model = load_model(
             options.checkpoint, options.device, architecture=options.architecture, encoder=options.encoder
@@ -211,9 +211,10 @@ def _extract(words: list[str]) -> int:
     from cirkd.data.catalog import open_data
     from cirkd.features.store import extract_to
     from cirkd.training.processes import joined_processes
+    from cirkd.training.progress import bar
 
     data = open_data(options.data, options.split, options.root)
-    with joined_processes() as processes, _progress("extracting", processes.is_main) as progress:
+    with joined_processes() as processes, bar("extracting", processes.is_main) as progress:
         models = load_models(options.checkpoints, options.device)
         path = extract_to(
             options.output, models, data, per_class=options.per_class, layer=options.layer, images=options.images,
@@ -223,18 +224,6 @@ def _extract(words: list[str]) -> int:
     if processes.is_main:
         print(f"{path}: embeddings of {', '.join(models)} on {data.name} {data.split}")
     return 0
-
-
-@contextmanager
-def _progress(text: str, shown: bool) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr with the time left; nothing where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
-        task = bar.add_task(text, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
 
 
 def _doctor(words: list[str]) -> int:

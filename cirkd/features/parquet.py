@@ -12,7 +12,7 @@ def repeating(schema: pa.Schema) -> list[str]:
     """The columns that a dictionary of their values makes smaller: names, classes, places.
 
     Embeddings, confidences and drawn numbers hardly repeat; to look for repetitions in them takes several times the
-    rest of the writing, and the file grows by a third.
+    rest of the writing, and the file grows by nearly half.
     """
     import pyarrow as pa
 

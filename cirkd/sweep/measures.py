@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from cirkd.export.files import whole
 from cirkd.study import AFTER, Study
 from cirkd.sweep.plan import Job
 from cirkd.training.journal import read_journal
+from cirkd.training.setup import plain_recipe
 
 FOLDER = "measures"
 """Of a sweep: a small file for each finished run, which is all that the table needs of it."""
@@ -54,8 +56,14 @@ def _path(job: Job) -> Path:
 
 
 def _asked(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
-    given = None if teacher is None else str(teacher)
-    return {"recipe": job.word, "flags": list(job.flags), "teacher": given, "images": images}
+    """What a row depends on: the recipe whole and the teacher's content, so that neither changes unseen."""
+    content = None if teacher is None else _content(teacher)
+    return {"entry": job.entry, "recipe": plain_recipe(job.recipe), "teacher": content, "images": images}
+
+
+def _content(checkpoint: Path) -> str:
+    """A file's digest; a folder of weights, or what is not there, goes by its name."""
+    return hashlib.sha256(checkpoint.read_bytes()).hexdigest() if checkpoint.is_file() else checkpoint.name
 
 
 def _row(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""One line in the terminal that says how far a run is, how fast, and how long it will take."""
+"""One line in the terminal that says how far a run or another command is, and how long it will take."""
 
 import statistics
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -65,3 +67,12 @@ class Progress:
         """A line that stays."""
         self.console.print(f"{self.name}: {text}")
         self._last = time.monotonic()
+
+
+@contextmanager
+def bar(text: str, shown: bool) -> Iterator[Callable[[float], None]]:
+    """A bar on stderr with the time left, to call with the share done; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not (shown and console.is_terminal)) as drawn:
+        task = drawn.add_task(text, total=1.0)
+        yield lambda share: drawn.update(task, completed=share)

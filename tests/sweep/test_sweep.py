@@ -18,7 +18,7 @@ import torch
 
 from cirkd.cli import main
 from cirkd.data.errors import TrainingError
-from cirkd.sweep import running
+from cirkd.sweep import measures, running
 from cirkd.sweep.measures import TIMED, wall_seconds
 from cirkd.sweep.plan import Job, plan
 from cirkd.sweep.report import write_reports
@@ -114,6 +114,19 @@ def test_a_plan_is_every_recipe_with_every_seed(tmp_path: Path) -> None:
     assert all(job.recipe.steps == 7 and job.recipe.seed == job.seed for job in jobs)
     assert len({job.folder for job in jobs}) == 4
     assert jobs[1].folder == tmp_path / "runs" / "streets-cirkd-objective.temperature-0.2-seed3"
+
+
+def test_a_kept_row_is_of_this_recipe_and_this_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = tmp_path / "teacher.safetensors"
+    weights.write_bytes(b"one")
+    monkeypatch.setattr(measures, "_row", lambda job, *_: {"steps": job.recipe.steps})
+    (job,), (longer,) = (plan(["streets-kd"], [0], ["--steps", steps], tmp_path) for steps in ("7", "8"))
+    assert measures.kept_row(job, weights, 6) is None
+    assert measures.measure(job, weights, 6) == {"steps": 7} == measures.kept_row(job, weights, 6)
+    assert measures.kept_row(longer, weights, 6) is None and measures.kept_row(job, weights, 5) is None
+    assert str(tmp_path) not in (tmp_path / "measures" / "streets-kd-seed0.json").read_text()
+    weights.write_bytes(b"another")
+    assert measures.kept_row(job, weights, 6) is None
 
 
 @pytest.mark.parametrize(
