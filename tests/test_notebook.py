@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "tour.ipynb"
 
 
 @pytest.mark.slow
-def test_the_tour_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tour_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(NOTEBOOK.parent)
     cells = [cell for cell in json.loads(NOTEBOOK.read_text())["cells"] if cell["cell_type"] == "code"]
     names: dict[str, Any] = {}
@@ -23,7 +24,9 @@ def test_the_tour_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert study.names == ("teacher", "before", "after")
     change = 100 * study.scores().iou_change("before", "after")[study.scores().present]
     np.testing.assert_allclose(np.sort(names["figures"][0].data[0].x), np.sort(change))
-    assert names["sizes"]["embeddings.parquet"] > 1_000_000
+    again = study.export_embeddings(tmp_path / "embeddings.parquet")
+    assert names["sizes"]["embeddings.parquet"] == again.stat().st_size
+    assert pq.read_metadata(again).num_rows == len(study.features().pixels)
     assert {"iou.csv", "memory-bank.csv"} <= set(names["sizes"])
 
 

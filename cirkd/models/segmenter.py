@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from cirkd.data.images import resize_image, scaled_size
 from cirkd.data.sample import Classes
+from cirkd.models.atrous import use_grids
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ class Segmenter(nn.Module):
         self.info = info
         self.memory: nn.Module | None = None
         """Projection head and class queues of a distilled student, where its checkpoint holds them."""
+        use_grids(self)
 
     def forward(self, batch: Float[Tensor, "B 3 H W"]) -> SegmentationOutput:
         features = self.encoder(batch)
