@@ -10,7 +10,7 @@ from pathlib import Path
 import tyro
 
 from cirkd.data.errors import TrainingError
-from cirkd.sweep.measures import kept_row, measure
+from cirkd.sweep.measures import kept_row, measure, other_rows
 from cirkd.sweep.plan import Job, plan
 from cirkd.sweep.report import write_reports
 from cirkd.sweep.results import Results
@@ -22,10 +22,10 @@ from cirkd.training.stopping import StopRequest, stop_requests
 class SweepOptions:
     """Recipes with several seeds each, compared seed by seed.
 
-    Runs go one after another, or one on each GPU. Started again with the same words, a sweep goes on where it was; more
-    recipes and seeds may be added, and what is measured already needs its run's folder no more. Words after `--` are
-    for every run, as of `cirkd train`. A recipe in quotes may have flags of its own:
-    "streets-cirkd --objective.temperature 0.2".
+    Runs go one after another, or one on each GPU. Started again with the same words, a sweep goes on where it was; what
+    is measured already needs its run's folder no more. Other recipes and seeds may follow into the same folder: its
+    table holds all that were compared with the same teacher. Words after `--` are for every run, as of `cirkd train`. A
+    recipe in quotes may have flags of its own: "streets-cirkd --objective.temperature 0.2".
 
     Args:
         recipes: Names, or FILE.py:FUNCTION; each is trained with each seed.
@@ -62,16 +62,17 @@ def sweep(words: Sequence[str]) -> int:
     if options.at_once < 1:
         raise TrainingError(f"{options.at_once} runs at a time: choose 1 or more with --at-once")
     rows = {job: kept_row(job, _teacher(job, jobs), options.images) for job in jobs}
+    others = other_rows(jobs, [_teacher(job, jobs) for job in jobs], options.images)
     done = {job: row for job, row in rows.items() if row is not None}
     left = [job for job in jobs if job not in done]
     if done:
         _say(f"{len(done)} of {len(jobs)} runs are measured already")
-        _written(done, jobs, baseline, options.folder)
+        _written(done, jobs, others, baseline, options.folder)
 
     def finished(job: Job) -> None:
         done[job] = measure(job, _teacher(job, jobs), options.images)
         _say(f"{job.name}: {_scores(done[job])} ({len(done)} of {len(jobs)})")
-        _written(done, jobs, baseline, options.folder)
+        _written(done, jobs, others, baseline, options.folder)
 
     with stop_requests() as stopping:
         failed = run_all(left, places(options.gpus, options.at_once), stopping=stopping, say=_say, finished=finished)
@@ -90,8 +91,14 @@ def _teacher(job: Job, jobs: Sequence[Job]) -> Path | None:
     return next((other.recipe.teacher for other in known if other.recipe.teacher is not None), None)
 
 
-def _written(done: dict[Job, dict[str, object]], jobs: Sequence[Job], baseline: str, folder: Path) -> None:
-    results = Results([done[job] for job in jobs if job in done], baseline)
+def _written(
+    done: dict[Job, dict[str, object]],
+    jobs: Sequence[Job],
+    others: Sequence[dict[str, object]],
+    baseline: str,
+    folder: Path,
+) -> None:
+    results = Results([*(done[job] for job in jobs if job in done), *others], baseline)
     results.write(folder)
     write_reports(results, folder)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cirkd.export.files import whole
 from cirkd.study import AFTER, Study
 from cirkd.sweep.plan import Job
 from cirkd.training.journal import read_journal
+from cirkd.training.run_state import FREE_TO_CHANGE
 from cirkd.training.setup import plain_recipe
 
 FOLDER = "measures"
@@ -48,7 +50,17 @@ def kept_row(job: Job, teacher: Path | None, images: int) -> dict[str, Any] | No
     """What `measure` found earlier for the same run measured in the same way; the run itself need not be there."""
     path = _path(job)
     kept = json.loads(path.read_text()) if path.is_file() else {}
-    return kept["row"] if kept.get("asked") == _asked(job, teacher, images) else None
+    wanted, asked = _asked(job, teacher, images), kept.get("asked", {})
+    asked = {**asked, "recipe": _computed(asked.get("recipe", {}))}
+    return kept["row"] if asked == wanted else None
+
+
+def other_rows(jobs: Sequence[Job], teachers: Sequence[Path | None], images: int) -> list[dict[str, Any]]:
+    """Rows that lie beside those of these jobs, measured earlier in the same way against one of the same teachers."""
+    known = {None if teacher is None else _content(teacher) for teacher in teachers}
+    own = {_path(job) for job in jobs}
+    kept = [json.loads(path.read_text()) for path in sorted(_path(jobs[0]).parent.glob("*.json")) if path not in own]
+    return [item["row"] for item in kept if item["asked"]["images"] == images and item["asked"]["teacher"] in known]
 
 
 def _path(job: Job) -> Path:
@@ -58,7 +70,13 @@ def _path(job: Job) -> Path:
 def _asked(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
     """What a row depends on: the recipe whole and the teacher's content, so that neither changes unseen."""
     content = None if teacher is None else _content(teacher)
-    return {"entry": job.entry, "recipe": plain_recipe(job.recipe), "teacher": content, "images": images}
+    recipe = _computed(plain_recipe(job.recipe))
+    return {"entry": job.entry, "recipe": recipe, "teacher": content, "images": images}
+
+
+def _computed(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a recipe that change what is computed."""
+    return {name: value for name, value in recipe.items() if name not in FREE_TO_CHANGE}
 
 
 def _content(checkpoint: Path) -> str:

@@ -8,18 +8,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import CirkdError
 from cirkd.data.sample import SegmentationData
 from cirkd.losses.objective import Terms
-from cirkd.models.segmenter import SegmentationOutput
 from cirkd.training import engine, finite, trackers
 from cirkd.training.batches import Batch, Batches
 from cirkd.training.distillation import Distillation
-from cirkd.training.evaluate import Evaluation, autocast, evaluate
+from cirkd.training.evaluate import Evaluation, evaluate
 from cirkd.training.journal import Journal
 from cirkd.training.probe import save_snapshot
 from cirkd.training.progress import Progress
@@ -37,6 +35,7 @@ from cirkd.training.setup import (
     plain_recipe,
 )
 from cirkd.training.stopping import stop_requests
+from cirkd.training.teaching import Teaching
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,13 @@ class _Run:
         self.accelerator = engine.make_accelerator(recipe)
         self.train_data = open_data(recipe.data, recipe.train_split, recipe.root)
         self.val_data = open_data(recipe.data, "val", recipe.root)
-        self.teacher = load_teacher(recipe, self.train_data, self.accelerator.device)
+        teacher = load_teacher(recipe, self.train_data, self.accelerator.device)
         # Drawn after the teacher is loaded: the same seed starts every student alike, distilled or alone.
         torch.manual_seed(recipe.seed)
         student = build_student(recipe, self.train_data).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        memory, heads = build_memory(recipe, student, self.teacher), build_heads(recipe, student, self.teacher)
+        memory, heads = build_memory(recipe, student, teacher), build_heads(recipe, student, teacher)
+        place = engine.processes_of(self.accelerator)
+        self.teaching = None if teacher is None else Teaching(teacher, recipe, student.info.preprocessing, place)
         self.module = Distillation(student, memory, heads, recipe.objective)
         if recipe.sync_batch_norm:
             engine.normalise_over_processes(self.module)
@@ -156,33 +157,23 @@ class _Run:
             group["lr"] = rate
         self.module.train()
         self.optimizer.zero_grad(set_to_none=True)
-        parts = [self._part(part, last) for part, last in _parts(batch, recipe.accumulate)]
+        parts = [self._part(part, number) for number, part in enumerate(_parts(batch, recipe.accumulate))]
         self.optimizer.step()
         self.step += 1
         return {name: torch.stack([terms[name] for terms in parts]).mean(dim=0) for name in parts[0]}
 
-    def _part(self, part: Batch, last: bool) -> Terms:
+    def _part(self, part: Batch, number: int) -> Terms:
         """Add a part's gradient; processes exchange theirs at the last one."""
         recipe = self.recipe
+        last = number == recipe.accumulate - 1
         with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
-            terms = self.wrapped(part, self._teach(part.images), self.memory_draws, self.step)
+            taught = None if self.teaching is None else self.teaching(part.images, self.step, number)
+            terms = self.wrapped(part, taught, self.memory_draws, self.step)
             total = recipe.objective.total(terms)
             if any(engine.any_of(self.accelerator, not bool(torch.isfinite(total)))):
                 raise finite.diverged(recipe.name, self.step, terms, self.latest, self.module)
             self.accelerator.backward(total / recipe.accumulate)
         return {name: value.detach() for name, value in terms.items()}
-
-    def _teach(self, images: Tensor) -> SegmentationOutput | None:
-        if self.teacher is None:
-            return None
-        # Teacher and student may want their pixels scaled differently: each gets what it was trained on.
-        theirs = self.module.student.info.preprocessing.convert(images, self.teacher.info.preprocessing)
-        with torch.inference_mode(), autocast(self.accelerator.device, self.recipe.teacher_precision):
-            output = self.teacher(theirs)
-        # Copies made out here are plain tensors, which a loss may keep for its gradient.
-        encoded = output.encoded if self.recipe.objective.pixel_similarity else None
-        encoded = None if encoded is None else encoded.float().clone()
-        return SegmentationOutput(output.logits.float().clone(), output.embedding.float().clone(), encoded=encoded)
 
     def _record(self, terms: Terms, progress: Progress) -> None:
         raw = self.latest = engine.averaged(self.accelerator, terms)
@@ -281,11 +272,10 @@ class _Run:
         return scores["val"]
 
 
-def _parts(batch: Batch, count: int) -> Iterator[tuple[Batch, bool]]:
-    """A batch in `count` equal parts, and whether each is the last."""
-    pieces = zip(batch.images.chunk(count), batch.labels.chunk(count), strict=True)
-    for number, (images, labels) in enumerate(pieces, 1):
-        yield Batch(images, labels), number == count
+def _parts(batch: Batch, count: int) -> Iterator[Batch]:
+    """A batch in `count` equal parts."""
+    for images, labels in zip(batch.images.chunk(count), batch.labels.chunk(count), strict=True):
+        yield Batch(images, labels)
 
 
 def _due(step: int, every: int) -> bool:

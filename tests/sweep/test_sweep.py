@@ -129,6 +129,26 @@ def test_a_kept_row_is_of_this_recipe_and_this_teacher(tmp_path: Path, monkeypat
     assert measures.kept_row(job, weights, 6) is None
 
 
+def test_the_table_holds_what_else_was_compared_with_the_same_teacher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recipes with seeds of their own come into one folder by several calls."""
+    weights = tmp_path / "teacher.safetensors"
+    weights.write_bytes(b"one")
+    monkeypatch.setattr(measures, "_row", lambda job, *_: {"recipe": job.entry, "seed": job.seed, "miou_val": 20.0})
+    flags = ["--teacher", str(weights)]
+    for job in plan(["streets-kd", "streets-cirkd"], [0, 1], flags, tmp_path):
+        measures.measure(job, weights, 6)
+    words = ["sweep", "streets-kd", "streets-cirkd", "--seeds", "0", "--folder", str(tmp_path), "--", *flags]
+    assert main(words) == 0
+    found = [(row["recipe"], row["seed"]) for row in read_results(tmp_path).rows]
+    assert found == [("streets-kd", 0), ("streets-cirkd", 0), ("streets-cirkd", 1), ("streets-kd", 1)]
+    weights.write_bytes(b"another")
+    (job,) = plan(["streets-kd"], [0], flags, tmp_path)
+    measures.measure(job, weights, 6)
+    assert measures.other_rows([job], [weights], 6) == []
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

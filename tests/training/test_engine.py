@@ -55,26 +55,6 @@ def test_uneven_parts_are_refused(baseline: Recipe) -> None:
             train(replace(baseline, accumulate=parts))
 
 
-def test_the_teacher_is_asked_once_for_each_image_without_gradient(distilled: Recipe) -> None:
-    run = trainer._Run(replace(distilled, accumulate=2, batch_size=4, steps=2), False)
-    assert run.teacher is not None
-    seen: list[tuple[int, bool, bool]] = []
-
-    def look(module: torch.nn.Module, inputs: tuple[torch.Tensor], output: Any) -> None:
-        seen.append((len(inputs[0]), output.embedding.is_inference(), inputs[0].is_contiguous(memory_format=LAST)))
-
-    run.teacher.register_forward_hook(look)
-    taught: list[torch.Tensor] = []
-    original = run._teach
-    run._teach = lambda images: taught.append(original(images)) or taught[-1]  # type: ignore[assignment,func-returns-value]
-    for batch in run._batches():
-        run._train_step(batch)
-    assert seen == [(2, True, True)] * 4
-    for output in taught:
-        assert not output.embedding.is_inference() and not output.embedding.requires_grad  # type: ignore[attr-defined]
-        assert output.encoded is None, "kept for the term that reads it alone"  # type: ignore[attr-defined]
-
-
 LAST = torch.channels_last
 
 

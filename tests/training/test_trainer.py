@@ -18,7 +18,6 @@ from cirkd.data.catalog import open_data
 from cirkd.data.errors import CheckpointError, TrainingError
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective
-from cirkd.models.segmenter import Preprocessing
 from cirkd.training import trainer
 from cirkd.training.evaluate import evaluate
 from cirkd.training.journal import read_journal
@@ -207,19 +206,6 @@ def test_distilling_needs_a_fitting_teacher(distilled: Recipe, tmp_path: Path) -
         train(replace(distilled, teacher=None))
     with pytest.raises(CheckpointError, match="no such file"):
         train(replace(distilled, teacher=tmp_path / "gone.safetensors"))
-
-
-def test_the_teacher_sees_images_as_it_was_trained_on_them(distilled: Recipe) -> None:
-    """Its preprocessing need not be the student's."""
-    run = trainer._Run(distilled, False)
-    assert run.teacher is not None
-    wanted = Preprocessing(mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 1.0))
-    run.teacher.info = replace(run.teacher.info, preprocessing=wanted)
-    seen: list[torch.Tensor] = []
-    run.teacher.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    run._teach(run.module.student.preprocess(image)[None])
-    torch.testing.assert_close(seen[0][0], wanted(image))
 
 
 def test_callers_random_numbers_are_left_alone(baseline: Recipe) -> None:

@@ -1,0 +1,110 @@
+"""A frozen teacher at work in a run: its outputs for every batch, computed once, by one run for many where asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cirkd.models.segmenter import Preprocessing, SegmentationOutput, Segmenter
+from cirkd.training.evaluate import autocast
+from cirkd.training.processes import Processes
+from cirkd.training.recipes import Recipe
+
+
+class Teaching:
+    """What a teacher says of a run's batches.
+
+    It depends on teacher, data, seed and crops, and not on what is distilled from it. With `recipe.teacher_outputs`,
+    runs that have those in common find there what another has computed, to the bit.
+
+    Args:
+        teacher: Frozen, on its device.
+        recipe: Of the run.
+        given: How the batches' pixels were scaled, for the student.
+        place: Which of the run's processes this is.
+    """
+
+    def __init__(self, teacher: Segmenter, recipe: Recipe, given: Preprocessing, place: Processes) -> None:
+        self.teacher = teacher
+        self.precision = recipe.teacher_precision
+        self.given = given
+        self.encoded = bool(recipe.objective.pixel_similarity)
+        kept = recipe.teacher_outputs
+        self.folder = None if kept is None else kept / _digest(teacher, recipe, given, place)
+
+    def __call__(self, images: Tensor, step: int, part: int) -> SegmentationOutput:
+        """Logits and embedding of a part of a step's batch, as float32; the encoder's map where the objective asks."""
+        if self.folder is None:
+            return self._compute(images)
+        path = self.folder / f"{step:06d}-{part}.safetensors"
+        output = _read(path, images.device)
+        if output is None or (self.encoded and output.encoded is None):
+            output = self._compute(images)
+            self._keep(output, path)
+        return output
+
+    def _compute(self, images: Tensor) -> SegmentationOutput:
+        # Teacher and student may want their pixels scaled differently: each gets what it was trained on.
+        theirs = self.given.convert(images, self.teacher.info.preprocessing)
+        with torch.inference_mode(), autocast(images.device, self.precision):
+            output = self.teacher(theirs)
+        # Copies made out here are ordinary tensors, which a loss may keep for its gradient.
+        encoded = None if output.encoded is None or not self.encoded else _plain(output.encoded)
+        return SegmentationOutput(_plain(output.logits), _plain(output.embedding), encoded=encoded)
+
+    def _keep(self, output: SegmentationOutput, path: Path) -> None:
+        from safetensors.torch import save
+
+        named = {"logits": output.logits, "embedding": output.embedding, "encoded": output.encoded}
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(
+                save({name: value.contiguous() for name, value in named.items() if value is not None})
+            )
+            os.replace(temporary, path)
+        except OSError as error:
+            warnings.warn(f"{path.parent}: the teacher's outputs are kept no longer ({error})", stacklevel=2)
+            self.folder = None
+            with suppress(OSError):
+                temporary.unlink()
+
+
+def _plain(value: Tensor) -> Tensor:
+    return value.float().clone(memory_format=torch.channels_last)
+
+
+def _read(path: Path, device: torch.device) -> SegmentationOutput | None:
+    """What is kept there, or None where it is not there or not whole."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        found = {name: _plain(value.to(device)) for name, value in load(path.read_bytes()).items()}
+        return SegmentationOutput(found["logits"], found["embedding"], encoded=found.get("encoded"))
+    except (OSError, SafetensorError, KeyError):
+        return None
+
+
+def _digest(teacher: Segmenter, recipe: Recipe, given: Preprocessing, place: Processes) -> str:
+    """Names all that the teacher's outputs depend on, its weights included."""
+    said = {
+        "data": [recipe.data, str(recipe.root and recipe.root.resolve()), recipe.train_split],
+        "batches": [recipe.seed, recipe.batch_size, recipe.accumulate, asdict(recipe.augmentation)],
+        "pixels": [asdict(given), asdict(teacher.info.preprocessing)],
+        "precision": recipe.teacher_precision,
+        "process": [place.index, place.count],
+    }
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    for name, value in teacher.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
