@@ -63,6 +63,14 @@ def comparison(found: Sequence[Paired], title: str, digits: int) -> Table:
     })  # fmt: skip
 
 
+def markdown(table: Table) -> str:
+    """A table as Markdown, without its title."""
+    heads = [name.replace("_", " ") for name in table.columns]
+    rows = zip(*table.columns.values(), strict=True)
+    lines = [heads, ["---"] * len(heads), *[[_cell(value) for value in row] for row in rows]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def by_class(results: Results, split: str) -> Table:
     """Mean IoU of every class, a column a recipe."""
     marker = f"iou_{split}/"
@@ -134,11 +142,7 @@ def _pictures(results: Results) -> Iterator[Picture]:
 
 def _markdown(results: Results) -> str:
     parts = [f"{_lead(results)}\n"]
-    for table in _tables(results):
-        heads = [name.replace("_", " ") for name in table.columns]
-        rows = zip(*table.columns.values(), strict=True)
-        lines = [heads, ["---"] * len(heads), *[[_cell(value) for value in row] for row in rows]]
-        parts.append(f"## {table.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+    parts += [f"## {table.title}\n\n{markdown(table)}\n" for table in _tables(results)]
     return "\n".join(parts)
 
 

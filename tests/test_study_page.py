@@ -1,0 +1,55 @@
+"""The study's page says what its sweeps hold, and its commands are those that make them."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from cirkd.sweep.plan import plan
+from cirkd.sweep.results import Results
+from tools import study_page
+from tools.study_page import LABELS, PARTS, Part, marks, rows_of, text
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_the_page_states_what_was_measured(part: Part) -> None:
+    page = study_page.PAGE.read_text()
+    begin, end = marks(part)
+    assert page.split(begin)[1].split(end)[0].strip() == text(part, rows_of(part))
+    if rows_of(part) is not None:
+        assert (part.folder / f"{part.name}.png").is_file()
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_its_command_plans_its_runs(part: Part, tmp_path: Path) -> None:
+    words = shlex.split(part.command)[2:]
+    recipes, rest = words[: words.index("--seeds")], words[words.index("--seeds") + 1 :]
+    seeds = [int(word) for word in rest[: rest.index("--folder")]]
+    jobs = plan(recipes, seeds, [], tmp_path)
+    assert recipes == part.recipes and len(jobs) == len(recipes) * len(part.seeds)
+    assert set(part.entries) <= LABELS.keys(), "every recipe has a name for people"
+    ours = [job.recipe for job in jobs]
+    assert all(recipe.steps == ours[0].steps and recipe.batch_size == ours[0].batch_size for recipe in ours)
+
+
+def test_rows_are_the_parts_own_in_its_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(study_page, "DOCS", tmp_path)
+    part = Part("some", "streets", ("kd", "cirkd"), (0, 1))
+    assert rows_of(part) is None and "Not run yet." in text(part, None)
+    rows = [
+        {"recipe": f"streets-{entry}", "seed": seed, "miou_val": 20.0 + seed + gain}
+        for entry, gain in (("cirkd", 2.0), ("skd", 9.0), ("baseline", 0.0))
+        for seed in (0, 1, 2)
+    ]
+    folder = tmp_path / "study" / "streets"
+    folder.mkdir(parents=True)
+    Results(rows, "streets-baseline").write(folder)
+    found = rows_of(part)
+    assert found is not None
+    assert [(row["recipe"], row["seed"]) for row in found.rows] == [
+        ("baseline", 0), ("baseline", 1), ("CIRKD", 0), ("CIRKD", 1)
+    ]  # fmt: skip
+    assert "| CIRKD | 2 | 22.50 | 0.71 | +2.00 | +2.00 to +2.00 | +2.00, +2.00 |" in text(part, found)
+    assert "streets-kd streets-cirkd --seeds 0 1 --folder docs/study/streets" in part.command
