@@ -5,6 +5,7 @@ Objective(task=1, auxiliary=0.4, kd=1, minibatch_pixel=1, memory_pixel=0.1, memo
            ignore_index=255) -> dict name -> raw scalar      (also fills the memories, after drawing from them)
     .weighted(terms) -> dict name -> weighted scalar
     .total(terms) -> scalar to minimise
+    .at(progress) -> the objective with the weights that it has there
     .needs_teacher .needs_memory -> bool    .needed_heads -> names of heads
 """
 
@@ -20,6 +21,8 @@ from cirkd.losses.memory import RelationMemory
 from cirkd.losses.terms import NEEDED_HEADS, TERMS, Batch, Output
 
 Terms = dict[str, Tensor]
+RELATIONS = ("minibatch_pixel", "memory_pixel", "memory_region")
+"""The paper's own terms."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Objective:
             the module returns; here relations stay those of the embedding that feeds the classifier.
         across_processes: whether mini-batch relations run over the images of all processes that train together; the
             memory terms do in any case, as every process's memory holds the rows of all.
+        relations_fade: whether the weights of the relations between pixels fall from their value at the first step
+            to 0 at the last (not of the paper): they shape the features first, and leave the end to the task.
 
     Source: CIRKD (Yang et al., CVPR 2022), section 3.4 and 4.1; the others as their losses say.
     """
@@ -80,6 +85,7 @@ class Objective:
     channel_wise_temperature: float = 4.0
     context: bool = False
     across_processes: bool = False
+    relations_fade: bool = False
 
     @property
     def needs_teacher(self) -> bool:
@@ -142,6 +148,12 @@ class Objective:
     def weight(self, name: str) -> float:
         """The weight of a term."""
         return float(getattr(self, name))
+
+    def at(self, progress: float) -> Objective:
+        """The same with the weights that it has when `progress` of the run, in [0, 1], is done."""
+        if not self.relations_fade:
+            return self
+        return replace(self, **{name: self.weight(name) * (1 - progress) for name in RELATIONS})
 
     def weighted(self, terms: Terms) -> Terms:
         """Each term times its weight."""

@@ -18,6 +18,7 @@ from cirkd.export.files import whole
 from cirkd.study import AFTER, Study
 from cirkd.sweep.plan import Job
 from cirkd.training.journal import read_journal
+from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import FREE_TO_CHANGE
 from cirkd.training.setup import plain_recipe
 
@@ -75,8 +76,10 @@ def _asked(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
 
 
 def _computed(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a recipe that change what is computed."""
-    return {name: value for name, value in recipe.items() if name not in FREE_TO_CHANGE}
+    """The fields of a recipe that change what is computed; those that came after it was kept have their defaults."""
+    default = plain_recipe(Recipe(""))
+    nested = {name: {**value, **recipe.get(name, {})} for name, value in default.items() if isinstance(value, dict)}
+    return {name: value for name, value in {**default, **recipe, **nested}.items() if name not in FREE_TO_CHANGE}
 
 
 def _content(checkpoint: Path) -> str:

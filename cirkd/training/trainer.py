@@ -13,7 +13,7 @@ from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import CirkdError
 from cirkd.data.sample import SegmentationData
-from cirkd.losses.objective import Terms
+from cirkd.losses.objective import Objective, Terms
 from cirkd.training import engine, finite, trackers
 from cirkd.training.batches import Batch, Batches
 from cirkd.training.distillation import Distillation
@@ -169,18 +169,23 @@ class _Run:
         with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
             taught = None if self.teaching is None else self.teaching(part.images, self.step, number)
             terms = self.wrapped(part, taught, self.memory_draws, self.step)
-            total = recipe.objective.total(terms)
+            total = self._objective().total(terms)
             if any(engine.any_of(self.accelerator, not bool(torch.isfinite(total)))):
                 raise finite.diverged(recipe.name, self.step, terms, self.latest, self.module)
             self.accelerator.backward(total / recipe.accumulate)
         return {name: value.detach() for name, value in terms.items()}
+
+    def _objective(self, steps_back: int = 0) -> Objective:
+        """With the weights of the step that is next, or of one before it."""
+        return self.recipe.objective.at((self.step - steps_back) / self.recipe.steps)
 
     def _record(self, terms: Terms, progress: Progress) -> None:
         raw = self.latest = engine.averaged(self.accelerator, terms)
         progress.advance(raw["task"] if "task" in raw else sum(raw.values()))
         if self.step % self.recipe.journal_every and self.step != self.recipe.steps:
             return
-        weighted = {name: value * self.recipe.objective.weight(name) for name, value in raw.items()}
+        objective = self._objective(steps_back=1)
+        weighted = {name: value * objective.weight(name) for name, value in raw.items()}
         memory, total, rate = self.module.memory, sum(weighted.values()), self.optimizer.param_groups[0]["lr"]
         trackers.log(self.accelerator, {"raw": raw, "weighted": weighted, "total": total, "rate": rate}, self.step)
         self.journal.write(

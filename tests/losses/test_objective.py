@@ -57,6 +57,17 @@ def test_total_is_the_weighted_sum(memory: RelationMemory) -> None:
     assert objective.weighted(terms)["kd"] == terms["kd"] * 0.25
 
 
+def test_weights_of_relations_may_fade(memory: RelationMemory) -> None:
+    plain, objective = Objective(), Objective(relations_fade=True)
+    terms = objective.terms(make_student(), make_teacher(), make_labels(), memory)
+    assert objective.at(0.0).total(terms) == plain.total(terms) == plain.at(0.9).total(terms)
+    late = objective.at(0.75)
+    assert (late.minibatch_pixel, late.memory_pixel, late.memory_region) == (0.25, 0.025, 0.025)
+    assert (late.task, late.kd, late.auxiliary) == (1.0, 1.0, 0.4)
+    without = sum(terms[name].item() for name in ("task", "kd")) + 0.4 * terms["auxiliary"].item()
+    assert objective.at(1.0).total(terms).item() == pytest.approx(without)
+
+
 def test_all_that_is_trained_gets_a_gradient(memory: RelationMemory) -> None:
     student, teacher, objective = make_student(), make_teacher(), Objective()
     for step in range(2):

@@ -124,7 +124,18 @@ def test_a_kept_row_is_of_this_recipe_and_this_teacher(tmp_path: Path, monkeypat
     assert measures.kept_row(job, weights, 6) is None
     assert measures.measure(job, weights, 6) == {"steps": 7} == measures.kept_row(job, weights, 6)
     assert measures.kept_row(longer, weights, 6) is None and measures.kept_row(job, weights, 5) is None
-    assert str(tmp_path) not in (tmp_path / "measures" / "streets-kd-seed0.json").read_text()
+    path = tmp_path / "measures" / "streets-kd-seed0.json"
+    assert str(tmp_path) not in path.read_text()
+    # A field that recipes got later has its default in what was kept before; what changes no number may differ.
+    kept = json.loads(path.read_text())
+    del kept["asked"]["recipe"]["objective"]["relations_fade"]
+    kept["asked"]["recipe"]["workers"] = 7
+    path.write_text(json.dumps(kept))
+    assert measures.kept_row(job, weights, 6) == {"steps": 7}
+    kept["asked"]["recipe"]["objective"]["temperature"] = 0.5
+    path.write_text(json.dumps(kept))
+    assert measures.kept_row(job, weights, 6) is None
+    measures.measure(job, weights, 6)
     weights.write_bytes(b"another")
     assert measures.kept_row(job, weights, 6) is None
 

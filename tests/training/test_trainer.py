@@ -208,6 +208,15 @@ def test_distilling_needs_a_fitting_teacher(distilled: Recipe, tmp_path: Path) -
         train(replace(distilled, teacher=tmp_path / "gone.safetensors"))
 
 
+def test_fading_relations_leave_the_end_to_the_task(distilled: Recipe) -> None:
+    train(replace(distilled, objective=replace(distilled.objective, relations_fade=True)))
+    events = [e for e in read_journal(distilled.run_folder / "journal.jsonl") if e["kind"] == "train"]
+    for step, event in enumerate(events):
+        raw, weighted = event["raw"], event["weighted"]
+        assert weighted["minibatch_pixel"] == pytest.approx((1 - step / 6) * raw["minibatch_pixel"])
+        assert weighted["kd"] == raw["kd"] and event["total"] == pytest.approx(sum(weighted.values()))
+
+
 def test_callers_random_numbers_are_left_alone(baseline: Recipe) -> None:
     torch.manual_seed(5)
     wanted = torch.rand(3)
