@@ -61,6 +61,11 @@ def checkpoints_folder() -> Path:
     return Path(os.environ.get("CIRKD_CHECKPOINTS") or PROJECT / "checkpoints")
 
 
+def records_folder() -> Path:
+    """Where the runs that made shipped checkpoints have left journals and snapshots, to be watched again."""
+    return checkpoints_folder() / "records"
+
+
 def data_root(name: str) -> Path:
     """Where a data set is looked for: `data/NAME`."""
     return Path(os.environ.get("CIRKD_DATA") or PROJECT / "data") / name

@@ -35,8 +35,9 @@ def main() -> None:
         "while it grows. Runs lie in "
         f"`{theme.plain(str(run_form.folder()))}`."
     )
-    found = runs.find_runs(run_form.folder())
-    run_form.draw(found)
+    own = runs.find_runs(run_form.folder())
+    run_form.draw(own)
+    found = own + _bundled({run.name for run in own})
     if not found:
         st.info("No run yet. Start one above, or on the command line with `cirkd train`.", icon=":material/info:")
         return
@@ -47,13 +48,21 @@ def main() -> None:
         st.fragment(run_every=tick)(_trajectory)(run)
 
 
+def _bundled(taken: set[str]) -> list[Run]:
+    """Runs that made shipped checkpoints, the distilled student's first; not those whose names are taken."""
+    there = [run for run in runs.find_runs(catalogue.records_folder()) if run.name not in taken]
+    return sorted(there, key=lambda run: run.name, reverse=True)
+
+
 def _choose(found: list[Run]) -> Run:
     known = {run.name: run for run in found}
+    bundled = {run.name for run in found if run.folder.parent == catalogue.records_folder()}
     if st.session_state.get("training_run") not in known:
         st.session_state["training_run"] = next((r.name for r in found if r.status == "running"), found[0].name)
     name = st.selectbox(
-        "Run", list(known), key="training_run", format_func=lambda name: f"{name} · {known[name].status}", width=420
-    )
+        "Run", list(known), key="training_run", width=420,
+        format_func=lambda name: f"{name} · {'bundled' if name in bundled else known[name].status}",
+    )  # fmt: skip
     return known[name]
 
 

@@ -101,6 +101,25 @@ def test_a_run_on_screen_is_what_its_journal_says(runs_folder: Path, page: Open)
     np.testing.assert_allclose(np.array(played["frames"]) * shape + corner, found.coordinates, atol=1e-4 * shape.max())
 
 
+def test_records_of_shipped_checkpoints_are_watched_like_runs(
+    runs_folder: Path, page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a run of one's own they are what is on screen; one's own run of the same name goes first."""
+    write_run(tmp_path / "records" / "shipped")
+    write_run(tmp_path / "records" / "told", steps=20)
+    monkeypatch.setenv("CIRKD_CHECKPOINTS", str(tmp_path))
+    test = page("training")
+    assert test.selectbox(key="training_run").options[-1] == "shipped · bundled"
+    assert sum(option.startswith("told") for option in test.selectbox(key="training_run").options) == 1
+    test.selectbox(key="training_run").set_value("told").run()
+    assert {metric.label: metric.value for metric in test.metric}["mIoU on val"] == "10.0 %"
+    monkeypatch.setenv("CIRKD_RUNS", str(tmp_path / "none"))
+    test = page("training")
+    assert test.selectbox(key="training_run").options == ["told · bundled", "shipped · bundled"]
+    assert not test.exception and not test.info
+    assert {metric.label: metric.value for metric in test.metric}["mIoU on val"] == "5.0 %"
+
+
 def test_a_failed_run_shows_its_one_line(runs_folder: Path, page: Open) -> None:
     folder = runs_folder / "failed"
     folder.mkdir()
