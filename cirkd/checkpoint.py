@@ -43,11 +43,17 @@ def save_checkpoint(
     The file is complete or not there: it is written beside its place and moved. Floating-point tensors are stored as
     float16; a value that float16 can't hold stops the save.
 
+    Args:
+        memory: that of the model when None, where it was loaded with one.
+
     Raises:
         CheckpointError: weights are not finite in float16, or the disk refuses.
     """
     path = Path(path)
-    tensors = {_WEIGHTS + key: _to_half(key, value) for key, value in model.state_dict().items()}
+    weights = {key: value for key, value in model.state_dict().items() if not key.startswith(_MEMORY)}
+    tensors = {_WEIGHTS + key: _to_half(key, value) for key, value in weights.items()}
+    if memory is None and isinstance(model.memory, RelationMemory):
+        memory = model.memory
     header = _header(model.info, provenance)
     if memory is not None:
         tensors |= {_MEMORY + key: _to_half(key, value) for key, value in memory.state_dict().items()}

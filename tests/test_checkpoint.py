@@ -65,6 +65,11 @@ def test_memory_and_projection_come_back(tmp_path: Path) -> None:
     assert torch.equal(loaded.pixel_queue.written, memory.pixel_queue.written)
     assert torch.equal(loaded.pixel_queue.step, memory.pixel_queue.step)
     assert torch.equal(loaded.pixel_queue.keys, memory.pixel_queue.keys.half().float())
+    # What was loaded with a memory is saved with it again, to the byte but for its provenance.
+    save_checkpoint(tmp_path / "again.safetensors", load_model(tmp_path / "m.safetensors", "cpu"), note="again")
+    first, again = (load_file(tmp_path / name) for name in ("m.safetensors", "again.safetensors"))
+    assert first.keys() == again.keys() and all(torch.equal(first[key], again[key]) for key in first)
+    assert read_header(tmp_path / "again.safetensors")["memory"] == read_header(tmp_path / "m.safetensors")["memory"]
 
 
 def test_preprocess_takes_arrays_and_pictures_and_nothing_else(file: Path) -> None:

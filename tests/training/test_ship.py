@@ -1,0 +1,44 @@
+"""What ships of a sweep is its median seed, whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cirkd.checkpoint import load_model, read_header
+from cirkd.data.errors import TrainingError
+from cirkd.sweep.results import Results
+from cirkd.training import runs
+from cirkd.training.recipes import Recipe
+from cirkd.training.trainer import train
+from tools.ship import median_seed, ship
+
+
+def rows(gains: dict[int, float]) -> Results:
+    both = [("alone", 0.0, seed) for seed in gains] + [("taught", gain, seed) for seed, gain in gains.items()]
+    return Results([{"recipe": r, "seed": s, "miou_val": 20.0 - s + gain} for r, gain, s in both], "alone")
+
+
+def test_the_seed_is_that_of_the_median_gain() -> None:
+    assert median_seed(rows({0: 3.0, 1: 1.0, 2: 2.0}), "taught") == 2
+    assert median_seed(rows({0: 3.0, 1: 1.0, 2: 2.0, 7: -5.0}), "taught") == 1
+    with pytest.raises(TrainingError, match="no seed in common"):
+        median_seed(rows({}), "taught")
+
+
+def test_a_shipped_run_is_the_same_network_and_can_be_watched(distilled: Recipe, tmp_path: Path) -> None:
+    train(distilled)
+    ship(distilled.run_folder, "toy-cirkd", tmp_path)
+    was, now = load_model(distilled.checkpoint, "cpu"), load_model(tmp_path / "toy-cirkd.safetensors", "cpu")
+    assert was.memory is not None and now.memory is not None
+    for theirs, ours in ((was, now), (was.memory, now.memory)):
+        mine = ours.state_dict()
+        assert all(torch.equal(value, mine[key]) for key, value in theirs.state_dict().items())
+    header = read_header(tmp_path / "toy-cirkd.safetensors")["provenance"]
+    assert header["recipe"]["name"] == "toy-cirkd"
+    assert header["scores"] == read_header(distilled.checkpoint)["provenance"]["scores"]
+    (record,) = runs.find_runs(tmp_path / "records")
+    assert (record.name, record.status, record.resumable) == ("toy-cirkd", "finished", False)
+    assert len(list((record.folder / "snapshots").iterdir())) == 3
