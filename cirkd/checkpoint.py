@@ -179,15 +179,19 @@ def load_model(
     return model.to(target).eval()
 
 
-def load_models(paths: Sequence[Path], device: str | torch.device = "auto") -> dict[str, Segmenter]:
-    """Load several checkpoints, each under the name of its file, as `load_model`.
+def load_models(
+    paths: Sequence[Path], device: str | torch.device = "auto", names: Sequence[str] = ()
+) -> dict[str, Segmenter]:
+    """Load several checkpoints, as `load_model`, each under its name; without names, under that of its file.
 
     Raises:
-        CheckpointError: two files have one name.
+        CheckpointError: two have one name, or there are not as many names as files.
     """
-    names = [path.stem for path in paths]
+    names = list(names) or [path.stem for path in paths]
+    if len(names) != len(paths):
+        raise CheckpointError(f"{len(names)} names for {len(paths)} checkpoints; give each one, in the same order")
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise CheckpointError(f"two checkpoints are called {twice}, and models go by their files' names; rename one")
+        raise CheckpointError(f"two checkpoints are called {twice}; give names of their own with --names")
     return {name: load_model(path, device) for name, path in zip(names, paths, strict=True)}
 
 

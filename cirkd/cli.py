@@ -49,8 +49,9 @@ class ExtractOptions:
     again, it goes on where it was interrupted.
 
     Args:
-        checkpoints: The files, each named by its stem; the first one's grid is taken.
+        checkpoints: The files; the first one's grid is taken.
         output: The folder to write.
+        names: What each is called, in their order; their files' names when not given.
         data: streets, camvid, camvid32, cityscapes, voc, ade20k, cocostuff or folder.
         split: train, val or test; all of a folder; train_aug of voc.
         root: Where the data set lies; the bundled streets need none.
@@ -65,6 +66,7 @@ class ExtractOptions:
 
     checkpoints: tyro.conf.Positional[tuple[Path, ...]]
     output: Path
+    names: tuple[str, ...] = ()
     data: str = "streets"
     split: str = "val"
     root: Path | None = None
@@ -215,7 +217,7 @@ def _extract(words: list[str]) -> int:
 
     data = open_data(options.data, options.split, options.root)
     with joined_processes() as processes, bar("extracting", processes.is_main) as progress:
-        models = load_models(options.checkpoints, options.device)
+        models = load_models(options.checkpoints, options.device, options.names)
         path = extract_to(
             options.output, models, data, per_class=options.per_class, layer=options.layer, images=options.images,
             precision=options.precision, seed=options.seed, workers=options.workers, processes=processes,

@@ -201,9 +201,13 @@ def test_a_file_from_before_networks_had_a_size_is_read(file: Path) -> None:
     assert load_model(file, "cpu").info.preprocessing.scale == 1.0
 
 
-def test_models_go_by_the_names_of_their_files(tmp_path: Path) -> None:
+def test_models_go_by_the_names_of_their_files_or_as_asked(tmp_path: Path) -> None:
     shipped = Path("checkpoints/streets-baseline.safetensors")
     (tmp_path / shipped.name).symlink_to(shipped.resolve())
     assert list(load_models([shipped], "cpu")) == ["streets-baseline"]
     with pytest.raises(CheckpointError, match="two checkpoints are called streets-baseline"):
         load_models([shipped, tmp_path / shipped.name], "cpu")
+    assert list(load_models([shipped, tmp_path / shipped.name], "cpu", ["before", "after"])) == ["before", "after"]
+    for names, says in ((["a"], "1 names for 2 checkpoints"), (["a", "a"], "two checkpoints are called a")):
+        with pytest.raises(CheckpointError, match=says):
+            load_models([shipped, tmp_path / shipped.name], "cpu", names)
