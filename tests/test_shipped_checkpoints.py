@@ -1,24 +1,28 @@
 """The checkpoints that ship are what their README says."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
 
+from cirkd.analysis.trajectory import snapshots
 from cirkd.checkpoint import load_model, read_header
 from cirkd.data.catalog import open_data
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective
+from cirkd.sweep.results import read_results
 from cirkd.training.evaluate import evaluate
+from cirkd.training.journal import read_history
 from cirkd.training.recipes import RECIPES, Memory, Network, Recipe
 from cirkd.training.run_state import FREE_TO_CHANGE
+from cirkd.training.runs import find_runs
 from cirkd.training.setup import plain_recipe
-from tools import seed_scores
 from tools.checkpoint_scores import BEGIN, END, tables
+from tools.ship import median_seed
 
 FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
+STUDY = FOLDER.parent / "docs" / "study" / "streets"
 NAMES = [f"{data}-{role}" for data in ("streets", "camvid") for role in ("teacher", "baseline", "cirkd")]
 
 
@@ -49,6 +53,20 @@ def test_the_streets_teacher_is_clearly_better_than_the_student_alone() -> None:
     assert miou["teacher"] >= miou["baseline"] + 5
 
 
+@pytest.mark.parametrize("role", ["baseline", "cirkd"])
+def test_the_streets_students_are_the_median_of_the_study(role: str) -> None:
+    """Their scores are the sweep's row of that seed, and the record beside them is of the same run."""
+    seed = median_seed(read_results(STUDY), "streets-cirkd")
+    provenance = read_header(FOLDER / f"streets-{role}.safetensors")["provenance"]
+    assert provenance["seed"] == seed
+    (row,) = [r for r in read_results(STUDY).rows if (r["recipe"], r["seed"]) == (f"streets-{role}", seed)]
+    (run,) = [run for run in find_runs(FOLDER / "records") if run.name == f"streets-{role}"]
+    told = {split: value for _, split, value in read_history(run.folder / "journal.jsonl").evaluations}
+    for split, scores in provenance["scores"].items():
+        assert scores["miou"] == row[f"miou_{split}"] == told[split]
+    assert run.status == "finished" and len(snapshots(run.folder)) == 13
+
+
 @pytest.mark.parametrize("data", ["streets", "camvid"])
 def test_distilled_students_hold_their_memory_and_run(data: str) -> None:
     model = load_model(FOLDER / f"{data}-cirkd.safetensors", "cpu")
@@ -71,8 +89,9 @@ def test_students_share_everything_but_the_method(data: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_checkpoints_come_from_the_recipes_as_they_are(name: str) -> None:
-    """`cirkd train NAME` makes what ships; how often a run wrote its files is no part of that."""
-    recipe = plain_recipe(RECIPES[name]())
+    """`cirkd train NAME` with its seed makes what ships; how often a run wrote its files is no part of that."""
+    seed = read_header(FOLDER / f"{name}.safetensors")["provenance"]["seed"]
+    recipe = {**plain_recipe(RECIPES[name]()), "seed": seed}
     shipped = read_header(FOLDER / f"{name}.safetensors")["provenance"]["recipe"]
     # Fields that came after a file was made have their defaults in it.
     shipped["network"] = {**asdict(Network()), **shipped["network"]}
@@ -83,13 +102,3 @@ def test_checkpoints_come_from_the_recipes_as_they_are(name: str) -> None:
     assert (shipped.pop("teacher_precision"), recipe.pop("teacher_precision")) in (("bf16", "auto"), ("auto", "auto"))
     for field in recipe.keys() - FREE_TO_CHANGE:
         assert shipped[field] == recipe[field], field
-
-
-def test_readme_states_the_scores_of_every_seed() -> None:
-    text = (FOLDER / "README.md").read_text()
-    runs = json.loads(seed_scores.FILE.read_text())
-    assert text.split(seed_scores.BEGIN)[1].split(seed_scores.END)[0].strip() == seed_scores.table(runs)
-    assert {run["seed"] for run in runs if run["data"] == "streets" and not any(run["weights"].values())} >= {0, 1, 2}
-    shipped = read_header(FOLDER / "streets-cirkd.safetensors")["provenance"]["scores"]
-    same = [run for run in runs if run["seed"] == 0 and run["weights"]["minibatch_pixel"] == 0.1]
-    assert same[0]["miou"]["test"] == pytest.approx(shipped["test"]["miou"], abs=1e-3)
