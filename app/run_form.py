@@ -23,11 +23,15 @@ def folder() -> Path:
     return Path(os.environ.get("CIRKD_RUNS") or catalogue.PROJECT / "runs")
 
 
-def draw(found: list[runs.Run]) -> None:
-    """Draw the form; a run that it starts becomes the one that is watched."""
+def draw(found: list[runs.Run], *, expanded: bool) -> None:
+    """Draw the form; a run that it starts becomes the one that is watched.
+
+    Args:
+        found: the runs that are there, whose names are taken.
+    """
     from cirkd.training.recipes import RECIPES
 
-    with st.expander("Start a run", icon=":material/add_circle:", expanded=not found, key="training_new"):
+    with st.expander("Start a run", icon=":material/add_circle:", expanded=expanded, key="training_new"):
         name = st.selectbox("Recipe", list(RECIPES), key="training_recipe", width=320)
         recipe = RECIPES[name]()
         st.caption((RECIPES[name].__doc__ or "").splitlines()[0])

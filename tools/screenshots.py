@@ -57,7 +57,7 @@ def _shoot(browser: Any, address: str, page: str, scheme: str, width: int, folde
     tab.wait_for_selector("h1", timeout=90_000)
     tab.wait_for_function(
         "() => document.querySelector('.stApp')?.getAttribute('data-test-script-state') === 'notRunning'"
-        " && !document.querySelector('[data-testid=stProgress]')",
+        " && !document.querySelector('[data-testid=stProgress]:not(.st-key-training_progress *)')",
         timeout=120_000,
     )
     took = time.monotonic() - start

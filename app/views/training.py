@@ -36,8 +36,8 @@ def main() -> None:
         f"`{theme.plain(str(run_form.folder()))}`."
     )
     own = runs.find_runs(run_form.folder())
-    run_form.draw(own)
     found = own + _bundled({run.name for run in own})
+    run_form.draw(own, expanded=not found)
     if not found:
         st.info("No run yet. Start one above, or on the command line with `cirkd train`.", icon=":material/info:")
         return
