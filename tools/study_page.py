@@ -91,6 +91,9 @@ def text(part: Part, results: Results | None) -> str:
         if name in results.columns:
             digits = 2 if name.startswith("miou") else 4
             found.append(f"**{MEASURES[name]}**\n\n" + markdown(comparison(results.compare(name), name, digits)))
+    wanted = [LABELS[entry] for entry in ("baseline", *part.entries)]
+    if missing := [label for label in wanted if label not in results.recipes]:
+        found.insert(1, f"Not run yet: {', '.join(missing)}.")
     picture = f"study/{part.data}/{part.name}.png"
     found.append(f"![Difference to the baseline in mIoU on val, by seed]({picture})")
     if part.classes:
