@@ -7,9 +7,13 @@ from typing import Any
 
 import jaxtyping
 import pytest
+import torch
 
 from tests import typecheck
 
+# Before anything imports Triton: without a GPU its kernels run, slowly, in its interpreter.
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 # Before anything imports them: shapes in signatures hold at run time in every test.
 jaxtyping.install_import_hook(("cirkd.relations", "cirkd.losses"), f"{typecheck.__name__}.checked")
 

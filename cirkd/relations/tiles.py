@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cirkd.relations import pages
+from cirkd.relations.entries import entries_for
 from cirkd.relations.products import Logits
 from cirkd.relations.workers import Workers
 
@@ -63,7 +64,7 @@ class FirstPass(NamedTuple):
     Attributes:
         row_sums: [s, 3, n, m], for each row and image of the keys: the sums of P, of Q, and of Q * (t - s) in base 2.
         key_sums: [s, 3, k, 1], the same for each key over the rows; None where keys are no rows.
-        kept: of every tile the exponentials of student and teacher, None where they have to be made again.
+        kept: of every tile what `Entries.sums` left of student and teacher, None where it has to be made again.
     """
 
     row_sums: Float[Tensor, "s 3 n m"]
@@ -157,26 +158,32 @@ def first_pass(
 ) -> FirstPass:
     """The sums of every softmax in the rectangle, for several students beside one teacher.
 
-    With one student, its exponentials and the teacher's are kept as far as the scratch has room.
+    With one student, what the second pass needs is kept as far as the scratch has room.
     """
     shape = workers.count, len(students), 3
     row_sums = scratch.zeros(*shape, length(rectangle.rows), rectangle.images)
     key_sums = scratch.zeros(*shape, length(rectangle.keys), 1) if rectangle.mirrored else None
     kept = scratch.keep(tiles)
 
+    entries = entries_for(teacher.rows.device, teacher.dtype)
+
     def job(worker: int) -> None:
         for tile, held in list(zip(tiles, kept, strict=True))[worker :: workers.count]:
-            matrices = scratch.tile(worker, tile)
+            rows, keys = tile
+            p, q, x, *more = scratch.tile(worker, tile)
             if held is not None:
-                matrices[:2] = held
-            for number, sums in enumerate(_matrices(tile, matrices, students, teacher)):
-                _add_sums(
-                    rectangle,
-                    tile,
-                    sums,
-                    row_sums[worker, number],
-                    None if key_sums is None else key_sums[worker, number],
-                )
+                p, q = held
+            # One student leaves no use for the teacher's logits after it: the fewer matrices, the better they stay in
+            # cache.
+            t = more[0] if more else q
+            teacher.write(t, *tile)
+            by_key = key_sums is not None and not (rectangle.square and rows == keys)
+            for number, student in enumerate(students):
+                student.write(p, *tile)
+                of_rows, of_keys = entries.sums(p, t, q, x, rectangle.images, by_key, known=number > 0)
+                row_sums[worker, number, :, within(rows, rectangle.rows)] += of_rows
+                if key_sums is not None and of_keys is not None:
+                    key_sums[worker, number, :, within(keys, rectangle.keys), 0] += of_keys
 
     workers.run(job)
     by_row, by_key = row_sums.sum(dim=0), None if key_sums is None else key_sums.sum(dim=0)
@@ -185,35 +192,6 @@ def first_pass(
         by_row += by_key
         by_key = by_row
     return FirstPass(by_row, by_key, kept)
-
-
-def _matrices(
-    tile: Tile, matrices: list[Tensor], students: Sequence[Logits], teacher: Logits
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """For each student: both exponentials, and the teacher's times the difference of the logits."""
-    p, q, x, *more = matrices
-    # One student leaves no use for the teacher's logits after it: the fewer matrices, the better they stay in cache.
-    t = more[0] if more else q
-    teacher.write(t, *tile)
-    for number, student in enumerate(students):
-        student.write(p, *tile)
-        torch.sub(t, p, out=x)
-        p.exp2_()
-        if number == 0:
-            torch.exp2(t, out=q)
-        x.mul_(q)
-        yield p, q, x
-
-
-def _add_sums(
-    rectangle: Rectangle, tile: Tile, matrices: tuple[Tensor, ...], row_sums: Tensor, key_sums: Tensor | None
-) -> None:
-    rows, keys = tile
-    for which, matrix in enumerate(matrices):
-        by_image = matrix.view(len(matrix), rectangle.images, -1)
-        row_sums[which, within(rows, rectangle.rows)] += by_image.sum(dim=2)
-        if key_sums is not None and not (rectangle.square and rows == keys):
-            key_sums[which, within(keys, rectangle.keys), 0] += matrix.sum(dim=0)
 
 
 @torch.no_grad()
@@ -234,6 +212,7 @@ def add_gradients(
     """
     row_scales = 1 / first.row_sums[0, :2]
     key_scales = None if first.key_sums is None else 1 / first.key_sums[0, :2]
+    entries = entries_for(teacher.rows.device, teacher.dtype)
 
     def job(worker: int) -> None:
         for tile, held in list(zip(tiles, first.kept, strict=True))[worker :: workers.count]:
@@ -243,12 +222,11 @@ def add_gradients(
             else:
                 student.write(p, *tile)
                 teacher.write(q, *tile)
-                p.exp2_()
-                q.exp2_()
+                entries.again(p, q)
             rows, keys = tile
             by_row = row_scales[:, within(rows, rectangle.rows)]
             by_key = None if key_scales is None else key_scales[:, within(keys, rectangle.keys)]
-            slope = student.factor(_slope(p, q, x, by_row, by_key))
+            slope = student.factor(entries.slope(p, q, x, by_row, by_key))
             student.add_row_gradient(gradients[worker][rows], slope, keys)
             if rectangle.trained_keys and not (rectangle.square and rows == keys):
                 student.add_key_gradient(gradients[worker][keys], slope, rows)
@@ -260,24 +238,6 @@ def divergences(sums: Float[Tensor, "3 ..."]) -> Float[Tensor, " ..."]:
     """KL(teacher || student) of each relation row, in nats, from its three sums."""
     student, teacher, excess = sums
     return excess / teacher * math.log(2) + (student / teacher).log()
-
-
-def _slope(p: Tensor, q: Tensor, x: Tensor, by_row: Tensor, by_key: Tensor | None) -> Tensor:
-    """In place of p: p and q over the sums of their rows and, where keys are rows too, of their columns.
-
-    Args:
-        p, q, x: [n, k]; x is overwritten.
-        by_row: [2, n, m], 1 / sums of p and q over the keys of each image.
-        by_key: [2, k, 1], the same over the rows.
-    """
-    if by_key is None:
-        return p.mul_(by_row[0]).addcmul_(q, by_row[1], value=-1)
-    spread = x.view(len(x), by_row.shape[2], -1)
-    keys = by_key.view(2, by_row.shape[2], -1)
-    torch.add(by_row[0, :, :, None], keys[0], out=spread)
-    p.mul_(x)
-    torch.add(by_row[1, :, :, None], keys[1], out=spread)
-    return p.addcmul_(q, x, value=-1)
 
 
 def length(part: slice) -> int:

@@ -1,0 +1,138 @@
+"""What happens to the entries of a tile between its products of matrices: the sums of its softmaxes, and the slope.
+
+    entries = entries_for(device, dtype)                                                  PyTorch's, or one kernel each
+    row_sums, key_sums = entries.sums(p, t, q, x, images, by_key, known)                  of logits p and t
+    entries.again(p, q)                                                                   where logits were made again
+    slope = entries.slope(p, q, x, by_row, by_key)
+
+With P = 2 ** student logits and Q = 2 ** teacher logits: sums of P, of Q, and of Q times the difference of the logits;
+then P and Q over the sums of their rows and columns.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+import warnings
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Entries:
+    """PyTorch's operations, one after the other; `sums` leaves P and Q in place of the logits."""
+
+    def sums(
+        self,
+        p: Float[Tensor, "r c"],
+        t: Float[Tensor, "r c"],
+        q: Float[Tensor, "r c"],
+        x: Float[Tensor, "r c"],
+        images: int,
+        by_key: bool,
+        known: bool = False,
+    ) -> tuple[Float[Tensor, "3 r m"], Float[Tensor, "3 c"] | None]:
+        """Sums of P, of Q, and of Q * (t - p): over the keys of each image, and over the rows where `by_key`.
+
+        Args:
+            p, t: logits of student and teacher.
+            q: where Q may be left; t itself where t is not needed after.
+            x: to work in.
+            images: how many of equal size the keys span.
+            known: q holds Q already, from another student beside the same teacher.
+        """
+        torch.sub(t, p, out=x)
+        p.exp2_()
+        if not known:
+            torch.exp2(t, out=q)
+        x.mul_(q)
+        matrices = p, q, x
+        by_row = torch.stack([matrix.view(len(matrix), images, -1).sum(dim=2) for matrix in matrices])
+        return by_row, torch.stack([matrix.sum(dim=0) for matrix in matrices]) if by_key else None
+
+    def again(self, p: Float[Tensor, "r c"], q: Float[Tensor, "r c"]) -> None:
+        """Bring logits that were computed again to what `sums` left in p and q."""
+        p.exp2_()
+        q.exp2_()
+
+    def slope(
+        self,
+        p: Float[Tensor, "r c"],
+        q: Float[Tensor, "r c"],
+        x: Float[Tensor, "r c"],
+        by_row: Float[Tensor, "2 r m"],
+        by_key: Float[Tensor, "2 c 1"] | None,
+    ) -> Float[Tensor, "r c"]:
+        """In place of p: P and Q over the sums of their rows and, where keys are rows too, of their columns.
+
+        Args:
+            p, q: as `sums` or `again` left them.
+            x: to work in.
+            by_row: 1 / sums of P and Q over the keys of each image.
+            by_key: the same over the rows; without them all keys are one image's.
+        """
+        if by_key is None:
+            return p.mul_(by_row[0]).addcmul_(q, by_row[1], value=-1)
+        spread = x.view(len(x), by_row.shape[2], -1)
+        keys = by_key.view(2, by_row.shape[2], -1)
+        torch.add(by_row[0, :, :, None], keys[0], out=spread)
+        p.mul_(x)
+        torch.add(by_row[1, :, :, None], keys[1], out=spread)
+        return p.addcmul_(q, x, value=-1)
+
+
+@functools.cache
+def entries_for(device: torch.device, dtype: torch.dtype) -> Entries:
+    """On a GPU the fused kernels, if they agree with PyTorch's operations and are faster there; tried out once."""
+    plain = Entries()
+    if device.type != "cuda" or dtype != torch.float32:
+        return plain
+    try:
+        from cirkd.relations.fused import FusedEntries
+    except ImportError:  # PyTorch without Triton, as on Windows
+        return plain
+    return faster_of(FusedEntries(), plain, device)
+
+
+def faster_of(fused: Entries, plain: Entries, device: torch.device, side: int = 2048) -> Entries:
+    """`fused` where it gives what `plain` gives, in less time; a kernel that can't be built or is wrong only warns.
+
+    Args:
+        side: rows and keys of the tile that both are tried on.
+    """
+    try:
+        found, seconds = _try_out(fused, device, side)
+        wanted, plain_seconds = _try_out(plain, device, side)
+        for ours, theirs in zip(found, wanted, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        warnings.warn(f"relations are computed without the fused kernels on {device}: {reason[0]}", stacklevel=2)
+        return plain
+    return fused if seconds < plain_seconds else plain
+
+
+def _try_out(entries: Entries, device: torch.device, side: int) -> tuple[list[Tensor], float]:
+    """Sums and slope of a tile of random logits, and the seconds of both passes, the second time."""
+    draw = torch.Generator().manual_seed(0)
+    logits = (torch.rand(2, side, side, generator=draw) * 20 - 10).to(device)
+    work = torch.empty(3, side, side, device=device)
+    by_row, by_key = torch.rand(2, 2, side, 1, generator=draw).to(device)
+
+    def passes() -> tuple[list[Tensor], float]:
+        work[:2] = logits
+        p, q, x = work
+        start = _now(device)
+        sums = entries.sums(p, q, q, x, 1, True)
+        slope = entries.slope(p, q, x, by_row, by_key)
+        return [*(part for part in sums if part is not None), slope], _now(device) - start
+
+    passes()
+    return passes()
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
