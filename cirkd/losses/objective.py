@@ -57,6 +57,8 @@ class Objective:
             memory terms do in any case, as every process's memory holds the rows of all.
         relations_fade: whether the weights of the relations between pixels fall from their value at the first step
             to 0 at the last (not of the paper): they shape the features first, and leave the end to the task.
+        minibatch_projected: whether the mini-batch relations, too, are those of the embedding behind the memory's
+            projection head (not of the paper): the embedding that feeds the classifier is then freer.
 
     Source: CIRKD (Yang et al., CVPR 2022), section 3.4 and 4.1; the others as their losses say.
     """
@@ -86,6 +88,7 @@ class Objective:
     context: bool = False
     across_processes: bool = False
     relations_fade: bool = False
+    minibatch_projected: bool = False
 
     @property
     def needs_teacher(self) -> bool:
@@ -94,8 +97,8 @@ class Objective:
 
     @property
     def needs_memory(self) -> bool:
-        """Whether any weighted term compares with a memory."""
-        return bool(self.memory_pixel or self.memory_region)
+        """Whether any weighted term compares with a memory, or is taken behind its projection head."""
+        return bool(self.memory_pixel or self.memory_region or (self.minibatch_pixel and self.minibatch_projected))
 
     @property
     def needed_heads(self) -> tuple[str, ...]:
@@ -136,6 +139,7 @@ class Objective:
         batch = Batch(
             student_output, teacher_output, labels, memory, heads, generator, ignore_index, self.temperature,
             self.kd_temperature, self.channel_wise_temperature, self.across_processes,
+            self.minibatch_projected,
         )  # fmt: skip
         found = {name: term(batch) for name, term in TERMS.items() if self.weight(name)}
         if self.needs_memory and memory is not None and memory.training:

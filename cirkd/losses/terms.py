@@ -66,6 +66,7 @@ class Batch:
     kd_temperature: float
     channel_wise_temperature: float
     across_processes: bool
+    minibatch_projected: bool = False
 
     @cached_property
     def teacher_logits(self) -> Tensor:
@@ -89,13 +90,19 @@ class Batch:
         return student, teacher
 
     @cached_property
+    def projected(self) -> Tensor:
+        """The student's embedding at the teacher's width, through the memory's projection head."""
+        assert self.memory is not None
+        return self.memory.projection(self.student.embedding)
+
+    @cached_property
     def labelled_rows(self) -> tuple[Tensor, Tensor]:
         """Projected student and teacher embeddings [n, d] of the labelled pixels."""
         assert self.memory is not None
         embedding = self.student.embedding
         labels = resize_labels(self.labels, (embedding.shape[2], embedding.shape[3])).flatten()
         kept = (labels >= 0) & (labels < self.memory.num_classes) & (labels != self.ignore_index)
-        student = flatten_positions(self.memory.projection(embedding)).flatten(0, 1)[kept]
+        student = flatten_positions(self.projected).flatten(0, 1)[kept]
         return student, flatten_positions(self.teacher_embedding).flatten(0, 1)[kept]
 
     @cached_property
@@ -142,8 +149,9 @@ def _kd(batch: Batch) -> Tensor:
 
 
 def _minibatch_pixel(batch: Batch) -> Tensor:
+    student = batch.projected if batch.minibatch_projected else batch.student.embedding
     return minibatch_pixel_relation(
-        batch.student.embedding, batch.teacher_embedding, batch.temperature, across_processes=batch.across_processes
+        student, batch.teacher_embedding, batch.temperature, across_processes=batch.across_processes
     )
 
 

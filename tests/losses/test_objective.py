@@ -68,6 +68,19 @@ def test_weights_of_relations_may_fade(memory: RelationMemory) -> None:
     assert objective.at(1.0).total(terms).item() == pytest.approx(without)
 
 
+def test_minibatch_relations_may_be_those_behind_the_projection_head(memory: RelationMemory) -> None:
+    student, teacher = make_student(), make_teacher()
+    objective = replace(Objective.task_only(), minibatch_pixel=1.0, minibatch_projected=True)
+    assert objective.needs_memory and not replace(objective, minibatch_pixel=0.0).needs_memory
+    with pytest.raises(ValueError, match="no memory"):
+        objective.terms(student, teacher, make_labels())
+    value = objective.terms(student, teacher, make_labels(), memory)["minibatch_pixel"]
+    assert value == losses.minibatch_pixel_relation(memory.projection(student.embedding), teacher.embedding)
+    value.backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in memory.projection.parameters() if weight.grad is not None)
+    assert memory.projection[0].weight.grad is not None and student.embedding.grad is not None
+
+
 def test_all_that_is_trained_gets_a_gradient(memory: RelationMemory) -> None:
     student, teacher, objective = make_student(), make_teacher(), Objective()
     for step in range(2):
