@@ -14,12 +14,20 @@ Module = TypeVar("Module", bound=nn.Module)
 # What layers make their weights with. Other makers, such as linspace, give schedules whose values are read.
 _MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.randint, torch.normal}
 
+# What they fill them with: on tensors without values it changes nothing, and takes PyTorch milliseconds each.
+_FILLERS = {
+    Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_,
+    nn.init.normal_, nn.init.uniform_, nn.init.constant_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_,
+}  # fmt: skip
+
 
 class _WithoutMemory(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
         if func in _MAKERS:
             kwargs["device"] = "meta"
+        if func in _FILLERS and (filled := args[0] if args else kwargs["tensor"]).is_meta:
+            return filled
         return func(*args, **kwargs)
 
 

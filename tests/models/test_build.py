@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
 
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import CAMVID, numbered_classes
 from cirkd.models.build import build_from_info, build_segmenter
+from cirkd.models.fit import without_memory
 from cirkd.models.pretrained import load_imagenet_weights
 
 SMALL = "tu-mobilenetv3_small_050"
@@ -83,3 +85,13 @@ def test_weights_that_cannot_be_fetched_say_what_to_do(monkeypatch: pytest.Monke
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(CheckpointError, match=r"connect to the internet.*--network\.no-pretrained"):
         build_segmenter("deeplabv3", "resnet18", CAMVID, pretrained=True)
+
+
+def test_without_memory_layers_are_left_unfilled_and_other_tensors_are_not() -> None:
+    with without_memory():
+        layer = nn.Conv2d(3, 4, 1)
+        nn.init.normal_(tensor=layer.weight)
+        schedule = torch.tensor([1.0, 2.0]).fill_(3.0)
+        nn.init.constant_(schedule, 4.0)
+    assert layer.weight.is_meta and layer.bias is not None and layer.bias.is_meta
+    assert schedule.tolist() == [4.0, 4.0]
