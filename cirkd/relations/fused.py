@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -96,7 +97,10 @@ class FusedEntries(Entries):
         blocks, parts, grid = _grid(rows, keys, images)
         row_sums = p.new_empty(3, parts, rows, images)
         key_sums = p.new_empty(3, blocks, keys) if by_key else row_sums
-        _sums_kernel[grid](p, t, row_sums, key_sums, rows, keys, keys // images, parts, by_key, ROWS, KEYS, **LAUNCH)
+        with torch.cuda.device_of(p):  # Triton launches on the current GPU
+            _sums_kernel[grid](
+                p, t, row_sums, key_sums, rows, keys, keys // images, parts, by_key, ROWS, KEYS, **LAUNCH
+            )
         return row_sums.sum(dim=1), key_sums.sum(dim=1) if by_key else None
 
     def again(self, p: Tensor, q: Tensor) -> None:
@@ -107,7 +111,10 @@ class FusedEntries(Entries):
         images = by_row.shape[2]
         _, parts, grid = _grid(rows, keys, images)
         scales = by_row.contiguous(), (by_row if by_key is None else by_key).contiguous()
-        _slope_kernel[grid](p, q, *scales, rows, keys, keys // images, parts, by_key is not None, ROWS, KEYS, **LAUNCH)
+        with torch.cuda.device_of(p):
+            _slope_kernel[grid](
+                p, q, *scales, rows, keys, keys // images, parts, by_key is not None, ROWS, KEYS, **LAUNCH
+            )
         return p
 
 
