@@ -24,10 +24,11 @@ from cirkd.relations.tiles import (
 )
 from cirkd.relations.workers import Workers, workers_for
 
-# Products of fewer rows at a time are slow.
-FEWEST_ROWS = 128
-# Entries of a block of rows against the keys: with more keys, they go in parts.
-BLOCK_ENTRIES = 2**22
+# Rows and keys of a tile of rows against keys: products of fewer rows, or of more keys at a time, are slower.
+CPU_ROWS, CPU_KEYS = 256, 520
+GPU_KEYS = 2**15
+# Entries of each network that a block of rows keeps between the two passes.
+KEPT_OF_BLOCK = 2**22
 # Images of few positions go together, as long as a rectangle has no more entries than so many tiles; its tiles are
 # twice as large as others: products of many keys are worth it.
 TILES_TOGETHER, LARGER = 4, 2
@@ -102,16 +103,18 @@ def keyed_values(
     """
     rows, keys = student
     n, k = len(rows), len(keys)
-    breadth = max(1, BLOCK_ENTRIES // FEWEST_ROWS)
-    size = max(FEWEST_ROWS, tile_entries(rows.device) // k)
+    on_cpu = rows.device.type == "cpu"
+    size, breadth = (CPU_ROWS, CPU_KEYS) if on_cpu else (max(CPU_ROWS, tile_entries(rows.device) // k), GPU_KEYS)
     s, t = (make_logits(*pair, temperature, precision) for pair in (student, teacher))
     values = rows.new_zeros(n)
     with workers_for(rows.device) as workers:
         blocks = parts(slice(0, n), size)
+        kept = min(min(n, size) * k, KEPT_OF_BLOCK) if gradient is not None else 0
 
         def job(worker: int) -> None:
             alone = Workers(1, None)
-            scratch = Scratch(s.dtype, rows.device, min(n, size) * min(k, breadth), upright=rows.device.type == "cpu")
+            largest = min(n, size) * min(k, breadth)
+            scratch = Scratch(s.dtype, rows.device, largest, kept=kept, upright=on_cpu)
             for block in blocks[worker :: workers.count]:
                 rectangle = Rectangle(block, slice(0, k), mirrored=False, trained_keys=False)
                 pieces = [(block, part) for part in parts(rectangle.keys, breadth)]

@@ -93,9 +93,7 @@ class Scratch:
 
     def tile(self, worker: int, tile: Tile) -> list[Tensor]:
         """To write in: for both exponentials and a third matrix; with several students one for teacher logits."""
-        rows, keys = (length(part) for part in tile)
-        used = self._tiles[worker, :, : rows * keys]
-        return list(used.view(-1, keys, rows).mT if self.upright else used.view(-1, rows, keys))
+        return [self._shaped(flat, tile) for flat in self._tiles[worker]]
 
     def keep(self, tiles: list[Tile]) -> list[Kept]:
         """For each tile, two that last: for student and teacher; None where there is no more room.
@@ -107,15 +105,20 @@ class Scratch:
         found: list[Kept] = []
         start = 0
         for tile in tiles:
-            rows, keys = (length(part) for part in tile)
-            stop = start + rows * keys
+            stop = start + length(tile[0]) * length(tile[1])
             if stop > self._kept.shape[1]:
                 found.append(None)
                 continue
-            p, q = (flat[start:stop].view(rows, keys) for flat in self._kept)
+            p, q = (self._shaped(flat[start:], tile) for flat in self._kept)
             found.append((p, q))
             start = stop
         return found
+
+    def _shaped(self, flat: Tensor, tile: Tile) -> Tensor:
+        """The first entries of some memory as a matrix of the tile's rows and keys."""
+        rows, keys = (length(part) for part in tile)
+        used = flat[: rows * keys]
+        return used.view(keys, rows).mT if self.upright else used.view(rows, keys)
 
     def zeros(self, *shape: int) -> Tensor:
         """Of the scratch's type, on its device."""

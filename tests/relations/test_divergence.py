@@ -45,9 +45,19 @@ def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     student, student_keys, teacher, teacher_keys = (torch.randn(*s) for s in ((9, 3), (50, 3), (9, 4), (50, 4)))
     whole = relation_divergence(student, student_keys, teacher, teacher_keys)
     monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 10)
-    monkeypatch.setattr(pairwise, "FEWEST_ROWS", 4)
-    monkeypatch.setattr(pairwise, "BLOCK_ENTRIES", 80)  # keys go in three parts
+    for name, value in (("CPU_ROWS", 4), ("CPU_KEYS", 20), ("GPU_KEYS", 20), ("KEPT_OF_BLOCK", 80)):
+        monkeypatch.setattr(pairwise, name, value)  # keys go in three parts, of which one is kept
     torch.testing.assert_close(relation_divergence(student, student_keys, teacher, teacher_keys), whole)
+
+
+@pytest.mark.parametrize("kept", [0, 80, 10_000])
+def test_keys_in_parts_give_the_same_gradient(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    student, teacher, keys = unit_rows(9, 4).requires_grad_(), unit_rows(9, 4, seed=1), unit_rows(50, 4, seed=2)
+    (whole,) = torch.autograd.grad(keyed_divergence(student, teacher, keys, 0.1), student)
+    for name, value in (("CPU_ROWS", 4), ("CPU_KEYS", 20), ("KEPT_OF_BLOCK", kept)):
+        monkeypatch.setattr(pairwise, name, value)
+    (found,) = torch.autograd.grad(keyed_divergence(student, teacher, keys, 0.1), student)
+    torch.testing.assert_close(found, whole)
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)

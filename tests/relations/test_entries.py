@@ -88,8 +88,8 @@ def test_losses_and_maps_stand_on_them(entries: int, kept: int, monkeypatch: pyt
 
 @pytest.mark.usefixtures("with_fused")
 def test_the_memory_term_stands_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairwise, "FEWEST_ROWS", 4)
-    monkeypatch.setattr(pairwise, "BLOCK_ENTRIES", 80)  # keys go in three parts
+    for name, value in (("CPU_ROWS", 4), ("CPU_KEYS", 20), ("GPU_KEYS", 20), ("KEPT_OF_BLOCK", 80)):
+        monkeypatch.setattr(pairwise, name, value)  # keys go in three parts, of which one is kept
     monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 10)
     student, teacher, keys = (normalize(torch.randn(n, 6, device=DEVICE)) for n in (11, 11, 50))
     student.requires_grad_()
