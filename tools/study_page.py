@@ -25,6 +25,11 @@ TERMS = {
     "pixel": "--objective.memory-pixel 0.1",
     "region": "--objective.memory-region 0.1",
 }
+TRIED = {
+    "memory": "--objective.memory-pixel 1 --objective.memory-region 1",
+    "projected": "--objective.minibatch-pixel 1 --objective.minibatch-projected",
+    "fading": "--objective.minibatch-pixel 1 --objective.relations-fade",
+}
 LABELS = {
     "baseline": "baseline", "kd": "KD", "cirkd": "CIRKD", "skd": "SKD", "ifvd": "IFVD", "cwd": "CWD", "at": "AT",
     "fitnet": "FitNet", "dsd": "DSD", "cirkdv2": "CIRKDv2", "cirkd-plus": "CIRKD plus (ours)",
@@ -32,6 +37,8 @@ LABELS = {
     f"kd {TERMS['region']}": "KD + memory region", "cirkd --objective.temperature 0.05": "CIRKD, temperature 0.05",
     "cirkd --objective.temperature 0.2": "CIRKD, temperature 0.2",
     "cirkd --objective.temperature 0.5": "CIRKD, temperature 0.5",
+    f"cirkd {TRIED['memory']}": "CIRKD, memory terms at 1", f"cirkd {TRIED['projected']}": "CIRKD, all behind the head",
+    f"cirkd {TRIED['fading']}": "CIRKD, relations fading",
 }  # fmt: skip
 """By a recipe without its data set's name."""
 
@@ -79,6 +86,7 @@ PARTS = (
     Part("rivals", "streets", ("kd", "skd", "ifvd", "cwd", "at", "fitnet", "dsd", "cirkdv2", "cirkd"), TWO),
     Part("camvid", "camvid", ("kd", "cirkd"), THREE, ("miou_val", "relation_divergence"), classes=True),
     Part("temperature", "streets", (*(f"cirkd --objective.temperature {t}" for t in (0.05, 0.2, 0.5)), "cirkd"), (0,)),
+    Part("tried", "streets", ("kd", "cirkd", *(f"cirkd {flags}" for flags in TRIED.values())), THREE),
 )
 
 
@@ -93,7 +101,7 @@ def text(part: Part, results: Results | None) -> str:
             found.append(f"**{MEASURES[name]}**\n\n" + markdown(comparison(results.compare(name), name, digits)))
     wanted = [LABELS[entry] for entry in ("baseline", *part.entries)]
     if missing := [label for label in wanted if label not in results.recipes]:
-        found.insert(1, f"Not run yet: {', '.join(missing)}.")
+        found.insert(1, f"Not run yet: {'; '.join(missing)}.")
     picture = f"study/{part.data}/{part.name}.png"
     found.append(f"![Difference to the baseline in mIoU on val, by seed]({picture})")
     if part.classes:
