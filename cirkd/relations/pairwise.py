@@ -109,7 +109,8 @@ def keyed_values(
     values = rows.new_zeros(n)
     with workers_for(rows.device) as workers:
         blocks = parts(slice(0, n), size)
-        kept = min(min(n, size) * k, KEPT_OF_BLOCK) if gradient is not None else 0
+        # A single tile is kept where it is.
+        kept = min(min(n, size) * k, KEPT_OF_BLOCK) if gradient is not None and k > breadth else 0
 
         def job(worker: int) -> None:
             alone = Workers(1, None)
