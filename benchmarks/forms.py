@@ -13,8 +13,14 @@ from cirkd.relations.precision import has_bf16
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 TEMPERATURE = 0.1
-FORMS = ("straightforward", "float32", *(["bf16"] if has_bf16(DEVICE) else []))
-"""bf16 is left out where the device has no arithmetic for it: it would take hundreds of times as long."""
+HALF = "straightforward bf16"
+FORMS = ("straightforward", "float32")
+if has_bf16(DEVICE):
+    FORMS += ("bf16",)
+if DEVICE.type == "cuda":
+    FORMS += (HALF,)
+"""bf16 is left out where the device has no arithmetic for it: it would take hundreds of times as long. The
+straightforward form is as autocast has it there, products alone in bf16."""
 Work = Callable[[], None]
 
 
@@ -93,8 +99,9 @@ def _minibatch_work(case: Case, form: str) -> Work:
 
     def work() -> None:
         student.grad = None
-        if form == "straightforward":
-            straightforward_minibatch(student, teacher).backward()
+        if form.startswith("straightforward"):
+            with _autocast(form):
+                straightforward_minibatch(student, teacher).backward()
         else:
             minibatch_pixel_relation(student, teacher, TEMPERATURE, precision=form).backward()  # pyright: ignore[reportArgumentType]
 
@@ -117,9 +124,10 @@ def _memory_work(case: Case, form: str) -> Work:
 
     def work() -> None:
         student.grad = None
-        if form == "straightforward":
-            terms = [straightforward_memory(student, rows, keys) for keys in straightforward_draws(memory)]
-            (terms[0] + terms[1]).backward()
+        if form.startswith("straightforward"):
+            with _autocast(form):
+                terms = [straightforward_memory(student, rows, keys) for keys in straightforward_draws(memory)]
+                (terms[0] + terms[1]).backward()
             straightforward_update(memory, teacher, labels)
             return
         keys = memory.sample_pixels(draw).keys, memory.sample_regions(draw).keys
@@ -128,6 +136,10 @@ def _memory_work(case: Case, form: str) -> Work:
         memory.update(teacher, labels, 0, draw)
 
     return work
+
+
+def _autocast(form: str) -> torch.autocast:
+    return torch.autocast(DEVICE.type, torch.bfloat16, enabled=form == HALF)
 
 
 def straightforward_minibatch(student: Tensor, teacher: Tensor) -> Tensor:

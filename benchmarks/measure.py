@@ -40,7 +40,7 @@ def kind() -> str:
 
 def times_in_turn(case: Case, repeats: int) -> dict[str, list[float]]:
     """Seconds of every form and of both floors, each as often, one after the other in every round."""
-    works = {form: make_work(case, form) for form in FORMS if form != "straightforward" or fits(case)}
+    works = {form: make_work(case, form) for form in FORMS if not form.startswith("straightforward") or fits(case)}
     floors = {f"floor {name}": dtype for name, dtype in FLOORS.items() if name in FORMS}
     times: dict[str, list[float]] = {form: [] for form in (*works, *floors)}
     for form in works:
@@ -82,7 +82,10 @@ def free_bytes() -> float:
 
 
 def measure_alone(case: Case, form: str) -> dict[str, float]:
-    """Seconds of one pass and growth of peak memory over it in MB, in a process of its own."""
+    """Seconds of one pass and growth of peak memory over it in MB, in a process of its own; a GPU's is counted here."""
+    if DEVICE.type == "cuda":
+        torch.cuda.empty_cache()
+        return _measure_here(case, form)
     command = [sys.executable, "-m", "benchmarks.measure", form, json.dumps(dataclasses.astuple(case))]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
 
@@ -92,6 +95,7 @@ def _measure_here(case: Case, form: str) -> dict[str, float]:
     make_work(small(case), form)()
     work = make_work(case, form)
     if DEVICE.type == "cuda":
+        work()
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
         took = seconds(work)

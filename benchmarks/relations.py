@@ -2,8 +2,8 @@
 
 The straightforward form builds every relation matrix of teacher and student and keeps all of them for the backward
 pass. The floor is what the products of matrices alone take that can't be spared. Times are medians of forward and
-backward passes taken in turn; memory is the growth of the peak over one pass in a process of its own. Where the
-straightforward form would not fit the free memory, it is not run. Table and curves go to
+backward passes taken in turn; memory is the growth of the peak over one pass in a process of its own, or as a GPU
+counts it. Where the straightforward form would not fit the free memory, it is not run. Table and curves go to
 `benchmarks/results/`, by kind of machine.
 """
 
@@ -12,7 +12,7 @@ import dataclasses
 import math
 from pathlib import Path
 
-from benchmarks.forms import DEVICE, FORMS, Case
+from benchmarks.forms import DEVICE, FORMS, HALF, Case
 from benchmarks.measure import fits, kind, machine, measure_alone, medians, times_in_turn
 from benchmarks.plot import Curve, Panel, draw
 from benchmarks.step import step_seconds
@@ -27,7 +27,7 @@ CASES = {
     "memory, CamVid crop: 8 images, 45x45, 11 classes": Case(8, 45, 45, 128, 256, 11),
 }
 POSITIONS = [(16, 32), (32, 64), (64, 128), (96, 192), (128, 256)]
-BATCHES = [2, 4, 8]
+BATCHES = [2, 4, 8, *([16] if DEVICE.type == "cuda" else [])]
 Found = dict[str, float]
 Growth = dict[str, list[tuple[int, Found]]]
 
@@ -35,7 +35,7 @@ Growth = dict[str, list[tuple[int, Found]]]
 def compare(case: Case, repeats: int) -> tuple[Found, Found]:
     """Median seconds by form and floor, and megabytes by form, of one case."""
     times = medians(times_in_turn(case, repeats))
-    memory = {form: measure_alone(case, form)["megabytes"] for form in FORMS if form != "straightforward" or fits(case)}
+    memory = {form: measure_alone(case, form)["megabytes"] for form in times if form in FORMS}
     return times, memory
 
 
@@ -52,19 +52,35 @@ def table(results: dict[str, tuple[Found, Found]]) -> str:
         plain, ours, half = (times.get(form) or math.nan for form in NAMES)
         floor, held = times["floor float32"], memory.get("straightforward", math.nan)
         lines.append(
-            f"| {name} | {plain:.2f} s | {ours:.2f} s | {plain / ours:.1f}x "
-            f"| {floor:.2f} s | {ours / floor:.1f} | {held:.0f} MB | {memory['float32']:.0f} MB "
+            f"| {name} | {duration(plain)} | {duration(ours)} | {plain / ours:.1f}x "
+            f"| {duration(floor)} | {ours / floor:.1f} | {held:.0f} MB | {memory['float32']:.0f} MB "
             f"| 1/{held / memory['float32']:.0f} |"
-            + ("" if math.isnan(half) else f" {half:.2f} s | {ours / half:.2f}x |")
+            + ("" if math.isnan(half) else f" {duration(half)} | {ours / half:.2f}x |")
         )
     return "\n".join(lines)
 
 
+def half_table(results: dict[str, tuple[Found, Found]]) -> str:
+    """The same in bf16 as Markdown, beside the straightforward form under autocast."""
+    lines = ["| work in bf16 | straightforward, autocast | cirkd | faster | floor | x floor |", "|---|" + "---:|" * 5]
+    for name, (times, _) in results.items():
+        plain, ours, floor = times.get(HALF, math.nan), times["bf16"], times["floor bf16"]
+        lines.append(
+            f"| {name} | {duration(plain)} | {duration(ours)} | {plain / ours:.1f}x "
+            f"| {duration(floor)} | {ours / floor:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 0.05 or math.isnan(seconds) else f"{1000 * seconds:.2f} ms"
+
+
 def growth(cases: list[Case]) -> Growth:
     """(rows, seconds and megabytes) of each form by case, as far as it fits the free memory."""
-    found: Growth = {form: [] for form in FORMS}
+    found: Growth = {form: [] for form in NAMES if form in FORMS}
     for case in cases:
-        for form in FORMS:
+        for form in found:
             if form != "straightforward" or fits(case):
                 found[form].append((case.rows, measure_alone(case, form)))
                 print(f"{form:16s} {case} {found[form][-1][1]}", flush=True)
@@ -110,10 +126,12 @@ def main() -> None:
         results[name] = compare(case, options.repeats)
         print(name, *results[name], flush=True)
     report.append(table(results))
+    if HALF in FORMS:
+        report.append(half_table(results))
     steps = step_seconds(options.steps, DEVICE)
     report.append(
-        f"One training step of `streets-cirkd`: {steps['all terms']:.2f} s, with task and kd alone "
-        f"{steps['task + kd']:.2f} s: {steps['all terms'] / steps['task + kd']:.2f}x."
+        f"One training step of `streets-cirkd`: {duration(steps['all terms'])}, with task and kd alone "
+        f"{duration(steps['task + kd'])}: {steps['all terms'] / steps['task + kd']:.2f}x."
     )
     print(report[-1], flush=True)
     crop = CASES[next(iter(CASES))]

@@ -26,6 +26,7 @@ from cirkd.relations import (
     region_embeddings,
     resize_labels,
 )
+from cirkd.relations.draws import uniform
 from cirkd.relations.gather import gather_rows, own_share
 
 
@@ -164,10 +165,9 @@ def choose_pixels(
 ) -> Tensor:
     """A random choice of up to `per_class` pixels of each class in each image, as a bool mask [b, h, w]."""
     valid = (labels >= 0) & (labels < num_classes)
-    device = generator.device if generator is not None else labels.device
     # Where several processes train, each draws for the images of all: together they choose as one would.
     images, here = own_share(tuple(labels.shape))
-    draw = torch.rand(images, *labels.shape[1:], generator=generator, device=device)[here].to(labels.device)
+    draw = uniform(images, *labels.shape[1:], generator=generator, device=labels.device)[here]
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
     group = (image * num_classes + labels)[valid]
     order = draw[valid].argsort(stable=True)

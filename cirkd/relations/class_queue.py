@@ -15,7 +15,8 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from cirkd.relations.regions import rank_in_group
+from cirkd.relations.draws import uniform
+from cirkd.relations.regions import group_sizes, rank_in_group
 
 
 class ClassKeys(NamedTuple):
@@ -71,7 +72,7 @@ class ClassQueue(nn.Module):
             )
         kept = (labels >= 0) & (labels < classes)
         embeddings, labels = embeddings[kept], labels[kept].long()
-        incoming = torch.bincount(labels, minlength=classes)
+        incoming = group_sizes(labels, classes)
         rank = rank_in_group(labels, classes)
         slot = (self.written[labels] + rank) % size
         # More rows than slots: only the last lap stays, and no slot is written twice.
@@ -91,8 +92,7 @@ class ClassQueue(nn.Module):
         """
         classes, size, _ = self.keys.shape
         held = self.written.clamp(max=size)
-        device = generator.device if generator is not None else self.keys.device
-        draw = torch.rand(classes, size, generator=generator, device=device).to(self.keys.device)
+        draw = uniform(classes, size, generator=generator, device=self.keys.device)
         draw.masked_fill_(torch.arange(size, device=draw.device) >= held[:, None], 2.0)
         slots = draw.topk(min(per_class, size), dim=1, largest=False).indices
         taken = torch.arange(slots.shape[1], device=slots.device) < held[:, None]

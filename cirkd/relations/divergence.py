@@ -18,8 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import Function
 
+from cirkd.relations.choice import add_up_pairs, keyed_values
 from cirkd.relations.gather import other_images
-from cirkd.relations.pairwise import add_up_pairs, keyed_values
 from cirkd.relations.precision import Precision, full_precision
 from cirkd.relations.products import check_temperature
 from cirkd.relations.similarity import normalize

@@ -12,12 +12,13 @@ then P and Q over the sums of their rows and columns.
 from __future__ import annotations
 
 import functools
-import time
-import warnings
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from cirkd.relations.trial import is_faster
 
 
 class Entries:
@@ -92,47 +93,22 @@ def entries_for(device: torch.device, dtype: torch.dtype) -> Entries:
         from cirkd.relations.fused import FusedEntries
     except ImportError:  # PyTorch without Triton, as on Windows
         return plain
-    return faster_of(FusedEntries(), plain, device)
+    fused = FusedEntries()
+    return fused if _wins(fused, plain, device) else plain
 
 
-def faster_of(fused: Entries, plain: Entries, device: torch.device, side: int = 2048) -> Entries:
-    """`fused` where it gives what `plain` gives, in less time; a kernel that can't be built or is wrong only warns.
-
-    Args:
-        side: rows and keys of the tile that both are tried on.
-    """
-    try:
-        found, seconds = _try_out(fused, device, side)
-        wanted, plain_seconds = _try_out(plain, device, side)
-        for ours, theirs in zip(found, wanted, strict=True):
-            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        warnings.warn(f"relations are computed without the fused kernels on {device}: {reason[0]}", stacklevel=2)
-        return plain
-    return fused if seconds < plain_seconds else plain
-
-
-def _try_out(entries: Entries, device: torch.device, side: int) -> tuple[list[Tensor], float]:
-    """Sums and slope of a tile of random logits, and the seconds of both passes, the second time."""
+def _wins(fused: Entries, plain: Entries, device: torch.device, side: int = 2048) -> bool:
+    """Whether `fused` is right and faster than `plain` on a tile of random logits of so many rows and keys."""
     draw = torch.Generator().manual_seed(0)
     logits = (torch.rand(2, side, side, generator=draw) * 20 - 10).to(device)
     work = torch.empty(3, side, side, device=device)
     by_row, by_key = torch.rand(2, 2, side, 1, generator=draw).to(device)
 
-    def passes() -> tuple[list[Tensor], float]:
+    def passes(entries: Entries) -> Sequence[Tensor]:
         work[:2] = logits
         p, q, x = work
-        start = _now(device)
-        sums = entries.sums(p, q, q, x, 1, True)
-        slope = entries.slope(p, q, x, by_row, by_key)
-        return [*(part for part in sums if part is not None), slope], _now(device) - start
+        row_sums, key_sums = entries.sums(p, q, q, x, 1, True)
+        assert key_sums is not None
+        return row_sums, key_sums, entries.slope(p, q, x, by_row, by_key).clone()
 
-    passes()
-    return passes()
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
+    return is_faster(lambda: passes(fused), lambda: passes(plain), device)

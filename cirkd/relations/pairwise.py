@@ -51,7 +51,7 @@ def add_up_pairs(
     """
     images, n, _ = student.shape
     s, t = (make_logits(x, x, temperature, precision) for x in (student.flatten(0, 1), teacher.flatten(0, 1)))
-    entries = tile_entries(student.device) * s.tile_scale
+    entries = tile_entries(student.device) * (s.tile_scale if student.device.type == "cpu" else 1)
     together = max(1, min(images, TILES_TOGETHER * entries // max(n * n, 1)))
     total = student.new_zeros((), dtype=torch.float64)
     with workers_for(student.device) as workers:

@@ -39,7 +39,7 @@ class Logits:
 
     Attributes:
         dtype: of the tiles to write into: what exponentials and sums are safe in.
-        tile_scale: how many times the usual entries a tile should have.
+        tile_scale: how many times the usual entries a tile should have on a CPU.
     """
 
     tile_scale = 1

@@ -73,9 +73,14 @@ def check_label_map(embedding: Tensor, labels: Tensor) -> None:
         )
 
 
+def group_sizes(group: Integer[Tensor, " n"], groups: int) -> Integer[Tensor, " g"]:
+    """How many rows are of each group, in [0, groups); unlike bincount, a GPU need not be waited for."""
+    return torch.zeros(groups, dtype=torch.int64, device=group.device).scatter_add_(0, group, torch.ones_like(group))
+
+
 def rank_in_group(group: Integer[Tensor, " n"], groups: int) -> Integer[Tensor, " n"]:
     """How many rows of the same group (in [0, groups)) come before each row."""
-    counts = torch.bincount(group, minlength=groups)
+    counts = group_sizes(group, groups)
     order = torch.argsort(group, stable=True)
     first = counts.cumsum(0) - counts
     rank = torch.empty_like(order)

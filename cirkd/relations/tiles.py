@@ -31,7 +31,7 @@ from cirkd.relations.workers import Workers
 
 # Entries of a tile: what stays in a core's cache through all its elementwise passes, and what keeps a GPU busy.
 CPU_TILE_ENTRIES = 2**17
-GPU_TILE_ENTRIES = 2**22
+GPU_TILE_ENTRIES = 2**24
 # Entries of each network that are kept between the passes: 128 MB, half a pair of images of 64x128 positions.
 KEPT_ENTRIES = 2**25
 
@@ -239,8 +239,8 @@ def add_gradients(
 
 def divergences(sums: Float[Tensor, "3 ..."]) -> Float[Tensor, " ..."]:
     """KL(teacher || student) of each relation row, in nats, from its three sums."""
-    student, teacher, excess = sums
-    return excess / teacher * math.log(2) + (student / teacher).log()
+    student, teacher, excess = sums.double()  # of opposite logits the sums are further apart than float32 spans
+    return (excess / teacher * math.log(2) + (student / teacher).log()).to(sums.dtype)
 
 
 def length(part: slice) -> int:

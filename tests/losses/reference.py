@@ -13,6 +13,8 @@ from cirkd.losses import RelationMemory
 
 FILES = ("losses_a", "losses_b")
 FOLDER = Path(__file__).parents[1] / "reference"
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+torch.backends.cudnn.allow_tf32 = False  # of the convolutions before a loss: float32 is meant
 
 
 class Reference:
@@ -20,7 +22,7 @@ class Reference:
 
     def __init__(self, name: str) -> None:
         with np.load(FOLDER / f"{name}.npz") as file:
-            self.arrays = {key: torch.from_numpy(file[key]) for key in file.files}
+            self.arrays = {key: torch.from_numpy(file[key]).to(DEVICE) for key in file.files}
 
     def __getitem__(self, key: str) -> Tensor:
         return self.arrays[key].clone()
@@ -35,7 +37,7 @@ class Reference:
         teacher_width, student_width = weights["0.weight"].shape[:2]
         head = RelationMemory(2, student_width, teacher_width, pixel_queue_size=1, region_queue_size=1).projection
         head.load_state_dict(weights)
-        return head
+        return head.to(DEVICE)
 
     def check(self, loss: Callable[[Tensor], Tensor], student: str, value: str, gradient: str | None = None) -> None:
         """Value within 1e-5, gradient within 1e-4 of its largest entry."""

@@ -105,7 +105,7 @@ def test_category_similarity(reference: Reference) -> None:
 
 def test_context(reference: Reference) -> None:
     embedding = reference["student_embedding"]
-    module = losses.ContextModule(embedding.shape[1])
+    module = losses.ContextModule(embedding.shape[1]).to(embedding.device)
     names = {"node_q": "query", "node_k": "key", "node_v": "value", "conv1": "widen", "out_conv": "merge"}
     prefix = "context_gcn/state/"
     state = {}

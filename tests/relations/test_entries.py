@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cirkd.relations import divergence_maps, keyed_divergence, normalize, pairwise, pairwise_divergence, tiles
-from cirkd.relations.entries import Entries, entries_for, faster_of
+from cirkd.relations.entries import Entries, entries_for
 from tests import oracles
 
 fused = pytest.importorskip("cirkd.relations.fused", reason="PyTorch came without Triton")
@@ -98,36 +98,6 @@ def test_the_memory_term_stands_on_them(monkeypatch: pytest.MonkeyPatch) -> None
     slope, wanted_slope = (torch.autograd.grad(value, student)[0] for value in (found, wanted))
     along = (slope * student).sum(1, keepdim=True) * student  # the oracle normalises
     torch.testing.assert_close(slope - along, wanted_slope, rtol=1e-4, atol=1e-6)
-
-
-class Broken(Entries):
-    def sums(self, *given: object, **named: object) -> None:
-        raise RuntimeError("no compiler\nand a long story")
-
-
-class Wrong(Entries):
-    def slope(self, p: torch.Tensor, *given: object) -> torch.Tensor:
-        return p.zero_()
-
-
-def test_the_faster_of_two_that_agree_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [0.0]
-    monkeypatch.setattr("cirkd.relations.entries._now", lambda device: clock[0])
-
-    class Slow(Entries):
-        def slope(self, *given: torch.Tensor) -> torch.Tensor:
-            clock[0] += 1
-            return super().slope(*given)
-
-    slow, quick = Slow(), Entries()
-    assert faster_of(quick, slow, DEVICE, side=40) is quick
-    assert faster_of(slow, quick, DEVICE, side=40) is quick
-
-
-@pytest.mark.parametrize(("entries", "said"), [(Broken(), "no compiler$"), (Wrong(), "not close")])
-def test_a_kernel_that_fails_or_errs_is_left_aside_with_a_warning(entries: Entries, said: str) -> None:
-    with pytest.warns(UserWarning, match=f"without the fused kernels on {DEVICE}: .*{said}"):
-        assert faster_of(entries, PLAIN, DEVICE, side=40) is PLAIN
 
 
 def test_a_cpu_and_wide_numbers_take_the_operations() -> None:

@@ -1,0 +1,159 @@
+"""The kernels that stream relations, beside oracles; without a GPU in Triton's interpreter (see tests/conftest.py)."""
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from cirkd.relations import choice, keyed_divergence, normalize, pairwise_divergence
+from tests import oracles
+
+streamed = pytest.importorskip("cirkd.relations.streamed", reason="PyTorch came without Triton")
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+# The interpreter has no bf16.
+PRECISIONS = ["float32", "bf16"] if DEVICE.type == "cuda" else ["float32"]
+
+
+@pytest.fixture
+def with_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every relation through the kernels, in small blocks."""
+    monkeypatch.setattr(choice, "streamed_for", lambda *given: streamed.relate)
+
+
+def rows(*shape: int, seed: int = 0) -> Tensor:
+    draw = torch.Generator().manual_seed(seed)
+    return normalize(torch.randn(*shape, generator=draw).flatten(0, -2)).view(shape).to(DEVICE)
+
+
+def tangent(slope: Tensor, at: Tensor) -> Tensor:
+    """What is left of a gradient by unit vectors along which they may move; oracles normalise theirs."""
+    return slope - (slope * at).sum(-1, keepdim=True) * at
+
+
+def small_blocks(patch: pytest.MonkeyPatch, part: int = 16, at_once: int = 2**24) -> None:
+    patch.setattr(streamed, "FOR_SUMS", streamed.Launch(16, 16, 16, 4, 1))
+    patch.setattr(streamed, "FOR_GRADIENT", streamed.Launch(32, 16, 32, 4, 1))
+    patch.setattr(streamed, "PART", part)
+    patch.setattr(streamed, "COLUMN_SUMS", at_once)
+
+
+@pytest.mark.usefixtures("with_streamed")
+@settings(max_examples=8, deadline=None)
+@given(
+    images=st.integers(1, 3), positions=st.integers(1, 24), widths=st.tuples(st.integers(1, 20), st.integers(1, 70)),
+    temperature=st.sampled_from([0.02, 0.1, 1.0, 10.0]), at_once=st.sampled_from([1, 60, 2**24]),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_every_two_images(
+    images: int, positions: int, widths: tuple[int, int], temperature: float, at_once: int, seed: int
+) -> None:
+    student, teacher = (rows(images, positions, width, seed=seed) for width in widths)
+    student.requires_grad_()
+    maps = [x.transpose(1, 2)[..., None] for x in (student, teacher)]
+    wanted = oracles.minibatch_pixel_relation(*maps, temperature)
+    with pytest.MonkeyPatch.context() as patch:
+        small_blocks(patch, at_once=at_once)
+        found = pairwise_divergence(student, teacher, temperature)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    slope, wanted_slope = (tangent(torch.autograd.grad(value, student)[0], student) for value in (found, wanted))
+    torch.testing.assert_close(slope, wanted_slope, rtol=1e-4, atol=1e-4 * wanted_slope.abs().max().item() + 1e-7)
+
+
+@pytest.mark.usefixtures("with_streamed")
+@settings(max_examples=8, deadline=None)
+@given(
+    count=st.integers(1, 40), keys=st.integers(1, 50), width=st.integers(1, 70),
+    temperature=st.sampled_from([0.02, 0.1, 1.0, 10.0]), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_rows_against_keys(count: int, keys: int, width: int, temperature: float, seed: int) -> None:
+    student, teacher, shared = (rows(n, width, seed=seed + i) for i, n in enumerate((count, count, keys)))
+    student.requires_grad_()
+    wanted = oracles.memory_relation(student, teacher, shared, temperature)
+    with pytest.MonkeyPatch.context() as patch:
+        small_blocks(patch)
+        found = keyed_divergence(student, teacher, shared, temperature)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    slope, wanted_slope = (tangent(torch.autograd.grad(value, student)[0], student) for value in (found, wanted))
+    torch.testing.assert_close(slope, wanted_slope, rtol=1e-4, atol=1e-4 * wanted_slope.abs().max().item() + 1e-7)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_as_they_are_launched(precision: str) -> None:
+    """Blocks and parts as on a GPU, where some are cut off; beside float64."""
+    positions = 1100 if DEVICE.type == "cuda" else 150
+    student, teacher = rows(2, positions, 40), rows(2, positions, 90)
+    exact = student.double().requires_grad_()
+    wanted = pairwise_divergence(exact, teacher.double(), 0.1)
+    (wanted_slope,) = torch.autograd.grad(wanted, exact)
+    s, t, slope = student.flatten(0, 1), teacher.flatten(0, 1), torch.zeros_like(student)
+    values = streamed.relate((s, s), (t, t), 2, 0.1, precision, slope.flatten(0, 1))
+    near, slope_near = (1e-5, 1e-4) if precision == "float32" else (5e-3, 5e-2)
+    assert values.shape == (len(s), 2)
+    assert abs(values.mean().double() - wanted) <= near * wanted
+    slope = slope / (0.1 * values.numel())
+    assert (slope - wanted_slope).norm() <= slope_near * wanted_slope.norm()
+
+
+@pytest.mark.parametrize(("width", "kind", "temperature", "can"), [
+    (256, torch.float32, 0.1, True), (257, torch.float32, 0.1, False), (64, torch.float64, 0.1, False),
+    (64, torch.float32, 0.01, False),
+])  # fmt: skip
+def test_what_they_can_do(width: int, kind: torch.dtype, temperature: float, can: bool) -> None:
+    rows = torch.zeros(2, width, dtype=kind)
+    assert streamed.supported(rows, rows, temperature) is can
+
+
+def test_a_cpu_has_none() -> None:
+    rows = torch.zeros(2, 4)
+    assert choice.streamed_for(rows, rows, 0.1, "float32") is None
+
+
+BUILD = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from cirkd.relations import streamed
+
+def build(kernel, launch, kind, **fixed):
+    names = kernel.arg_names
+    fixed = {"mirrored": True, "split": kind == "fp16", "chunk": launch.chunk, **fixed}
+    wide = ("sums", "scales", "gradient", *(() if "columns" in fixed else ("columns",)))
+    types = {
+        name: "constexpr" if name in fixed else f"*{kind}" if name.startswith(("student_r", "student_k", "teacher_r",
+        "teacher_k")) else "*fp32" if name in wide else "fp32" if name == "level" else "i32" for name in names
+    }
+    source = ASTSource(kernel, types, {(names.index(name),): value for name, value in fixed.items()})
+    built = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=launch.built)
+    print(kernel.__name__, kind, len(built.asm["cubin"]))
+
+for kind in ("fp16", "bf16"):
+    first, second = streamed.FOR_SUMS, streamed.FOR_GRADIENT
+    build(streamed._sums_kernel, first, kind, side=first.rows)
+    build(streamed._gradient_kernel, second, kind, columns=128, block_rows=second.rows, block_keys=second.keys)
+"""
+
+
+@pytest.mark.slow
+def test_they_build_for_a_gpu_where_there_is_none(tmp_path: Path) -> None:
+    environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", BUILD], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    sizes = [int(line.split()[-1]) for line in done.stdout.splitlines()]
+    assert len(sizes) == 4 and min(sizes) > 1000
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(DEVICE.type != "cuda", reason="needs a GPU")
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_gpu_takes_them(precision: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows = torch.zeros(2, 64, device="cuda")
+        assert choice.streamed_for(rows, rows, 0.1, precision) is streamed.relate
