@@ -30,7 +30,7 @@ def full_float32(monkeypatch: pytest.MonkeyPatch) -> None:
 def open_study(device: str) -> Study:
     paths = {role: CHECKPOINTS / f"streets-{name}.safetensors" for role, name in
              (("teacher", "teacher"), ("before", "baseline"), ("after", "cirkd"))}  # fmt: skip
-    return Study.open(**paths, images=open_data("streets", "val"), indices=range(3), device=device)
+    return Study.open(**paths, images=open_data("streets", "val"), indices=range(3), device=device, precision="float32")
 
 
 def test_a_study_shows_the_same() -> None:

@@ -1,8 +1,9 @@
 """Ship a sweep's students: `python -m tools.ship docs/study/streets`.
 
 Of the seeds that the baseline and CIRKD were both trained with, the one whose gain on val is the median (of an even
-number, the lower of the middle two) gives `checkpoints/DATA-baseline` and `DATA-cirkd`, and, to be watched on the
-Training page, the journals and snapshots of their runs. The sweep's `runs/` must still be there.
+number, the lower of the middle two) gives `checkpoints/DATA-baseline` and `DATA-cirkd`. On the bundled streets, the
+journals and snapshots of their runs ship as well, to be watched on the Training page; photographs of other data sets,
+which snapshots hold, do not. The sweep's `runs/` must still be there.
 """
 
 import shutil
@@ -30,8 +31,8 @@ def median_seed(results: Results, recipe: str, measure: str = "miou_val") -> int
     return sorted(found, key=lambda seed: (found[seed], seed))[(len(found) - 1) // 2]
 
 
-def ship(run: Path, name: str, folder: Path = FOLDER) -> None:
-    """A run's checkpoint under another name, and its journal and snapshots as a record of that name.
+def ship(run: Path, name: str, folder: Path = FOLDER, record: bool = True) -> None:
+    """A run's checkpoint under another name, and where wanted its journal and snapshots as a record of that name.
 
     Raises:
         CirkdError: the run has written no checkpoint.
@@ -41,10 +42,11 @@ def ship(run: Path, name: str, folder: Path = FOLDER) -> None:
     provenance["recipe"]["name"] = name
     model = load_model(written, "cpu")
     save_checkpoint(folder / f"{name}.safetensors", model, **provenance)
-    record = folder / "records" / name
-    shutil.rmtree(record, ignore_errors=True)
-    shutil.copytree(run / "snapshots", record / "snapshots")
-    shutil.copy(run / "journal.jsonl", record)
+    if record:
+        place = folder / "records" / name
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(run / "snapshots", place / "snapshots")
+        shutil.copy(run / "journal.jsonl", place)
 
 
 def main() -> None:
@@ -53,7 +55,7 @@ def main() -> None:
     data = results.baseline.removesuffix("-baseline")
     seed = median_seed(results, f"{data}-cirkd")
     for role in ROLES:
-        ship(sweep / "runs" / f"{data}-{role}-seed{seed}", f"{data}-{role}")
+        ship(sweep / "runs" / f"{data}-{role}-seed{seed}", f"{data}-{role}", record=data == "streets")
     checkpoint_scores.main()
     print(f"seed {seed} of {', '.join(map(str, results.seeds))}")
 

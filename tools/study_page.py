@@ -49,11 +49,13 @@ class Part:
 
     Attributes:
         name: of the marks and the plot.
-        data: the data set, and the folder of the sweep in `docs/study`.
+        data: the data set.
         entries: as `cirkd sweep` takes them, without the data set's name; the baseline is added.
         seeds: each is trained with.
         measures: columns of the results that are tabled.
         classes: whether classes are tabled as well.
+        words: for every run, as of `cirkd train`.
+        sweep: its folder in `docs/study`; that of the data set when not given.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Part:
     seeds: tuple[int, ...]
     measures: tuple[str, ...] = ("miou_val", "miou_test", "relation_divergence")
     classes: bool = False
+    words: tuple[str, ...] = ()
+    sweep: str = ""
 
     @property
     def recipes(self) -> list[str]:
@@ -69,14 +73,14 @@ class Part:
 
     @property
     def folder(self) -> Path:
-        return DOCS / "study" / self.data
+        return DOCS / "study" / (self.sweep or self.data)
 
     @property
     def command(self) -> str:
         """What trains and measures it, from the project's root."""
         words = ["cirkd", "sweep", *map(shlex.quote, self.recipes), "--seeds", *map(str, self.seeds)]
-        words += ["--folder", f"docs/study/{self.data}"]
-        return " ".join(words + (["--", "--root", "FOLDER"] if self.data == "camvid" else []))
+        words += ["--folder", f"docs/study/{self.folder.name}"]
+        return " ".join([*words, "--", *self.words] if self.words else words)
 
 
 FIVE, THREE, TWO = (0, 1, 2, 3, 4), (0, 1, 2), (0, 1)
@@ -84,10 +88,19 @@ PARTS = (
     Part("methods", "streets", ("kd", "cirkd"), FIVE, tuple(MEASURES), classes=True),
     Part("ablation", "streets", ("kd", *(f"kd {flag}" for flag in TERMS.values()), "cirkd"), THREE),
     Part("rivals", "streets", ("kd", "skd", "ifvd", "cwd", "at", "fitnet", "dsd", "cirkdv2", "cirkd"), TWO),
-    Part("camvid", "camvid", ("kd", "cirkd"), THREE, ("miou_val", "relation_divergence"), classes=True),
+    Part(
+        "camvid", "camvid", ("kd", "cirkd"), THREE, ("miou_val", "relation_divergence", "neighbour_overlap"),
+        classes=True, words=("--root", "FOLDER"),
+    ),
+    Part(
+        "longer", "streets", ("kd", "cirkd", "cwd", "cirkd-plus", f"cirkd {TRIED['memory']}"), THREE,
+        words=("--steps", "1500"), sweep="longer",
+    ),
     Part("temperature", "streets", (*(f"cirkd --objective.temperature {t}" for t in (0.05, 0.2, 0.5)), "cirkd"), (0,)),
-    Part("tried", "streets", ("kd", "cirkd", *(f"cirkd {flags}" for flags in TRIED.values())), THREE),
-)
+    Part(
+        "tried", "streets", ("kd", "cwd", "cirkd", "cirkd-plus", *(f"cirkd {flags}" for flags in TRIED.values())), THREE
+    ),
+)  # fmt: skip
 
 
 def text(part: Part, results: Results | None) -> str:
@@ -102,7 +115,7 @@ def text(part: Part, results: Results | None) -> str:
     wanted = [LABELS[entry] for entry in ("baseline", *part.entries)]
     if missing := [label for label in wanted if label not in results.recipes]:
         found.insert(1, f"Not run yet: {'; '.join(missing)}.")
-    picture = f"study/{part.data}/{part.name}.png"
+    picture = f"study/{part.folder.name}/{part.name}.png"
     found.append(f"![Difference to the baseline in mIoU on val, by seed]({picture})")
     if part.classes:
         split = "test" if "miou_test" in results.columns else "val"

@@ -22,10 +22,11 @@ from cirkd.training.stopping import StopRequest, stop_requests
 class SweepOptions:
     """Recipes with several seeds each, compared seed by seed.
 
-    Runs go one after another, or one on each GPU. Started again with the same words, a sweep goes on where it was; what
-    is measured already needs its run's folder no more. Other recipes and seeds may follow into the same folder: its
-    table holds all that were compared with the same teacher. Words after `--` are for every run, as of `cirkd train`. A
-    recipe in quotes may have flags of its own: "streets-cirkd --objective.temperature 0.2".
+    Runs go one after another, or one on each GPU, or several (--at-once). Started again with the same words, a
+    sweep goes on where it was; what is measured already needs its run's folder no more. Other recipes and seeds may
+    follow into the same folder: its table holds all that were compared with the same teacher. Words after `--` are
+    for every run, as of `cirkd train`. A recipe in quotes may have flags of its own: "streets-cirkd
+    --objective.temperature 0.2".
 
     Args:
         recipes: Names, or FILE.py:FUNCTION; each is trained with each seed.
@@ -33,8 +34,8 @@ class SweepOptions:
         folder: Where runs, results.parquet and the report go.
         baseline: Which recipe the others are compared with; the first when not given.
         gpus: Numbers of the GPUs to use; all when not given.
-        at_once: Runs at a time where there is no GPU; they share the processor's cores evenly. Small networks train
-            faster so than one after another on all cores.
+        at_once: Runs at a time on each GPU, or on the processor, whose cores they then share evenly. Small networks
+            train faster so than one after another: a single one of them keeps neither busy.
         images: On how many images of val the relation measures are taken.
     """
 

@@ -1,4 +1,4 @@
-"""The runs of a sweep as processes: one after another, or one per GPU; resumed where they were."""
+"""The runs of a sweep as processes: one after another, or some on each GPU; resumed where they were."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Place = Mapping[str, str]
 
 
 def places(gpus: Sequence[int], at_once: int) -> list[Place]:
-    """Where a sweep's runs go at a time: each GPU that is named or there, else the processor, its cores shared."""
+    """Where a sweep's runs go at a time: to each GPU that is named or there, else to the processor's cores."""
     import torch
 
     chosen = list(gpus) or list(range(torch.cuda.device_count()))
     if chosen:
-        return [{"CUDA_VISIBLE_DEVICES": str(gpu)} for gpu in chosen]
+        return [{"CUDA_VISIBLE_DEVICES": str(gpu)} for _ in range(at_once) for gpu in chosen]
     if at_once == 1:
         return [{}]
     threads = max(1, torch.get_num_threads() // at_once)

@@ -214,7 +214,9 @@ def test_runs_at_once_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert running.places([], 3) == [{"OMP_NUM_THREADS": "2"}] * 3
     assert running.places([], 20) == [{"OMP_NUM_THREADS": "1"}] * 20
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert running.places([], 3) == [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]
+    assert running.places([], 1) == [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]
+    assert [place["CUDA_VISIBLE_DEVICES"] for place in running.places([], 3)] == ["0", "1"] * 3
+    assert running.places([1], 2) == [{"CUDA_VISIBLE_DEVICES": "1"}] * 2
 
 
 def test_one_run_at_a_time_on_each_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,3 +42,6 @@ def test_a_shipped_run_is_the_same_network_and_can_be_watched(distilled: Recipe,
     (record,) = runs.find_runs(tmp_path / "records")
     assert (record.name, record.status, record.resumable) == ("toy-cirkd", "finished", False)
     assert len(list((record.folder / "snapshots").iterdir())) == 3
+    ship(distilled.run_folder, "toy-photographs", tmp_path, record=False)
+    assert (tmp_path / "toy-photographs.safetensors").is_file()
+    assert len(runs.find_runs(tmp_path / "records")) == 1

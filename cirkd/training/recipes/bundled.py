@@ -77,6 +77,11 @@ def streets_cirkdv2() -> Recipe:
     return _distilled(streets_baseline(), "cirkdv2", minibatch_pixel=MINIBATCH_WEIGHT)
 
 
+def streets_cirkd_plus() -> Recipe:
+    """CIRKD and channel-wise distillation together: our own addition to the method, which no paper has."""
+    return _distilled(streets_baseline(), "cirkd-plus", minibatch_pixel=MINIBATCH_WEIGHT)
+
+
 def camvid_teacher() -> Recipe:
     """Teacher on CamVid's photographs (--root FOLDER): DeepLabV3, EfficientNet-Lite0 with ImageNet weights."""
     return replace(_on_camvid(streets_teacher()), steps=400)
@@ -129,6 +134,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "streets-dsd": streets_dsd,
     "streets-cirkd": streets_cirkd,
     "streets-cirkdv2": streets_cirkdv2,
+    "streets-cirkd-plus": streets_cirkd_plus,
     "camvid-teacher": camvid_teacher,
     "camvid-baseline": camvid_baseline,
     "camvid-kd": camvid_kd,

@@ -16,6 +16,7 @@ METHODS: dict[str, Objective] = {
     "fitnet": replace(_KD, hint=10.0),
     "dsd": replace(_KD, pixel_similarity=1_000.0, category_similarity=10.0),
     "cirkd": Objective(),
+    "cirkd-plus": Objective(channel_wise_embedding=50.0, channel_wise_logits=3.0),
     "cirkdv2": Objective(minibatch_channel=1.0, memory_channel=0.1, channel_difference=100.0, hint=1.0, context=True),
 }
 """Objectives by method. SKD has an option: `--objective.adversarial 0.001 --objective.discriminator 0.1`."""
