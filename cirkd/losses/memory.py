@@ -169,13 +169,10 @@ def choose_pixels(
     images, here = own_share(tuple(labels.shape))
     draw = uniform(images, *labels.shape[1:], generator=generator, device=labels.device)[here]
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
-    group = (image * num_classes + labels)[valid]
-    order = draw[valid].argsort(stable=True)
-    chosen = torch.empty_like(order, dtype=torch.bool)
-    chosen[order] = rank_in_group(group[order], len(labels) * num_classes) < per_class
-    mask = valid.clone()
-    mask[valid] = chosen
-    return mask
+    groups = len(labels) * num_classes
+    group = torch.where(valid, image * num_classes + labels, groups)  # one more, of what is left out
+    rank = rank_in_group(group.flatten(), groups + 1, draw.flatten())
+    return valid & (rank.view_as(labels) < per_class)
 
 
 def choose_pixels_as_published(

@@ -70,16 +70,16 @@ class ClassQueue(nn.Module):
                 f"{len(embeddings)} rows of width {embeddings.shape[1]} with {len(labels)} labels: "
                 f"want one label per row of width {width}"
             )
-        kept = (labels >= 0) & (labels < classes)
+        kept = ((labels >= 0) & (labels < classes)).nonzero()[:, 0]
         embeddings, labels = embeddings[kept], labels[kept].long()
         incoming = group_sizes(labels, classes)
         rank = rank_in_group(labels, classes)
         slot = (self.written[labels] + rank) % size
-        # More rows than slots: only the last lap stays, and no slot is written twice.
-        last = rank >= incoming[labels] - size
-        where = (labels[last], slot[last])
-        self.keys[where] = embeddings[last].to(self.keys.dtype)
-        self.step[where] = step
+        if len(labels) > size:  # Of more rows than slots only the last lap stays, and no slot is written twice.
+            last = (rank >= incoming[labels] - size).nonzero()[:, 0]
+            embeddings, labels, slot = embeddings[last], labels[last], slot[last]
+        self.keys[labels, slot] = embeddings.to(self.keys.dtype)
+        self.step[labels, slot] = step
         self.written += incoming
 
     def sample(self, per_class: int, generator: torch.Generator | None = None) -> ClassKeys:

@@ -78,10 +78,16 @@ def group_sizes(group: Integer[Tensor, " n"], groups: int) -> Integer[Tensor, " 
     return torch.zeros(groups, dtype=torch.int64, device=group.device).scatter_add_(0, group, torch.ones_like(group))
 
 
-def rank_in_group(group: Integer[Tensor, " n"], groups: int) -> Integer[Tensor, " n"]:
-    """How many rows of the same group (in [0, groups)) come before each row."""
+def rank_in_group(
+    group: Integer[Tensor, " n"], groups: int, by: Float[Tensor, " n"] | None = None
+) -> Integer[Tensor, " n"]:
+    """How many rows of the same group (in [0, groups)) come before each row.
+
+    Args:
+        by: numbers in [0, 1) that the rows of a group are ordered by; None leaves them in their order.
+    """
     counts = group_sizes(group, groups)
-    order = torch.argsort(group, stable=True)
+    order = torch.argsort(group if by is None else group.double() + by, stable=True)
     first = counts.cumsum(0) - counts
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(group), device=group.device) - first[group[order]]
