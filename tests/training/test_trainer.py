@@ -254,7 +254,7 @@ def test_bundled_students_are_one_network(name: str) -> None:
 
 def test_baseline_and_distilled_recipes_differ_in_the_method_alone() -> None:
     for name, make in bundled.RECIPES.items():
-        data, method = name.split("-")
+        data, method = name.split("-", 1)
         alone, distilled = RECIPES[f"{data}-baseline"](), make()
         if method == "teacher":
             continue
