@@ -13,14 +13,13 @@ from cirkd.relations.precision import has_bf16
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 TEMPERATURE = 0.1
-HALF = "straightforward bf16"
+HALF = "straightforward bf16"  # as autocast has it on a GPU: products alone in bf16
+# bf16 is left out where the device has no arithmetic for it: it would take hundreds of times as long.
 FORMS = ("straightforward", "float32")
 if has_bf16(DEVICE):
     FORMS += ("bf16",)
 if DEVICE.type == "cuda":
     FORMS += (HALF,)
-"""bf16 is left out where the device has no arithmetic for it: it would take hundreds of times as long. The
-straightforward form is as autocast has it there, products alone in bf16."""
 Work = Callable[[], None]
 
 

@@ -13,7 +13,7 @@ def uniform(*shape: int, generator: torch.Generator | None, device: torch.device
         generator: on any device; where it is on another, one there is seeded from it: numbers for whole queues take a
             processor longer to draw than a GPU to compute with them. None takes the device's own.
     """
-    if generator is not None and generator.device.type != device.type:
+    if generator is not None and generator.device != device:
         seed = torch.randint(2**62, (), generator=generator, device=generator.device)
         generator = torch.Generator(device).manual_seed(int(seed))
     return torch.rand(*shape, generator=generator, device=device)

@@ -1,8 +1,5 @@
 """The fused kernels beside PyTorch's operations; without a GPU in Triton's interpreter (see tests/conftest.py)."""
 
-import os
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -11,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cirkd.relations import divergence_maps, keyed_divergence, normalize, pairwise, pairwise_divergence, tiles
+from cirkd.relations import choice, divergence_maps, keyed_divergence, normalize, pairwise, pairwise_divergence, tiles
 from cirkd.relations.entries import Entries, entries_for
 from tests import oracles
+from tests.relations.building import sizes_of_built
 
 fused = pytest.importorskip("cirkd.relations.fused", reason="PyTorch came without Triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -62,6 +60,7 @@ def with_fused(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pairwise.Scratch
     monkeypatch.setattr(pairwise, "Scratch", lambda *given, **named: whole(*given, **{**named, "upright": False}))
     monkeypatch.setattr(tiles, "entries_for", lambda device, dtype: FUSED)
+    monkeypatch.setattr(choice, "streamed_for", lambda *given: None)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # the interpreter knows no threads
 
 
@@ -125,10 +124,7 @@ for kernel in (fused._sums_kernel, fused._slope_kernel):
 
 @pytest.mark.slow
 def test_they_build_for_gpus_where_there_is_none(tmp_path: Path) -> None:
-    environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", BUILD], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    sizes = [int(line.split()[-1]) for line in done.stdout.splitlines()]
+    sizes = sizes_of_built(BUILD, tmp_path)
     assert len(sizes) == 4 and min(sizes) > 1000
 
 

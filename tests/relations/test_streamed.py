@@ -1,8 +1,5 @@
 """The kernels that stream relations, beside oracles; without a GPU in Triton's interpreter (see tests/conftest.py)."""
 
-import os
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from torch import Tensor
 
 from cirkd.relations import choice, keyed_divergence, normalize, pairwise_divergence
 from tests import oracles
+from tests.relations.building import sizes_of_built
 
 streamed = pytest.importorskip("cirkd.relations.streamed", reason="PyTorch came without Triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -119,7 +117,7 @@ BUILD = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from cirkd.relations import streamed
+from cirkd.relations import streamed, streamed_kernels
 
 def build(kernel, launch, kind, **fixed):
     names = kernel.arg_names
@@ -135,17 +133,14 @@ def build(kernel, launch, kind, **fixed):
 
 for kind in ("fp16", "bf16"):
     first, second = streamed.FOR_SUMS, streamed.FOR_GRADIENT
-    build(streamed._sums_kernel, first, kind, side=first.rows)
-    build(streamed._gradient_kernel, second, kind, columns=128, block_rows=second.rows, block_keys=second.keys)
+    build(streamed_kernels.sums_kernel, first, kind, side=first.rows)
+    build(streamed_kernels.gradient_kernel, second, kind, columns=128, block_rows=second.rows, block_keys=second.keys)
 """
 
 
 @pytest.mark.slow
 def test_they_build_for_a_gpu_where_there_is_none(tmp_path: Path) -> None:
-    environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", BUILD], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    sizes = [int(line.split()[-1]) for line in done.stdout.splitlines()]
+    sizes = sizes_of_built(BUILD, tmp_path)
     assert len(sizes) == 4 and min(sizes) > 1000
 
 
