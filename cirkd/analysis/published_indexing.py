@@ -102,9 +102,13 @@ def _draw(
     def numbers(positions: Tensor) -> np.ndarray:
         return positions.numpy() + start
 
-    own = choose_pixels(labels, count, per_class, generator()).flatten().nonzero()[:, 0]
+    (own,), (own_classes,) = choose_pixels(labels, count, per_class, generator())
     wrong, classes = choose_pixels_as_published(labels, count, per_class, generator())
-    return {OWN: (numbers(own), labels.flatten()[own].numpy()), PUBLISHED: (numbers(wrong), classes.numpy())}
+    chosen = own_classes >= 0
+    return {
+        OWN: (numbers(own[chosen]), own_classes[chosen].numpy()),
+        PUBLISHED: (numbers(wrong), classes.numpy()),
+    }
 
 
 def _expected(

@@ -22,12 +22,12 @@ from cirkd.relations import (
     keyed_divergence,
     normalize,
     product_precision,
-    rank_in_group,
-    region_embeddings,
+    region_means,
     resize_labels,
 )
 from cirkd.relations.draws import uniform
 from cirkd.relations.gather import gather_rows, own_share
+from cirkd.relations.regions import class_members
 
 
 def memory_relation(
@@ -153,26 +153,33 @@ class RelationMemory(nn.Module):
         """
         embedding = normalize(teacher_embedding, dim=1)
         small = resize_labels(labels, (embedding.shape[2], embedding.shape[3]))
-        chosen = choose_pixels(small, self.num_classes, self.pixels_per_class, generator)
-        pixels = embedding.permute(0, 2, 3, 1)[chosen], small[chosen]
-        regions = region_embeddings(embedding, small, num_classes=self.num_classes)
-        self.pixel_queue.enqueue(*gather_rows(*pixels), step)
-        self.region_queue.enqueue(*gather_rows(regions.embedding, regions.label), step)
+        position, pixel_class = choose_pixels(small, self.num_classes, self.pixels_per_class, generator)
+        image = torch.arange(len(small), device=small.device)[:, None]
+        pixels = embedding.flatten(2)[image, :, position]
+        # As many rows whatever the labels are, those without a class to be skipped: a GPU need not be asked how many.
+        regions, count = region_means(embedding, small, num_classes=self.num_classes)
+        region_class = torch.where(count > 0, torch.arange(self.num_classes, device=small.device), -1)
+        self.pixel_queue.enqueue(*gather_rows(pixels.flatten(0, 1), pixel_class.flatten()), step)
+        self.region_queue.enqueue(*gather_rows(regions.flatten(0, 1), region_class.flatten()), step)
 
 
 def choose_pixels(
     labels: Integer[Tensor, "b h w"], num_classes: int, per_class: int, generator: torch.Generator | None = None
-) -> Tensor:
-    """A random choice of up to `per_class` pixels of each class in each image, as a bool mask [b, h, w]."""
-    valid = (labels >= 0) & (labels < num_classes)
+) -> tuple[Integer[Tensor, "b n"], Integer[Tensor, "b n"]]:
+    """A random choice of up to `per_class` pixels of each class in each image.
+
+    Returns:
+        Positions in the flattened image, class by class, n = num_classes * per_class (fewer of images with fewer
+        pixels than that), and the class of each; -1 where a class has no more of them.
+    """
     # Where several processes train, each draws for the images of all: together they choose as one would.
     images, here = own_share(tuple(labels.shape))
     draw = uniform(images, *labels.shape[1:], generator=generator, device=labels.device)[here]
-    image = torch.arange(len(labels), device=labels.device)[:, None, None]
-    groups = len(labels) * num_classes
-    group = torch.where(valid, image * num_classes + labels, groups)  # one more, of what is left out
-    rank = rank_in_group(group.flatten(), groups + 1, draw.flatten())
-    return valid & (rank.view_as(labels) < per_class)
+    member = class_members(labels, num_classes).flatten(2)
+    order = torch.where(member, draw.flatten(1)[:, None], 2.0)
+    drawn, position = order.topk(min(per_class, order.shape[2]), dim=2, largest=False)
+    classes = torch.arange(num_classes, device=labels.device)[:, None]
+    return position.flatten(1), torch.where(drawn < 2.0, classes, -1).flatten(1)
 
 
 def choose_pixels_as_published(

@@ -9,7 +9,7 @@ from cirkd.relations.divergence import (
 )
 from cirkd.relations.maps import Similar, divergence_maps, most_similar
 from cirkd.relations.precision import Precision, full_precision, product_precision
-from cirkd.relations.regions import Regions, rank_in_group, region_embeddings, resize_labels
+from cirkd.relations.regions import Regions, region_embeddings, region_means, resize_labels
 from cirkd.relations.similarity import cosine_similarity, flatten_positions, normalize
 
 __all__ = [
@@ -27,8 +27,8 @@ __all__ = [
     "normalize",
     "pairwise_divergence",
     "product_precision",
-    "rank_in_group",
     "region_embeddings",
+    "region_means",
     "relation_distribution",
     "relation_divergence",
     "resize_labels",

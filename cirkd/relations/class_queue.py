@@ -9,14 +9,13 @@ ClassQueue(num_classes, size, width)
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from cirkd.relations.draws import uniform
-from cirkd.relations.regions import group_sizes, rank_in_group
 
 
 class ClassKeys(NamedTuple):
@@ -50,6 +49,7 @@ class ClassQueue(nn.Module):
             raise ValueError(
                 f"queue of {num_classes} classes x {size} rows x {width} channels: each must be at least 1"
             )
+        self._least_held = 0  # rows of any class, as far as known
         self.register_buffer("keys", torch.zeros(num_classes, size, width))
         self.register_buffer("written", torch.zeros(num_classes, dtype=torch.int64))
         self.register_buffer("step", torch.full((num_classes, size), -1, dtype=torch.int64))
@@ -70,16 +70,23 @@ class ClassQueue(nn.Module):
                 f"{len(embeddings)} rows of width {embeddings.shape[1]} with {len(labels)} labels: "
                 f"want one label per row of width {width}"
             )
-        kept = ((labels >= 0) & (labels < classes)).nonzero()[:, 0]
-        embeddings, labels = embeddings[kept], labels[kept].long()
-        incoming = group_sizes(labels, classes)
-        rank = rank_in_group(labels, classes)
-        slot = (self.written[labels] + rank) % size
-        if len(labels) > size:  # Of more rows than slots only the last lap stays, and no slot is written twice.
-            last = (rank >= incoming[labels] - size).nonzero()[:, 0]
-            embeddings, labels, slot = embeddings[last], labels[last], slot[last]
-        self.keys[labels, slot] = embeddings.to(self.keys.dtype)
-        self.step[labels, slot] = step
+        if not len(labels):
+            return
+        member = labels[:, None] == torch.arange(classes, device=labels.device)
+        count = member.cumsum(dim=0)
+        incoming = count[-1]
+        # Of more rows than slots only the last lap stays, so that no slot is written twice.
+        kept = member if len(labels) <= size else member & (count > incoming - size)
+        stays, label = kept.max(dim=1)
+        slot = (self.written + count - 1).gather(1, label[:, None])[:, 0] % size
+        # A row that is left out writes what the first of those that stay writes, and without any, what is there: its
+        # place is then known without asking a GPU how many rows stay.
+        first = stays.to(torch.uint8).argmax()
+        source = torch.where(stays, torch.arange(len(labels), device=labels.device), first)
+        label, slot, any_stays = label[source], slot[source], stays[first]
+        rows = embeddings[source].to(self.keys.dtype)
+        self.keys[label, slot] = torch.where(any_stays, rows, self.keys[label, slot])
+        self.step[label, slot] = torch.where(any_stays, step, self.step[label, slot])
         self.written += incoming
 
     def sample(self, per_class: int, generator: torch.Generator | None = None) -> ClassKeys:
@@ -91,13 +98,28 @@ class ClassQueue(nn.Module):
             generator: source of the draw, on any device; None takes PyTorch's own.
         """
         classes, size, _ = self.keys.shape
+        device = self.keys.device
+        count = min(per_class, size)
         held = self.written.clamp(max=size)
-        draw = uniform(classes, size, generator=generator, device=self.keys.device)
-        draw.masked_fill_(torch.arange(size, device=draw.device) >= held[:, None], 2.0)
-        slots = draw.topk(min(per_class, size), dim=1, largest=False).indices
-        taken = torch.arange(slots.shape[1], device=slots.device) < held[:, None]
-        labels = taken.nonzero()[:, 0]
-        return ClassKeys(self.keys[labels, slots[taken]], labels)
+        draw = uniform(classes, size, generator=generator, device=device)
+        draw.masked_fill_(torch.arange(size, device=device) >= held[:, None], 2.0)
+        slots = draw.topk(count, dim=1, largest=False).indices
+        labels = torch.arange(classes, device=device).repeat_interleave(count)
+        slots = slots.flatten()
+        if not self._all_hold(count):
+            taken = (torch.arange(count, device=device) < held[:, None]).flatten()
+            labels, slots = labels[taken], slots[taken]
+        return ClassKeys(self.keys[labels, slots], labels)
+
+    def _all_hold(self, count: int) -> bool:
+        """Whether each class holds `count` rows. A GPU is waited for until it once does: no row is ever given up."""
+        if self._least_held < count:
+            self._least_held = int(self.written.min())
+        return self._least_held >= count
+
+    def _load_from_state_dict(self, *given: Any, **named: Any) -> None:
+        self._least_held = 0
+        super()._load_from_state_dict(*given, **named)
 
     def fill(self) -> Float[Tensor, " c"]:
         """How full each class's ring is, in [0, 1]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from cirkd.relations.precision import full_precision
 from cirkd.relations.similarity import flatten_positions, normalize
+
+# Pieces of an image that sums over its regions are taken of.
+PIECES = 64
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,30 @@ def region_embeddings(
 
     Source: CIRKD (Yang et al., CVPR 2022), section 3.3.
     """
+    means, count = region_means(embedding, labels, num_classes=num_classes)
+    image, label = count.nonzero(as_tuple=True)
+    return Regions(means[image, label], image, label)
+
+
+@full_precision
+def region_means(
+    embedding: Float[Tensor, "b d h w"], labels: Integer[Tensor, "b h w"], *, num_classes: int
+) -> tuple[Float[Tensor, "b c d"], Float[Tensor, "b c"]]:
+    """As `region_embeddings`, of every class in every image, and its number of pixels; without any it is zero.
+
+    Raises:
+        ValueError: labels and embedding differ in batch or size.
+    """
     check_label_map(embedding, labels)
-    member = class_members(labels, num_classes).to(embedding.dtype)
-    # A product with memberships, not a scatter: scattered sums on a GPU differ from run to run.
-    sums = member.flatten(2) @ flatten_positions(embedding)
-    counts = member.flatten(2).sum(dim=2)
-    image, label = counts.nonzero(as_tuple=True)
-    return Regions(normalize(sums[image, label] / counts[image, label, None]), image, label)
+    member = class_members(labels, num_classes).flatten(2).to(embedding.dtype)
+    # A product with memberships, not a scatter: scattered sums on a GPU differ from run to run. In pieces, because one
+    # product of few rows and columns leaves most of a GPU idle.
+    images, _, positions = member.shape
+    pieces = math.gcd(positions, PIECES)
+    shared = member.view(images, num_classes, pieces, positions // pieces).permute(0, 2, 1, 3)
+    rows = flatten_positions(embedding).reshape(images, pieces, positions // pieces, embedding.shape[1])
+    sums, count = (shared @ rows).sum(dim=1), member.sum(dim=2)
+    return normalize(sums / count.clamp(min=1)[..., None]), count
 
 
 def class_members(labels: Integer[Tensor, "b h w"], num_classes: int) -> Tensor:
@@ -71,24 +92,3 @@ def check_label_map(embedding: Tensor, labels: Tensor) -> None:
             f"labels {list(labels.shape)} for a map of {list(wanted)}: must be the same grid; "
             "use cirkd.relations.resize_labels(labels, size)"
         )
-
-
-def group_sizes(group: Integer[Tensor, " n"], groups: int) -> Integer[Tensor, " g"]:
-    """How many rows are of each group, in [0, groups); unlike bincount, a GPU need not be waited for."""
-    return torch.zeros(groups, dtype=torch.int64, device=group.device).scatter_add_(0, group, torch.ones_like(group))
-
-
-def rank_in_group(
-    group: Integer[Tensor, " n"], groups: int, by: Float[Tensor, " n"] | None = None
-) -> Integer[Tensor, " n"]:
-    """How many rows of the same group (in [0, groups)) come before each row.
-
-    Args:
-        by: numbers in [0, 1) that the rows of a group are ordered by; None leaves them in their order.
-    """
-    counts = group_sizes(group, groups)
-    order = torch.argsort(group if by is None else group.double() + by, stable=True)
-    first = counts.cumsum(0) - counts
-    rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(group), device=group.device) - first[group[order]]
-    return rank

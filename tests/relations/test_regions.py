@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cirkd.relations import rank_in_group, region_embeddings, resize_labels
+from cirkd.relations import region_embeddings, resize_labels
 from tests import oracles
 
 
@@ -44,9 +44,3 @@ def test_labels_of_another_size_are_refused() -> None:
 def test_labels_shrink_to_their_nearest() -> None:
     labels = torch.arange(16, dtype=torch.uint8).reshape(1, 4, 4)
     assert resize_labels(labels, (2, 2)).tolist() == [[[0, 2], [8, 10]]]
-
-
-@given(st.lists(st.integers(0, 3)))
-def test_rank_counts_the_same_before(groups: list[int]) -> None:
-    wanted = [groups[:index].count(group) for index, group in enumerate(groups)]
-    assert rank_in_group(torch.tensor(groups, dtype=torch.int64), 4).tolist() == wanted

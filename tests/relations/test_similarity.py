@@ -20,6 +20,13 @@ def test_a_zero_vector_stays_zero_and_gets_no_gradient() -> None:
     assert x.grad is not None and torch.isfinite(x.grad).all() and x.grad[0].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_derivatives_are_those_of_the_formula(dim: int) -> None:
+    x = torch.randn(3, 4, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: normalize(x, dim), x)
+    assert torch.autograd.gradgradcheck(lambda x: normalize(x, dim), x)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_compared_in_float32(dtype: torch.dtype) -> None:
     a = torch.randn(6, 8).to(dtype)
