@@ -91,6 +91,6 @@ def _wins(relate: Relate, device: torch.device, precision: Precision) -> bool:
 def _add_up_streamed(
     relate: Relate, student: Tensor, teacher: Tensor, temperature: float, precision: Precision, gradient: Tensor | None
 ) -> Tensor:
-    s, t = student.flatten(0, 1), teacher.flatten(0, 1)
     slope = None if gradient is None else gradient.flatten(0, 1)
-    return relate((s, s), (t, t), len(student), temperature, precision, slope).sum(dtype=torch.float64)
+    pairs = (student, student), (teacher, teacher)
+    return relate(*pairs, len(student), temperature, precision, slope).sum(dtype=torch.float64)

@@ -17,22 +17,21 @@ together hold 22 bits. Of their four products the one of both small parts is lef
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 import triton
 from jaxtyping import Float
 from torch import Tensor
 
 from cirkd.relations.precision import Precision
 from cirkd.relations.products import SAFE_EXPONENT
-from cirkd.relations.streamed_kernels import gradient_kernel, sums_kernel
-from cirkd.relations.tiles import divergences
+from cirkd.relations.streamed_kernels import collect_kernel, factors_kernel, gradient_kernel, sums_kernel
 
 PART = 1024  # keys that a program goes along for sums
 CHANNELS = 64  # embeddings get zeros to a multiple of so many
+Rows = Tensor
 COLUMN_SUMS = 2**22  # of the keys over each block of rows, that are kept until they are added up
 WIDEST = 256  # channels of a student whose gradient's block still fits the registers
 
@@ -45,19 +44,48 @@ class Launch(NamedTuple):
     chunk: int
     warps: int
     stages: int
+    student_held: bool = False
+    teacher_held: bool = False
+
+    @property
+    def held(self) -> tuple[bool, bool]:
+        return self.student_held, self.teacher_held
 
     @property
     def built(self) -> dict[str, int]:
         return {"num_warps": self.warps, "num_stages": self.stages}
 
+    def bytes_of(self, student_width: int, teacher_width: int, split: bool) -> int:
+        """Shared memory that it needs: blocks that are held, and so many stages of all else that products take."""
+        size = 4 if split else 2  # bytes of a number in both halves
+        held = streamed = 0
+        for width, stays in ((student_width, self.student_held), (teacher_width, self.teacher_held)):
+            columns = triton.next_power_of_2(width)
+            held += self.rows * columns if stays else 0
+            streamed += self.keys * columns if stays else 0
+        by_chunk = 0 if all(self.held) else (self.rows + self.keys) * self.chunk
+        stages = self.stages if all(self.held) else 1
+        return size * (held + streamed * stages + by_chunk * self.stages)
 
-# The fastest of a dozen on an H100, for both precisions; rows and keys of the first must be as many.
-FOR_SUMS, FOR_GRADIENT = Launch(128, 128, 32, 8, 3), Launch(128, 64, 64, 8, 3)
+
+# The fastest on an H100 of what fits its shared memory, first those that hold most of it; PART must be a multiple of
+# the rows of the first, and those of their keys.
+SHARED = 220 * 2**10
+FOR_SUMS = (
+    Launch(128, 64, 64, 8, 2, True, True),
+    Launch(128, 128, 32, 8, 3),
+)
+FOR_GRADIENT = (
+    Launch(128, 64, 64, 8, 2, True, True),
+    Launch(128, 32, 64, 8, 2, True, True),
+    Launch(128, 64, 64, 8, 2, True, False),
+    Launch(128, 64, 64, 8, 3),
+)
 
 
 def relate(
-    student: tuple[Float[Tensor, "n d"], Float[Tensor, "k d"]],
-    teacher: tuple[Float[Tensor, "n e"], Float[Tensor, "k e"]],
+    student: tuple[Rows, Rows],
+    teacher: tuple[Rows, Rows],
     images: int,
     temperature: float,
     precision: Precision,
@@ -66,59 +94,63 @@ def relate(
     """Divergence of each row's relations to the keys of each image.
 
     Args:
-        student, teacher: rows and keys, l2-normalised. Where they are the same tensor, the relations of keys to a row
-            count in its gradient.
+        student, teacher: rows and keys, l2-normalised, [n, d] or by images [m, n / m, d]. Where they are the same
+            tensor, the relations of keys to a row count in its gradient.
         images: of equal size that the keys span, and then the rows too.
-        gradient: gets the derivative of the sum by the student's rows added, times the temperature.
+        gradient: gets the derivative of the sum by the student's rows added, times the temperature; contiguous.
     """
     work = _Work(student, teacher, images, temperature, precision)
     with torch.cuda.device_of(student[0]):  # Triton launches on the current GPU
-        sums = work.sums()
+        nats, scales = work.sums()
         if gradient is not None:
-            work.add_gradient(sums, gradient)
-    return divergences(sums)
+            work.add_gradient(scales, gradient)
+    return nats
 
 
 class _Work:
     """Rows and keys as the kernels take them."""
 
     def __init__(
-        self, student: tuple[Tensor, Tensor], teacher: tuple[Tensor, Tensor], images: int, temperature: float,
+        self, student: tuple[Rows, Rows], teacher: tuple[Rows, Rows], images: int, temperature: float,
         precision: Precision,
     ) -> None:  # fmt: skip
         self.mirrored = student[0] is student[1]
         self.scale = math.sqrt(math.log2(math.e) / temperature)  # of either factor
-        rows = [_factors(x, self.scale, precision) for x in (student[0], teacher[0])]
-        keys = rows if self.mirrored else [_factors(x, self.scale, precision) for x in (student[1], teacher[1])]
-        self.given = [part for factors in (*rows, *keys) for part in factors]
+        self.split = precision == "float32"
+        known: dict[int, tuple[Tensor, Tensor]] = {}
+        for x in (student[0], teacher[0], student[1], teacher[1]):
+            if id(x) not in known:
+                known[id(x)] = _factors(x, self.scale, self.split)
+        factors = [known[id(x)] for x in (student[0], teacher[0], student[1], teacher[1])]
+        self.given = [part for pair in factors for part in pair]
         self.images, self.row_images = images, images if self.mirrored else 1
-        self.rows, self.keys = len(student[0]), len(student[1])
+        self.rows, self.keys = len(factors[0][0]), len(factors[2][0])
         self.row_width, self.key_width = self.rows // self.row_images, self.keys // images
         self.parts = triton.cdiv(self.key_width, PART)
-        self.numbers = (
-            self.row_width, self.key_width, images, self.parts, PART, *(factors[0].shape[1] for factors in rows)
-        )  # fmt: skip
-        self.split = precision == "float32"
+        self.widths = factors[0][0].shape[1], factors[1][0].shape[1]
+        self.numbers = self.row_width, self.key_width, images, self.parts, PART, *self.widths
+        self.columns = tuple(triton.next_power_of_2(width) for width in self.widths)
 
-    def sums(self) -> Float[Tensor, "3 n m"]:
-        launch = FOR_SUMS
+    def sums(self) -> tuple[Float[Tensor, "n m"], Float[Tensor, "2 n m"]]:
+        """Divergence of each row's relations to each image, and 1 / the sums of P and Q."""
+        launch = self._fitting(FOR_SUMS)
         blocks = triton.cdiv(self.row_width, launch.rows)
-        found = self._new(3, self.row_images, self.row_width, self.images).zero_()
-        by_row, by_key = found, found.view(3, self.rows, self.images)
-        for first, top, shape in self._pieces(blocks):
-            count = shape[0] * shape[1]
+        shape = self.rows, self.images
+        found, scales, nats = self._new(3, *shape), self._new(2, *shape), self._new(*shape)
+        pieces = list(self._pieces(blocks))
+        for number, (first, top, (own, each)) in enumerate(pieces):
+            count = own * each
             sums = self._new(3, self.parts, count * launch.rows, self.images)
-            columns = self._new(3, count, self.keys).zero_() if self.mirrored else sums
+            columns = self._new(3, count, self.keys) if self.mirrored else sums
             sums_kernel[(count, self.images * self.parts)](
-                *self.given, sums, columns, first, top, shape[1], *self.numbers, self.mirrored, self.split,
-                launch.chunk, launch.rows, **launch.built,
+                *self.given, sums, columns, first, top, each, *self.numbers, *self.columns, self.mirrored, self.split,
+                *launch.held, launch.chunk, launch.rows, launch.keys, **launch.built,
             )  # fmt: skip
-            own, rows = slice(first, first + shape[0]), slice(top * launch.rows, (top + shape[1]) * launch.rows)
-            into = by_row[:, own, rows]
-            into += sums.sum(dim=1).view(3, shape[0], -1, self.images)[:, :, : into.shape[2]]
-            if self.mirrored:
-                by_key[:, :, own] += columns.view(3, *shape, self.keys).sum(dim=2).transpose(1, 2)
-        return by_key
+            collect_kernel[(blocks * self.row_images, self.images)](
+                sums, columns, found, scales, nats, first, top, own, each, self.row_width, self.images, self.parts,
+                self.rows, self.mirrored, number == 0, number == len(pieces) - 1, launch.rows,
+            )  # fmt: skip
+        return nats, scales
 
     def _pieces(self, blocks: int) -> Iterator[tuple[int, int, tuple[int, int]]]:
         """First image and block, and how many images and blocks of each, of what is launched at a time."""
@@ -131,18 +163,25 @@ class _Work:
             for block in range(0, blocks, max(1, each)):
                 yield image, block, (1, min(max(1, each), blocks - block))
 
-    def add_gradient(self, sums: Float[Tensor, "3 n m"], gradient: Float[Tensor, "n d"]) -> None:
-        launch = FOR_GRADIENT
-        width = self.numbers[-2]
+    def add_gradient(self, scales: Float[Tensor, "2 n m"], gradient: Float[Tensor, "n d"]) -> None:
+        launch = self._fitting(FOR_GRADIENT)
+        channels = gradient.shape[1]
         blocks = triton.cdiv(self.row_width, launch.rows) * self.row_images
-        shares = max(1, min(self.images * self.parts, triton.cdiv(2 * _processors(gradient), blocks)))
-        found = self._new(shares, self.rows, width)
+        shares = _shares(blocks, self.images * self.parts, _processors(gradient))
+        found = gradient[None] if shares == 1 else self._new(shares, self.rows, channels).zero_()
         level = float(min(self.key_width, 2**13))
         gradient_kernel[(blocks, shares)](
-            *self.given, 1 / sums[:2], found, self.rows, *self.numbers, level, self.mirrored,
-            triton.next_power_of_2(width), self.split, launch.chunk, launch.rows, launch.keys, **launch.built,
+            *self.given, scales, found, self.rows, channels, *self.numbers, level, 1 / (level * self.scale),
+            *self.columns, self.mirrored, self.split, *launch.held, launch.chunk, launch.rows, launch.keys,
+            **launch.built,
         )  # fmt: skip
-        gradient += found.sum(dim=0)[:, : gradient.shape[1]] / (level * self.scale)
+        if shares > 1:
+            gradient += found.sum(dim=0)
+
+    def _fitting(self, launches: Sequence[Launch]) -> Launch:
+        """The first that fits shared memory; the last fits always."""
+        fitting = (launch for launch in launches if launch.bytes_of(*self.widths, self.split) <= SHARED)
+        return next(fitting, launches[-1])
 
     def _new(self, *shape: int) -> Tensor:
         return self.given[0].new_empty(shape, dtype=torch.float32)
@@ -157,15 +196,23 @@ def supported(student: Tensor, teacher: Tensor, temperature: float) -> bool:
     )
 
 
-def _factors(x: Tensor, scale: float, precision: Precision) -> tuple[Tensor, Tensor]:
+def _factors(x: Rows, scale: float, split: bool) -> tuple[Tensor, Tensor]:
     """x * scale with zeros to a width that kernels take: in bf16, twice, or a large and a small part in float16."""
-    missing = -x.shape[1] % CHANNELS
-    wide = (F.pad(x, (0, missing)) if missing else x) * scale
-    if precision == "bf16":
-        whole = wide.bfloat16()
-        return whole, whole
-    large = wide.half()
-    return large, (wide - large).half()
+    images = x if x.dim() == 3 else x[None]
+    count, rows, channels = images.shape
+    width = channels + -channels % CHANNELS
+    kind = torch.float16 if split else torch.bfloat16
+    large = x.new_empty(count * rows, width, dtype=kind)
+    small = torch.empty_like(large) if split else large
+    factors_kernel[(triton.cdiv(count * rows, CHANNELS), width // CHANNELS)](
+        images, large, small, count * rows, channels, width, scale, rows, *images.stride(), split, CHANNELS, CHANNELS
+    )
+    return large, small
+
+
+def _shares(blocks: int, parts: int, processors: int) -> int:
+    """Into how many to divide the parts of each block of rows, so that all processors are done soonest."""
+    return min(range(1, parts + 1), key=lambda count: triton.cdiv(blocks * count, processors) * -(-parts // count))
 
 
 def _processors(x: Tensor) -> int:

@@ -16,6 +16,7 @@ from tests.relations.building import sizes_of_built
 streamed = pytest.importorskip("cirkd.relations.streamed", reason="PyTorch came without Triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # The interpreter has no bf16.
+HELD = [(False, False), (True, False), (True, True)]
 PRECISIONS = ["float32", "bf16"] if DEVICE.type == "cuda" else ["float32"]
 
 
@@ -35,29 +36,33 @@ def tangent(slope: Tensor, at: Tensor) -> Tensor:
     return slope - (slope * at).sum(-1, keepdim=True) * at
 
 
-def small_blocks(patch: pytest.MonkeyPatch, part: int = 16, at_once: int = 2**24) -> None:
-    patch.setattr(streamed, "FOR_SUMS", streamed.Launch(16, 16, 16, 4, 1))
-    patch.setattr(streamed, "FOR_GRADIENT", streamed.Launch(32, 16, 32, 4, 1))
+def small_blocks(
+    patch: pytest.MonkeyPatch, held: tuple[bool, bool], part: int = 32, at_once: int = 2**24, processors: int = 4
+) -> None:
+    patch.setattr(streamed, "FOR_SUMS", (streamed.Launch(32, 16, 16, 4, 1, *held),))
+    patch.setattr(streamed, "FOR_GRADIENT", (streamed.Launch(32, 16, 32, 4, 1, *held),))
+    patch.setattr(streamed, "_processors", lambda x: processors)
     patch.setattr(streamed, "PART", part)
     patch.setattr(streamed, "COLUMN_SUMS", at_once)
 
 
 @pytest.mark.usefixtures("with_streamed")
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
-    images=st.integers(1, 3), positions=st.integers(1, 24), widths=st.tuples(st.integers(1, 20), st.integers(1, 70)),
+    images=st.integers(1, 3), positions=st.integers(1, 80), widths=st.tuples(st.integers(1, 20), st.integers(1, 70)),
     temperature=st.sampled_from([0.02, 0.1, 1.0, 10.0]), at_once=st.sampled_from([1, 60, 2**24]),
-    seed=st.integers(0, 99),
+    held=st.sampled_from(HELD), seed=st.integers(0, 99),
 )  # fmt: skip
 def test_every_two_images(
-    images: int, positions: int, widths: tuple[int, int], temperature: float, at_once: int, seed: int
-) -> None:
+    images: int, positions: int, widths: tuple[int, int], temperature: float, at_once: int, held: tuple[bool, bool],
+    seed: int,
+) -> None:  # fmt: skip
     student, teacher = (rows(images, positions, width, seed=seed) for width in widths)
     student.requires_grad_()
     maps = [x.transpose(1, 2)[..., None] for x in (student, teacher)]
     wanted = oracles.minibatch_pixel_relation(*maps, temperature)
     with pytest.MonkeyPatch.context() as patch:
-        small_blocks(patch, at_once=at_once)
+        small_blocks(patch, held, at_once=at_once)
         found = pairwise_divergence(student, teacher, temperature)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
     slope, wanted_slope = (tangent(torch.autograd.grad(value, student)[0], student) for value in (found, wanted))
@@ -65,17 +70,19 @@ def test_every_two_images(
 
 
 @pytest.mark.usefixtures("with_streamed")
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     count=st.integers(1, 40), keys=st.integers(1, 50), width=st.integers(1, 70),
-    temperature=st.sampled_from([0.02, 0.1, 1.0, 10.0]), seed=st.integers(0, 99),
+    temperature=st.sampled_from([0.02, 0.1, 1.0, 10.0]), held=st.sampled_from(HELD), seed=st.integers(0, 99),
 )  # fmt: skip
-def test_rows_against_keys(count: int, keys: int, width: int, temperature: float, seed: int) -> None:
+def test_rows_against_keys(
+    count: int, keys: int, width: int, temperature: float, held: tuple[bool, bool], seed: int
+) -> None:
     student, teacher, shared = (rows(n, width, seed=seed + i) for i, n in enumerate((count, count, keys)))
     student.requires_grad_()
     wanted = oracles.memory_relation(student, teacher, shared, temperature)
     with pytest.MonkeyPatch.context() as patch:
-        small_blocks(patch)
+        small_blocks(patch, held)
         found = keyed_divergence(student, teacher, shared, temperature)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
     slope, wanted_slope = (tangent(torch.autograd.grad(value, student)[0], student) for value in (found, wanted))
