@@ -55,14 +55,11 @@ class Launch(NamedTuple):
     def built(self) -> dict[str, int]:
         return {"num_warps": self.warps, "num_stages": self.stages}
 
-    def bytes_of(self, student_width: int, teacher_width: int, split: bool) -> int:
+    def bytes_of(self, columns: tuple[int, int], split: bool, shared: bool) -> int:
         """Shared memory that it needs: blocks that are held, and so many stages of all else that products take."""
         size = 4 if split else 2  # bytes of a number in both halves
-        held = streamed = 0
-        for width, stays in ((student_width, self.student_held), (teacher_width, self.teacher_held)):
-            columns = triton.next_power_of_2(width)
-            held += self.rows * columns if stays else 0
-            streamed += self.keys * columns if stays else 0
+        of_held = [width for width, stays in zip(columns, self.held, strict=True) if stays]
+        held, streamed = self.rows * sum(of_held), self.keys * sum(of_held[:1] if shared else of_held)
         by_chunk = 0 if all(self.held) else (self.rows + self.keys) * self.chunk
         stages = self.stages if all(self.held) else 1
         return size * (held + streamed * stages + by_chunk * self.stages)
@@ -114,7 +111,7 @@ class _Work:
         self, student: tuple[Rows, Rows], teacher: tuple[Rows, Rows], images: int, temperature: float,
         precision: Precision,
     ) -> None:  # fmt: skip
-        self.mirrored = student[0] is student[1]
+        self.mirrored, self.shared = student[0] is student[1], student[1] is teacher[1]
         self.scale = math.sqrt(math.log2(math.e) / temperature)  # of either factor
         self.split = precision == "float32"
         known: dict[int, tuple[Tensor, Tensor]] = {}
@@ -144,7 +141,7 @@ class _Work:
             columns = self._new(3, count, self.keys) if self.mirrored else sums
             sums_kernel[(count, self.images * self.parts)](
                 *self.given, sums, columns, first, top, each, *self.numbers, *self.columns, self.mirrored, self.split,
-                *launch.held, launch.chunk, launch.rows, launch.keys, **launch.built,
+                *launch.held, self.shared, launch.chunk, launch.rows, launch.keys, **launch.built,
             )  # fmt: skip
             collect_kernel[(blocks * self.row_images, self.images)](
                 sums, columns, found, scales, nats, first, top, own, each, self.row_width, self.images, self.parts,
@@ -172,7 +169,7 @@ class _Work:
         level = float(min(self.key_width, 2**13))
         gradient_kernel[(blocks, shares)](
             *self.given, scales, found, self.rows, channels, *self.numbers, level, 1 / (level * self.scale),
-            *self.columns, self.mirrored, self.split, *launch.held, launch.chunk, launch.rows, launch.keys,
+            *self.columns, self.mirrored, self.split, *launch.held, self.shared, launch.chunk, launch.rows, launch.keys,
             **launch.built,
         )  # fmt: skip
         if shares > 1:
@@ -180,7 +177,8 @@ class _Work:
 
     def _fitting(self, launches: Sequence[Launch]) -> Launch:
         """The first that fits shared memory; the last fits always."""
-        fitting = (launch for launch in launches if launch.bytes_of(*self.widths, self.split) <= SHARED)
+        given = self.columns, self.split, self.shared
+        fitting = (launch for launch in launches if launch.bytes_of(*given) <= SHARED)
         return next(fitting, launches[-1])
 
     def _new(self, *shape: int) -> Tensor:

@@ -7,7 +7,8 @@
 
 Rows and keys come as two halves each where `split`: a large and a small part, whose products with each other are left
 out. Widths are multiples of `chunk`. Where a network is `held`, its block of rows stays in shared memory all along the
-keys, instead of coming from the cache again with each of their blocks.
+keys, instead of coming from the cache again with each of their blocks; and where both are, keys that they have `shared`
+are read once.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def sums_kernel(
     sums, columns, first_image, first_block, blocks, row_width, key_width, images, parts, part_keys,
     student_width, teacher_width, student_columns: tl.constexpr, teacher_columns: tl.constexpr,
     mirrored: tl.constexpr, split: tl.constexpr, student_held: tl.constexpr, teacher_held: tl.constexpr,
-    chunk: tl.constexpr, side: tl.constexpr, block_keys: tl.constexpr,
+    shared: tl.constexpr, chunk: tl.constexpr, side: tl.constexpr, block_keys: tl.constexpr,
 ):  # fmt: skip
     """Sums of P, of Q and of Q * (t - s) of a block of rows over a part of the keys of an image.
 
@@ -126,8 +127,9 @@ def sums_kernel(
                 student_width, split, chunk, side, block_keys,
             )  # fmt: skip
         if teacher_held:
-            k = _block(teacher_keys, key, c < end, teacher_width, teacher_columns)
-            k_rest = _block(teacher_keys_rest, key, c < end, teacher_width, teacher_columns) if split else k
+            if not (shared and student_held):
+                k = _block(teacher_keys, key, c < end, teacher_width, teacher_columns)
+                k_rest = _block(teacher_keys_rest, key, c < end, teacher_width, teacher_columns) if split else k
             t = _products(b, b_rest, k, k_rest, split)
         else:
             t = _logits(
@@ -218,7 +220,7 @@ def gradient_kernel(
     scales, gradient, rows, channels, row_width, key_width, images, parts, part_keys, student_width, teacher_width,
     level, factor, student_columns: tl.constexpr, teacher_columns: tl.constexpr,
     mirrored: tl.constexpr, split: tl.constexpr, student_held: tl.constexpr, teacher_held: tl.constexpr,
-    chunk: tl.constexpr, block_rows: tl.constexpr, block_keys: tl.constexpr,
+    shared: tl.constexpr, chunk: tl.constexpr, block_rows: tl.constexpr, block_keys: tl.constexpr,
 ):  # fmt: skip
     """Sum over keys of (P / its sums - Q / its sums) * key, times `factor`, of a block of rows, over some parts.
 
@@ -260,9 +262,12 @@ def gradient_kernel(
                     student_width, split, chunk, block_rows, block_keys,
                 )  # fmt: skip
             if teacher_held:
-                m = _block(teacher_keys, key, c < end, teacher_width, teacher_columns)
-                m_rest = _block(teacher_keys_rest, key, c < end, teacher_width, teacher_columns) if split else m
-                t = _products(b, b_rest, m, m_rest, split)
+                if shared and student_held:
+                    t = _products(b, b_rest, k, k_rest, split)
+                else:
+                    m = _block(teacher_keys, key, c < end, teacher_width, teacher_columns)
+                    m_rest = _block(teacher_keys_rest, key, c < end, teacher_width, teacher_columns) if split else m
+                    t = _products(b, b_rest, m, m_rest, split)
             else:
                 t = _logits(
                     teacher_rows, teacher_rows_rest, teacher_keys, teacher_keys_rest, row, key, there, inside,
