@@ -74,8 +74,8 @@ FOR_SUMS = (
 )
 FOR_GRADIENT = (
     Launch(128, 64, 64, 8, 2, True, True),
-    Launch(128, 32, 64, 8, 2, True, True),
-    Launch(128, 64, 64, 8, 2, True, False),
+    Launch(128, 64, 32, 8, 3, True, False),
+    Launch(64, 32, 64, 4, 2, True, True),
     Launch(128, 64, 64, 8, 3),
 )
 
