@@ -17,6 +17,7 @@ from benchmarks.forms import DEVICE, FORMS, Case, Work, floor_seconds, make_work
 
 FLOORS = {"float32": torch.float32, "bf16": torch.bfloat16}
 STATUS, CLEAR_PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+FIRST_ON_GPU = 5  # passes after which nothing is set up any more, recordings included
 MATRICES = 5.5  # of the size of all relations of a network that the straightforward form holds at its peak
 
 
@@ -43,8 +44,10 @@ def times_in_turn(case: Case, repeats: int) -> dict[str, list[float]]:
     works = {form: make_work(case, form) for form in FORMS if not form.startswith("straightforward") or fits(case)}
     floors = {f"floor {name}": dtype for name, dtype in FLOORS.items() if name in FORMS}
     times: dict[str, list[float]] = {form: [] for form in (*works, *floors)}
-    for form in works:
+    for form, work in works.items():
         make_work(small(case), form)()
+        for _ in range(FIRST_ON_GPU if DEVICE.type == "cuda" else 0):
+            work()
     for _ in range(repeats):
         for form, work in works.items():
             times[form].append(seconds(work))
@@ -95,9 +98,10 @@ def _measure_here(case: Case, form: str) -> dict[str, float]:
     make_work(small(case), form)()
     work = make_work(case, form)
     if DEVICE.type == "cuda":
-        work()
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
+        for _ in range(FIRST_ON_GPU):
+            work()
         took = seconds(work)
         return {"seconds": took, "megabytes": (torch.cuda.max_memory_allocated() - before) / 1e6}
     before = _resident("VmRSS")

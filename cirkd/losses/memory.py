@@ -25,8 +25,10 @@ from cirkd.relations import (
     region_means,
     resize_labels,
 )
+from cirkd.relations.class_queue import write_rows
 from cirkd.relations.draws import uniform
-from cirkd.relations.gather import gather_rows, own_share
+from cirkd.relations.gather import gather_rows, own_share, several_processes
+from cirkd.relations.recorded import Recorded
 from cirkd.relations.regions import class_members
 
 
@@ -57,9 +59,9 @@ def memory_relation(
             "pixels at one width; pass the student through RelationMemory.projection first"
         )
     return keyed_divergence(
-        normalize(student),
-        normalize(teacher.detach()),
-        normalize(keys.detach()),
+        student,
+        teacher.detach(),
+        keys.detach(),
         temperature,
         product_precision(precision, student),
     )
@@ -151,16 +153,35 @@ class RelationMemory(nn.Module):
             step: training step, kept with the rows as their age.
             generator: source of the draw, on any device.
         """
-        embedding = normalize(teacher_embedding, dim=1)
-        small = resize_labels(labels, (embedding.shape[2], embedding.shape[3]))
-        position, pixel_class = choose_pixels(small, self.num_classes, self.pixels_per_class, generator)
-        image = torch.arange(len(small), device=small.device)[:, None]
-        pixels = embedding.flatten(2)[image, :, position]
-        # As many rows whatever the labels are, those without a class to be skipped: a GPU need not be asked how many.
-        regions, count = region_means(embedding, small, num_classes=self.num_classes)
-        region_class = torch.where(count > 0, torch.arange(self.num_classes, device=small.device), -1)
-        self.pixel_queue.enqueue(*gather_rows(pixels.flatten(0, 1), pixel_class.flatten()), step)
-        self.region_queue.enqueue(*gather_rows(regions.flatten(0, 1), region_class.flatten()), step)
+        small = resize_labels(labels, (teacher_embedding.shape[2], teacher_embedding.shape[3]))
+        draw = _draw_for(small, generator)
+        buffers = *self.pixel_queue.buffers(), *self.region_queue.buffers()
+        if several_processes():
+            _fill(teacher_embedding, small, draw, step, self.pixels_per_class, *buffers)
+        else:
+            at = torch.full((), step, device=small.device)
+            _FILL(teacher_embedding, small, draw, at, constants=(self.pixels_per_class, *buffers))
+
+
+def _fill(
+    teacher_embedding: Tensor, labels: Tensor, draw: Tensor, step: int | Tensor, per_class: int, *buffers: Tensor
+) -> tuple[Tensor, ...]:
+    """Enqueue pixels and regions, into the buffers of both queues."""
+    num_classes = len(buffers[0])
+    embedding = normalize(teacher_embedding, dim=1)
+    position, pixel_class = _choose(labels, draw, num_classes, per_class)
+    image = torch.arange(len(labels), device=labels.device)[:, None]
+    pixels = embedding.flatten(2)[image, :, position]
+    # As many rows whatever the labels are, those without a class to be skipped: a GPU need not be asked how many.
+    regions, count = region_means(embedding, labels, num_classes=num_classes)
+    classes = torch.arange(num_classes, device=labels.device)
+    region_class = classes.expand(count.shape).masked_fill(count == 0, -1)
+    write_rows(*buffers[:3], *gather_rows(pixels.flatten(0, 1), pixel_class.flatten()), step)
+    write_rows(*buffers[3:], *gather_rows(regions.flatten(0, 1), region_class.flatten()), step)
+    return ()
+
+
+_FILL = Recorded(_fill)
 
 
 def choose_pixels(
@@ -172,14 +193,22 @@ def choose_pixels(
         Positions in the flattened image, class by class, n = num_classes * per_class (fewer of images with fewer
         pixels than that), and the class of each; -1 where a class has no more of them.
     """
+    return _choose(labels, _draw_for(labels, generator), num_classes, per_class)
+
+
+def _draw_for(labels: Tensor, generator: torch.Generator | None) -> Tensor:
+    """A random number for each pixel."""
     # Where several processes train, each draws for the images of all: together they choose as one would.
     images, here = own_share(tuple(labels.shape))
-    draw = uniform(images, *labels.shape[1:], generator=generator, device=labels.device)[here]
+    return uniform(images, *labels.shape[1:], generator=generator, device=labels.device)[here]
+
+
+def _choose(labels: Tensor, draw: Tensor, num_classes: int, per_class: int) -> tuple[Tensor, Tensor]:
     member = class_members(labels, num_classes).flatten(2)
-    order = torch.where(member, draw.flatten(1)[:, None], 2.0)
+    order = draw.flatten(1)[:, None].expand(member.shape).masked_fill(~member, 2.0)
     drawn, position = order.topk(min(per_class, order.shape[2]), dim=2, largest=False)
     classes = torch.arange(num_classes, device=labels.device)[:, None]
-    return position.flatten(1), torch.where(drawn < 2.0, classes, -1).flatten(1)
+    return position.flatten(1), classes.expand(position.shape).masked_fill(drawn >= 2.0, -1).flatten(1)
 
 
 def choose_pixels_as_published(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from cirkd.relations import Precision, flatten_positions, normalize, pairwise_divergence, product_precision
+from cirkd.relations import Precision, flatten_positions, pairwise_divergence, product_precision
 
 
 def minibatch_pixel_relation(
@@ -45,8 +45,8 @@ def minibatch_pixel_relation(
             "must be the same; resize one to the other"
         )
     return pairwise_divergence(
-        normalize(flatten_positions(student)),
-        normalize(flatten_positions(teacher.detach())),
+        flatten_positions(student),
+        flatten_positions(teacher.detach()),
         temperature,
         product_precision(precision, student),
         across_processes,

@@ -2,6 +2,7 @@
 
 add_up_pairs(student, teacher, own, temperature, precision, gradient) -> scalar          every two images
 keyed_values(student, teacher, temperature, precision, gradient) -> [n]                  rows against keys
+worth_recording(student, teacher, entries, temperature, precision) -> bool               see `recorded`
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from cirkd.relations.trial import is_faster
 Relate = Callable[..., Tensor]
 # Images, positions, and widths of student and teacher that both ways are tried on.
 TRIAL = (2, 2048, 64, 128)
+# Of a relation matrix: two images of 64x128 positions, a few milliseconds of an H100's.
+RECORDED_ENTRIES = 2**28
 
 
 def add_up_pairs(
@@ -58,6 +61,11 @@ def streamed_for(student: Tensor, teacher: Tensor, temperature: float, precision
     from cirkd.relations import streamed
 
     return streamed.relate if streamed.supported(student, teacher, temperature) else None
+
+
+def worth_recording(student: Tensor, teacher: Tensor, entries: int, temperature: float, precision: Precision) -> bool:
+    """Whether these relations go through kernels, and are so few that launching them takes longer than they do."""
+    return 0 < entries <= RECORDED_ENTRIES and streamed_for(student, teacher, temperature, precision) is not None
 
 
 @functools.cache

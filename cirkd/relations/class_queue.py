@@ -64,30 +64,13 @@ class ClassQueue(nn.Module):
         Raises:
             ValueError: the width is not the queue's, or rows and labels differ in number.
         """
-        classes, size, width = self.keys.shape
+        width = self.keys.shape[2]
         if embeddings.shape[1] != width or len(embeddings) != len(labels):
             raise ValueError(
                 f"{len(embeddings)} rows of width {embeddings.shape[1]} with {len(labels)} labels: "
                 f"want one label per row of width {width}"
             )
-        if not len(labels):
-            return
-        member = labels[:, None] == torch.arange(classes, device=labels.device)
-        count = member.cumsum(dim=0)
-        incoming = count[-1]
-        # Of more rows than slots only the last lap stays, so that no slot is written twice.
-        kept = member if len(labels) <= size else member & (count > incoming - size)
-        stays, label = kept.max(dim=1)
-        slot = (self.written + count - 1).gather(1, label[:, None])[:, 0] % size
-        # A row that is left out writes what the first of those that stay writes, and without any, what is there: its
-        # place is then known without asking a GPU how many rows stay.
-        first = stays.to(torch.uint8).argmax()
-        source = torch.where(stays, torch.arange(len(labels), device=labels.device), first)
-        label, slot, any_stays = label[source], slot[source], stays[first]
-        rows = embeddings[source].to(self.keys.dtype)
-        self.keys[label, slot] = torch.where(any_stays, rows, self.keys[label, slot])
-        self.step[label, slot] = torch.where(any_stays, step, self.step[label, slot])
-        self.written += incoming
+        write_rows(*self.buffers(), embeddings, labels, step)
 
     def sample(self, per_class: int, generator: torch.Generator | None = None) -> ClassKeys:
         """Up to `per_class` different written rows of each class, at random, in class order.
@@ -125,3 +108,32 @@ class ClassQueue(nn.Module):
         """How full each class's ring is, in [0, 1]."""
         size = self.keys.shape[1]
         return self.written.clamp(max=size).float() / size
+
+
+def write_rows(
+    keys: Float[Tensor, "c q d"],
+    written: Integer[Tensor, " c"],
+    steps: Integer[Tensor, "c q"],
+    embeddings: Float[Tensor, "n d"],
+    labels: Integer[Tensor, " n"],
+    step: int | Integer[Tensor, ""],
+) -> None:
+    """As `ClassQueue.enqueue`, on its buffers; a GPU is not asked for any value."""
+    if not len(labels):
+        return
+    classes, size, _ = keys.shape
+    member = labels == torch.arange(classes, device=labels.device)[:, None]
+    count = member.cumsum(dim=1)
+    incoming = count[:, -1]
+    # Of more rows than slots only the last lap stays, so that no slot is written twice.
+    kept = member if len(labels) <= size else member & (count > incoming[:, None] - size)
+    stays, label = kept.max(dim=0)
+    slot = (written[:, None] + count - 1).gather(0, label[None])[0] % size
+    # A row that is left out writes what the first of those that stay writes, and without any, what is there: so as many
+    # rows are written whatever the labels are.
+    first = stays.to(torch.uint8).argmax()
+    source = torch.where(stays, torch.arange(len(labels), device=labels.device), first)
+    label, slot, any_stays = label[source], slot[source], stays.any()
+    keys[label, slot] = torch.where(any_stays, embeddings[source].to(keys.dtype), keys[label, slot])
+    steps[label, slot] = torch.where(any_stays, step, steps[label, slot])
+    written += incoming

@@ -11,6 +11,7 @@ grows with the embeddings, never with their relation matrices, in the backward p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,11 +19,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import Function
 
-from cirkd.relations.choice import add_up_pairs, keyed_values
+from cirkd.relations.choice import add_up_pairs, keyed_values, worth_recording
 from cirkd.relations.gather import other_images
 from cirkd.relations.precision import Precision, full_precision
 from cirkd.relations.products import check_temperature
-from cirkd.relations.similarity import normalize
+from cirkd.relations.recorded import Recorded
+from cirkd.relations.similarity import before_normalized, normalize, unit_and_norm
 
 
 @full_precision
@@ -73,7 +75,7 @@ def keyed_divergence(
 ) -> Float[Tensor, ""]:
     """Mean over rows of the divergence of their relations to shared `keys`.
 
-    Rows and keys must be l2-normalised. Only the student receives a gradient; 0 without rows or keys.
+    All are l2-normalised here. Only the student receives a gradient; 0, with zero gradient, without rows or keys.
 
     Args:
         precision: of the products of matrices; bf16 for twice the speed, see `product_precision`.
@@ -96,7 +98,7 @@ def pairwise_divergence(
 ) -> Float[Tensor, ""]:
     """Mean over all b * b ordered pairs (i, j) and rows of i of the divergence of the relations from i to j.
 
-    Rows must be l2-normalised. Only the student receives a gradient, through both sides of each pair.
+    Rows are l2-normalised here. Only the student receives a gradient, through both sides of each pair.
 
     Args:
         precision: of the products of matrices; bf16 for twice the speed, see `product_precision`.
@@ -118,12 +120,10 @@ class _Keyed(Function):
     def forward(
         ctx: Any, student: Tensor, teacher: Tensor, keys: Tensor, temperature: float, precision: Precision
     ) -> Tensor:
-        gradient = _gradient_like(ctx, student)
-        total = student.new_zeros(())
-        if len(student) and len(keys):
-            values = keyed_values((student, keys), (teacher, keys), temperature, precision, gradient)
-            total = values.sum(dtype=torch.float64)
-        return _finish(ctx, student, total, gradient, 1 / max(len(student), 1), temperature)
+        constants = temperature, precision, ctx.needs_input_grad[0]
+        if worth_recording(student, teacher, len(student) * len(keys), temperature, precision):
+            return _keep(ctx, student, _KEYED(student, teacher, keys, constants=constants))
+        return _keep(ctx, student, _to_keys(student, teacher, keys, *constants))
 
     @staticmethod
     def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None, None, None, None]:
@@ -140,19 +140,57 @@ class _Pairwise(Function):
         temperature: float,
         precision: Precision,
     ) -> Tensor:
-        gradient = _gradient_like(ctx, student)
-        own, positions = student.shape[:2]
-        every = student, teacher
+        constants = len(student), temperature, precision, ctx.needs_input_grad[0]
         if others is not None:
             every = torch.cat([student, others[0]]), torch.cat([teacher, others[1]])
-        total = student.new_zeros(())
-        if student.numel():
-            total = add_up_pairs(*every, own, temperature, precision, gradient)
-        return _finish(ctx, student, total, gradient, 1 / max(own * len(every[0]) * positions, 1), temperature)
+            return _keep(ctx, student, _among_images(*every, *constants))
+        entries = (len(student) * student.shape[1]) ** 2
+        if worth_recording(student, teacher, entries, temperature, precision):
+            return _keep(ctx, student, _PAIRWISE(student, teacher, constants=constants))
+        return _keep(ctx, student, _among_images(student, teacher, *constants))
 
     @staticmethod
     def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None, None, None, None]:
         return _scaled_gradient(ctx, grad_output[0]), None, None, None, None
+
+
+def _to_keys(
+    student: Tensor, teacher: Tensor, keys: Tensor, temperature: float, precision: Precision, derived: bool
+) -> tuple[Tensor, ...]:
+    """Mean divergence, and where it is `derived` its gradient by the student."""
+    unit, norm = unit_and_norm(student)
+    gradient = torch.zeros_like(unit, memory_format=torch.contiguous_format) if derived else None
+    total = student.new_zeros(())
+    if len(student) and len(keys):
+        keys = unit_and_norm(keys)[0]
+        values = keyed_values((unit, keys), (unit_and_norm(teacher)[0], keys), temperature, precision, gradient)
+        total = values.sum(dtype=torch.float64)
+    return _finished(total, gradient, unit, norm, 1 / max(len(student), 1), temperature)
+
+
+def _among_images(
+    student: Tensor, teacher: Tensor, own: int, temperature: float, precision: Precision, derived: bool
+) -> tuple[Tensor, ...]:
+    """Mean divergence of the first `own` images, and where it is `derived` its gradient by those of the student."""
+    unit, norm = unit_and_norm(student)
+    gradient = torch.zeros_like(unit[:own], memory_format=torch.contiguous_format) if derived else None
+    total = student.new_zeros(())
+    if student.numel():
+        total = add_up_pairs(unit, unit_and_norm(teacher)[0], own, temperature, precision, gradient)
+    pairs = own * len(student) * student.shape[1]
+    return _finished(total, gradient, unit[:own], norm[:own], 1 / max(pairs, 1), temperature)
+
+
+def _finished(
+    total: Tensor, gradient: Tensor | None, unit: Tensor, norm: Tensor, scale: float, temperature: float
+) -> tuple[Tensor, ...]:
+    value = (total * scale).to(unit.dtype)
+    if gradient is None:
+        return (value,)
+    return value, before_normalized(gradient, unit, norm * (temperature / scale))
+
+
+_KEYED, _PAIRWISE = Recorded(_to_keys), Recorded(_among_images)
 
 
 class _FirstDerivative(Function):
@@ -170,16 +208,11 @@ class _FirstDerivative(Function):
         )
 
 
-def _gradient_like(ctx: Any, student: Tensor) -> Tensor | None:
-    return torch.zeros_like(student, memory_format=torch.contiguous_format) if ctx.needs_input_grad[0] else None
-
-
-def _finish(
-    ctx: Any, student: Tensor, total: Tensor, gradient: Tensor | None, scale: float, temperature: float
-) -> Tensor:
-    if gradient is not None:
-        ctx.save_for_backward(student, gradient.mul_(scale / temperature))
-    return (total * scale).to(student.dtype)
+def _keep(ctx: Any, student: Tensor, found: Sequence[Tensor]) -> Tensor:
+    value, *gradient = found
+    if gradient:
+        ctx.save_for_backward(student, *gradient)
+    return value
 
 
 def _scaled_gradient(ctx: Any, grad_output: Tensor) -> Tensor:

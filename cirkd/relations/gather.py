@@ -15,7 +15,7 @@ def gather_rows(
 
     Processes may bring different numbers of rows, none included. No gradient.
     """
-    if _alone():
+    if not several_processes():
         return embeddings, labels
     numbers = [int(number) for number in _gather(torch.tensor([len(labels)], device=labels.device))]
     return _gather_padded(embeddings, numbers), _gather_padded(labels, numbers)
@@ -27,7 +27,7 @@ def share_of_mean(count: Tensor) -> Tensor | None:
     With means scaled by it, the mean over processes, as is taken of gradients, is the mean over all items. None in a
     single process.
     """
-    if _alone():
+    if not several_processes():
         return None
     total = count.detach().float().clone()
     dist.all_reduce(total)
@@ -36,7 +36,7 @@ def share_of_mean(count: Tensor) -> Tensor | None:
 
 def own_share(shape: tuple[int, ...]) -> tuple[int, slice]:
     """How many times `shape[0]` there is over all processes, which bring equally many, and the slice that is here."""
-    if _alone():
+    if not several_processes():
         return shape[0], slice(None)
     first = dist.get_rank() * shape[0]
     return shape[0] * dist.get_world_size(), slice(first, first + shape[0])
@@ -52,7 +52,7 @@ def other_images(
     Raises:
         ValueError: the processes' batches differ in shape; in every process alike.
     """
-    if _alone():
+    if not several_processes():
         return None
     shapes = _gather(torch.tensor([*student.shape, teacher.shape[2]], device=student.device))
     if any(not torch.equal(shape, shapes[0]) for shape in shapes):
@@ -67,8 +67,9 @@ def other_images(
     return torch.cat(students), torch.cat(teachers)
 
 
-def _alone() -> bool:
-    return not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1
+def several_processes() -> bool:
+    """Whether torch.distributed runs in more than one process."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def _gather(x: Tensor) -> list[Tensor]:

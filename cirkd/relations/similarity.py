@@ -26,7 +26,7 @@ class _Normalize(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
-        unit, norm = _unit_and_norm(x, dim)
+        unit, norm = unit_and_norm(x, dim)
         ctx.save_for_backward(x, unit, norm)
         ctx.dim = dim
         return unit
@@ -35,12 +35,18 @@ class _Normalize(Function):
     def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None]:
         x, unit, norm = ctx.saved_tensors
         if torch.is_grad_enabled():  # of a derivative that will be derived once more
-            unit, norm = _unit_and_norm(x, ctx.dim)
-        along = (grad_output[0] * unit).sum(dim=ctx.dim, keepdim=True)
-        return torch.addcmul(grad_output[0], unit, along, value=-1) / norm, None
+            unit, norm = unit_and_norm(x, ctx.dim)
+        return before_normalized(grad_output[0], unit, norm, ctx.dim), None
 
 
-def _unit_and_norm(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+def before_normalized(gradient: Tensor, unit: Tensor, norm: Tensor, dim: int = -1) -> Tensor:
+    """The gradient by what was normalised, of one by the unit vectors: along them it vanishes."""
+    along = (gradient * unit).sum(dim=dim, keepdim=True)
+    return torch.addcmul(gradient, unit, along, value=-1) / norm
+
+
+def unit_and_norm(x: Tensor, dim: int = -1) -> tuple[Tensor, Tensor]:
+    """Normalised `x`, and the norms along `dim`, of which those near 0 count as infinite."""
     norm = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
     norm = norm.masked_fill(norm < 1e-12, torch.inf)
     return x / norm, norm

@@ -11,6 +11,9 @@ keys, instead of coming from the cache again with each of their blocks; and wher
 are read once.
 """
 
+# What is loaded under one switch and used under the same is bound, whatever a type checker says.
+# pyright: reportPossiblyUnboundVariable=false
+
 from __future__ import annotations
 
 import triton
