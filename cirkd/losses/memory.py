@@ -25,7 +25,7 @@ from cirkd.relations import (
     region_means,
     resize_labels,
 )
-from cirkd.relations.class_queue import write_rows
+from cirkd.relations.class_queue import Rings, write_rows
 from cirkd.relations.draws import uniform
 from cirkd.relations.gather import gather_rows, own_share, several_processes
 from cirkd.relations.recorded import Recorded
@@ -155,19 +155,25 @@ class RelationMemory(nn.Module):
         """
         small = resize_labels(labels, (teacher_embedding.shape[2], teacher_embedding.shape[3]))
         draw = _draw_for(small, generator)
-        buffers = *self.pixel_queue.buffers(), *self.region_queue.buffers()
-        if several_processes():
-            _fill(teacher_embedding, small, draw, step, self.pixels_per_class, *buffers)
+        at = torch.full((), step, device=small.device)
+        constants = self.pixels_per_class, self.pixel_queue.rings, self.region_queue.rings
+        if several_processes():  # what they bring each other is not recorded
+            _fill(teacher_embedding, small, draw, at, *constants)
         else:
-            at = torch.full((), step, device=small.device)
-            _FILL(teacher_embedding, small, draw, at, constants=(self.pixels_per_class, *buffers))
+            _FILL(teacher_embedding, small, draw, at, constants=constants)
 
 
 def _fill(
-    teacher_embedding: Tensor, labels: Tensor, draw: Tensor, step: int | Tensor, per_class: int, *buffers: Tensor
-) -> tuple[Tensor, ...]:
-    """Enqueue pixels and regions, into the buffers of both queues."""
-    num_classes = len(buffers[0])
+    teacher_embedding: Float[Tensor, "b dt h w"],
+    labels: Integer[Tensor, "b h w"],
+    draw: Float[Tensor, "b h w"],
+    step: Integer[Tensor, ""],
+    per_class: int,
+    pixel_rings: Rings,
+    region_rings: Rings,
+) -> tuple[()]:
+    """Enqueue the pixels of each class that `draw` is least at, and regions."""
+    num_classes = len(pixel_rings.keys)
     embedding = normalize(teacher_embedding, dim=1)
     position, pixel_class = _choose(labels, draw, num_classes, per_class)
     image = torch.arange(len(labels), device=labels.device)[:, None]
@@ -176,8 +182,8 @@ def _fill(
     regions, count = region_means(embedding, labels, num_classes=num_classes)
     classes = torch.arange(num_classes, device=labels.device)
     region_class = classes.expand(count.shape).masked_fill(count == 0, -1)
-    write_rows(*buffers[:3], *gather_rows(pixels.flatten(0, 1), pixel_class.flatten()), step)
-    write_rows(*buffers[3:], *gather_rows(regions.flatten(0, 1), region_class.flatten()), step)
+    write_rows(pixel_rings, *gather_rows(pixels.flatten(0, 1), pixel_class.flatten()), step)
+    write_rows(region_rings, *gather_rows(regions.flatten(0, 1), region_class.flatten()), step)
     return ()
 
 

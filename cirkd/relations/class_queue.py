@@ -25,6 +25,14 @@ class ClassKeys(NamedTuple):
     labels: Integer[Tensor, " k"]
 
 
+class Rings(NamedTuple):
+    """The buffers of a queue; see there."""
+
+    keys: Float[Tensor, "c q d"]
+    written: Integer[Tensor, " c"]
+    step: Integer[Tensor, "c q"]
+
+
 class ClassQueue(nn.Module):
     """The last `size` embeddings of each class, in a ring: the newest replaces the oldest.
 
@@ -70,7 +78,11 @@ class ClassQueue(nn.Module):
                 f"{len(embeddings)} rows of width {embeddings.shape[1]} with {len(labels)} labels: "
                 f"want one label per row of width {width}"
             )
-        write_rows(*self.buffers(), embeddings, labels, step)
+        write_rows(self.rings, embeddings, labels, step)
+
+    @property
+    def rings(self) -> Rings:
+        return Rings(self.keys, self.written, self.step)
 
     def sample(self, per_class: int, generator: torch.Generator | None = None) -> ClassKeys:
         """Up to `per_class` different written rows of each class, at random, in class order.
@@ -111,29 +123,25 @@ class ClassQueue(nn.Module):
 
 
 def write_rows(
-    keys: Float[Tensor, "c q d"],
-    written: Integer[Tensor, " c"],
-    steps: Integer[Tensor, "c q"],
-    embeddings: Float[Tensor, "n d"],
-    labels: Integer[Tensor, " n"],
-    step: int | Integer[Tensor, ""],
+    rings: Rings, embeddings: Float[Tensor, "n d"], labels: Integer[Tensor, " n"], step: int | Integer[Tensor, ""]
 ) -> None:
-    """As `ClassQueue.enqueue`, on its buffers; a GPU is not asked for any value."""
+    """As `ClassQueue.enqueue`, into its buffers; a GPU is not asked for any value."""
     if not len(labels):
         return
-    classes, size, _ = keys.shape
+    classes, size, _ = rings.keys.shape
     member = labels == torch.arange(classes, device=labels.device)[:, None]
     count = member.cumsum(dim=1)
     incoming = count[:, -1]
     # Of more rows than slots only the last lap stays, so that no slot is written twice.
     kept = member if len(labels) <= size else member & (count > incoming[:, None] - size)
     stays, label = kept.max(dim=0)
-    slot = (written[:, None] + count - 1).gather(0, label[None])[0] % size
+    slot = (rings.written[:, None] + count - 1).gather(0, label[None])[0] % size
     # A row that is left out writes what the first of those that stay writes, and without any, what is there: so as many
     # rows are written whatever the labels are.
     first = stays.to(torch.uint8).argmax()
     source = torch.where(stays, torch.arange(len(labels), device=labels.device), first)
     label, slot, any_stays = label[source], slot[source], stays.any()
-    keys[label, slot] = torch.where(any_stays, embeddings[source].to(keys.dtype), keys[label, slot])
-    steps[label, slot] = torch.where(any_stays, step, steps[label, slot])
-    written += incoming
+    rows = embeddings[source].to(rings.keys.dtype)
+    rings.keys[label, slot] = torch.where(any_stays, rows, rings.keys[label, slot])
+    rings.step[label, slot] = torch.where(any_stays, step, rings.step[label, slot])
+    rings.written.add_(incoming)

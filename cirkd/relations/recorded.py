@@ -81,9 +81,11 @@ class _Recording:
         return [output.clone() for output in self.outputs]
 
 
-def _kind(x: Tensor) -> Hashable:
+def _kind(x: Tensor) -> tuple[Hashable, ...]:
     return x.shape, x.stride(), x.dtype, x.device
 
 
 def _place(x: Any) -> Hashable:
+    if isinstance(x, tuple):
+        return tuple(_place(one) for one in x)
     return (x.data_ptr(), *_kind(x)) if isinstance(x, Tensor) else x

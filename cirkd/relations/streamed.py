@@ -128,12 +128,12 @@ class _Work:
         self.numbers = self.row_width, self.key_width, images, self.parts, PART, *self.widths
         self.columns = tuple(triton.next_power_of_2(width) for width in self.widths)
 
-    def sums(self) -> tuple[Float[Tensor, "n m"], Float[Tensor, "2 n m"]]:
+    def sums(self) -> tuple[Float[Tensor, "n m"], Float[Tensor, "2 m n"]]:
         """Divergence of each row's relations to each image, and 1 / the sums of P and Q."""
         launch = self._fitting(FOR_SUMS)
         blocks = triton.cdiv(self.row_width, launch.rows)
         shape = self.rows, self.images
-        found, scales, nats = self._new(3, *shape), self._new(2, *shape), self._new(*shape)
+        found, scales, nats = self._new(3, *shape), self._new(2, *shape[::-1]), self._new(*shape)
         pieces = list(self._pieces(blocks))
         for number, (first, top, (own, each)) in enumerate(pieces):
             count = own * each
@@ -160,7 +160,7 @@ class _Work:
             for block in range(0, blocks, max(1, each)):
                 yield image, block, (1, min(max(1, each), blocks - block))
 
-    def add_gradient(self, scales: Float[Tensor, "2 n m"], gradient: Float[Tensor, "n d"]) -> None:
+    def add_gradient(self, scales: Float[Tensor, "2 m n"], gradient: Float[Tensor, "n d"]) -> None:
         launch = self._fitting(FOR_GRADIENT)
         channels = gradient.shape[1]
         blocks = triton.cdiv(self.row_width, launch.rows) * self.row_images

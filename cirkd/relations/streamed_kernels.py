@@ -169,7 +169,7 @@ def collect_kernel(
 ):  # fmt: skip
     """Sums of a piece's parts and, where `mirrored`, its columns: added to found [3, rows, images], in a fixed order.
 
-    With the `last` piece, of scales [2, rows, images] 1 / sums of P and Q, and of nats [rows, images] the divergence.
+    With the `last` piece, of scales [2, images, rows] 1 / sums of P and Q, and of nats [rows, images] the divergence.
     """
     block, image = tl.program_id(0), tl.program_id(1)
     blocks_of_image = tl.cdiv(row_width, side)
@@ -208,8 +208,9 @@ def collect_kernel(
     tl.store(found + step + at, q, known)
     tl.store(found + 2 * step + at, x, known)
     if last:
-        tl.store(scales + at, 1.0 / p, known)
-        tl.store(scales + step + at, 1.0 / q, known)
+        to = scales + image * rows + own * row_width + r
+        tl.store(to, 1.0 / p, known)
+        tl.store(to + step, 1.0 / q, known)
         # Of opposite logits the sums are further apart than float32 spans.
         student, teacher, excess = p.to(tl.float64), q.to(tl.float64), x.to(tl.float64)
         value = excess / teacher * 0.6931471805599453 + tl.log(student / teacher)
@@ -227,7 +228,7 @@ def gradient_kernel(
 ):  # fmt: skip
     """Sum over keys of (P / its sums - Q / its sums) * key, times `factor`, of a block of rows, over some parts.
 
-    scales [2, rows, images] are 1 / sums; where `mirrored`, those of the key's relation to the row are added.
+    scales [2, images, rows] are 1 / sums; where `mirrored`, those of the key's relation to the row are added.
     gradient [shares, rows, channels] gets it added; `level` brings the slopes to where float16 is exact.
     """
     block, share = tl.program_id(0), tl.program_id(1)
@@ -249,8 +250,8 @@ def gradient_kernel(
         image, part = unit // parts, unit % parts
         begin = part * part_keys
         end = tl.minimum(begin + part_keys, key_width)
-        p_row = level * tl.load(scales + row * images + image, known, 0.0)[:, None]
-        q_row = level * tl.load(scales + (rows + row) * images + image, known, 0.0)[:, None]
+        p_row = level * tl.load(scales + image * rows + row, known, 0.0)[:, None]
+        q_row = level * tl.load(scales + (images + image) * rows + row, known, 0.0)[:, None]
         for start in range(begin, end, block_keys):
             c = start + tl.arange(0, block_keys)
             key = image * key_width + c
@@ -278,8 +279,8 @@ def gradient_kernel(
                 )  # fmt: skip
             p_scale, q_scale = p_row, q_row
             if mirrored:
-                p_scale += level * tl.load(scales + key * images + own, c < end, 0.0)[None, :]
-                q_scale += level * tl.load(scales + (rows + key) * images + own, c < end, 0.0)[None, :]
+                p_scale += level * tl.load(scales + own * rows + key, c < end, 0.0)[None, :]
+                q_scale += level * tl.load(scales + (images + own) * rows + key, c < end, 0.0)[None, :]
             slope = tl.where(inside, tl.exp2(s) * p_scale - tl.exp2(t) * q_scale, 0.0)
             if not student_held:
                 k = _block(student_keys, key, c < end, student_width, student_columns)
