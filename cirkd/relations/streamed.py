@@ -3,9 +3,10 @@
     supported(student [n,d], teacher [n,e], temperature) -> bool
     relate(student, teacher, images, temperature, precision, gradient) -> nats [n,m]
 
-One kernel goes along the keys of a block of rows for the sums of its softmaxes, a second one once more for the
-gradient. Nothing of the size of a relation matrix is written, not even a tile; in turn every product is taken twice,
-and for the gradient those of i to j and j to i. Sums are added up in a fixed order: the same input gives the same bits.
+One kernel goes along the keys of a block of rows for the sums of its softmaxes, another once more for the gradient.
+Nothing of the size of a relation matrix is written, not even a tile; in turn every product is taken twice, and for the
+gradient those of i to j and j to i. What limits them is reading embeddings from the cache, hence blocks of rows that
+stay in shared memory as far as they fit. Sums are added up in a fixed order: the same input gives the same bits.
 
 Products are tensor cores': of factors rounded to bf16, or for float32 of factors split into two of float16, which
 together hold 22 bits. Of their four products the one of both small parts is left out: it is below float32's last bit.
@@ -31,7 +32,7 @@ from cirkd.relations.streamed_kernels import collect_kernel, factors_kernel, gra
 
 PART = 1024  # keys that a program goes along for sums
 CHANNELS = 64  # embeddings get zeros to a multiple of so many
-Rows = Tensor
+Rows = Float[Tensor, "n d"] | Float[Tensor, "m k d"]  # at once, or image by image
 COLUMN_SUMS = 2**22  # of the keys over each block of rows, that are kept until they are added up
 WIDEST = 256  # channels of a student whose gradient's block still fits the registers
 
@@ -91,8 +92,8 @@ def relate(
     """Divergence of each row's relations to the keys of each image.
 
     Args:
-        student, teacher: rows and keys, l2-normalised, [n, d] or by images [m, n / m, d]. Where they are the same
-            tensor, the relations of keys to a row count in its gradient.
+        student, teacher: rows and keys, l2-normalised. Where they are the same tensor, the relations of keys to a row
+            count in its gradient.
         images: of equal size that the keys span, and then the rows too.
         gradient: gets the derivative of the sum by the student's rows added, times the temperature; contiguous.
     """
