@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.forms import DEVICE, FORMS, Case, Work, floor_seconds, make_work, now
+from cirkd.relations.recorded import forget_recordings
 
 FLOORS = {"float32": torch.float32, "bf16": torch.bfloat16}
 STATUS, CLEAR_PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -87,6 +88,7 @@ def free_bytes() -> float:
 def measure_alone(case: Case, form: str) -> dict[str, float]:
     """Seconds of one pass and growth of peak memory over it in MB, in a process of its own; a GPU's is counted here."""
     if DEVICE.type == "cuda":
+        forget_recordings()
         torch.cuda.empty_cache()
         return _measure_here(case, form)
     command = [sys.executable, "-m", "benchmarks.measure", form, json.dumps(dataclasses.astuple(case))]

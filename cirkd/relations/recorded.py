@@ -2,6 +2,7 @@
 
     work = Recorded(function)
     outputs = work(*tensors, constants=(...))                      as function(*tensors, *constants)
+    forget_recordings()                                            gives back the memory that they hold
 
 A loss of a small batch is a hundred short operations, and the processor takes longer to launch them than a GPU to do
 them. CUDA graphs launch them at once.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -19,6 +21,7 @@ import torch
 from torch import Tensor
 
 Function = Callable[..., Sequence[Tensor]]
+_all: weakref.WeakSet[Recorded] = weakref.WeakSet()
 FIRST = 3  # calls that are no recording: what is set up at first use is then set up
 KEPT = 4  # recordings of a function, each with the memory that its work takes
 
@@ -34,6 +37,7 @@ class Recorded:
         self._calls: dict[Hashable, int] = {}
         self._recordings: OrderedDict[Hashable, _Recording | None] = OrderedDict()
         self._lock = threading.Lock()
+        _all.add(self)
 
     def __call__(self, *tensors: Tensor, constants: tuple[Any, ...] = ()) -> Sequence[Tensor]:
         if tensors[0].device.type != "cuda" or torch.cuda.is_current_stream_capturing():
@@ -62,6 +66,17 @@ class Recorded:
         while len(self._recordings) > KEPT:
             self._calls.pop(self._recordings.popitem(last=False)[0], None)
         return self._recordings[key]
+
+    def forget(self) -> None:
+        with self._lock:
+            self._calls.clear()
+            self._recordings.clear()
+
+
+def forget_recordings() -> None:
+    """Drop all recordings of the process with the memory that they hold; what comes again is recorded again."""
+    for work in list(_all):
+        work.forget()
 
 
 class _Recording:

@@ -211,7 +211,9 @@ def _factors(x: Rows, scale: float, split: bool) -> tuple[Tensor, Tensor]:
 
 def _shares(blocks: int, parts: int, processors: int) -> int:
     """Into how many to divide the parts of each block of rows, so that all processors are done soonest."""
-    return min(range(1, parts + 1), key=lambda count: triton.cdiv(blocks * count, processors) * -(-parts // count))
+    # Each share has a gradient of its own: no more than keep the processors busy.
+    most = max(1, min(parts, 2 * processors // blocks))
+    return min(range(1, most + 1), key=lambda count: triton.cdiv(blocks * count, processors) * -(-parts // count))
 
 
 def _processors(x: Tensor) -> int:

@@ -47,6 +47,8 @@ def test_only_the_latest_recordings_are_kept() -> None:
         for _ in range(FIRST + 2):
             assert work(torch.ones(size, device="cuda"), constants=(total, 2.0))[0].tolist() == [2.0] * size
     assert len(work._recordings) == KEPT
+    recorded.forget_recordings()
+    assert not work._recordings and work(torch.ones(1, device="cuda"), constants=(total, 2.0))[0].item() == 2.0
 
 
 @pytest.mark.gpu

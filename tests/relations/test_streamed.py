@@ -115,6 +115,12 @@ def test_what_they_can_do(width: int, kind: torch.dtype, temperature: float, can
     assert streamed.supported(rows, rows, temperature) is can
 
 
+@given(blocks=st.integers(1, 2000), parts=st.integers(1, 200), processors=st.integers(1, 200))
+def test_shares_keep_processors_busy_in_little_memory(blocks: int, parts: int, processors: int) -> None:
+    shares = streamed._shares(blocks, parts, processors)
+    assert 1 <= shares <= parts and (shares == 1 or shares * blocks <= 2 * processors)
+
+
 def test_a_cpu_has_none() -> None:
     rows = torch.zeros(2, 4)
     assert choice.streamed_for(rows, rows, 0.1, "float32") is None
