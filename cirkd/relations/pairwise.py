@@ -26,7 +26,7 @@ from cirkd.relations.tiles import (
 from cirkd.relations.workers import Workers, workers_for
 
 # Rows and keys of a tile of rows against keys: products of fewer rows, or of more keys at a time, are slower.
-CPU_ROWS, CPU_KEYS = 256, 520
+CPU_ROWS, CPU_KEYS = 512, 1040
 GPU_KEYS = 2**15
 # Entries of each network that a block of rows keeps between the two passes.
 KEPT_OF_BLOCK = 2**22

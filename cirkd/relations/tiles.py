@@ -29,8 +29,8 @@ from cirkd.relations.entries import Entries
 from cirkd.relations.products import Logits
 from cirkd.relations.workers import Workers
 
-# Entries of a tile: what stays in a core's cache through all its elementwise passes, and what keeps a GPU busy.
-CPU_TILE_ENTRIES = 2**17
+# Entries of a tile: enough for fast products, near enough to a core for its few passes; and what keeps a GPU busy.
+CPU_TILE_ENTRIES = 2**18
 GPU_TILE_ENTRIES = 2**24
 # Entries of each network that are kept between the passes: 128 MB, half a pair of images of 64x128 positions.
 KEPT_ENTRIES = 2**25
