@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.forms import DEVICE, FORMS, Case, Work, floor_seconds, make_work, now
+from cirkd.relations.entries import entries_for
 from cirkd.relations.recorded import forget_recordings
 
 FLOORS = {"float32": torch.float32, "bf16": torch.bfloat16}
@@ -46,7 +47,7 @@ def times_in_turn(case: Case, repeats: int) -> dict[str, list[float]]:
     floors = {f"floor {name}": dtype for name, dtype in FLOORS.items() if name in FORMS}
     times: dict[str, list[float]] = {form: [] for form in (*works, *floors)}
     for form, work in works.items():
-        make_work(small(case), form)()
+        set_up(case, form)
         for _ in range(FIRST_ON_GPU if DEVICE.type == "cuda" else 0):
             work()
     for _ in range(repeats):
@@ -57,9 +58,10 @@ def times_in_turn(case: Case, repeats: int) -> dict[str, list[float]]:
     return times
 
 
-def small(case: Case) -> Case:
-    """The same work on a few positions, which sets up all that it uses."""
-    return dataclasses.replace(case, images=2, height=8, width=8)
+def set_up(case: Case, form: str) -> None:
+    """Do the same work on a few positions, and compile what only more of it uses."""
+    make_work(dataclasses.replace(case, images=2, height=8, width=8), form)()
+    entries_for(DEVICE, torch.float32, case.entries)
 
 
 def medians(times: dict[str, list[float]]) -> dict[str, float]:
@@ -97,7 +99,7 @@ def measure_alone(case: Case, form: str) -> dict[str, float]:
 
 def _measure_here(case: Case, form: str) -> dict[str, float]:
     # What libraries set up at first use is no memory of the work.
-    make_work(small(case), form)()
+    set_up(case, form)
     work = make_work(case, form)
     if DEVICE.type == "cuda":
         before = torch.cuda.memory_allocated()

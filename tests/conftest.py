@@ -14,9 +14,9 @@ from tests import typecheck
 # Before anything imports Triton: without a GPU its kernels run, slowly, in its interpreter.
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
-# Before anything imports them: shapes in signatures hold at run time in every test. Not of the modules of Triton's
-# kernels, which can't call each other through a check.
-KERNELS = ("fused", "streamed_kernels")
+# Before anything imports them: shapes in signatures hold at run time in every test. Not of the modules of kernels
+# for Triton and numba, which can't call each other through a check.
+KERNELS = ("compiled", "fused", "streamed_kernels")
 RELATIONS = sorted(path.stem for path in (Path(__file__).parents[1] / "cirkd" / "relations").glob("[!_]*.py"))
 jaxtyping.install_import_hook(
     ("cirkd.losses", *(f"cirkd.relations.{name}" for name in RELATIONS if name not in KERNELS)),

@@ -1,6 +1,6 @@
 """What happens to the entries of a tile between its products of matrices: the sums of its softmaxes, and the slope.
 
-    entries = entries_for(device, dtype)                                                  PyTorch's, or one kernel each
+    entries = entries_for(device, dtype, count)                                           PyTorch's, or one kernel each
     row_sums, key_sums = entries.sums(p, t, q, x, images, by_key, known)                  of logits p and t
     entries.again(p, q)                                                                   where logits were made again
     slope = entries.slope(p, q, x, by_row, by_key)
@@ -12,13 +12,17 @@ then P and Q over the sums of their rows and columns.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cirkd.relations.trial import is_faster
+from cirkd.relations.trial import is_faster, is_right
+
+# Entries of an operation from which a CPU compiles its passes: to load them takes as long as a few such operations,
+# once a process. A training on the smallest crops has four times as many at every step.
+WORTH_COMPILING = 2**22
 
 
 class Entries:
@@ -83,12 +87,25 @@ class Entries:
         return p.addcmul_(q, x, value=-1)
 
 
+def entries_for(device: torch.device, dtype: torch.dtype, count: int) -> Entries:
+    """PyTorch's operations, or what is faster and agrees with them; tried out once a process.
+
+    On a GPU the fused kernels, where they are faster there. On a CPU compiled loops for float32, where there are
+    entries enough; not by time, so that a training that goes on later has the same bits.
+
+    Args:
+        count: entries of each network in the whole operation.
+    """
+    if dtype != torch.float32 or (device.type == "cpu" and count < WORTH_COMPILING):
+        return Entries()
+    if device.type == "cpu":
+        return _compiled_entries()
+    return _fused_entries(device) if device.type == "cuda" else Entries()
+
+
 @functools.cache
-def entries_for(device: torch.device, dtype: torch.dtype) -> Entries:
-    """On a GPU the fused kernels, if they agree with PyTorch's operations and are faster there; tried out once."""
+def _fused_entries(device: torch.device) -> Entries:
     plain = Entries()
-    if device.type != "cuda" or dtype != torch.float32:
-        return plain
     try:
         from cirkd.relations.fused import FusedEntries
     except ImportError:  # PyTorch without Triton, as on Windows
@@ -97,18 +114,41 @@ def entries_for(device: torch.device, dtype: torch.dtype) -> Entries:
     return fused if _wins(fused, plain, device) else plain
 
 
+@functools.cache
+def _compiled_entries() -> Entries:
+    device = torch.device("cpu")
+    passes = _trial(device, side=80)
+
+    def compiled() -> Entries:
+        from cirkd.relations.compiled import CompiledEntries
+
+        return CompiledEntries()
+
+    def both(make: Callable[[], Entries]) -> Sequence[Tensor]:
+        return *passes(make()), *passes(make(), upright=True)
+
+    return compiled() if is_right(lambda: both(compiled), lambda: both(Entries), device) else Entries()
+
+
 def _wins(fused: Entries, plain: Entries, device: torch.device, side: int = 2048) -> bool:
-    """Whether `fused` is right and faster than `plain` on a tile of random logits of so many rows and keys."""
+    """Whether `fused` is right and faster than `plain` on a tile of so many rows and keys."""
+    passes = _trial(device, side)
+    return is_faster(lambda: passes(fused), lambda: passes(plain), device)
+
+
+def _trial(device: torch.device, side: int) -> Callable[..., Sequence[Tensor]]:
+    """Sums and slope of a tile of random logits, by any entries, on tiles that lie row by row or upright."""
     draw = torch.Generator().manual_seed(0)
     logits = (torch.rand(2, side, side, generator=draw) * 20 - 10).to(device)
     work = torch.empty(3, side, side, device=device)
     by_row, by_key = torch.rand(2, 2, side, 1, generator=draw).to(device)
 
-    def passes(entries: Entries) -> Sequence[Tensor]:
-        work[:2] = logits
-        p, q, x = work
+    def passes(entries: Entries, upright: bool = False) -> Sequence[Tensor]:
+        p, q, x = work.mT if upright else work
+        p.copy_(logits[0])
+        q.copy_(logits[1])
         row_sums, key_sums = entries.sums(p, q, q, x, 1, True)
         assert key_sums is not None
         return row_sums, key_sums, entries.slope(p, q, x, by_row, by_key).clone()
 
-    return is_faster(lambda: passes(fused), lambda: passes(plain), device)
+    return passes

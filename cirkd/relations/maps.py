@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from cirkd.relations.entries import entries_for
 from cirkd.relations.precision import full_precision
 from cirkd.relations.products import make_logits
 from cirkd.relations.tiles import Rectangle, Scratch, cut, divergences, first_pass, parts, tile_entries
@@ -53,19 +54,20 @@ def divergence_maps(
     Raises:
         ValueError: the temperature is not positive.
     """
-    entries = tile_entries(teacher.device)
+    usual = tile_entries(teacher.device)
     t, *networks = (make_logits(rows, rows, temperature, "float32") for rows in (teacher, *students))
+    entries = entries_for(teacher.device, t.dtype, len(teacher) ** 2)
     by_image = teacher.new_zeros(len(networks), len(teacher), len(images), dtype=t.dtype)
     whole = teacher.new_zeros(len(networks), 3, len(teacher), dtype=t.dtype)
     pairs = [(i, j) for i in range(len(images)) for j in range(i, len(images))]
     with workers_for(teacher.device) as workers:
-        scratch = Scratch(t.dtype, teacher.device, entries, workers=workers.count, students=len(networks))
+        scratch = Scratch(t.dtype, teacher.device, usual, workers=workers.count, students=len(networks))
         for done, (i, j) in enumerate(pairs):
             if progress is not None:
                 progress(done / len(pairs))
             rectangle = Rectangle(images[i], images[j], square=i == j)
-            pieces = cut(rectangle, math.isqrt(entries), entries)
-            first = first_pass(rectangle, pieces, networks, t, scratch, workers)
+            pieces = cut(rectangle, math.isqrt(usual), usual)
+            first = first_pass(rectangle, pieces, networks, t, scratch, workers, entries)
             sides = [(i, j, first.row_sums)]
             if first.key_sums is not None and i != j:
                 sides.append((j, i, first.key_sums))

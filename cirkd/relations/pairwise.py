@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cirkd.relations import tiles
+from cirkd.relations.entries import entries_for
 from cirkd.relations.precision import Precision
 from cirkd.relations.products import make_logits
 from cirkd.relations.tiles import (
@@ -25,7 +26,7 @@ from cirkd.relations.tiles import (
 from cirkd.relations.workers import Workers, workers_for
 
 # Rows and keys of a tile of rows against keys: products of fewer rows, or of more keys at a time, are slower.
-CPU_ROWS, CPU_KEYS = 256, 520
+CPU_ROWS, CPU_KEYS = 512, 1040
 GPU_KEYS = 2**15
 # Entries of each network that a block of rows keeps between the two passes.
 KEPT_OF_BLOCK = 2**22
@@ -51,13 +52,14 @@ def add_up_pairs(
     """
     images, n, _ = student.shape
     s, t = (make_logits(x, x, temperature, precision) for x in (student.flatten(0, 1), teacher.flatten(0, 1)))
-    entries = tile_entries(student.device) * (s.tile_scale if student.device.type == "cpu" else 1)
-    together = max(1, min(images, TILES_TOGETHER * entries // max(n * n, 1)))
+    usual = tile_entries(student.device) * (s.tile_scale if student.device.type == "cpu" else 1)
+    together = max(1, min(images, TILES_TOGETHER * usual // max(n * n, 1)))
+    entries = entries_for(student.device, s.dtype, own * n * images * n)
     total = student.new_zeros((), dtype=torch.float64)
     with workers_for(student.device) as workers:
-        side = min(math.isqrt(entries), -(-n // workers.count))
+        side = min(math.isqrt(usual), -(-n // workers.count))
         kept = min(n * n * together, tiles.KEPT_ENTRIES) if gradient is not None else 0
-        largest = max(side**2, min(LARGER * entries, n * n * together), n * together)
+        largest = max(side**2, min(LARGER * usual, n * n * together), n * together)
         scratch = Scratch(s.dtype, student.device, largest, workers=workers.count, kept=kept)
         gradients = []
         if gradient is not None:
@@ -65,13 +67,13 @@ def add_up_pairs(
                 torch.zeros_like(gradient).flatten(0, 1) for _ in range(workers.count - 1)
             ]
         for rectangle in pair_rectangles(images, own, n, together):
-            pieces = cut(rectangle, side, LARGER * entries)
-            first = first_pass(rectangle, pieces, [s], t, scratch, workers)
+            pieces = cut(rectangle, side, LARGER * usual)
+            first = first_pass(rectangle, pieces, [s], t, scratch, workers, entries)
             total += divergences(first.row_sums[0]).sum(dtype=torch.float64)
             if rectangle.trained_keys and not rectangle.square and first.key_sums is not None:
                 total += divergences(first.key_sums[0]).sum(dtype=torch.float64)
             if gradient is not None:
-                add_gradients(rectangle, pieces, s, t, first, gradients, scratch, workers)
+                add_gradients(rectangle, pieces, s, t, first, gradients, scratch, workers, entries)
     for more in gradients[1:]:
         gradients[0] += more
     return total
@@ -106,6 +108,7 @@ def keyed_values(
     on_cpu = rows.device.type == "cpu"
     size, breadth = (CPU_ROWS, CPU_KEYS) if on_cpu else (max(CPU_ROWS, tile_entries(rows.device) // k), GPU_KEYS)
     s, t = (make_logits(*pair, temperature, precision) for pair in (student, teacher))
+    entries = entries_for(rows.device, s.dtype, n * k)
     values = rows.new_zeros(n)
     with workers_for(rows.device) as workers:
         blocks = parts(slice(0, n), size)
@@ -119,10 +122,10 @@ def keyed_values(
             for block in blocks[worker :: workers.count]:
                 rectangle = Rectangle(block, slice(0, k), mirrored=False, trained_keys=False)
                 pieces = [(block, part) for part in parts(rectangle.keys, breadth)]
-                first = first_pass(rectangle, pieces, [s], t, scratch, alone)
+                first = first_pass(rectangle, pieces, [s], t, scratch, alone, entries)
                 values[block] = divergences(first.row_sums[0])[:, 0]
                 if gradient is not None:
-                    add_gradients(rectangle, pieces, s, t, first, [gradient], scratch, alone)
+                    add_gradients(rectangle, pieces, s, t, first, [gradient], scratch, alone, entries)
 
         workers.run(job)
     return values

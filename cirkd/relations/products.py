@@ -84,7 +84,7 @@ class HalfLogits(Logits):
     A shift of a whole row does not change its softmax.
     """
 
-    tile_scale = 4
+    tile_scale = 2
 
     def __init__(self, rows: Tensor, keys: Tensor, temperature: float) -> None:
         super().__init__(rows, keys, temperature)

@@ -1,9 +1,9 @@
 """A rectangle of the relation matrix, tile by tile: the engine under every relation loss and map.
 
     tiles = cut(rectangle, side)
-    first = first_pass(rectangle, tiles, students, teacher, scratch)                      sums of every softmax
+    first = first_pass(rectangle, tiles, students, teacher, scratch, ...)                 sums of every softmax
     divergences(first.row_sums[0]) -> nats [n,m]                                          what losses and maps show
-    add_gradients(rectangle, tiles, student, teacher, first, gradient, scratch)           the second pass
+    add_gradients(rectangle, tiles, student, teacher, first, gradient, scratch, ...)      the second pass
 
 With P = exp(student logits) and Q = exp(teacher logits), the divergence of a relation row follows from three sums over
 it: of P, of Q, and of Q times the difference of the logits. The relations of image i to image j are those of j to i
@@ -25,12 +25,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cirkd.relations import pages
-from cirkd.relations.entries import entries_for
+from cirkd.relations.entries import Entries
 from cirkd.relations.products import Logits
 from cirkd.relations.workers import Workers
 
-# Entries of a tile: what stays in a core's cache through all its elementwise passes, and what keeps a GPU busy.
-CPU_TILE_ENTRIES = 2**17
+# Entries of a tile: enough for fast products, near enough to a core for its few passes; and what keeps a GPU busy.
+CPU_TILE_ENTRIES = 2**18
 GPU_TILE_ENTRIES = 2**24
 # Entries of each network that are kept between the passes: 128 MB, half a pair of images of 64x128 positions.
 KEPT_ENTRIES = 2**25
@@ -158,6 +158,7 @@ def first_pass(
     teacher: Logits,
     scratch: Scratch,
     workers: Workers,
+    entries: Entries,
 ) -> FirstPass:
     """The sums of every softmax in the rectangle, for several students beside one teacher.
 
@@ -167,8 +168,6 @@ def first_pass(
     row_sums = scratch.zeros(*shape, length(rectangle.rows), rectangle.images)
     key_sums = scratch.zeros(*shape, length(rectangle.keys), 1) if rectangle.mirrored else None
     kept = scratch.keep(tiles)
-
-    entries = entries_for(teacher.rows.device, teacher.dtype)
 
     def job(worker: int) -> None:
         for tile, held in list(zip(tiles, kept, strict=True))[worker :: workers.count]:
@@ -207,6 +206,7 @@ def add_gradients(
     gradients: Sequence[Tensor],
     scratch: Scratch,
     workers: Workers,
+    entries: Entries,
 ) -> None:
     """Add the derivative of the sum of all divergences in the rectangle by the student's rows, times the temperature.
 
@@ -215,7 +215,6 @@ def add_gradients(
     """
     row_scales = 1 / first.row_sums[0, :2]
     key_scales = None if first.key_sums is None else 1 / first.key_sums[0, :2]
-    entries = entries_for(teacher.rows.device, teacher.dtype)
 
     def job(worker: int) -> None:
         for tile, held in list(zip(tiles, first.kept, strict=True))[worker :: workers.count]:

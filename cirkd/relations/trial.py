@@ -1,4 +1,4 @@
-"""Kernels for GPUs against PyTorch's operations: tried out once a process, before anything is computed with them."""
+"""Kernels against PyTorch's operations: tried out once a process, before anything is computed with them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,37 @@ def is_faster(ours: Work, plain: Work, device: torch.device, tolerance: float = 
     try:
         found, seconds = _second_time(ours, device)
         wanted, plain_seconds = _second_time(plain, device)
-        for mine, theirs in zip(found, wanted, strict=True):
-            if not bool((mine - theirs).norm() <= tolerance * theirs.norm()):
-                raise ArithmeticError("their results are wrong")
+        _compare(found, wanted, tolerance)
     except Exception as error:
-        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        warnings.warn(f"relations are computed without all kernels on {device}: {reason[0]}", stacklevel=2)
+        _leave(error, device)
         return False
     return seconds < plain_seconds
+
+
+def is_right(ours: Work, plain: Work, device: torch.device, tolerance: float = 1e-5) -> bool:
+    """Whether `ours` gives what `plain` gives, however long it takes: the answer is the same in every process.
+
+    Args:
+        tolerance: as of `is_faster`.
+    """
+    try:
+        _compare(ours(), plain(), tolerance)
+    except Exception as error:
+        _leave(error, device)
+        return False
+    return True
+
+
+def _compare(found: Sequence[Tensor], wanted: Sequence[Tensor], tolerance: float) -> None:
+    for mine, theirs in zip(found, wanted, strict=True):
+        if not bool((mine - theirs).norm() <= tolerance * theirs.norm()):
+            raise ArithmeticError("their results are wrong")
+
+
+def _leave(error: Exception, device: torch.device) -> None:
+    """Warn that kernels are left out, and why."""
+    reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+    warnings.warn(f"relations are computed without all kernels on {device}: {reason[0]}", stacklevel=3)
 
 
 def _second_time(work: Work, device: torch.device) -> tuple[Sequence[Tensor], float]:

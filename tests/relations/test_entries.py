@@ -1,6 +1,9 @@
-"""The fused kernels beside PyTorch's operations; without a GPU in Triton's interpreter (see tests/conftest.py)."""
+"""Fused kernels and compiled loops beside PyTorch's operations; without a GPU in Triton's interpreter (conftest.py)."""
 
+import subprocess
+import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,73 +11,164 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cirkd.relations import choice, divergence_maps, keyed_divergence, normalize, pairwise, pairwise_divergence, tiles
-from cirkd.relations.entries import Entries, entries_for
+from cirkd.relations import (
+    choice,
+    divergence_maps,
+    entries,
+    keyed_divergence,
+    maps,
+    normalize,
+    pairwise,
+    pairwise_divergence,
+    tiles,
+)
+from cirkd.relations.compiled import CompiledEntries
+from cirkd.relations.entries import WORTH_COMPILING, Entries, entries_for
 from tests import oracles
 from tests.relations.building import sizes_of_built
 
-fused = pytest.importorskip("cirkd.relations.fused", reason="PyTorch came without Triton")
+try:
+    from cirkd.relations import fused
+except ImportError:
+    fused = None
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-PLAIN, FUSED = Entries(), fused.FusedEntries()
+CPU = torch.device("cpu")
+PLAIN, FUSED, COMPILED = Entries(), None if fused is None else fused.FusedEntries(), CompiledEntries()
+WITH_TRITON = pytest.mark.skipif(fused is None, reason="PyTorch came without Triton")
+# Entries, where their tiles are, and whether they lie upright.
+WAYS = pytest.mark.parametrize(
+    ("ours", "device", "upright"),
+    [pytest.param(FUSED, DEVICE, False, marks=WITH_TRITON), (COMPILED, CPU, False), (COMPILED, CPU, True)],
+)
 
 
-def logits(*shape: int, seed: int = 0) -> torch.Tensor:
+def logits(*shape: int, device: torch.device = DEVICE, upright: bool = False, seed: int = 0) -> torch.Tensor:
     draw = torch.Generator().manual_seed(seed)
-    return (torch.rand(*shape, generator=draw) * 12 - 6).to(DEVICE)
+    drawn = (torch.rand(*shape, generator=draw) * 12 - 6).to(device)
+    return drawn.mT.contiguous().mT if upright else drawn
 
 
+@WAYS
 @settings(max_examples=15, deadline=None)
 @given(
     rows=st.integers(1, 70), width=st.integers(1, 140), images=st.integers(1, 3), keyed=st.booleans(),
     seed=st.integers(0, 99),
 )  # fmt: skip
-def test_one_kernel_gives_what_the_operations_give(rows: int, width: int, images: int, keyed: bool, seed: int) -> None:
+def test_one_pass_gives_what_the_operations_give(
+    ours: Entries, device: torch.device, upright: bool, rows: int, width: int, images: int, keyed: bool, seed: int
+) -> None:
     images = images if keyed else 1
-    given_p, given_t = logits(2, rows, width * images, seed=seed)
-    by_row, by_key = torch.rand(2, rows, images, device=DEVICE), torch.rand(2, width * images, 1, device=DEVICE)
+    given_p, given_t = logits(2, rows, width * images, device=device, upright=upright, seed=seed)
+    by_row = torch.rand(2, rows, images, device=device)
+    by_key = torch.rand(2, width * images, 1, device=device)
     found = []
-    for entries in (PLAIN, FUSED):
+    for passes in (PLAIN, ours):
         p, q, x = given_p.clone(), given_t.clone(), torch.empty_like(given_p)
-        row_sums, key_sums = entries.sums(p, q, q, x, images, keyed)
-        slope = entries.slope(p, q, x, by_row, by_key if keyed else None)
+        row_sums, key_sums = passes.sums(p, q, q, x, images, keyed)
+        slope = passes.slope(p, q, x, by_row, by_key if keyed else None)
         assert slope.data_ptr() == p.data_ptr() and (key_sums is not None) == keyed
+        p, q = given_p.clone(), given_t.clone()
+        passes.again(p, q)
+        again = passes.slope(p, q, x, by_row, by_key if keyed else None)
+        torch.testing.assert_close(again, slope, rtol=1e-5, atol=1e-5)
         found.append((row_sums, slope, *([key_sums] if keyed else [])))
-    for plain, ours in zip(*found, strict=True):
-        torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-4)
+    for plain, mine in zip(*found, strict=True):
+        torch.testing.assert_close(mine, plain, rtol=1e-5, atol=1e-4)
 
 
-def test_a_second_student_finds_the_teacher_as_it_was() -> None:
-    t, *students = logits(3, 5, 6)
+@WAYS
+def test_a_second_student_finds_the_teacher_as_it_was(ours: Entries, device: torch.device, upright: bool) -> None:
+    t, *students = logits(3, 5, 6, device=device, upright=upright)
     found = []
-    for entries in (PLAIN, FUSED):
+    for passes in (PLAIN, ours):
         teacher, q, x = t.clone(), torch.empty_like(t), torch.empty_like(t)
-        found.append([entries.sums(p.clone(), teacher, q, x, 2, True, known=i > 0) for i, p in enumerate(students)])
+        found.append([passes.sums(p.clone(), teacher, q, x, 2, True, known=i > 0) for i, p in enumerate(students)])
         torch.testing.assert_close(teacher, t)
-    for plain, ours in zip(*found, strict=True):
-        torch.testing.assert_close(ours, plain)
+    for plain, mine in zip(*found, strict=True):
+        torch.testing.assert_close(mine, plain)
 
 
-@pytest.fixture
-def with_fused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine on the fused kernels, with tiles as they lie on a GPU."""
-    whole = pairwise.Scratch
-    monkeypatch.setattr(pairwise, "Scratch", lambda *given, **named: whole(*given, **{**named, "upright": False}))
-    monkeypatch.setattr(tiles, "entries_for", lambda device, dtype: FUSED)
+def sums_of(passes: Entries, p: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    p, q = p.clone(), t.clone()
+    row_sums, key_sums = passes.sums(p, q, q, torch.empty_like(p), 1, True)
+    assert key_sums is not None
+    return row_sums, key_sums
+
+
+@pytest.mark.parametrize("shape", [(3, 8192), (8192, 40)])
+@pytest.mark.parametrize("upright", [False, True])
+def test_sums_of_thousands_keep_their_digits(shape: tuple[int, int], upright: bool) -> None:
+    p, t = logits(2, *shape, device=CPU, upright=upright) * 14  # as far apart as float32's path allows
+    wide = [matrix.double() for matrix in (p, t)]
+    found, wanted = sums_of(COMPILED, p, t), sums_of(PLAIN, *wide)
+    # The third sum has terms of either sign.
+    size = (wide[1].exp2() * (wide[1] - wide[0]).abs()).sum(1), (wide[1].exp2() * (wide[1] - wide[0]).abs()).sum(0)
+    for mine, exact, terms in zip(found, wanted, size, strict=True):
+        torch.testing.assert_close(mine[:2].double(), exact[:2], rtol=6e-7, atol=0)
+        assert ((mine[2].view(-1) - exact[2].view(-1)).abs() <= 6e-7 * terms).all()
+    assert all(map(torch.equal, found, sums_of(COMPILED, p, t)))
+
+
+def powers_of(numbers: torch.Tensor) -> torch.Tensor:
+    p, q = numbers.clone(), numbers.clone()
+    COMPILED.again(p, q)
+    assert torch.equal(p.nan_to_num(-1), q.nan_to_num(-1))
+    return p
+
+
+def test_exponentials_of_all_that_float32_holds() -> None:
+    inside = torch.linspace(-126, 127, 100_003)[None]
+    torch.testing.assert_close(powers_of(inside).double(), inside.double().exp2(), rtol=2e-7, atol=0)
+    whole = torch.arange(-126.0, 128)[None]
+    assert torch.equal(powers_of(whole), whole.exp2())
+    beyond = torch.tensor([[-torch.inf, -1e30, -200, 200, 1e30, torch.inf]])
+    assert powers_of(beyond).tolist() == [[0, 0, 0, torch.inf, torch.inf, torch.inf]]
+
+
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize("network", [0, 1])
+def test_nan_does_not_vanish(network: int, upright: bool) -> None:
+    both = logits(2, 40, 50, device=CPU, upright=upright)
+    both[network, 7, 9] = torch.nan
+    row_sums, key_sums = sums_of(COMPILED, *both)
+    for sums, place in ((row_sums[..., 0], 7), (key_sums, 9)):
+        assert sums[network, place].isnan() and sums[2, place].isnan()
+        assert sums.isnan().sum() == 2
+    p, q = both
+    COMPILED.again(p, q)
+    slope = COMPILED.slope(p, q, torch.empty_like(p), torch.rand(2, 40, 1), torch.rand(2, 50, 1))
+    assert slope.isnan().nonzero().tolist() == [[7, 9]]
+
+
+@pytest.fixture(params=[pytest.param("fused", marks=WITH_TRITON), "compiled", "compiled, 2 workers"])
+def with_ours(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    """The engine on the fused kernels, with tiles as they lie on a GPU; or on compiled loops, as on a CPU."""
     monkeypatch.setattr(choice, "streamed_for", lambda *given: None)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # the interpreter knows no threads
+    ours, device, threads = COMPILED, CPU, 2 if "2" in request.param else 1
+    if request.param == "fused":
+        whole = pairwise.Scratch
+        monkeypatch.setattr(pairwise, "Scratch", lambda *given, **named: whole(*given, **{**named, "upright": False}))
+        ours, device = FUSED, DEVICE  # whose interpreter knows no threads
+    for module in (pairwise, maps):
+        monkeypatch.setattr(module, "entries_for", lambda device, dtype, count: ours)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    yield device
+    torch.set_num_threads(before)
 
 
-@pytest.mark.usefixtures("with_fused")
 @pytest.mark.parametrize("entries", [60, 300, 100_000])
 @pytest.mark.parametrize("kept", [0, 100_000])
-def test_losses_and_maps_stand_on_them(entries: int, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_losses_and_maps_stand_on_them(
+    entries: int, kept: int, with_ours: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", entries)
     monkeypatch.setattr(tiles, "GPU_TILE_ENTRIES", entries)
     monkeypatch.setattr(tiles, "KEPT_ENTRIES", kept)
-    student, teacher = (normalize(torch.randn(3, 9, d, device=DEVICE)) for d in (4, 6))
+    student, teacher = (normalize(torch.randn(3, 9, d, device=with_ours)) for d in (4, 6))
     student.requires_grad_()
-    maps = student.transpose(1, 2)[..., None], teacher.transpose(1, 2)[..., None]
-    found, wanted = pairwise_divergence(student, teacher, 0.1), oracles.minibatch_pixel_relation(*maps, 0.1)
+    grids = student.transpose(1, 2)[..., None], teacher.transpose(1, 2)[..., None]
+    found, wanted = pairwise_divergence(student, teacher, 0.1), oracles.minibatch_pixel_relation(*grids, 0.1)
     torch.testing.assert_close(found, wanted)
     slope, wanted_slope = (torch.autograd.grad(value, student)[0] for value in (found, wanted))
     along = (slope * student).sum(2, keepdim=True) * student
@@ -85,12 +179,11 @@ def test_losses_and_maps_stand_on_them(entries: int, kept: int, monkeypatch: pyt
     torch.testing.assert_close(by_image[0].mean(), found.detach())
 
 
-@pytest.mark.usefixtures("with_fused")
-def test_the_memory_term_stands_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_term_stands_on_them(with_ours: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("CPU_ROWS", 4), ("CPU_KEYS", 20), ("GPU_KEYS", 20), ("KEPT_OF_BLOCK", 80)):
         monkeypatch.setattr(pairwise, name, value)  # keys go in three parts, of which one is kept
     monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 10)
-    student, teacher, keys = (normalize(torch.randn(n, 6, device=DEVICE)) for n in (11, 11, 50))
+    student, teacher, keys = (normalize(torch.randn(n, 6, device=with_ours)) for n in (11, 11, 50))
     student.requires_grad_()
     found, wanted = keyed_divergence(student, teacher, keys, 0.1), oracles.memory_relation(student, teacher, keys, 0.1)
     torch.testing.assert_close(found, wanted)
@@ -99,9 +192,56 @@ def test_the_memory_term_stands_on_them(monkeypatch: pytest.MonkeyPatch) -> None
     torch.testing.assert_close(slope - along, wanted_slope, rtol=1e-4, atol=1e-6)
 
 
-def test_a_cpu_and_wide_numbers_take_the_operations() -> None:
-    assert type(entries_for(torch.device("cpu"), torch.float32)) is Entries
-    assert type(entries_for(torch.device("cuda"), torch.float64)) is Entries
+def test_wide_numbers_and_little_work_take_the_operations() -> None:
+    for device, dtype, count in (
+        (CPU, torch.float32, WORTH_COMPILING - 1),
+        (CPU, torch.float64, WORTH_COMPILING),
+        (torch.device("cuda"), torch.float64, WORTH_COMPILING),
+    ):
+        assert type(entries_for(device, dtype, count)) is Entries
+
+
+@pytest.fixture
+def untried() -> Iterator[None]:
+    """As in a process that has compiled nothing."""
+    entries._compiled_entries.cache_clear()
+    yield
+    entries._compiled_entries.cache_clear()
+
+
+@pytest.mark.usefixtures("untried")
+def test_much_work_on_a_cpu_is_compiled_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "is_faster", lambda *given: pytest.fail("a choice by time"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert type(entries_for(CPU, torch.float32, WORTH_COMPILING)) is CompiledEntries
+
+
+@pytest.mark.usefixtures("untried")
+@pytest.mark.parametrize("failing", ["missing", "broken", "wrong"])
+def test_without_numba_the_operations_remain_with_one_warning(failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object) -> None:
+        raise RuntimeError("LLVM is at odds")
+
+    if failing == "missing":
+        monkeypatch.setitem(sys.modules, "cirkd.relations.compiled", None)
+    else:
+        monkeypatch.setattr("cirkd.relations.compiled._slope", fail if failing == "broken" else lambda *given: None)
+    with pytest.warns(UserWarning, match="without all kernels on cpu") as warned:
+        for _ in range(2):
+            assert type(entries_for(CPU, torch.float32, WORTH_COMPILING)) is Entries
+    assert len(warned) == 1
+
+
+def test_little_work_does_not_load_numba() -> None:
+    script = """
+import sys, torch
+from cirkd.relations import keyed_divergence
+rows = torch.eye(40).requires_grad_()
+keyed_divergence(rows, torch.eye(40), torch.eye(40), 0.1).backward()
+sys.exit("numba" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 BUILD = """
@@ -123,6 +263,7 @@ for kernel in (fused._sums_kernel, fused._slope_kernel):
 
 
 @pytest.mark.slow
+@WITH_TRITON
 def test_they_build_for_gpus_where_there_is_none(tmp_path: Path) -> None:
     sizes = sizes_of_built(BUILD, tmp_path)
     assert len(sizes) == 4 and min(sizes) > 1000
@@ -133,4 +274,4 @@ def test_they_build_for_gpus_where_there_is_none(tmp_path: Path) -> None:
 def test_a_gpu_can_build_them() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        entries_for(DEVICE, torch.float32)
+        entries_for(DEVICE, torch.float32, 1)
