@@ -32,7 +32,7 @@ from cirkd.relations.streamed_kernels import collect_kernel, factors_kernel, gra
 
 PART = 1024  # keys that a program goes along for sums
 CHANNELS = 64  # embeddings get zeros to a multiple of so many
-Rows = Float[Tensor, "n d"] | Float[Tensor, "m k d"]  # at once, or image by image
+Rows = Float[Tensor, "..."]  # all at once [n, d], or image by image [m, n / m, d]
 COLUMN_SUMS = 2**22  # of the keys over each block of rows, that are kept until they are added up
 WIDEST = 256  # channels of a student whose gradient's block still fits the registers
 
