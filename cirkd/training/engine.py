@@ -31,6 +31,7 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
             over processes was asked for without GPUs.
     """
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
     from accelerate.utils import DistributedDataParallelKwargs
 
     require_installed(recipe.trackers)
@@ -40,6 +41,9 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
     unjudged = bool(objective.adversarial) and not objective.discriminator
     # Queues are the same everywhere already; to send them around at every step would cost more than the step.
     wrapping = DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=untrained or unjudged)
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != _MIXED[recipe.precision]:
+        # An earlier run of this process had another precision, which accelerate would hold on to.
+        AcceleratorState._reset_state()
     accelerator = Accelerator(
         # Without a GPU, several processes find each other only where accelerate is told that there is none.
         cpu=together and not torch.cuda.is_available(),

@@ -40,6 +40,12 @@ def test_parts_of_a_batch_add_up_to_its_step(baseline: Recipe) -> None:
         torch.testing.assert_close(trained.detach(), moved, rtol=1e-5, atol=1e-6, msg=name)
 
 
+def test_each_run_of_a_process_has_its_precision(baseline: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "has_bf16", lambda device: True)
+    for precision, mixed in (("float32", "no"), ("bf16", "bf16"), ("float32", "no")):
+        assert engine.make_accelerator(replace(baseline, precision=precision)).mixed_precision == mixed
+
+
 def test_a_run_in_parts_is_resumed_as_any(distilled: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = replace(distilled, accumulate=2, batch_size=4, steps=3, name="whole")
     broken = replace(whole, name="broken")
