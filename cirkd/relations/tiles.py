@@ -32,6 +32,8 @@ from cirkd.relations.workers import Workers
 # Entries of a tile: enough for fast products, near enough to a core for its few passes; and what keeps a GPU busy.
 CPU_TILE_ENTRIES = 2**18
 GPU_TILE_ENTRIES = 2**24
+# Numbers that a core works on at once, or a multiple: of tiles that end in between, the last ones take longer.
+LANES = 16
 # Entries of each network that are kept between the passes: 128 MB, half a pair of images of 64x128 positions.
 KEPT_ENTRIES = 2**25
 
@@ -131,10 +133,15 @@ def tile_entries(device: torch.device) -> int:
 
 
 def parts(whole: slice, size: int) -> list[slice]:
-    """A slice cut into as few parts of at most `size` as there can be, of nearly equal length."""
+    """A slice cut into as few parts of at most `size` as there can be, of nearly equal length.
+
+    Where `size` is a multiple of LANES all parts but the last are.
+    """
     length = whole.stop - whole.start
     count = -(-length // size)
-    edges = [whole.start + length * part // max(count, 1) for part in range(count + 1)]
+    step = 1 if size % LANES else LANES
+    edges = [whole.start + min(length, -(-length * part // (count * step)) * step) for part in range(count)]
+    edges.append(whole.stop)
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
 
