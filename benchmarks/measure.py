@@ -61,7 +61,7 @@ def times_in_turn(case: Case, repeats: int) -> dict[str, list[float]]:
 def set_up(case: Case, form: str) -> None:
     """Do the same work on a few positions, and compile what only more of it uses."""
     make_work(dataclasses.replace(case, images=2, height=8, width=8), form)()
-    entries_for(DEVICE, torch.float32, case.entries)
+    entries_for(DEVICE, torch.float32, case.entries, trains=True)
 
 
 def medians(times: dict[str, list[float]]) -> dict[str, float]:

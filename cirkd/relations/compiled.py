@@ -9,6 +9,9 @@ are added up in a fixed order, so that the same tile gives the same bits. What i
 To import this module is to compile it, or to load what an earlier process has compiled.
 """
 
+# Type checkers don't know that numba passes an intrinsic its context.
+# pyright: reportCallIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -54,7 +57,7 @@ def _number(context: Any, bits: Any) -> Any:
     return types.float32(types.int32), lambda _, builder, signature, given: builder.bitcast(given[0], ir.FloatType())
 
 
-@njit(types.float32(types.float32), fastmath={"contract"}, forceinline=True)  # x + WHOLE - WHOLE is not x here
+@njit(fastmath={"contract"}, forceinline=True)  # x + WHOLE - WHOLE is not x here
 def _exp2(x: Any) -> Any:
     x = MOST if x > MOST else x
     x = LEAST if x < LEAST else x

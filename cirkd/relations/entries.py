@@ -1,6 +1,6 @@
 """What happens to the entries of a tile between its products of matrices: the sums of its softmaxes, and the slope.
 
-    entries = entries_for(device, dtype, count)                                           PyTorch's, or one kernel each
+    entries = entries_for(device, dtype, count, trains)                        PyTorch's, or one kernel or loop each
     row_sums, key_sums = entries.sums(p, t, q, x, images, by_key, known)                  of logits p and t
     entries.again(p, q)                                                                   where logits were made again
     slope = entries.slope(p, q, x, by_row, by_key)
@@ -20,9 +20,9 @@ from torch import Tensor
 
 from cirkd.relations.trial import is_faster, is_right
 
-# Entries of an operation from which a CPU compiles its passes: to load them takes as long as a few such operations,
-# once a process. A training on the smallest crops has four times as many at every step.
-WORTH_COMPILING = 2**22
+# Entries of an operation from which a CPU takes compiled loops for them. To load these takes a second, once a process:
+# soon made up for where an operation trains, and so is done again and again, hardly ever where it is done once.
+WORTH_COMPILING, WORTH_COMPILING_ONCE = 2**22, 2**30
 
 
 class Entries:
@@ -87,20 +87,22 @@ class Entries:
         return p.addcmul_(q, x, value=-1)
 
 
-def entries_for(device: torch.device, dtype: torch.dtype, count: int) -> Entries:
+def entries_for(device: torch.device, dtype: torch.dtype, count: int, trains: bool) -> Entries:
     """PyTorch's operations, or what is faster and agrees with them; tried out once a process.
 
-    On a GPU the fused kernels, where they are faster there. On a CPU compiled loops for float32, where there are
-    entries enough; not by time, so that a training that goes on later has the same bits.
+    On a GPU fused kernels, where they are faster there. On a CPU compiled loops, where they are worth loading: that
+    goes by the work alone, not by measured times, so that a training that is resumed has the bits of one that is not.
 
     Args:
         count: entries of each network in the whole operation.
+        trains: it has a gradient.
     """
-    if dtype != torch.float32 or (device.type == "cpu" and count < WORTH_COMPILING):
-        return Entries()
-    if device.type == "cpu":
+    if dtype == torch.float32 and device.type == "cuda":
+        return _fused_entries(device)
+    least = WORTH_COMPILING if trains else WORTH_COMPILING_ONCE
+    if dtype == torch.float32 and device.type == "cpu" and count >= least:
         return _compiled_entries()
-    return _fused_entries(device) if device.type == "cuda" else Entries()
+    return Entries()
 
 
 @functools.cache
@@ -116,6 +118,7 @@ def _fused_entries(device: torch.device) -> Entries:
 
 @functools.cache
 def _compiled_entries() -> Entries:
+    """Compiled here and now, before any threads work with it."""
     device = torch.device("cpu")
     passes = _trial(device, side=80)
 

@@ -56,7 +56,7 @@ def divergence_maps(
     """
     usual = tile_entries(teacher.device)
     t, *networks = (make_logits(rows, rows, temperature, "float32") for rows in (teacher, *students))
-    entries = entries_for(teacher.device, t.dtype, len(teacher) ** 2)
+    entries = entries_for(teacher.device, t.dtype, len(teacher) ** 2, trains=False)
     by_image = teacher.new_zeros(len(networks), len(teacher), len(images), dtype=t.dtype)
     whole = teacher.new_zeros(len(networks), 3, len(teacher), dtype=t.dtype)
     pairs = [(i, j) for i in range(len(images)) for j in range(i, len(images))]

@@ -54,7 +54,7 @@ def add_up_pairs(
     s, t = (make_logits(x, x, temperature, precision) for x in (student.flatten(0, 1), teacher.flatten(0, 1)))
     usual = tile_entries(student.device) * (s.tile_scale if student.device.type == "cpu" else 1)
     together = max(1, min(images, TILES_TOGETHER * usual // max(n * n, 1)))
-    entries = entries_for(student.device, s.dtype, own * n * images * n)
+    entries = entries_for(student.device, s.dtype, own * n * images * n, gradient is not None)
     total = student.new_zeros((), dtype=torch.float64)
     with workers_for(student.device) as workers:
         side = min(math.isqrt(usual), -(-n // workers.count))
@@ -108,7 +108,7 @@ def keyed_values(
     on_cpu = rows.device.type == "cpu"
     size, breadth = (CPU_ROWS, CPU_KEYS) if on_cpu else (max(CPU_ROWS, tile_entries(rows.device) // k), GPU_KEYS)
     s, t = (make_logits(*pair, temperature, precision) for pair in (student, teacher))
-    entries = entries_for(rows.device, s.dtype, n * k)
+    entries = entries_for(rows.device, s.dtype, n * k, gradient is not None)
     values = rows.new_zeros(n)
     with workers_for(rows.device) as workers:
         blocks = parts(slice(0, n), size)

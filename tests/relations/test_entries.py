@@ -150,7 +150,7 @@ def with_ours(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(pairwise, "Scratch", lambda *given, **named: whole(*given, **{**named, "upright": False}))
         ours, device = FUSED, DEVICE  # whose interpreter knows no threads
     for module in (pairwise, maps):
-        monkeypatch.setattr(module, "entries_for", lambda device, dtype, count: ours)
+        monkeypatch.setattr(module, "entries_for", lambda *given, **named: ours)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     yield device
@@ -193,12 +193,13 @@ def test_the_memory_term_stands_on_them(with_ours: torch.device, monkeypatch: py
 
 
 def test_wide_numbers_and_little_work_take_the_operations() -> None:
-    for device, dtype, count in (
-        (CPU, torch.float32, WORTH_COMPILING - 1),
-        (CPU, torch.float64, WORTH_COMPILING),
-        (torch.device("cuda"), torch.float64, WORTH_COMPILING),
+    for device, dtype, count, trains in (
+        (CPU, torch.float32, WORTH_COMPILING - 1, True),
+        (CPU, torch.float32, WORTH_COMPILING, False),
+        (CPU, torch.float64, WORTH_COMPILING, True),
+        (torch.device("cuda"), torch.float64, WORTH_COMPILING, True),
     ):
-        assert type(entries_for(device, dtype, count)) is Entries
+        assert type(entries_for(device, dtype, count, trains)) is Entries
 
 
 @pytest.fixture
@@ -214,7 +215,7 @@ def test_much_work_on_a_cpu_is_compiled_however_long_it_takes(monkeypatch: pytes
     monkeypatch.setattr(entries, "is_faster", lambda *given: pytest.fail("a choice by time"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert type(entries_for(CPU, torch.float32, WORTH_COMPILING)) is CompiledEntries
+        assert type(entries_for(CPU, torch.float32, WORTH_COMPILING, trains=True)) is CompiledEntries
 
 
 @pytest.mark.usefixtures("untried")
@@ -229,19 +230,35 @@ def test_without_numba_the_operations_remain_with_one_warning(failing: str, monk
         monkeypatch.setattr("cirkd.relations.compiled._slope", fail if failing == "broken" else lambda *given: None)
     with pytest.warns(UserWarning, match="without all kernels on cpu") as warned:
         for _ in range(2):
-            assert type(entries_for(CPU, torch.float32, WORTH_COMPILING)) is Entries
+            assert type(entries_for(CPU, torch.float32, WORTH_COMPILING, trains=True)) is Entries
     assert len(warned) == 1
 
 
+def run(script: str) -> None:
+    """Run Python code in a process of its own, where nothing is loaded yet."""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_little_work_does_not_load_numba() -> None:
-    script = """
+    run("""
 import sys, torch
 from cirkd.relations import keyed_divergence
 rows = torch.eye(40).requires_grad_()
 keyed_divergence(rows, torch.eye(40), torch.eye(40), 0.1).backward()
-sys.exit("numba" in sys.modules)
-"""
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+assert "numba" not in sys.modules
+""")
+
+
+def test_they_compile_where_nothing_can_be_kept_on_disk() -> None:
+    run("""
+import warnings
+from numba.core import caching
+from cirkd.relations import entries
+caching.CacheImpl._locator_classes = []  # no folder can be written to
+warnings.simplefilter("error")
+assert type(entries._compiled_entries()) is not entries.Entries
+""")
 
 
 BUILD = """
@@ -274,4 +291,4 @@ def test_they_build_for_gpus_where_there_is_none(tmp_path: Path) -> None:
 def test_a_gpu_can_build_them() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        entries_for(DEVICE, torch.float32, 1)
+        entries_for(DEVICE, torch.float32, 1, trains=True)
