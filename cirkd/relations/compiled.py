@@ -12,6 +12,9 @@ To import this module is to compile it, or to load what an earlier process has c
 # Type checkers don't know that numba passes an intrinsic its context.
 # pyright: reportCallIssue=false
 
+# Type checkers don't know what an intrinsic is called with.
+# pyright: reportCallIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
