@@ -43,6 +43,7 @@ def kind() -> str:
 
 def times_in_turn(case: Case, repeats: int) -> dict[str, list[float]]:
     """Seconds of every form and of both floors, each as often, one after the other in every round."""
+    forget_recordings()
     works = {form: make_work(case, form) for form in FORMS if not form.startswith("straightforward") or fits(case)}
     floors = {f"floor {name}": dtype for name, dtype in FLOORS.items() if name in FORMS}
     times: dict[str, list[float]] = {form: [] for form in (*works, *floors)}

@@ -23,6 +23,7 @@ from torch import Tensor
 Function = Callable[..., Sequence[Tensor]]
 _all: weakref.WeakSet[Recorded] = weakref.WeakSet()
 FIRST = 3  # calls that are no recording: what is set up at first use is then set up
+COUNTED = 1000  # shapes whose calls are counted
 KEPT = 4  # recordings of a function, each with the memory that its work takes
 
 
@@ -35,6 +36,7 @@ class Recorded:
     def __init__(self, function: Function) -> None:
         self.function = function
         self._calls: dict[Hashable, int] = {}
+        self._made = 0
         self._recordings: OrderedDict[Hashable, _Recording | None] = OrderedDict()
         self._lock = threading.Lock()
         _all.add(self)
@@ -42,9 +44,8 @@ class Recorded:
     def __call__(self, *tensors: Tensor, constants: tuple[Any, ...] = ()) -> Sequence[Tensor]:
         if tensors[0].device.type != "cuda" or torch.cuda.is_current_stream_capturing():
             return self.function(*tensors, *constants)
-        stream = torch.cuda.current_stream(tensors[0].device).cuda_stream
-        key = stream, *(_kind(x) for x in tensors), *(_place(x) for x in constants)
-        with self._lock:
+        with self._lock, torch.cuda.device_of(tensors[0]):
+            key = torch.cuda.current_stream().cuda_stream, *map(_kind, tensors), *map(_place, constants)
             recording = self._find(key, tensors, constants)
             if recording is not None:
                 return recording.replay(tensors)
@@ -54,9 +55,14 @@ class Recorded:
         if key in self._recordings:
             self._recordings.move_to_end(key)
             return self._recordings[key]
+        if len(self._calls) >= COUNTED:
+            self._calls.clear()
         self._calls[key] = self._calls.get(key, 0) + 1
-        if self._calls[key] <= FIRST:
+        # To record takes as long as dozens of calls. Where shapes change all the time, as the keys of a memory that is
+        # being filled, they have to come ever more often.
+        if self._calls[key] <= FIRST * 2 ** max(0, self._made - KEPT + 1):
             return None
+        self._made += 1
         try:
             self._recordings[key] = _Recording(self.function, tensors, constants)
         except RuntimeError as error:
@@ -70,6 +76,7 @@ class Recorded:
     def forget(self) -> None:
         with self._lock:
             self._calls.clear()
+            self._made = 0
             self._recordings.clear()
 
 

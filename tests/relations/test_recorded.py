@@ -44,11 +44,28 @@ def test_a_recording_does_what_the_function_does() -> None:
 def test_only_the_latest_recordings_are_kept() -> None:
     work, total = Recorded(scaled), torch.zeros((), device="cuda")
     for size in range(1, KEPT + 3):
-        for _ in range(FIRST + 2):
+        for _ in range(8 * FIRST):
             assert work(torch.ones(size, device="cuda"), constants=(total, 2.0))[0].tolist() == [2.0] * size
     assert len(work._recordings) == KEPT
     recorded.forget_recordings()
     assert not work._recordings and work(torch.ones(1, device="cuda"), constants=(total, 2.0))[0].item() == 2.0
+
+
+def test_shapes_that_change_are_recorded_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Seen:
+        def __init__(self, function: object, tensors: list[Tensor], constants: tuple[int, ...]) -> None:
+            made.append(constants[0])
+
+    made: list[int] = []
+    monkeypatch.setattr(recorded, "_Recording", Seen)
+    work = Recorded(scaled)
+    for size in range(40):
+        for _ in range(FIRST + 1):
+            work._find(("of", size), [], (size,))
+    assert made == list(range(KEPT)) and len(work._recordings) == KEPT
+    for _ in range(2 * FIRST + 1):
+        work._find(("last",), [], (99,))
+    assert made[-1] == 99 and len(work._recordings) == KEPT
 
 
 @pytest.mark.gpu
