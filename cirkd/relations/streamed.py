@@ -97,8 +97,8 @@ def relate(
         images: of equal size that the keys span, and then the rows too.
         gradient: gets the derivative of the sum by the student's rows added, times the temperature; contiguous.
     """
-    work = _Work(student, teacher, images, temperature, precision)
     with torch.cuda.device_of(student[0]):  # Triton launches on the current GPU
+        work = _Work(student, teacher, images, temperature, precision)
         nats, scales = work.sums()
         if gradient is not None:
             work.add_gradient(scales, gradient)
