@@ -28,9 +28,9 @@ def _pspnet(encoder_channels: Sequence[int], width: int, *, dropout: float = 0.1
 
 
 def _segformer(encoder_channels: Sequence[int], width: int) -> nn.Module:
-    from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
+    from cirkd.models.all_levels import AllLevelDecoder
 
-    return SegformerDecoder(list(encoder_channels), segmentation_channels=width)
+    return AllLevelDecoder(list(encoder_channels), segmentation_channels=width)
 
 
 ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
