@@ -21,14 +21,14 @@ from typing import Any
 
 import numpy as np
 
-from app.explorer import FOLDER, script
-from app.explorer.looks import look
 from cirkd.analysis.explorer_block import explorer_block
 from cirkd.analysis.explorer_encode import encode
 from cirkd.analysis.explorer_maps import AT_ONCE, explorer_map
+from cirkd.charts.looks import look
 from cirkd.data.sample import Classes
 from cirkd.features.extract import make_pixels
 from cirkd.features.feature_set import FeatureSet, ModelFeatures
+from cirkd.web import script, style
 
 WIDTHS = {"teacher": 128, "before": 64, "after": 64}
 COUNT = 8
@@ -74,9 +74,8 @@ def _model(
 
 def page(data: bytes) -> str:
     """A page that holds the component and gives it its data when `start()` is called."""
-    style = (FOLDER / "explorer.css").read_text(encoding="utf-8")
-    joined = base64.b64encode(script().encode()).decode()
-    return f"""<!doctype html><style>{style}</style><div id="place"></div><script>
+    joined = base64.b64encode(script("explorer").encode()).decode()
+    return f"""<!doctype html><style>{style("explorer")}</style><div id="place"></div><script>
       const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
       const url = URL.createObjectURL(new Blob([bytes("{joined}")], {{ type: "text/javascript" }}));
       const data = bytes("{base64.b64encode(data).decode()}");

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from streamlit.components.v2 import component
 
-FOLDER = Path(__file__).parent
+from cirkd.web import script
+
 _STYLE = ".ck-hint{color:color-mix(in srgb,var(--st-text-color) 66%,var(--st-background-color));font-size:.87rem}"
-
-
-def script() -> str:
-    """What runs in the browser."""
-    return (FOLDER / "clicks.js").read_text(encoding="utf-8")
 
 
 @functools.cache
 def _component() -> Any:
     # In the page's own tree, where the charts are.
-    return component("cirkd_clicks", css=_STYLE, js=script(), isolate_styles=False)
+    return component("cirkd_clicks", css=_STYLE, js=script("clicks"), isolate_styles=False)
 
 
 def rows(key: str, within: str, hint: str, choose: Callable[[int], None]) -> None:

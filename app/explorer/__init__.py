@@ -1,49 +1,25 @@
-"""The linked view as a Streamlit component of our own: maps of pixel embeddings and the images they come from.
-
-The JavaScript is written as small modules that tests import one by one. A component's script must be one string, so
-they are joined here, in the order in which they build on each other; nothing is fetched and nothing is built.
-"""
+"""The linked view as a Streamlit component of our own: maps of pixel embeddings and the images they come from."""
 
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit.components.v2 import component
 
+from cirkd.web import script, style
+
 if TYPE_CHECKING:
     from app.handle import Handle
 
-FOLDER = Path(__file__).parent
-MODULES = (
-    "block", "similarity", "geometry", "colors", "splat", "dom", "gestures", "tile", "panel", "heat", "pictures",
-    "controls", "words", "neighbours", "marks", "drawing", "pointing", "keys", "handle", "layout", "board", "explorer",
-)  # fmt: skip
 _CHOSEN = "explorer_chosen"
-_IMPORT = re.compile(r"^import [^;]*? from \"\.[./\w]*\.js\";\n", re.MULTILINE)
-_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
-
-
-def script() -> str:
-    """All modules of the linked view as one."""
-    return joined([FOLDER / f"{name}.js" for name in MODULES])
-
-
-def joined(files: Iterable[Path]) -> str:
-    """Modules as one: their imports of each other and their exports fall away, but for the last one's default."""
-    parts = [file.read_text(encoding="utf-8") for file in files]
-    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", part)) for part in parts)
 
 
 @functools.cache
 def _component() -> Any:
-    style = (FOLDER / "explorer.css").read_text(encoding="utf-8")
     # In the page's own tree, so that its fonts and theme reach the component; its classes all start with "cx".
-    return component("cirkd_explorer", css=style, js=script(), isolate_styles=False)
+    return component("cirkd_explorer", css=style("explorer"), js=script("explorer"), isolate_styles=False)
 
 
 def explorer(data: bytes, key: str = "explorer") -> dict[str, Any]:

@@ -6,30 +6,20 @@ A Plotly animation begins anew whenever its figure changes; this one takes new s
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamlit.components.v2 import component
 
-from app.explorer import FOLDER as EXPLORER
-from app.explorer import joined
+from cirkd.web import script, style
 
 if TYPE_CHECKING:
     from cirkd.analysis.trajectory import Trajectory
 
-FOLDER = Path(__file__).parent
-
-
-def script() -> str:
-    """The player and what it builds on, as one."""
-    return joined([EXPLORER / "dom.js", FOLDER / "player.js"])
-
 
 @functools.cache
 def _component() -> Any:
-    style = (FOLDER / "player.css").read_text(encoding="utf-8")
     # In the page's own tree, so that its fonts and theme reach the component; its classes all start with "cp".
-    return component("cirkd_player", css=style, js=script(), isolate_styles=False)
+    return component("cirkd_player", css=style("player"), js=script("player"), isolate_styles=False)
 
 
 def player(found: Trajectory, groups: list[tuple[str, str, list[int]]], run: str, label: str) -> None:

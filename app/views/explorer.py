@@ -9,11 +9,11 @@ import streamlit as st
 
 from app import captions, stored_bar, study_bar
 from app.explorer import address, answers, explorer, pixels_of, remember
-from app.explorer.looks import look
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.explorer_encode import encode
 from cirkd.analysis.explorer_maps import AT_ONCE, SAMPLE
+from cirkd.charts.looks import look
 
 KEY = "explorer"
 FIRST = "explorer_first"

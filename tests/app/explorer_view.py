@@ -24,7 +24,7 @@ class View:
         self.count = len(self.features.pixels)
 
     def read(self, what: str, *arguments: Any) -> Any:
-        """Something of `element.explorer`, see app/explorer/handle.js."""
+        """Something of `element.explorer`, see cirkd/web/explorer/handle.js."""
         code = "([what, args]) => { const e = document.querySelector('[data-testid=explorer]').explorer;"
         code += " return typeof e[what] === 'function' ? e[what](...args) : e[what]; }"
         return self.tab.evaluate(code, [what, list(arguments)])

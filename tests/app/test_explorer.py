@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from app.explorer import address
-from app.explorer.looks import look
 from cirkd.analysis.explorer_pin import pixel_story
 from cirkd.analysis.explorer_selection import selection_scores
 from cirkd.charts import theme
+from cirkd.charts.looks import look
 from tests.analysis.test_explorer_block import read
 from tests.app.drawn import array, traces
 from tests.app.test_overview import images_of, open_study

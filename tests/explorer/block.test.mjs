@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { imageOf, maskOf, placeOf, positionAt, readBlock, readHeader, runsOf, step } from "../../app/explorer/block.js";
+import { imageOf, maskOf, placeOf, positionAt, readBlock, readHeader, runsOf, step } from "../../cirkd/web/explorer/block.js";
 
 /** A block as Python writes it: header, then parts at multiples of 8. */
 function written(header, parts) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { classCodes, colorOf, colorings, packed, ramp, rgb } from "../../app/explorer/colors.js";
-import { disc, faded, shuffled, splat } from "../../app/explorer/splat.js";
+import { classCodes, colorOf, colorings, packed, ramp, rgb } from "../../cirkd/web/explorer/colors.js";
+import { disc, faded, shuffled, splat } from "../../cirkd/web/explorer/splat.js";
 
 const states = { right: "#c9ced7", wrong: "#4a4a4a", fixed: "#0072b2", broken: "#d55e00", none: "#808080" };
 const look = { light: states, dark: { ...states, wrong: "#a3a9b3" }, sequential: ["#000000", "#ffffff"], images: ["#e69f00", "#56b4e9"] };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Buckets, WHOLE, fit, frameOf, inner, insidePolygon, outer, pan, zoomAt } from "../../app/explorer/geometry.js";
-import { boxOf } from "../../app/explorer/pointing.js";
+import { Buckets, WHOLE, fit, frameOf, inner, insidePolygon, outer, pan, zoomAt } from "../../cirkd/web/explorer/geometry.js";
+import { boxOf } from "../../cirkd/web/explorer/pointing.js";
 
 let seed = 5;
 const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { distribution, meanRowDivergence, mostSimilar, nearest, rowDivergence, similarities } from "../../app/explorer/similarity.js";
+import { distribution, meanRowDivergence, mostSimilar, nearest, rowDivergence, similarities } from "../../cirkd/web/explorer/similarity.js";
 
 let seed = 1;
 const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;

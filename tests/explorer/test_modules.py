@@ -1,4 +1,4 @@
-"""The app's JavaScript: the linked view's modules by themselves in Node, and each component's script as it is sent."""
+"""The JavaScript: modules by themselves in Node, and each component's script as it is sent."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from app.clicks import script as clicks_script
-from app.explorer import FOLDER, MODULES, pixels_of, script
-from app.player import script as player_script
+from app.explorer import pixels_of
+from cirkd.web import FOLDER, bundle, script
 
 HERE = Path(__file__).parent
-SCRIPTS = {"explorer": script, "player": player_script, "clicks": clicks_script}
+SCRIPTS = sorted(path.name for path in FOLDER.iterdir() if (path / f"{path.name}.js").is_file())
 
 
 @pytest.fixture
@@ -37,31 +36,51 @@ def test_modules_in_node(node: str, file: str) -> None:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_joined_script_is_one_valid_module(node: str, tmp_path: Path, name: str) -> None:
     file = tmp_path / "joined.mjs"
-    file.write_text(SCRIPTS[name](), encoding="utf-8")
+    file.write_text(script(name), encoding="utf-8")
     run = subprocess.run([node, "--check", str(file)], capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
 
 
-def test_modules_build_on_those_before_them_alone() -> None:
-    """Joined, a module's top level may only use what stands above it."""
-    assert {path.stem for path in FOLDER.glob("*.js")} == set(MODULES)
-    for place, name in enumerate(MODULES):
-        text = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
-        needed = re.findall(r'from "\./(\w+)\.js"', text)
-        assert set(needed) <= set(MODULES[:place]), name
+def test_every_module_is_part_of_a_script() -> None:
+    sent = "".join(script(name) for name in SCRIPTS)
+    for path in FOLDER.glob("*/*.js"):
+        assert path.read_text(encoding="utf-8").splitlines()[0] in sent, path
+
+
+def test_a_bundle_keeps_each_modules_names_to_itself(node: str, tmp_path: Path) -> None:
+    (tmp_path / "low.js").write_text("const hidden = 1;\nexport const one = hidden;\nexport async function f() {}\n")
+    (tmp_path / "mid.js").write_text(
+        'import { one } from "./low.js";\n\nconst hidden = 10;\nexport class Two {\n  value = one + hidden;\n}\n'
+    )
+    (tmp_path / "top.js").write_text(
+        'import { one as first } from "./low.js";\nimport {\n  Two,\n} from "./mid.js";\n\nconst hidden = 100;\n'
+        "export const sum = 0;\nexport default function mount() {\n  return first + new Two().value + hidden;\n}\n"
+    )
+    made = bundle(tmp_path / "top.js")
+    assert made.count("hidden = 1;") == 1  # once, though two modules need it
+    (tmp_path / "made.mjs").write_text(made + "console.log(mount());")
+    run = subprocess.run([node, str(tmp_path / "made.mjs")], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout.strip()) == (0, "112"), run.stderr
+
+
+def test_a_bundle_of_modules_in_a_circle_is_refused(tmp_path: Path) -> None:
+    for a, b in (("one", "two"), ("two", "one")):
+        (tmp_path / f"{a}.js").write_text(f'import {{ x }} from "./{b}.js";\n')
+    with pytest.raises(ValueError, match=r"one.js > two.js > one.js"):
+        bundle(tmp_path / "one.js")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_joined_script_fetches_nothing(name: str) -> None:
-    text = SCRIPTS[name]()
+    text = script(name)
     assert text.count("export ") == 1
     assert "export default function mount" in text
     assert not re.search(r"\bimport\b|fetch\(|https?://|XMLHttpRequest|WebSocket", text)
 
 
 def test_files_stay_small() -> None:
-    for path in FOLDER.iterdir():
-        if path.is_file():
+    for path in FOLDER.rglob("*"):
+        if path.is_file() and path.suffix in {".js", ".css", ".py"}:
             assert len(path.read_text(encoding="utf-8").splitlines()) < 300, path.name
 
 
