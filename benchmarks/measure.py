@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.forms import DEVICE, FORMS, Case, Work, floor_seconds, make_work, now
-from cirkd.relations.entries import entries_for
-from cirkd.relations.recorded import forget_recordings
+from cirkd.relations.engine.cuda_graphs import forget_recordings
+from cirkd.relations.engine.passes import entries_for
 
 FLOORS = {"float32": torch.float32, "bf16": torch.bfloat16}
 STATUS, CLEAR_PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")

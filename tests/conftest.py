@@ -16,10 +16,13 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 # Before anything imports them: shapes in signatures hold at run time in every test. Not of the modules of kernels
 # for Triton and numba, which can't call each other through a check.
-KERNELS = ("compiled", "fused", "streamed_kernels")
-RELATIONS = sorted(path.stem for path in (Path(__file__).parents[1] / "cirkd" / "relations").glob("[!_]*.py"))
+KERNELS = ("numba_passes", "triton_passes", "triton_kernels")
+ROOT = Path(__file__).parents[1]
+RELATIONS = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "cirkd" / "relations").rglob("[!_]*.py")
+)
 jaxtyping.install_import_hook(
-    ("cirkd.losses", *(f"cirkd.relations.{name}" for name in RELATIONS if name not in KERNELS)),
+    ("cirkd.losses", *(name for name in RELATIONS if name.split(".")[-1] not in KERNELS)),
     f"{typecheck.__name__}.checked",
 )
 

@@ -26,9 +26,9 @@ from cirkd.relations import (
     resize_labels,
 )
 from cirkd.relations.class_queue import Rings, write_rows
-from cirkd.relations.draws import uniform
+from cirkd.relations.engine.cuda_graphs import Recorded
 from cirkd.relations.gather import gather_rows, own_share, several_processes
-from cirkd.relations.recorded import Recorded
+from cirkd.relations.random_numbers import uniform
 from cirkd.relations.regions import class_members
 
 

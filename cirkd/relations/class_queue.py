@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from cirkd.relations.draws import uniform
+from cirkd.relations.random_numbers import uniform
 
 
 class ClassKeys(NamedTuple):

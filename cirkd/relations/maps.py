@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from cirkd.relations.entries import entries_for
+from cirkd.relations.engine.passes import entries_for
+from cirkd.relations.engine.products import make_logits
+from cirkd.relations.engine.tiles import Rectangle, Scratch, cut, divergences, first_pass, parts, tile_entries
+from cirkd.relations.engine.workers import workers_for
 from cirkd.relations.precision import full_precision
-from cirkd.relations.products import make_logits
-from cirkd.relations.tiles import Rectangle, Scratch, cut, divergences, first_pass, parts, tile_entries
-from cirkd.relations.workers import workers_for
 
 # Keys compared with at a time: enough that what is kept of them is few.
 KEYS_AT_ONCE = 4096

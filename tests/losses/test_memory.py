@@ -3,7 +3,7 @@ import torch
 
 from cirkd.losses import RelationMemory, memory_relation
 from cirkd.losses.memory import choose_pixels
-from cirkd.relations import tiles
+from cirkd.relations.engine import tiles
 from tests import oracles
 
 

@@ -6,7 +6,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.profiler import ProfilerActivity, profile
 
 from cirkd import losses
-from cirkd.relations import tiles
+from cirkd.relations.engine import tiles
 from tests import oracles
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cirkd.relations import tiles
+from cirkd.relations.engine import tiles
 
 
 @pytest.fixture(autouse=True)

@@ -6,15 +6,14 @@ from hypothesis import strategies as st
 from cirkd.relations import (
     keyed_divergence,
     normalize,
-    pairwise,
     pairwise_divergence,
     product_precision,
-    products,
     relation_distribution,
     relation_divergence,
-    tiles,
 )
 from cirkd.relations import precision as precision_module
+from cirkd.relations.engine import products, tiles
+from cirkd.relations.engine import tiled as pairwise
 from tests import oracles
 
 TEMPERATURES = [0.01, 0.1, 0.5]  # the first takes the path for sharp distributions

@@ -10,7 +10,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from cirkd.losses import minibatch_pixel_relation
-from cirkd.relations import tiles
+from cirkd.relations.engine import tiles
 from cirkd.relations.gather import gather_rows, other_images
 
 COUNTS = (3, 0)

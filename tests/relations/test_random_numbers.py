@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cirkd.relations.draws import uniform
+from cirkd.relations.random_numbers import uniform
 
 CPU = torch.device("cpu")
 

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cirkd.relations import pairwise
+from cirkd.relations.engine import tiled as pairwise
+from cirkd.relations.engine.agreement import is_faster
 from cirkd.relations.precision import Precision
-from cirkd.relations.trial import is_faster
 
 Relate = Callable[..., Tensor]
 # Images, positions, and widths of student and teacher that both ways are tried on.
@@ -58,7 +58,7 @@ def streamed_for(student: Tensor, teacher: Tensor, temperature: float, precision
     """`streamed.relate`, where the device is faster with it and it can relate these rows."""
     if student.device.type != "cuda" or not _streams(student.device, precision):
         return None
-    from cirkd.relations import streamed
+    from cirkd.relations.engine import triton_streamed as streamed
 
     return streamed.relate if streamed.supported(student, teacher, temperature) else None
 
@@ -71,7 +71,7 @@ def worth_recording(student: Tensor, teacher: Tensor, entries: int, temperature:
 @functools.cache
 def _streams(device: torch.device, precision: Precision) -> bool:
     try:
-        from cirkd.relations import streamed
+        from cirkd.relations.engine import triton_streamed as streamed
     except ImportError:  # PyTorch without Triton, as on Windows
         return False
     return _wins(streamed.relate, device, precision)

@@ -9,11 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cirkd.relations import tiles
-from cirkd.relations.entries import entries_for
-from cirkd.relations.precision import Precision
-from cirkd.relations.products import make_logits
-from cirkd.relations.tiles import (
+from cirkd.relations.engine import tiles
+from cirkd.relations.engine.passes import entries_for
+from cirkd.relations.engine.products import make_logits
+from cirkd.relations.engine.tiles import (
     Rectangle,
     Scratch,
     add_gradients,
@@ -23,7 +22,8 @@ from cirkd.relations.tiles import (
     parts,
     tile_entries,
 )
-from cirkd.relations.workers import Workers, workers_for
+from cirkd.relations.engine.workers import Workers, workers_for
+from cirkd.relations.precision import Precision
 
 # Rows and keys of a tile of rows against keys: products of fewer rows, or of more keys at a time, are slower.
 CPU_ROWS, CPU_KEYS = 512, 1040

@@ -11,24 +11,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cirkd.relations import (
-    choice,
-    divergence_maps,
-    entries,
-    keyed_divergence,
-    maps,
-    normalize,
-    pairwise,
-    pairwise_divergence,
-    tiles,
-)
-from cirkd.relations.compiled import CompiledEntries
-from cirkd.relations.entries import WORTH_COMPILING, Entries, entries_for
+from cirkd.relations import divergence_maps, keyed_divergence, maps, normalize, pairwise_divergence
+from cirkd.relations.engine import passes as entries
+from cirkd.relations.engine import select as choice
+from cirkd.relations.engine import tiled as pairwise
+from cirkd.relations.engine import tiles
+from cirkd.relations.engine.numba_passes import CompiledEntries
+from cirkd.relations.engine.passes import WORTH_COMPILING, Entries, entries_for
 from tests import oracles
 from tests.relations.building import sizes_of_built
 
 try:
-    from cirkd.relations import fused
+    from cirkd.relations.engine import triton_passes as fused
 except ImportError:
     fused = None
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -225,9 +219,11 @@ def test_without_numba_the_operations_remain_with_one_warning(failing: str, monk
         raise RuntimeError("LLVM is at odds")
 
     if failing == "missing":
-        monkeypatch.setitem(sys.modules, "cirkd.relations.compiled", None)
+        monkeypatch.setitem(sys.modules, "cirkd.relations.engine.numba_passes", None)
     else:
-        monkeypatch.setattr("cirkd.relations.compiled._slope", fail if failing == "broken" else lambda *given: None)
+        monkeypatch.setattr(
+            "cirkd.relations.engine.numba_passes._slope", fail if failing == "broken" else lambda *given: None
+        )
     with pytest.warns(UserWarning, match="without all kernels on cpu") as warned:
         for _ in range(2):
             assert type(entries_for(CPU, torch.float32, WORTH_COMPILING, trains=True)) is Entries
@@ -254,7 +250,7 @@ def test_they_compile_where_nothing_can_be_kept_on_disk() -> None:
     run("""
 import warnings
 from numba.core import caching
-from cirkd.relations import entries
+from cirkd.relations.engine import passes as entries
 caching.CacheImpl._locator_classes = []  # no folder can be written to
 warnings.simplefilter("error")
 assert type(entries._compiled_entries()) is not entries.Entries
@@ -265,7 +261,7 @@ BUILD = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from cirkd.relations import fused
+from cirkd.relations.engine import triton_passes as fused
 
 for kernel in (fused._sums_kernel, fused._slope_kernel):
     names = kernel.arg_names

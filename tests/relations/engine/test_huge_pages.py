@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cirkd.relations import pages
+from cirkd.relations.engine import huge_pages as pages
 
 
 def test_large_memory_can_be_used_like_any(monkeypatch: pytest.MonkeyPatch) -> None:

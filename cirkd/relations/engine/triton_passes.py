@@ -17,7 +17,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from cirkd.relations.entries import Entries
+from cirkd.relations.engine.passes import Entries
 
 # A block of entries and the warps that work on it: 16 entries a thread, as many blocks at a time as a GPU can hold.
 ROWS, KEYS = 32, 128

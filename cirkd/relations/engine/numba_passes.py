@@ -26,7 +26,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from cirkd.relations.entries import Entries
+from cirkd.relations.engine.passes import Entries
 
 # Loops may add up in lanes and fuse products with sums. They may not take it that nothing is NaN or infinite.
 LOOSE = {"reassoc", "contract", "nsz", "arcp"}

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from cirkd.relations import choice, entries
-from cirkd.relations.trial import is_faster
+from cirkd.relations.engine import passes as entries
+from cirkd.relations.engine import select as choice
+from cirkd.relations.engine.agreement import is_faster
 
 CPU = torch.device("cpu")
 RIGHT = [torch.tensor([3.0, 4.0]), torch.tensor(1.0)]
@@ -14,7 +15,7 @@ RIGHT = [torch.tensor([3.0, 4.0]), torch.tensor(1.0)]
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that only slow work moves."""
     clock = [0.0]
-    monkeypatch.setattr("cirkd.relations.trial._now", lambda device: clock[0])
+    monkeypatch.setattr("cirkd.relations.engine.agreement._now", lambda device: clock[0])
     return clock
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from cirkd.losses import RelationMemory, memory_relation, minibatch_pixel_relation
-from cirkd.relations import recorded
-from cirkd.relations.recorded import FIRST, KEPT, Recorded
+from cirkd.relations.engine import cuda_graphs as recorded
+from cirkd.relations.engine.cuda_graphs import FIRST, KEPT, Recorded
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

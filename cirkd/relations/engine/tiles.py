@@ -24,10 +24,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cirkd.relations import pages
-from cirkd.relations.entries import Entries
-from cirkd.relations.products import Logits
-from cirkd.relations.workers import Workers
+from cirkd.relations.engine import huge_pages as pages
+from cirkd.relations.engine.passes import Entries
+from cirkd.relations.engine.products import Logits
+from cirkd.relations.engine.workers import Workers
 
 # Entries of a tile: enough for fast products, near enough to a core for its few passes; and what keeps a GPU busy.
 CPU_TILE_ENTRIES = 2**18

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cirkd.relations import choice, keyed_divergence, normalize, pairwise_divergence
+from cirkd.relations import keyed_divergence, normalize, pairwise_divergence
+from cirkd.relations.engine import select as choice
 from tests import oracles
 from tests.relations.building import sizes_of_built
 
-streamed = pytest.importorskip("cirkd.relations.streamed", reason="PyTorch came without Triton")
+streamed = pytest.importorskip("cirkd.relations.engine.triton_streamed", reason="PyTorch came without Triton")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # The interpreter has no bf16.
 HELD = [(False, False), (True, False), (True, True)]
@@ -130,7 +131,8 @@ BUILD = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from cirkd.relations import streamed, streamed_kernels
+from cirkd.relations.engine import triton_kernels as streamed_kernels
+from cirkd.relations.engine import triton_streamed as streamed
 
 def build(kernel, kind, launch=None, **fixed):
     names = kernel.arg_names

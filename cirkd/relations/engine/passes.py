@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cirkd.relations.trial import is_faster, is_right
+from cirkd.relations.engine.agreement import is_faster, is_right
 
 # Entries of an operation from which a CPU takes compiled loops for them. To load these takes a second, once a process:
 # soon made up for where an operation trains, and so is done again and again, hardly ever where it is done once.
@@ -109,7 +109,7 @@ def entries_for(device: torch.device, dtype: torch.dtype, count: int, trains: bo
 def _fused_entries(device: torch.device) -> Entries:
     plain = Entries()
     try:
-        from cirkd.relations.fused import FusedEntries
+        from cirkd.relations.engine.triton_passes import FusedEntries
     except ImportError:  # PyTorch without Triton, as on Windows
         return plain
     fused = FusedEntries()
@@ -123,7 +123,7 @@ def _compiled_entries() -> Entries:
     passes = _trial(device, side=80)
 
     def compiled() -> Entries:
-        from cirkd.relations.compiled import CompiledEntries
+        from cirkd.relations.engine.numba_passes import CompiledEntries
 
         return CompiledEntries()
 

@@ -26,9 +26,9 @@ import triton
 from jaxtyping import Float
 from torch import Tensor
 
+from cirkd.relations.engine.products import SAFE_EXPONENT
+from cirkd.relations.engine.triton_kernels import collect_kernel, factors_kernel, gradient_kernel, sums_kernel
 from cirkd.relations.precision import Precision
-from cirkd.relations.products import SAFE_EXPONENT
-from cirkd.relations.streamed_kernels import collect_kernel, factors_kernel, gradient_kernel, sums_kernel
 
 PART = 1024  # keys that a program goes along for sums
 CHANNELS = 64  # embeddings get zeros to a multiple of so many

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cirkd.relations import keyed_divergence, normalize, pairwise_divergence
-from cirkd.relations.workers import MOST_WORKERS, workers_for
+from cirkd.relations.engine.workers import MOST_WORKERS, workers_for
 
 CPU = torch.device("cpu")
 
