@@ -59,6 +59,10 @@ class Objective:
             to 0 at the last (not of the paper): they shape the features first, and leave the end to the task.
         minibatch_projected: whether the mini-batch relations, too, are those of the embedding behind the memory's
             projection head (not of the paper): the embedding that feeds the classifier is then freer.
+        relation_stride: side, in pixels of the network's input, of the square cells over which both networks'
+            embeddings are averaged before relations between pixels are taken and pixels are stored in the memory; 0
+            takes every position of the map. Relations within a batch grow with the square of the positions: the
+            published SegFormer code averages over 2x2 positions of stride 4 (8 pixels), its second version 4x4 (16).
 
     Source: CIRKD (Yang et al., CVPR 2022), section 3.4 and 4.1; the others as their losses say.
     """
@@ -89,11 +93,28 @@ class Objective:
     across_processes: bool = False
     relations_fade: bool = False
     minibatch_projected: bool = False
+    relation_stride: int = 0
 
     @property
     def needs_teacher(self) -> bool:
         """Whether any weighted term compares with a teacher."""
         return any(self.weight(name) for name in TERMS if name not in ("task", "auxiliary"))
+
+    @property
+    def only_relates(self) -> bool:
+        """Whether embeddings are compared by averaged cells alone; a teacher's are then kept as such."""
+        finer = (
+            "structured",
+            "variation",
+            "channel_wise_embedding",
+            "attention",
+            "hint",
+            "pixel_similarity",
+            "minibatch_channel",
+            "memory_channel",
+            "channel_difference",
+        )
+        return self.relation_stride > 0 and not any(self.weight(name) for name in finer)
 
     @property
     def needs_memory(self) -> bool:
@@ -139,12 +160,12 @@ class Objective:
         batch = Batch(
             student_output, teacher_output, labels, memory, heads, generator, ignore_index, self.temperature,
             self.kd_temperature, self.channel_wise_temperature, self.across_processes,
-            self.minibatch_projected,
+            self.minibatch_projected, self.relation_stride,
         )  # fmt: skip
         found = {name: term(batch) for name, term in TERMS.items() if self.weight(name)}
         if self.needs_memory and memory is not None and memory.training:
             ignored = labels == ignore_index
-            memory.update(batch.teacher_embedding, labels.long().masked_fill(ignored, -1), step, generator)
+            memory.update(batch.related[1], labels.long().masked_fill(ignored, -1), step, generator)
         if self.memory_channel and heads is not None and heads.channels is not None and heads.training:
             heads.channels.update(batch.teacher_channels, step, generator)
         return {name: value for name, value in found.items() if value is not None}

@@ -34,6 +34,7 @@ from cirkd.losses.structured import structured_pairwise
 from cirkd.losses.task import segmentation_cross_entropy
 from cirkd.losses.variation import intra_class_variation
 from cirkd.relations import flatten_positions, resize_labels
+from cirkd.relations.cells import average_cells, cells_of
 from cirkd.relations.gather import share_of_mean
 
 
@@ -67,6 +68,7 @@ class Batch:
     channel_wise_temperature: float
     across_processes: bool
     minibatch_projected: bool = False
+    relation_stride: int = 0
 
     @cached_property
     def teacher_logits(self) -> Tensor:
@@ -77,6 +79,19 @@ class Batch:
     def teacher_embedding(self) -> Tensor:
         assert self.teacher is not None
         return _on_grid(self.teacher.embedding.detach(), self.student.embedding)
+
+    @cached_property
+    def related(self) -> tuple[Tensor, Tensor]:
+        """Student's and teacher's embeddings that relations are taken of: averaged over cells, where asked for."""
+        assert self.teacher is not None
+        own = self.student.embedding
+        student = average_cells(own, cells_of(self.labels.shape, own.shape, self.relation_stride))
+        teacher = self.teacher.embedding.detach()
+        if teacher.shape[2:] == student.shape[2:]:  # averaged already, as kept outputs are
+            return student, teacher
+        return student, average_cells(
+            self.teacher_embedding, cells_of(self.labels.shape, own.shape, self.relation_stride)
+        )
 
     @cached_property
     def stages(self) -> tuple[list[Tensor], list[Tensor]]:
@@ -93,17 +108,17 @@ class Batch:
     def projected(self) -> Tensor:
         """The student's embedding at the teacher's width, through the memory's projection head."""
         assert self.memory is not None
-        return self.memory.projection(self.student.embedding)
+        return self.memory.projection(self.related[0])
 
     @cached_property
     def labelled_rows(self) -> tuple[Tensor, Tensor]:
         """Projected student and teacher embeddings [n, d] of the labelled pixels."""
         assert self.memory is not None
-        embedding = self.student.embedding
-        labels = resize_labels(self.labels, (embedding.shape[2], embedding.shape[3])).flatten()
+        teacher = self.related[1]
+        labels = resize_labels(self.labels, (teacher.shape[2], teacher.shape[3])).flatten()
         kept = (labels >= 0) & (labels < self.memory.num_classes) & (labels != self.ignore_index)
         student = flatten_positions(self.projected).flatten(0, 1)[kept]
-        return student, flatten_positions(self.teacher_embedding).flatten(0, 1)[kept]
+        return student, flatten_positions(teacher).flatten(0, 1)[kept]
 
     @cached_property
     def student_channels(self) -> Tensor:
@@ -149,9 +164,12 @@ def _kd(batch: Batch) -> Tensor:
 
 
 def _minibatch_pixel(batch: Batch) -> Tensor:
-    student = batch.projected if batch.minibatch_projected else batch.student.embedding
+    student, teacher = batch.related
     return minibatch_pixel_relation(
-        student, batch.teacher_embedding, batch.temperature, across_processes=batch.across_processes
+        batch.projected if batch.minibatch_projected else student,
+        teacher,
+        batch.temperature,
+        across_processes=batch.across_processes,
     )
 
 

@@ -12,11 +12,15 @@ from cirkd.data.images import resize_label
 from cirkd.data.sample import Sample
 from cirkd.models.segmenter import Segmenter
 
+MOST_POSITIONS = 512
+"""Positions kept of an image: enough for an animation, small enough that a run's snapshots can be handed on."""
+
 
 def save_snapshot(path: Path, model: Segmenter, probe: Sequence[Sample]) -> None:
     """Write the probe's embeddings as they are now.
 
-    Arrays of image i: `embedding_i` float16 `[d, h, w]` and `label_i` uint8 `[h, w]`; and `names`.
+    Arrays of image i: `embedding_i` float16 `[d, h, w]` and `label_i` uint8 `[h, w]`; and `names`. Of a map of more
+    than `MOST_POSITIONS` every k-th row and column is kept, for the least k that will do.
 
     Raises:
         TrainingError: the disk refuses.
@@ -28,10 +32,11 @@ def save_snapshot(path: Path, model: Segmenter, probe: Sequence[Sample]) -> None
     with torch.inference_mode():
         for index, sample in enumerate(probe):
             embedding = model(model.preprocess(sample.image)[None].to(device)).embedding[0]
-            arrays[f"embedding_{index}"] = embedding.half().cpu().numpy()
+            height, width = embedding.shape[1:]
+            thinned = _every(height, width)
+            arrays[f"embedding_{index}"] = embedding[:, *thinned].half().cpu().numpy()
             if sample.label is not None:
-                height, width = embedding.shape[1:]
-                arrays[f"label_{index}"] = resize_label(sample.label, (height, width))
+                arrays[f"label_{index}"] = resize_label(sample.label, (height, width))[thinned]
     model.train(was_training)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -43,3 +48,11 @@ def save_snapshot(path: Path, model: Segmenter, probe: Sequence[Sample]) -> None
         raise TrainingError(f"{path}: cannot be written ({error}); free some space and --resume") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _every(height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns that are kept of a map."""
+    k = 1
+    while -(-height // k) * -(-width // k) > MOST_POSITIONS:
+        k += 1
+    return slice(None, None, k), slice(None, None, k)

@@ -23,11 +23,12 @@ def save_state(
     *,
     step: int,
     module: nn.Module,
+    average: nn.Module | None,
     optimizer: torch.optim.Optimizer,
     memory_draws: torch.Generator,
     recipe: Mapping[str, Any],
 ) -> None:
-    """Save weights, optimiser, queues, projection and random states after `step` steps.
+    """Save weights, their average, optimiser, queues, projection and random states after `step` steps.
 
     The old file is replaced only by a complete new one, and stays beside it as `previous(path)`: should the disk lose
     what it was given last, the run goes on from the one before.
@@ -42,6 +43,7 @@ def save_state(
         "step": step,
         "recipe": dict(recipe),
         "module": module.state_dict(),
+        "average": None if average is None else average.state_dict(),
         "optimizer": optimizer.state_dict(),
         "memory_draws": memory_draws.get_state(),
         "random": torch.get_rng_state(),
@@ -67,6 +69,7 @@ def load_state(
     path: Path,
     *,
     module: nn.Module,
+    average: nn.Module | None,
     optimizer: torch.optim.Optimizer,
     memory_draws: torch.Generator,
     recipe: Mapping[str, Any],
@@ -88,6 +91,8 @@ def load_state(
     _refuse_another_recipe(path, state.get("recipe", {}), recipe)
     try:
         module.load_state_dict(state["module"])
+        if average is not None:
+            average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         memory_draws.set_state(state["memory_draws"])
         torch.set_rng_state(state["random"])

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from cirkd.models.segmenter import Preprocessing, SegmentationOutput, Segmenter
+from cirkd.relations.cells import average_cells, cells_of
 from cirkd.training.evaluate import autocast
 from cirkd.training.processes import Processes
 from cirkd.training.recipes import Recipe
@@ -37,11 +38,16 @@ class Teaching:
         self.precision = recipe.teacher_precision
         self.given = given
         self.encoded = bool(recipe.objective.pixel_similarity)
+        self.cells = recipe.objective.relation_stride if recipe.objective.only_relates else 0
         kept = recipe.teacher_outputs
         self.folder = None if kept is None else kept / _digest(teacher, recipe, given, place)
 
     def __call__(self, images: Tensor, step: int, part: int) -> SegmentationOutput:
-        """Logits and embedding of a part of a step's batch, as float32; the encoder's map where the objective asks."""
+        """Logits and embedding of a part of a step's batch; the encoder's map where the objective asks.
+
+        Embeddings that are compared by cells alone come averaged over them. Where the teacher computes in 16 bits its
+        outputs are rounded to float16, kept or not, so that keeping them changes nothing.
+        """
         if self.folder is None:
             return self._compute(images)
         path = self.folder / f"{step:06d}-{part}.safetensors"
@@ -57,18 +63,25 @@ class Teaching:
         with torch.inference_mode(), autocast(images.device, self.precision):
             output = self.teacher(theirs)
         # Copies made out here are ordinary tensors, which a loss may keep for its gradient.
-        encoded = None if output.encoded is None or not self.encoded else _plain(output.encoded)
-        return SegmentationOutput(_plain(output.logits), _plain(output.embedding), encoded=encoded)
+        encoded = None if output.encoded is None or not self.encoded else self._plain(output.encoded)
+        cells = cells_of((len(theirs), *theirs.shape[2:]), output.embedding.shape, self.cells)
+        embedding = average_cells(output.embedding.float(), cells)
+        return SegmentationOutput(self._plain(output.logits), self._plain(embedding), encoded=encoded)
+
+    def _plain(self, value: Tensor) -> Tensor:
+        rounded = value if self.precision == "float32" else value.half()
+        return rounded.float().clone(memory_format=torch.channels_last)
 
     def _keep(self, output: SegmentationOutput, path: Path) -> None:
         from safetensors.torch import save
 
         named = {"logits": output.logits, "embedding": output.embedding, "encoded": output.encoded}
+        kept = torch.float32 if self.precision == "float32" else torch.float16
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(
-                save({name: value.contiguous() for name, value in named.items() if value is not None})
+                save({name: value.to(kept).contiguous() for name, value in named.items() if value is not None})
             )
             os.replace(temporary, path)
         except OSError as error:
@@ -78,17 +91,16 @@ class Teaching:
                 temporary.unlink()
 
 
-def _plain(value: Tensor) -> Tensor:
-    return value.float().clone(memory_format=torch.channels_last)
-
-
 def _read(path: Path, device: torch.device) -> SegmentationOutput | None:
     """What is kept there, or None where it is not there or not whole."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     try:
-        found = {name: _plain(value.to(device)) for name, value in load(path.read_bytes()).items()}
+        found = {
+            name: value.to(device).float().to(memory_format=torch.channels_last)
+            for name, value in load(path.read_bytes()).items()
+        }
         return SegmentationOutput(found["logits"], found["embedding"], encoded=found.get("encoded"))
     except (OSError, SafetensorError, KeyError):
         return None
@@ -101,6 +113,7 @@ def _digest(teacher: Segmenter, recipe: Recipe, given: Preprocessing, place: Pro
         "batches": [recipe.seed, recipe.batch_size, recipe.accumulate, asdict(recipe.augmentation)],
         "pixels": [asdict(given), asdict(teacher.info.preprocessing)],
         "precision": recipe.teacher_precision,
+        "cells": recipe.objective.relation_stride if recipe.objective.only_relates else 0,
         "process": [place.index, place.count],
     }
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())

@@ -14,7 +14,9 @@ from cirkd.data.catalog import open_data
 from cirkd.data.errors import CirkdError
 from cirkd.data.sample import SegmentationData
 from cirkd.losses.objective import Objective, Terms
+from cirkd.models.segmenter import Segmenter
 from cirkd.training import engine, finite, trackers
+from cirkd.training.average import WeightAverage
 from cirkd.training.batches import Batch, Batches
 from cirkd.training.distillation import Distillation
 from cirkd.training.evaluate import Evaluation, evaluate
@@ -101,6 +103,7 @@ class _Run:
         self.module = Distillation(student, memory, heads, recipe.objective)
         if recipe.sync_batch_norm:
             engine.normalise_over_processes(self.module)
+        self.average = WeightAverage(student, recipe.average) if recipe.average else None
         optimizer = engine.make_optimizer(recipe, self.module)
         self.wrapped, self.optimizer = self.accelerator.prepare(self.module, optimizer)
         self.memory_draws = torch.Generator().manual_seed(recipe.seed + 1)
@@ -160,6 +163,8 @@ class _Run:
         parts = [self._part(part, number) for number, part in enumerate(_parts(batch, recipe.accumulate))]
         self.optimizer.step()
         self.step += 1
+        if self.average is not None:
+            self.average.update(self.module.student, self.step)
         return {name: torch.stack([terms[name] for terms in parts]).mean(dim=0) for name in parts[0]}
 
     def _part(self, part: Batch, number: int) -> Terms:
@@ -174,6 +179,11 @@ class _Run:
                 raise finite.diverged(recipe.name, self.step, terms, self.latest, self.module)
             self.accelerator.backward(total / recipe.accumulate)
         return {name: value.detach() for name, value in terms.items()}
+
+    @property
+    def _student(self) -> Segmenter:
+        """The network that is evaluated, shown and saved: the weights' average, where the recipe asks for one."""
+        return self.module.student if self.average is None else self.average.student
 
     def _objective(self, steps_back: int = 0) -> Objective:
         """With the weights of the step that is next, or of one before it."""
@@ -211,8 +221,8 @@ class _Run:
             self._save()
 
     def _evaluate(self, data: SegmentationData) -> Evaluation:
-        engine.share_statistics(self.accelerator, self.module.student)
-        result = evaluate(self.module.student, data, processes=engine.processes_of(self.accelerator))
+        engine.share_statistics(self.accelerator, self._student)
+        result = evaluate(self._student, data, processes=engine.processes_of(self.accelerator))
         self._write(result)
         return result
 
@@ -223,7 +233,7 @@ class _Run:
     def _snapshot(self) -> None:
         if self.accelerator.is_main_process:
             probe = [self.val_data[i] for i in range(min(self.recipe.probe_images, len(self.val_data)))]
-            save_snapshot(self.folder / "snapshots" / f"step_{self.step:06d}.npz", self.module.student, probe)
+            save_snapshot(self.folder / "snapshots" / f"step_{self.step:06d}.npz", self._student, probe)
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
@@ -232,6 +242,7 @@ class _Run:
                 self.folder / "state.pt",
                 step=self.step,
                 module=self.module,
+                average=self.average,
                 optimizer=self.optimizer,
                 memory_draws=self.memory_draws,
                 recipe=plain_recipe(self.recipe),
@@ -239,13 +250,14 @@ class _Run:
 
     def _write_checkpoint(self, provenance: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
-            save_checkpoint(self.recipe.checkpoint, self.module.student, self.module.memory, **provenance)
+            save_checkpoint(self.recipe.checkpoint, self._student, self.module.memory, **provenance)
         self.accelerator.wait_for_everyone()
 
     def _load(self) -> int:
         return load_state(
             self.folder / "state.pt",
             module=self.module,
+            average=self.average,
             optimizer=self.optimizer,
             memory_draws=self.memory_draws,
             recipe=plain_recipe(self.recipe),

@@ -85,6 +85,8 @@ class Recipe:
             relations of the mini-batch are then those within a part.
         optimizer: sgd or adamw.
         learning_rate, momentum, weight_decay, power, warmup: Of the optimiser, with polynomial decay.
+        average: Decay of the exponential moving average of the weights, which is then what is evaluated, shown and
+            saved; 0 for the last step's weights.
         sync_batch_norm: Batch statistics over all processes; needs GPUs.
         precision: Arithmetic of the student's forward pass.
         teacher_precision: Arithmetic of the teacher's; auto is bf16 where the device has it, else float32.
@@ -118,6 +120,7 @@ class Recipe:
     weight_decay: float = 1e-4
     power: float = 0.9
     warmup: int = 50
+    average: float = 0.0
     sync_batch_norm: bool = False
     precision: Precision = "float32"
     teacher_precision: TeacherPrecision = "auto"
