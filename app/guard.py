@@ -18,10 +18,14 @@ def guard() -> Iterator[None]:
 
     Anything else is a fault of the program and is shown in full by Streamlit.
     """
+    place = st.empty()  # what stands here goes as soon as the section is drawn again, not when it has been
     try:
         yield
     except work.StoppedError as stopped:
-        st.info(f"{stopped.label}: stopped.", icon=":material/stop_circle:")
-        st.button("Compute it", key=f"again-{stopped.key}", on_click=work.allow, args=(stopped.key,), type="primary")
+        with place.container():
+            st.info(f"{stopped.label}: stopped.", icon=":material/stop_circle:")
+            st.button(
+                "Compute it", key=f"again-{stopped.key}", on_click=work.allow, args=(stopped.key,), type="primary"
+            )
     except CirkdError as error:
         st.error(theme.plain(str(error)), icon=":material/error:")

@@ -119,16 +119,30 @@ def _upload() -> None:
         help="Kept in a private folder of this window and removed when it is closed.",
     )  # fmt: skip
     folder = cached.private_folder() / "images"
-    wanted: dict[str, Any] = {Path(file.name).name: file for file in files[:MOST_IMAGES]}
-    if not wanted:
+    if not files:
         return
+    if len(files) > MOST_IMAGES:
+        st.warning(f"{len(files)} images were uploaded: the first {MOST_IMAGES} are taken.", icon=":material/info:")
+    wanted = {Path(file.name).name: file for file in files[:MOST_IMAGES]}
     folder.mkdir(exist_ok=True)
     for path in folder.iterdir():
         if path.name not in wanted:
             path.unlink()
     for name, file in wanted.items():
         if not (folder / name).is_file():
-            (folder / name).write_bytes(file.getbuffer())
+            _keep_readable(folder / name, file)
+
+
+def _keep_readable(path: Path, file: Any) -> None:
+    """Write an uploaded image; one that cannot be read is named and left out, and the others stand."""
+    from cirkd.data.images import read_image
+
+    try:
+        read_image(file)
+    except DataError as error:
+        st.error(theme.plain(f"left out: {error}"), icon=":material/error:")
+        return
+    path.write_bytes(file.getbuffer())
 
 
 def _strip(chosen: StudyState, available: Images, total: int) -> None:

@@ -36,17 +36,17 @@ def draw(found: list[runs.Run], *, expanded: bool) -> None:
         recipe = RECIPES[name]()
         st.caption((RECIPES[name].__doc__ or "").splitlines()[0])
         with st.form("training_form", border=False):
-            flags, called = _fields(name, recipe, {run.name for run in found})
+            flags, more, called = _fields(name, recipe, {run.name for run in found})
             begin = st.form_submit_button("Start", type="primary", icon=":material/play_arrow:")
         if begin:
             with guard():
-                run = runs.start(name, called, folder(), [*flags], home=catalogue.PROJECT)
+                run = runs.start(name, called, folder(), flags + _words(more), home=catalogue.PROJECT)
                 st.session_state["training_run"] = run.name
                 st.rerun()
 
 
-def _fields(name: str, recipe: Recipe, taken: set[str]) -> tuple[list[str], str]:
-    """The words for the command line that the fields say, and the run's name."""
+def _fields(name: str, recipe: Recipe, taken: set[str]) -> tuple[list[str], str, str]:
+    """The words for the command line that the fields say, further ones as typed, and the run's name."""
     flags: list[str] = []
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         called = st.text_input("Name of the run", _free(name, taken), key=f"training_name_{name}", width=230)
@@ -76,14 +76,19 @@ def _fields(name: str, recipe: Recipe, taken: set[str]) -> tuple[list[str], str]
         "Further fields, as on the command line", key=f"training_more_{name}",
         placeholder="--batch-size 4 --objective.memory-pixel 0.2", help="All fields: `cirkd train RECIPE --help`",
     )  # fmt: skip
-    return flags + _words(more), called.strip()
+    return flags, more, called.strip()
 
 
 def _words(text: str) -> list[str]:
+    """What was typed, as words.
+
+    Raises:
+        TrainingError: a quotation is not closed.
+    """
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise TrainingError(f"further fields: {error}; close the quotation") from None
+        raise TrainingError(f"further fields {text!r}: {str(error).lower()}; close the quotation") from None
 
 
 def _root(data: str) -> str:

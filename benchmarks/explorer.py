@@ -79,8 +79,8 @@ def page(data: bytes) -> str:
       const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
       const url = URL.createObjectURL(new Blob([bytes("{joined}")], {{ type: "text/javascript" }}));
       const data = bytes("{base64.b64encode(data).decode()}");
-      window.start = async () => (await import(url)).default({{
-        data, parentElement: document.getElementById("place"), setStateValue: () => {{}},
+      window.start = async (place = "place") => (await import(url)).default({{
+        data, parentElement: document.getElementById(place), setStateValue: () => {{}},
       }});
     </script>"""
 

@@ -121,8 +121,15 @@ def _actions(run: Run) -> None:
         with guard():
             runs.resume(run.folder)
             st.rerun()
-    elif run.status in ("stopped", "failed") and not run.resumable:
+    elif run.status == "stopped" and not run.resumable:
         st.caption("What it was begun with is not known here: resume it where it was begun, with `--resume`.")
+    if run.status != "running" and run.folder.parent != catalogue.records_folder():
+        with st.popover("Delete", icon=":material/delete:"):
+            st.markdown(f"`{theme.plain(str(run.folder))}` goes with all that is in it, its checkpoint as well.")
+            if st.button("Delete it", key="training_delete", type="primary"):
+                with guard():
+                    runs.delete(run.folder)
+                    st.rerun()
 
 
 def _how_far(run: Run, history: History) -> str:

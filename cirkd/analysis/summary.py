@@ -40,7 +40,7 @@ def _score_change(scores: Scores | None) -> str:
         return ""
     before, after = scores.models[BEFORE].miou, scores.models[AFTER].miou
     if math.isnan(before) or math.isnan(after):
-        return _why_no_scores(scores) + "; what follows compares embeddings alone."
+        return _why_no_scores(scores) + "."
     points = 100 * (after - before)
     values = f"from {100 * before:.1f} to {100 * after:.1f} %"
     if abs(points) < LEAST_POINTS:
@@ -127,6 +127,15 @@ def _approach(features: FeatureSet, centroids: Centroids | None) -> str:
 
 
 def _why_no_scores(scores: Scores) -> str:
+    scored = [name for name, score in scores.models.items() if not math.isnan(score.miou)]
+    if scored:
+        others = [name for name in scores.models if name not in scored]
+        verb = "knows" if len(others) == 1 else "know"
+        whose = " and ".join(others)
+        return (
+            f"{whose[0].upper()}{whose[1:]} {verb} other classes than these labels and cannot be scored on them, so "
+            "what distillation changed is compared by embeddings alone"
+        )
     if scores.pixels:
         return "The labels of these images are not of the models' classes, so there are no scores"
     return "Without labels there are no scores"

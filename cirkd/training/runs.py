@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -23,9 +24,25 @@ import psutil
 
 from cirkd.data.errors import TrainingError
 from cirkd.training.journal import read_journal
+from cirkd.training.run_log import LOG, ended_with, log, refused
+
+__all__ = [
+    "Run",
+    "Status",
+    "begun_as",
+    "delete",
+    "find_runs",
+    "holding",
+    "log",
+    "look",
+    "note_launch",
+    "resume",
+    "start",
+    "stop",
+]
 
 Status = Literal["running", "stopped", "finished", "failed"]
-_PROCESS, _LAUNCH, _LOG = "process.json", "launch.json", "log.txt"
+_PROCESS, _LAUNCH = "process.json", "launch.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLACES = ("--name", "--runs")
 """Flags that say which folder is a run's: the folder knows it, even when it was moved."""
@@ -39,7 +56,7 @@ class Run:
         status: "running" = its process lives; "finished" = it wrote its checkpoint; "failed" = it ended with an
             error; "stopped" = it ended before its last step, by a request or with its machine.
         error: the one line that a failed run ended with, else "".
-        resumable: whether it ended early and the flags it was begun with are known.
+        resumable: whether it ended early, and the flags it was begun with are known and were not refused.
     """
 
     name: str
@@ -66,9 +83,10 @@ def look(folder: Path) -> Run:
     elif _ended(folder):
         status = "finished"
     else:
-        error = _error(folder)
+        error = ended_with(folder)
         status = "failed" if error else "stopped"
-    resumable = status in ("stopped", "failed") and bool(_read(folder / _LAUNCH))
+    begun = bool(_read(folder / _LAUNCH)) and not refused(folder)
+    resumable = status in ("stopped", "failed") and begun
     return Run(folder.name, folder, status, error, resumable)
 
 
@@ -141,10 +159,18 @@ def stop(folder: Path) -> None:
         process.terminate()
 
 
-def log(folder: Path, lines: int = 200) -> str:
-    """The last lines that a run's process printed."""
-    path = folder / _LOG
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.is_file() else ""
+def delete(folder: Path) -> None:
+    """Remove a run's folder with all that is in it: journal, snapshots, state, checkpoint.
+
+    Raises:
+        TrainingError: it is running, or holds what no run writes; such a folder is never removed.
+    """
+    _refuse_living(folder)
+    state = {"state.pt", "state.previous.pt", "snapshots", f"{folder.name}.safetensors"}
+    known = {_PROCESS, _LAUNCH, LOG, "journal.jsonl", *state}
+    if foreign := sorted(path.name for path in folder.iterdir() if path.name not in known):
+        raise TrainingError(f"{folder}: holds {foreign[0]}, which no run writes; remove the folder by hand")
+    shutil.rmtree(folder)
 
 
 @contextmanager
@@ -165,7 +191,7 @@ def _launch(folder: Path, *, resume: bool, environment: Mapping[str, str] | None
     _refuse_living(folder)
     recipe, flags, home = _launched(folder)
     words = ["train", recipe, *flags, "--name", folder.name, "--runs", str(folder.resolve().parent)]
-    with (folder / _LOG).open("a") as output:
+    with (folder / LOG).open("a") as output:
         output.write(f"$ cirkd {' '.join(words)}{' --resume' if resume else ''}\n")
         output.flush()
         process = subprocess.Popen(
@@ -259,22 +285,6 @@ def _read(path: Path) -> Mapping[str, Any]:
 def _ended(folder: Path) -> bool:
     events = read_journal(folder / "journal.jsonl")
     return bool(events) and events[-1]["kind"] == "end"
-
-
-def _error(folder: Path) -> str:
-    """The line that the latest process ended with, if that was an error: from its journal, or from what it printed."""
-    events = read_journal(folder / "journal.jsonl")
-    if events and events[-1]["kind"] == "error":
-        return str(events[-1]["text"])
-    latest = log(folder).rpartition("$ cirkd train")[2].splitlines()[1:]
-    lines = [line.strip() for line in latest if line.strip()]
-    if not lines:
-        return ""
-    if lines[-1].startswith("cirkd: "):
-        return lines[-1].removeprefix("cirkd: ")
-    # A crash, or words that the command line refused: the last line says what it was.
-    refused = any(line.startswith(("Traceback", "╭─ ")) for line in lines)
-    return next((line for line in reversed(lines) if line.strip("╰─╯│ ")), "").strip("│ ") if refused else ""
 
 
 def _changed(folder: Path) -> float:

@@ -96,3 +96,12 @@ def test_whole_splits_are_compared_only_where_both_were_measured_on_the_same() -
         whole_split_change([{"after": stored("val", 0.2)}, {"before": None, "after": None}, other], "before", "after")
         == ""
     )
+
+
+def test_a_student_of_other_classes_is_named_and_not_said_to_lack_labels() -> None:
+    features = make_features()
+    other = dataclasses.replace(features.models["after"], comparable=False, note="other classes")
+    features = dataclasses.replace(features, models={**features.models, "after": other})
+    found = summarise(features)
+    assert found[0].startswith("After knows other classes than these labels")
+    assert "there are no scores" not in " ".join(found)

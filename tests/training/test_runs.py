@@ -129,7 +129,8 @@ def test_an_error_is_one_line_and_two_runs_do_not_meet(folder: Path, tmp_path: P
     assert runs.look(wrong.folder).status == "failed"
     assert "nowhere" in runs.look(wrong.folder).error and "\n" not in runs.look(wrong.folder).error
     assert runs.look(refused.folder).status == "failed"
-    assert "stepps" in runs.log(refused.folder)
+    assert "stepps" in runs.look(refused.folder).error and not runs.look(refused.folder).resumable
+    assert runs.look(wrong.folder).resumable
     assert {run.name for run in runs.find_runs(folder)} == {"wrong", "refused"}
 
 

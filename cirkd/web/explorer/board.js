@@ -18,14 +18,15 @@ const REST = 200; // milliseconds without a change before Python hears of it
 
 export class Board {
   /**
-   * block: from readBlock; send(state): tells Python; remembered: what `memory()` gave when this study was last
-   * shown, or null; started: when its data came.
+   * block: from readBlock; send(state): tells Python; keep(memory): is told at once of every change; remembered: the
+   * memory of this study that was kept last, or null; started: when its data came.
    */
-  constructor(parent, block, send, remembered, started) {
+  constructor(parent, block, { send, keep }, remembered, started) {
     this.block = block;
     this.look = block.look;
     this.arrows = block.arrows; // { from, to }: the models between which arrows of relation space lead, or null
     this.send = send;
+    this.keep = keep;
     const { pin = -1, ...view } = block.first ?? {}; // what the address asked for
     this.view = { ...VIEW, ...view, ...remembered?.view };
     if (!colorings(block).some(([value]) => value === this.view.color)) this.view.color = VIEW.color;
@@ -89,11 +90,6 @@ export class Board {
     clearTimeout(this.timer);
     cancelAnimationFrame(this.frame);
     this.root.remove();
-  }
-
-  /** What to give to the next board of the same study. */
-  memory() {
-    return { view: this.view, pin: this.pin, selection: this.selection };
   }
 
   panelOf(name) {
@@ -255,8 +251,9 @@ export class Board {
     return plain && this.pin < 0 && !this.selection;
   }
 
-  /** Let Python know, once things have come to rest. */
+  /** Remember what is shown, and let Python know once things have come to rest. */
   tell() {
+    this.keep({ view: this.view, pin: this.pin, selection: this.selection });
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       const { overlay, tau, map, color } = this.view;

@@ -28,8 +28,8 @@ export class Controls {
       type: "range", min: "110", max: "640", step: "10", "data-testid": "tile-size", "aria-label": "Size of the images",
       oninput: () => change({ tile: Number(this.size.value) }),
     });
-    this.projection = select("projection", MAPS, (map) => change({ map }));
-    this.colorBy = select("color-by", colorings(block), (color) => change({ color }));
+    this.projection = select("projection", "Map", MAPS, (map) => change({ map }));
+    this.colorBy = select("color-by", "Colour by", colorings(block), (color) => change({ color }));
     const possible = OVERLAYS.filter(({ value }) => this.allows(block, value));
     this.overlay = segments("overlay", "Images show", possible.map(({ value, words }) => [value, words, "", keyOf(value)]),
       (overlay) => change({ overlay }));
@@ -76,13 +76,14 @@ export class Controls {
 
 const keyOf = (value) => 1 + OVERLAYS.indexOf(overlayOf(value));
 
+/** A control with its name above it; not a `label`, as a click on its words would press the first button in it. */
 function field(words, control) {
-  return make("label", { class: "cx-field" }, make("span", { class: "cx-label" }, words), control);
+  return make("div", { class: "cx-field" }, make("span", { class: "cx-label" }, words), control);
 }
 
-function select(id, choices, choose) {
+function select(id, words, choices, choose) {
   const options = choices.map(([value, words]) => make("option", { value }, words));
-  return make("select", { class: "cx-select", "data-testid": id, onchange: (event) => choose(event.target.value) }, ...options);
+  return make("select", { class: "cx-select", "aria-label": words, "data-testid": id, onchange: (event) => choose(event.target.value) }, ...options);
 }
 
 /** Buttons of which one is pressed: [value, words, title, key]. */

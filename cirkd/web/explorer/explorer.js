@@ -16,18 +16,14 @@ export default function mount({ data, parentElement, setStateValue }) {
     board.update(readBlock(data), send);
   } else {
     const before = board ? { view: board.view, pin: -1 } : null; // another study: the same view, but no pin of the old
-    if (board) leave(board);
-    board = new Board(parentElement, readBlock(data), send, memories.get(header.id) ?? before, started);
+    board?.destroy();
+    // Kept with every change: a new element may be there before the old one goes.
+    const keep = (memory) => memories.set(header.id, memory);
+    board = new Board(parentElement, readBlock(data), { send, keep }, memories.get(header.id) ?? before, started);
     boards.set(parentElement, board);
   }
   return () => {
-    const last = boards.get(parentElement);
-    if (last) leave(last);
+    boards.get(parentElement)?.destroy();
     boards.delete(parentElement);
   };
-}
-
-function leave(board) {
-  memories.set(board.block.id, board.memory());
-  board.destroy();
 }
