@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from app.explorer.looks import look
 from PIL import Image
 from playwright.sync_api import expect
 
-from app.explorer.looks import look
 from benchmarks.explorer import page as standalone
 from cirkd.analysis.explorer_block import explorer_block
 from cirkd.analysis.explorer_encode import encode
