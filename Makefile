@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup app test fast lint types bench check screenshots clean
+# One worker a core, up to eight; tests/conftest.py leaves each one thread.
+TOGETHER := --numprocesses logical --maxprocesses 8 --dist loadfile
+
+.PHONY: setup app test nightly fast lint types docs wheel bench check screenshots clean
 
 setup: $(READY)
 
@@ -19,10 +22,13 @@ app: $(READY)
 	$(BIN)/streamlit run app/main.py
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest $(TOGETHER) -m "not nightly"
+
+nightly: $(READY)
+	$(BIN)/pytest $(TOGETHER) -m nightly
 
 fast: $(READY)
-	$(BIN)/pytest -m "not slow and not browser"
+	$(BIN)/pytest $(TOGETHER) -m "not slow and not browser and not nightly"
 
 lint: $(READY)
 	$(BIN)/ruff check .
