@@ -92,8 +92,7 @@ def test_tsne_of_few_pixels_and_again(space, count):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [4, 9, 90])
-@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize(("count", "dimensions"), [(4, 3), (9, 2), (90, 3)])
 def test_umap_of_few_pixels_and_again(count, dimensions):
     features = make_features(("teacher", "after"))
     index = np.arange(count)

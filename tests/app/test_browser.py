@@ -54,6 +54,7 @@ def test_dark_stands_too(browser_page: Open) -> None:
     assert dark == "rgb(17, 22, 31)"
 
 
+@pytest.mark.nightly
 def test_ten_people_at_once_see_the_default_study(chromium: Any, app_url: str) -> None:
     contexts = [chromium.new_context(viewport={"width": 1000, "height": 800}) for _ in range(10)]
     tabs = [context.new_page() for context in contexts]

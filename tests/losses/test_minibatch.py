@@ -41,6 +41,7 @@ def peak_bytes(images: int, side: int) -> int:
     return peak
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 1000)
     monkeypatch.setattr(tiles, "KEPT_ENTRIES", 10_000)

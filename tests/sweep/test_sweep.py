@@ -49,7 +49,7 @@ def sweep(folder: Path, words: list[str]) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_killed_and_gone_on_with_gives_the_same_table(tmp_path: Path, camvid: Path, teacher: Path) -> None:  # noqa: F811
     words = flags(camvid, teacher)
     whole, broken = tmp_path / "whole", tmp_path / "broken"

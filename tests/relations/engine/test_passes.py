@@ -275,7 +275,7 @@ for kernel in (fused._sums_kernel, fused._slope_kernel):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @WITH_TRITON
 def test_they_build_for_gpus_where_there_is_none(tmp_path: Path) -> None:
     sizes = sizes_of_built(BUILD, tmp_path)

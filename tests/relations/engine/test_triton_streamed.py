@@ -47,6 +47,7 @@ def small_blocks(
     patch.setattr(streamed, "COLUMN_SUMS", at_once)
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("with_streamed")
 @settings(max_examples=12, deadline=None)
 @given(
@@ -172,7 +173,7 @@ build(streamed_kernels.collect_kernel, "fp16", side=128)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_they_build_for_a_gpu_where_there_is_none(tmp_path: Path) -> None:
     sizes = sizes_of_built(BUILD, tmp_path)
     assert len(sizes) >= 9 and min(sizes) > 1000
