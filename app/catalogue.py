@@ -14,8 +14,6 @@ SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 STORED = "stored"
 """In the place of a data set's name: a folder of embeddings, which holds pixels and no images."""
 _PARTS = {"teacher": "teacher", "before": "baseline", "after": "cirkd"}
-_TITLES = {"camvid": "CamVid", "camvid32": "CamVid, 32 classes", "voc": "Pascal VOC 2012", "ade20k": "ADE20K",
-           "cocostuff": "COCO-Stuff"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,16 @@ class Images:
 
 def title(name: str) -> str:
     """A data set's name for people."""
-    return _TITLES.get(name, name.capitalize())
+    from cirkd.data.catalog import DATA_SETS
+
+    return DATA_SETS[name].title if name in DATA_SETS else name.capitalize()
+
+
+def listed() -> str:
+    """The data sets that are recognised by their layout, for a help text."""
+    from cirkd.data.catalog import DATA_SETS
+
+    return ", ".join(entry.title for entry in DATA_SETS.values() if entry.marks)
 
 
 def checkpoints_folder() -> Path:
@@ -105,9 +112,9 @@ def data_sets() -> list[str]:
 
 def splits(source: str, root: Path) -> list[str]:
     """The splits that can be chosen, the one to begin with first."""
-    from cirkd.data.catalog import splits_at
+    from cirkd.data.catalog import DATA_SETS, splits_at
 
-    return ["val", "test", "train"] if source == "streets" else list(splits_at(root))
+    return list(DATA_SETS["streets"].splits if source == "streets" else splits_at(root))
 
 
 def images(source: str, split: str, root: Path) -> Images:

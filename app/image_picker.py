@@ -16,7 +16,7 @@ from cirkd.data.errors import DataError
 
 DEFAULT_COUNT = 6
 UPLOAD_LIMIT = 40  # MB an image
-_TITLES = {"streets": "Streets (bundled)", "folder": "A folder", "upload": "Upload images"}
+_TITLES = {"streets": "Streets (bundled)", "upload": "Upload images"}
 _PER_PAGE = 24
 
 
@@ -98,8 +98,8 @@ def _folder(chosen: StudyState) -> str:
     st.session_state.setdefault("bar_folder", chosen.folder)
     return st.text_input(
         "Folder", key="bar_folder", placeholder="/path/to/images",
-        help="Image files; or `images/` with `labels/` beside it; or Cityscapes, CamVid, Pascal VOC, ADE20K or "
-        "COCO-Stuff as they are unpacked; or what `cirkd extract` wrote.",
+        help=f"Image files; or `images/` with `labels/` beside it; or one of {catalogue.listed()} as it is unpacked; "
+        "or what `cirkd extract` wrote.",
     ).strip()  # fmt: skip
 
 

@@ -18,7 +18,8 @@ NONE = "none"
 LAYERS = ("decoder", "projected")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bf16")
-SOURCES = ("streets", "camvid", "camvid32", "cityscapes", "voc", "ade20k", "cocostuff", "folder", "upload")
+UPLOAD = "upload"
+"""In the place of a data set: images that were uploaded in this window."""
 FEWEST_IMAGES, MOST_IMAGES = 2, 12
 
 _KEY = "study"
@@ -30,7 +31,7 @@ class StudyState:
     """Everything that says which study is on screen. An empty field means: the default.
 
     teacher, before, after: name of a file in the checkpoints folder, or a path, or `NONE`.
-    others: further students. data: one of SOURCES; folder: path, if data is "folder".
+    others: further students. data: a data set of the catalogue, or `UPLOAD`; folder: path, if data is "folder".
     images: names within the data set, in the order shown.
     """
 
@@ -55,12 +56,19 @@ def from_query(query: Mapping[str, str]) -> StudyState:
     """Read a state from query parameters; what is missing or not one of the choices becomes the default."""
     lists = {"others", "images"}
     values = {f.name: query[f.name] for f in fields(StudyState) if f.name in query and f.name not in lists}
-    for name, allowed in (("data", SOURCES), ("layer", LAYERS), ("device", DEVICES), ("precision", PRECISIONS)):
+    for name, allowed in (("data", sources()), ("layer", LAYERS), ("device", DEVICES), ("precision", PRECISIONS)):
         if values.get(name) not in allowed:
             values.pop(name, None)
     for name in lists & set(query):
         values[name] = tuple(unquote(part) for part in query[name].split(",") if part)  # type: ignore[assignment]
     return StudyState(**values)  # type: ignore[arg-type]
+
+
+def sources() -> tuple[str, ...]:
+    """What images may come from: every data set, and uploads."""
+    from cirkd.data.catalog import DATA_SETS
+
+    return (*DATA_SETS, UPLOAD)
 
 
 def read() -> tuple[StudyState, bool]:

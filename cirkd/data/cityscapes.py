@@ -2,14 +2,24 @@
 
 from pathlib import Path
 
+from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.pairs import Pairs, matched, remapped, require_folder, require_root, require_split, table_of
+from cirkd.data.pairs import (
+    Pairs,
+    image_files,
+    matched,
+    remapped,
+    require_folder,
+    require_root,
+    require_split,
+    table_of,
+)
 from cirkd.data.palettes import CITYSCAPES
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("val", "train", "test")
 LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 """Ids in `*_labelIds.png` of the classes that are evaluated, in train id order; all others are ignored."""
-_IMAGE, _LABEL = "_leftImg8bit.png", "_gtFine_labelIds.png"
+_IMAGE, _LABEL, _TRAIN_LABEL = "_leftImg8bit.png", "_gtFine_labelIds.png", "_gtFine_labelTrainIds.png"
 
 
 def open_cityscapes(split: str, root: Path | None) -> Pairs:
@@ -26,12 +36,27 @@ def open_cityscapes(split: str, root: Path | None) -> Pairs:
     root = require_root("cityscapes", root, "leftImg8bit/ and gtFine/")
     images = require_folder(root / "leftImg8bit" / split, "folders of cities with images")
     labels = require_folder(root / "gtFine" / split, "folders of cities with label maps")
-    found = sorted(images.glob(f"*/*{_IMAGE}"))
+    found = [path for path in image_files(images, (".png",), "*/*") if path.name.endswith(_IMAGE)]
     if not found:
         raise DataError(f"{images}: no CITY/*{_IMAGE} here; unpack leftImg8bit_trainvaltest.zip")
+    # The public tools write train ids beside the ids; who keeps them alone has what is wanted already.
+    alone = not any(labels.glob(f"*/[!.]*{_LABEL}")) and any(labels.glob(f"*/[!.]*{_TRAIN_LABEL}"))
+    ending, ids = (_TRAIN_LABEL, range(len(CITYSCAPES))) if alone else (_LABEL, LABEL_IDS)
     frames = matched(
         found,
-        lambda image: labels / image.parent.name / (image.name.removesuffix(_IMAGE) + _LABEL),
+        lambda image: labels / image.parent.name / (image.name.removesuffix(_IMAGE) + ending),
         lambda image: image.name.removesuffix(_IMAGE),
     )
-    return Pairs("cityscapes", split, CITYSCAPES, frames, remapped(table_of(LABEL_IDS)))
+    return Pairs("cityscapes", split, CITYSCAPES, frames, remapped(table_of(ids)))
+
+
+ENTRY = DataSet(
+    name="cityscapes",
+    title="Cityscapes",
+    holds="leftImg8bit/ and gtFine/",
+    open=open_cityscapes,
+    splits=SPLITS,
+    marks=("leftImg8bit",),
+    has_split=lambda root, split: (root / "leftImg8bit" / split).is_dir(),
+    classes=CITYSCAPES,
+)

@@ -2,13 +2,21 @@
 
 from pathlib import Path
 
+from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.many_classes import COCO_STUFF
-from cirkd.data.pairs import Pairs, matched, remapped, require_folder, require_root, require_split, table_of
+from cirkd.data.many_classes import COCO_STUFF, COCO_STUFF_UNUSED
+from cirkd.data.pairs import (
+    Pairs,
+    image_files,
+    matched,
+    remapped,
+    require_folder,
+    require_root,
+    require_split,
+    table_of,
+)
 
 SPLITS = ("val", "train")
-UNUSED = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)
-"""Label values below 182 that no class has: COCO numbered 91 things and used 80."""
 
 
 def open_coco_stuff(split: str, root: Path | None) -> Pairs:
@@ -28,9 +36,20 @@ def open_coco_stuff(split: str, root: Path | None) -> Pairs:
     images = require_folder(plain if plain.is_dir() else inner, "photographs of COCO 2017")
     maps, annotations = (base / name / f"{split}2017" for name in ("stuffthingmaps", "annotations"))
     labels = require_folder(annotations if annotations.is_dir() else maps, "the label maps of stuffthingmaps")
-    found = sorted(images.glob("*.jpg"))
+    found = image_files(images, (".jpg", ".jpeg"))
     if not found:
         raise DataError(f"{images}: no *.jpg here; unpack {split}2017.zip")
     frames = matched(found, lambda image: labels / f"{image.stem}.png", lambda image: image.stem)
-    ids = [value for value in range(182) if value not in UNUSED]
+    ids = [value for value in range(182) if value not in COCO_STUFF_UNUSED]
     return Pairs("cocostuff", split, COCO_STUFF, frames, remapped(table_of(ids)))
+
+
+ENTRY = DataSet(
+    name="cocostuff",
+    title="COCO-Stuff",
+    holds="images/val2017/ and stuffthingmaps/val2017/",
+    open=open_coco_stuff,
+    splits=SPLITS,
+    marks=("stuffthingmaps", "annotations/val2017"),
+    classes=COCO_STUFF,
+)

@@ -1,14 +1,22 @@
-"""Reading image and label files of every common kind, with plain errors for the rest."""
+"""Reading image and label files: one reader for both, with plain errors for what it can't read.
 
+An image and its label map are turned alike by EXIF orientation, have their alpha channel left out, and mean by a number
+what the file says, whatever its bit depth. What can't be decided (a range of numbers that the file does not state) is
+refused.
+"""
+
+import re
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from cirkd.data.errors import DataError
+from cirkd.data.sample import Classes
 
 MAX_PIXELS = 64_000_000
 """Largest image accepted, in pixels: a bound on memory (192 MB as RGB), far above any camera frame."""
@@ -21,68 +29,100 @@ _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, Typ
 """What Pillow raises for damaged files."""
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+_ORIENTATION = 0x0112
+_TURNED = "images with an EXIF orientation are turned upright, and label maps without one of their own along with them"
+_BY_COLOR = "label maps are read by their colours, which are those of the classes"
+_BY_PALETTE = "label maps are read by the colours of their palette: those of the classes, in another order"
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """An opened file: Pillow's image, decoded; its EXIF orientation; how its bits were packed; its pages."""
+
+    image: Image.Image
+    orientation: int
+    packing: str
+    maximum: int
+    pages: int
 
 
 def read_image(source: Path | str | BinaryIO) -> np.ndarray:
     """Read an image file as 8-bit RGB, upright.
 
-    Grey, palette, alpha (laid on white), CMYK and 16-bit images are converted; EXIF rotation is applied.
+    Grey, palette, CMYK and 16-bit images are converted, an alpha channel is left out, EXIF orientation is applied.
 
     Returns:
         uint8 `[H, W, 3]`.
 
     Raises:
-        DataError: not a readable image, or more than `MAX_PIXELS` pixels.
+        DataError: not a readable image, more than `MAX_PIXELS` pixels, or of numbers whose range the file does not say.
     """
-    picture = _open(source)
-    try:
-        return _as_rgb(_upright(picture))
-    except _DAMAGE as error:
-        raise DataError(f"{_name(source)}: the image is damaged ({error}); copy or export it again") from None
+    return _read_image(source)[0]
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    """Turned as its EXIF says; a damaged EXIF says nothing."""
-    try:
-        return ImageOps.exif_transpose(picture)
-    except _DAMAGE:
-        return picture
+def read_label(source: Path | str | BinaryIO, classes: Classes | None = None) -> np.ndarray:
+    """Read a label map: a palette or grey image whose values are class indices, or one in the classes' colours.
 
-
-def _as_rgb(picture: Image.Image) -> np.ndarray:
-    if picture.mode in _SIXTEEN_BIT:
-        values = np.asarray(picture, dtype=np.int64)
-        eight_bit = values // 257 if values.max(initial=0) > 255 else values
-        return np.repeat(np.clip(eight_bit, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        rgba = picture.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        picture = Image.alpha_composite(white, rgba)
-    return np.array(picture.convert("RGB"))
-
-
-def read_label(source: Path | str | BinaryIO) -> np.ndarray:
-    """Read a label map: a palette or grey image whose values are class indices.
+    Args:
+        classes: Where a map is of their colours, it is read by them: a colour image, or one whose palette has them in
+            another order.
 
     Returns:
-        uint8 `[H, W]`.
+        uint8 `[H, W]`, upright as its own EXIF orientation says.
 
     Raises:
         DataError: not a readable image, too large, or not one 8-bit index a pixel.
     """
+    return read_label_noted(source, classes)[0]
+
+
+def read_pair(image: Path, label: Path | None, read: Any) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """An image and its label map, turned alike, and what a user should know about how they were read.
+
+    A label map without an orientation of its own is turned with its image: annotation tools and training code that
+    pass EXIF over have drawn and used it on the pixels as they are stored. Where its size says that it is upright
+    already, it stays.
+
+    Args:
+        read: Turns the label map's file into uint8 `[H, W]` and a note.
+
+    Raises:
+        DataError: one can't be read, or they differ in size.
+    """
+    pixels, orientation = _read_image(image)
+    if label is None:
+        return pixels, None, ""
+    values, note = read(label)
+    if orientation > 1 and label.suffix != ".mat" and _open(label).orientation == 1:
+        turned = _turned(values, orientation)
+        if turned.shape == pixels.shape[:2]:
+            values, note = turned, "; ".join(filter(None, (note, _TURNED)))
+    if values.shape != pixels.shape[:2]:
+        raise DataError(f"{label}: label is {values.shape}, its image {pixels.shape[:2]}; they must be alike")
+    return pixels, values, note
+
+
+def read_label_noted(source: Path | str | BinaryIO, classes: Classes | None = None) -> tuple[np.ndarray, str]:
+    """As `read_label`, with a note where the map was read by colour."""
     picture = _open(source)
-    if picture.mode not in ("P", "L", "1", *_SIXTEEN_BIT):
-        raise DataError(
-            f"{_name(source)}: a label map holds one class index a pixel, this image is {picture.mode}; "
-            "save it as an 8-bit grey or palette PNG"
-        )
+    name, mode = _name(source), picture.image.mode
+    if picture.pages > 1:
+        raise DataError(f"{name}: {picture.pages} pages; a label map has one, with a class index a pixel; save it so")
+    if picture.image.format == "JPEG":
+        raise DataError(f"{name}: JPEG changes the values that a label map holds; save it as PNG from its source")
     try:
-        values = np.asarray(picture)
+        if mode in ("RGB", "RGBA") and classes is not None:
+            values, note = _by_color(np.asarray(picture.image.convert("RGB")), classes, name), _BY_COLOR
+        elif mode in ("P", "L", "1", *_SIXTEEN_BIT):
+            values, note = _by_index(picture, classes, name)
+        else:
+            raise DataError(
+                f"{name}: a label map holds one class index a pixel, this image is {mode}; "
+                "save it as an 8-bit grey or palette PNG"
+            )
     except _DAMAGE as error:
-        raise DataError(f"{_name(source)}: the label map is damaged ({error}); copy it again") from None
-    if values.max(initial=0) > 255 or values.min(initial=0) < 0:
-        raise DataError(f"{_name(source)}: label {values.max()} found, labels go from 0 to 255; renumber the classes")
-    return np.array(values, dtype=np.uint8)
+        raise DataError(f"{name}: the label map is damaged ({error}); copy it again") from None
+    return np.ascontiguousarray(_turned(values, picture.orientation)), note
 
 
 def scaled_size(shape: Sequence[int], factor: float) -> tuple[int, int]:
@@ -105,7 +145,96 @@ def resize_label(label: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(Image.fromarray(label).resize((size[1], size[0]), Image.Resampling.NEAREST))
 
 
-def _open(source: Path | str | BinaryIO) -> Image.Image:
+def _read_image(source: Path | str | BinaryIO) -> tuple[np.ndarray, int]:
+    """uint8 `[H, W, 3]`, upright, and the EXIF orientation that was undone."""
+    picture = _open(source)
+    try:
+        pixels = _as_rgb(picture, _name(source))
+    except _DAMAGE as error:
+        raise DataError(f"{_name(source)}: the image is damaged ({error}); copy or export it again") from None
+    return np.ascontiguousarray(_turned(pixels, picture.orientation)), picture.orientation
+
+
+def _as_rgb(picture: _Picture, name: str) -> np.ndarray:
+    image = picture.image
+    if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
+        raise DataError(
+            f"{name}: {'decimal' if image.mode == 'F' else '32-bit'} numbers, and nothing says what is white; "
+            "scale them to 0..255 and save as 8 bits"
+        )
+    if image.mode in _SIXTEEN_BIT:
+        grey = (np.asarray(image, dtype=np.int64) // 257).clip(0, 255).astype(np.uint8)
+        pixels = np.repeat(grey[..., None], 3, axis=2)
+    else:
+        pixels = np.array((image.convert("RGBA") if image.mode in ("LA", "PA", "La") else image).convert("RGB"))
+    if (image.mode in _SIXTEEN_BIT or ";16" in picture.packing) and 0 <= pixels.max(initial=0) < 64 and _holds(image):
+        raise DataError(
+            f"{name}: 16-bit numbers of which none reaches a quarter of the range, so perhaps 12 bits in 16; "
+            "scale them to the full range, or save as 8 bits"
+        )
+    return pixels
+
+
+def _holds(image: Image.Image) -> bool:
+    """Whether anything but black is in an image."""
+    return any(extreme[1] > 0 for extreme in np.atleast_2d(np.array(image.getextrema())))
+
+
+def _by_index(picture: _Picture, classes: Classes | None, name: str) -> tuple[np.ndarray, str]:
+    values = np.asarray(picture.image)
+    if values.min(initial=0) < 0 or values.max(initial=0) > 255:
+        found = ", ".join(str(value) for value in np.unique(values[(values < 0) | (values > 255)])[:3])
+        raise DataError(f"{name}: label {found} found, labels go from 0 to 255; renumber the classes, void as 255")
+    values = values.astype(np.uint8)
+    if picture.maximum:
+        # Grey of few bits is stretched to 0..255 when it is decoded; an index is the number that was stored.
+        values = np.rint(values * (picture.maximum / 255)).astype(np.uint8)
+    table = _palette_table(picture.image, values, classes) if picture.image.mode == "P" and classes else None
+    return (values, "") if table is None else (table[values], _BY_PALETTE)
+
+
+def _palette_table(image: Image.Image, values: np.ndarray, classes: Classes) -> np.ndarray | None:
+    """From index to class by colour, where all that occur have a class's colour and the order is another."""
+    palette = np.array(image.getpalette("RGB") or (), np.uint8).reshape(-1, 3)
+    colors = {color: place for place, color in enumerate(classes.colors)}
+    if len(colors) < len(classes):
+        return None
+    table = np.arange(256, dtype=np.uint8)
+    for index in np.unique(values).tolist():
+        color = tuple(palette[index].tolist()) if index < len(palette) else None
+        if color in colors:
+            table[index] = colors[color]
+        elif index < len(classes):
+            return None
+    return None if np.array_equal(table[values], values) else table
+
+
+def _by_color(pixels: np.ndarray, classes: Classes, name: str) -> np.ndarray:
+    weights = np.array([65536, 256, 1])
+    codes = pixels.astype(np.int64) @ weights
+    label = np.full(codes.shape, classes.ignore_index, np.uint8)
+    known = np.zeros(codes.shape, bool)
+    for place, color in reversed(list(enumerate(classes.colors))):
+        here = codes == np.array(color) @ weights
+        label[here], known = place, known | here
+    strange = pixels[~known & (codes != 0) & (codes != 0xFFFFFF)]
+    if len(strange):
+        raise DataError(
+            f"{name}: a label map holds one class index a pixel, this image is RGB and its colour "
+            f"{tuple(strange[0].tolist())} is that of no class; save it as an 8-bit grey or palette PNG"
+        )
+    return label
+
+
+def _turned(values: np.ndarray, orientation: int) -> np.ndarray:
+    """An array `[H, W, ...]` as stored -> upright, for an EXIF orientation."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    vertical, horizontal = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
+    return values[:: -1 if vertical else 1, :: -1 if horizontal else 1]
+
+
+def _open(source: Path | str | BinaryIO) -> _Picture:
     try:
         picture = Image.open(source, formats=FORMATS)
         if picture.width * picture.height > MAX_PIXELS:
@@ -113,7 +242,9 @@ def _open(source: Path | str | BinaryIO) -> Image.Image:
                 f"{_name(source)}: {picture.width}x{picture.height} is over {MAX_PIXELS // 10**6} megapixels; "
                 "scale the image down first"
             )
+        packing, maximum = _packing(picture)
         picture.load()
+        return _Picture(picture, _orientation(picture), packing, maximum, getattr(picture, "n_frames", 1))
     except FileNotFoundError:
         raise DataError(f"{_name(source)}: there is no such file; check the path") from None
     except IsADirectoryError:
@@ -128,7 +259,28 @@ def _open(source: Path | str | BinaryIO) -> Image.Image:
         raise DataError(f"{_name(source)}: this is not an image; PNG, JPEG, WebP, TIFF and BMP are read") from None
     except _DAMAGE as error:
         raise DataError(f"{_name(source)}: the image is damaged ({error}); copy or export it again") from None
-    return picture
+
+
+def _packing(picture: Image.Image) -> tuple[str, int]:
+    """How the pixels are packed, as Pillow calls it, and the largest grey value where that is below 255; else 0."""
+    if not picture.tile:
+        return "", 0
+    arguments = picture.tile[0][3]
+    packing = arguments if isinstance(arguments, str) else next((a for a in arguments or () if isinstance(a, str)), "")
+    if picture.mode == "L" and (depth := re.fullmatch(r"L;([24]).*", packing)):
+        return packing, 2 ** int(depth[1]) - 1
+    numbers = [a for a in arguments if isinstance(a, int)] if isinstance(arguments, tuple) else []
+    stretched = picture.format == "PPM" and picture.mode == "L" and numbers and 0 < numbers[-1] < 255
+    return packing, numbers[-1] if stretched else 0
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; a damaged EXIF says nothing."""
+    try:
+        found = picture.getexif().get(_ORIENTATION, 1)
+    except _DAMAGE:
+        return 1
+    return found if found in range(1, 9) else 1
 
 
 def _name(source: object) -> str:

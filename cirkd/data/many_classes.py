@@ -77,3 +77,17 @@ COCO_STUFF = _classes(
     804060 c02040 c04080 40c060 40a040 404000
     """,
 )
+
+COCO_STUFF_UNUSED = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)
+"""Label values below 182 that no class of COCO-Stuff has: COCO numbered 91 things and used 80."""
+
+
+def _by_value() -> Classes:
+    """COCO-Stuff's 171 classes at their label values, with a place for each value that is not used."""
+    rest = iter(zip(COCO_STUFF.names, COCO_STUFF.colors, strict=True))
+    pairs = [(f"unused {i}", (0, 0, 0)) if i in COCO_STUFF_UNUSED else next(rest) for i in range(182)]
+    return Classes(names=tuple(name for name, _ in pairs), colors=tuple(color for _, color in pairs))
+
+
+COCO_STUFF_VALUES = _by_value()
+"""What networks with an output for every label value of COCO-Stuff predict, 182."""

@@ -1,14 +1,20 @@
 """Images and label maps in folders: what every data set of files comes down to."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from cirkd.data.errors import DataError
-from cirkd.data.images import read_image, read_label
+from cirkd.data.images import read_label_noted, read_pair
 from cirkd.data.sample import Classes, Sample
+
+Reader = Callable[[Path], tuple[np.ndarray, str]]
+"""Turns a label map's file into uint8 `[H, W]` of train ids, and a note on how it was read ("" = nothing special)."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +32,10 @@ class Pairs:
     Args:
         name, split: Of the data set.
         classes: What its labels name.
-        frames: Its files, in order.
-        read: Turns a label map's file into uint8 `[H, W]` of train ids.
+        frames: Its files, in order; one that is given twice is taken once. Where two have one name, each gets its
+            file's ending, or its folder, so that names are unique.
+        read: How label maps are read.
+        notes: What a user should know about which files were found, a line each.
     """
 
     def __init__(
@@ -36,11 +44,14 @@ class Pairs:
         split: str,
         classes: Classes | None,
         frames: Sequence[Frame],
-        read: Callable[[Path], np.ndarray] = read_label,
+        read: Reader = read_label_noted,
+        notes: Sequence[str] = (),
     ) -> None:
         self.name, self.split, self.classes = name, split, classes
-        self.frames = list(frames)
+        self.frames = _unique(list(dict.fromkeys(frames)))
         self.names = [frame.name for frame in self.frames]
+        twice = len(frames) - len(self.frames)
+        self.notes = (*notes, *([f"{twice} files are listed more than once and taken once"] if twice else ()))
         self._read = read
 
     def __len__(self) -> int:
@@ -48,20 +59,52 @@ class Pairs:
 
     def __getitem__(self, index: int) -> Sample:
         frame = self.frames[index]
-        image = read_image(frame.image)
-        label = self._read(frame.label) if frame.label is not None else None
-        if label is not None and label.shape != image.shape[:2]:
-            raise DataError(f"{frame.label}: label is {label.shape}, its image {image.shape[:2]}; they must be alike")
-        return Sample(name=frame.name, image=image, label=label)
+        image, label, note = read_pair(frame.image, frame.label, self._read)
+        return Sample(frame.name, image, label, note)
+
+    def stamp(self, index: int) -> tuple[int, ...]:
+        """What changes when the files of an image do: their times and sizes."""
+        frame = self.frames[index]
+        return file_stamp(frame.image) + (file_stamp(frame.label) if frame.label is not None else ())
 
 
-def remapped(table: np.ndarray) -> Callable[[Path], np.ndarray]:
+def file_stamp(path: Path) -> tuple[int, int]:
+    """When a file was last changed, in nanoseconds, and its size; zeros where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+def _unique(frames: list[Frame]) -> list[Frame]:
+    """The frames with names of their own."""
+    for name_of in (lambda path: path.name, lambda path: f"{path.parent.name}/{path.name}", str):
+        counts = Counter(frame.name for frame in frames)
+        if len(counts) == len(frames):
+            break
+        frames = [replace(f, name=name_of(f.image)) if counts[f.name] > 1 else f for f in frames]
+    return frames
+
+
+def image_files(folder: Path, suffixes: Sequence[str], pattern: str = "*") -> list[Path]:
+    """The files of a folder with one of these endings, whatever their case, in order of their paths.
+
+    What operating systems leave beside them (`._NAME`, `.DS_Store`) is passed over; links are followed.
+    """
+    found = (path for path in folder.glob(pattern) if path.suffix.lower() in suffixes)
+    return sorted(path for path in found if not path.name.startswith(".") and path.is_file())
+
+
+def remapped(table: np.ndarray) -> Reader:
     """A reader of label maps that looks every value up in a table uint8 [256]."""
 
-    def read(path: Path) -> np.ndarray:
-        return table[read_label(path)]
+    return partial(_looked_up, table)
 
-    return read
+
+def _looked_up(table: np.ndarray, path: Path) -> tuple[np.ndarray, str]:
+    values, note = read_label_noted(path)
+    return table[values], note
 
 
 def table_of(ids: Iterable[int]) -> np.ndarray:
@@ -130,19 +173,38 @@ def matched(images: Iterable[Path], label_of: Callable[[Path], Path], name_of: C
     return frames
 
 
-def listed(path: Path, wanted: str) -> list[list[str]]:
-    """The words of each line of a list of files.
+def listed(path: Path, wanted: str) -> list[str]:
+    """The lines of a list of files, as any system writes it: with or without a byte order mark, `/` or `\\`.
 
     Raises:
-        DataError: no such list, or an empty one.
+        DataError: no such list, one of another encoding, or an empty one.
     """
     try:
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError):
+        content = path.read_bytes()
+    except OSError:
         raise DataError(f"{path}: no such list; {wanted} was expected there") from None
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: this list is not written in UTF-8; save it in that encoding") from None
+    lines = [line.strip().replace("\\", "/") for line in text.splitlines() if line.strip()]
     if not lines:
         raise DataError(f"{path}: the list is empty; {wanted} was wanted")
     return lines
+
+
+def listed_paths(line: str) -> list[str]:
+    """The paths in a line of a list: parted by a tab, a comma, or a space after a file's ending."""
+    if "\t" in line or "," in line:
+        return [part.strip() for part in re.split(r"[\t,]", line) if part.strip()]
+    return [part for part in re.split(r"(?<=\.\w{3})\s+|(?<=\.\w{4})\s+", line) if part]
+
+
+def listed_name(line: str) -> str:
+    """The name of an image in a line of a list: without folders and without an image file's ending."""
+    name = listed_paths(line)[0].rsplit("/", 1)[-1]
+    return re.sub(r"\.(jpe?g|png|tiff?|bmp|webp)$", "", name, flags=re.IGNORECASE)
 
 
 def within(root: Path, *parts: str) -> Path:

@@ -1,8 +1,10 @@
 """Class names and colours of the data sets that checkpoints name, each written once."""
 
 import colorsys
+from dataclasses import replace
 
-from cirkd.data.sample import Classes
+from cirkd.data.errors import CheckpointError
+from cirkd.data.sample import MOST_CLASSES, Classes
 
 CAMVID = Classes(
     names=("sky", "building", "pole", "road", "sidewalk", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"),
@@ -66,27 +68,35 @@ VOC = Classes(
 def classes_by_count(count: int) -> tuple[Classes, str]:
     """The classes of the data set that has so many, or numbered ones; and a line that says which was done.
 
-    A file of weights names no classes: their count is all that it tells.
-    """
-    from cirkd.data.many_classes import ADE20K, COCO_STUFF
+    A file of weights names no classes: their count is all that it tells, so the names are marked as guessed.
 
-    known = {
-        11: ("CamVid", CAMVID),
-        19: ("Cityscapes", CITYSCAPES),
-        21: ("Pascal VOC", VOC),
-        32: ("CamVid, all its classes", CAMVID_32),
-        150: ("ADE20K", ADE20K),
-        171: ("COCO-Stuff", COCO_STUFF),
-    }
-    if count in known:
-        name, classes = known[count]
-        return classes, f"{count} classes: named as those of {name}, which has as many"
+    Raises:
+        CheckpointError: more classes than label maps can tell apart.
+    """
+    from cirkd.data.catalog import DATA_SETS
+    from cirkd.data.many_classes import COCO_STUFF_VALUES
+
+    if count > MOST_CLASSES:
+        raise CheckpointError(
+            f"a network of {count} classes: at most {MOST_CLASSES} are shown, as label maps have 8 bits; "
+            "merge classes and train its classifier again"
+        )
+    if count == len(COCO_STUFF_VALUES):
+        return replace(COCO_STUFF_VALUES, guessed=True), f"{count} classes: the label values of COCO-Stuff, 171 in use"
+    for entry in DATA_SETS.values():
+        if entry.classes is not None and len(entry.classes) == count:
+            note = f"{count} classes: named as those of {entry.title}, which has as many"
+            return replace(entry.classes, guessed=True), note
     return numbered_classes(count), f"{count} classes: of no data set known here, so they are numbered"
 
 
 def numbered_classes(count: int) -> Classes:
     """Classes without known names: `class 0` to `class {count - 1}`, hues spread by the golden ratio."""
+    return Classes(tuple(f"class {index}" for index in range(count)), spread_colors(count), guessed=True)
+
+
+def spread_colors(count: int) -> tuple[tuple[int, int, int], ...]:
+    """Colours for classes that have none of their own: hues spread by the golden ratio."""
     hues = [(index * 0.618034) % 1.0 for index in range(count)]
     rgb = [colorsys.hsv_to_rgb(hue, 0.55 + 0.3 * (index % 2), 0.85) for index, hue in enumerate(hues)]
-    colors = tuple((int(r * 255), int(g * 255), int(b * 255)) for r, g, b in rgb)
-    return Classes(names=tuple(f"class {index}" for index in range(count)), colors=colors)
+    return tuple((int(r * 255), int(g * 255), int(b * 255)) for r, g, b in rgb)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from cirkd.data.errors import DataError
-from cirkd.data.images import read_label
+from cirkd.data.images import read_label_noted
 from cirkd.data.matlab import uint8_field
-from cirkd.data.pairs import listed
+from cirkd.data.pairs import listed, listed_name
 
 _FOLDERS = ("benchmark_RELEASE/dataset", "SBD/benchmark_RELEASE/dataset", "SBD/dataset", "SBD", "dataset")
 _LARGEST = 2**20
@@ -32,16 +32,16 @@ def augmented_names(release: Path, voc_lists: Path) -> list[str]:
         DataError: a list is missing.
     """
     names = {
-        words[0]
+        listed_name(line)
         for path in (release / "train.txt", release / "val.txt", voc_lists / "train.txt")
-        for words in listed(path, "a name a line")
+        for line in listed(path, "a name a line")
     }
-    return sorted(names - {words[0] for words in listed(voc_lists / "val.txt", "a name a line")})
+    return sorted(names - {listed_name(line) for line in listed(voc_lists / "val.txt", "a name a line")})
 
 
-def read_either(path: Path) -> np.ndarray:
-    """A label map uint8 `[H, W]` as an image, or as SBD's release has it."""
-    return read_sbd(path) if path.suffix == ".mat" else read_label(path)
+def read_either(path: Path) -> tuple[np.ndarray, str]:
+    """A label map uint8 `[H, W]` as an image, or as SBD's release has it; and a note on how it was read."""
+    return (read_sbd(path), "") if path.suffix == ".mat" else read_label_noted(path)
 
 
 def read_sbd(path: Path) -> np.ndarray:

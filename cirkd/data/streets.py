@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_image, read_label
-from cirkd.data.pairs import within
+from cirkd.data.pairs import file_stamp, within
 from cirkd.data.sample import Classes, Sample
 
 BUNDLED_ROOT = Path(__file__).resolve().parents[2] / "data" / "streets"
@@ -50,9 +51,23 @@ class Streets:
         image = read_image(within(self.root, str(frame["image"])))
         return Sample(name=frame["id"], image=image, label=self.label(index))
 
+    def stamp(self, index: int) -> tuple[int, ...]:
+        """What changes when the files of a frame do."""
+        paths = (within(self.root, str(self.frames[index][part])) for part in ("image", "label"))
+        return sum((file_stamp(path) for path in paths), ())
+
     def label(self, index: int) -> np.ndarray:
         """The label map of a frame, uint8 [H, W], without its image."""
         return read_label(within(self.root, str(self.frames[index]["label"])))
+
+
+def _is_ours(root: Path) -> bool:
+    """Whether a manifest is one of the streets and not of a tool that uses the name as well."""
+    try:
+        _read_manifest(root)
+    except DataError:
+        return False
+    return True
 
 
 def _read_manifest(root: Path) -> dict[str, Any]:
@@ -66,3 +81,15 @@ def _read_manifest(root: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a manifest of the streets ({error!r}); restore data/streets") from None
     return manifest
+
+
+ENTRY = DataSet(
+    name="streets",
+    title="Streets",
+    holds="manifest.json",
+    open=Streets,
+    splits=("val", "test", "train"),
+    marks=("manifest.json",),
+    confirm=_is_ours,
+    labelled_test=True,
+)

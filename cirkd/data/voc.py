@@ -1,9 +1,22 @@
 """Pascal VOC 2012 (Everingham et al., 2010), and its training list augmented by SBD (Hariharan et al., 2011)."""
 
+from functools import partial
 from pathlib import Path
 
+from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.pairs import Frame, Pairs, listed, matched, require_folder, require_root, require_split, within
+from cirkd.data.images import read_label_noted
+from cirkd.data.pairs import (
+    Frame,
+    Pairs,
+    listed,
+    listed_name,
+    matched,
+    require_folder,
+    require_root,
+    require_split,
+    within,
+)
 from cirkd.data.palettes import VOC
 from cirkd.data.sbd import augmented_names, find_release, read_either
 
@@ -34,14 +47,14 @@ def open_voc(split: str, root: Path | None) -> Pairs:
         return _with_release(base, release)
     labels = base / ("SegmentationClassAug" if split == "train_aug" else "SegmentationClass")
     require_folder(labels, "label maps as PNG")
-    names = [_name(words) for words in listed(_list(base, split), "a name a line")]
+    names = [listed_name(line) for line in listed(_list(base, split), "a name a line")]
     frames = matched(
         (within(base, "JPEGImages", f"{name}.jpg") for name in names),
         lambda image: labels / f"{image.stem}.png",
         lambda image: image.stem,
     )
     _require_images(frames)
-    return Pairs("voc", split, VOC, frames)
+    return Pairs("voc", split, VOC, frames, partial(read_label_noted, classes=VOC))
 
 
 def _with_release(base: Path, release: Path) -> Pairs:
@@ -49,7 +62,7 @@ def _with_release(base: Path, release: Path) -> Pairs:
     path = _list(base, "train_aug")
     lists, own = path.parent, base / "SegmentationClass"
     require_folder(own, "label maps as PNG")
-    listed_names = [_name(words) for words in listed(path, "a name a line")] if path.is_file() else None
+    listed_names = [listed_name(line) for line in listed(path, "a name a line")] if path.is_file() else None
     names = augmented_names(release, lists) if listed_names is None else listed_names
     drawn = {file.stem for file in own.iterdir()}
     frames = matched(
@@ -68,12 +81,18 @@ def _list(base: Path, split: str) -> Path:
     return other if split == "train_aug" and other.is_file() else folder / f"{split}.txt"
 
 
-def _name(words: list[str]) -> str:
-    """Lists give a name, or the paths of an image and its label map."""
-    return words[0].rsplit("/", 1)[-1].removesuffix(".jpg")
-
-
 def _require_images(frames: list[Frame]) -> None:
     missing = next((frame.image for frame in frames if not frame.image.is_file()), None)
     if missing is not None:
         raise DataError(f"{missing}: listed and not there; unpack VOCtrainval_11-May-2012.tar so that it is")
+
+
+ENTRY = DataSet(
+    name="voc",
+    title="Pascal VOC 2012",
+    holds=_HOLDS,
+    open=open_voc,
+    splits=SPLITS,
+    marks=("ImageSets/Segmentation", "VOC2012/ImageSets/Segmentation", "VOCdevkit/VOC2012/ImageSets/Segmentation"),
+    classes=VOC,
+)

@@ -88,13 +88,11 @@ def _loaded(model: Any, device: str) -> Any:
 
 def _data_set(images: Any, name: str, split: str) -> SegmentationData | None:
     """The data set that is meant by an object, a name or a folder; None for anything else."""
-    from cirkd.data.catalog import DATA_SETS, open_data
+    from cirkd.data.catalog import DATA_SETS, open_named
 
     if name:
-        first, _, second = name.partition("/")
-        if first in DATA_SETS and first != "folder":
-            return open_data(first, second or split)
-        return open_data("folder", root=name) if Path(name).is_dir() else None
+        known = name.partition("/")[0] in DATA_SETS or Path(name).is_dir()
+        return open_named(name, split) if known else None
     return images if all(hasattr(images, part) for part in ("names", "classes", "split")) else None
 
 

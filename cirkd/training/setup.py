@@ -10,7 +10,7 @@ import psutil
 import torch
 
 from cirkd.checkpoint import load_model
-from cirkd.data.catalog import splits_at
+from cirkd.data.catalog import DATA_SETS
 from cirkd.data.errors import CheckpointError, TrainingError
 from cirkd.data.sample import SegmentationData
 from cirkd.losses.channel import CHANNEL_POOL
@@ -100,9 +100,11 @@ def plain_recipe(recipe: Recipe) -> dict[str, Any]:
 
 def has_labelled_test(recipe: Recipe) -> bool:
     """Whether the data set has a test split with labels where it lies."""
-    if recipe.data == "streets":
-        return True
-    return recipe.data == "camvid" and recipe.root is not None and "test" in splits_at(recipe.root)
+    entry = DATA_SETS[recipe.data]
+    if not entry.labelled_test or (recipe.root is not None and "test" not in entry.splits_at(recipe.root)):
+        return False
+    test = entry.open("test", recipe.root)
+    return test.split == "test" and test[0].label is not None
 
 
 def peak_memory() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.state import DEVICES, LAYERS, NONE, PRECISIONS, SOURCES, StudyState, from_query
+from app.state import DEVICES, LAYERS, NONE, PRECISIONS, StudyState, from_query, sources
 
 text = st.text(min_size=0, max_size=20).map(str.strip)
 name = st.text(min_size=1, max_size=20)
@@ -15,7 +15,7 @@ states = st.builds(
     before=text | st.just(NONE),
     after=text | st.just(NONE),
     others=st.lists(name, max_size=3).map(tuple),
-    data=st.sampled_from(SOURCES),
+    data=st.sampled_from(sources()),
     folder=text,
     split=text,
     images=st.lists(name, max_size=12).map(tuple),
@@ -36,7 +36,7 @@ def test_the_address_brings_the_state_back(state: StudyState) -> None:
 @given(st.dictionaries(st.sampled_from([*StudyState.__dataclass_fields__, "nonsense"]), st.text(max_size=30)))
 def test_any_address_gives_a_state(query: dict[str, str]) -> None:
     state = from_query(query)
-    assert state.data in SOURCES
+    assert state.data in sources()
     assert state.layer in LAYERS
     assert state.device in DEVICES
     assert state.precision in PRECISIONS

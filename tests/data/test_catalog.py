@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cirkd.data.catalog import DATA_SETS, SPLITS, open_data
+from cirkd.data.catalog import DATA_SETS, open_data
 from cirkd.data.errors import DataError
 
 
@@ -92,7 +92,7 @@ def test_empty_and_missing_folders(tmp_path: Path, prepare: str, says: str) -> N
 
 def test_broken_class_list(tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "x.png")
-    (tmp_path / "classes.json").write_text('[{"name": "road"}]')
+    (tmp_path / "classes.json").write_text('[{"title": "road"}]')
     with pytest.raises(DataError, match="a list of"):
         open_data("folder", root=tmp_path)
 
@@ -103,7 +103,7 @@ def test_unknown_names_list_the_known_ones() -> None:
 
 
 def test_every_data_set_names_its_splits() -> None:
-    assert set(SPLITS) == set(DATA_SETS)
+    assert all(entry.splits and entry.title for entry in DATA_SETS.values())
 
 
 def test_streets_open_and_agree_with_their_manifest() -> None:

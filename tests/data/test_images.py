@@ -33,9 +33,10 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     assert np.array_equal(read_image(saved(tmp_path, Image.fromarray(deep)))[..., 1], RGB[..., 0])
 
 
-def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
-    clear = np.dstack([RGB, np.zeros((7, 5), np.uint8)])
-    assert (read_image(saved(tmp_path, Image.fromarray(clear, "RGBA"))) == 255).all()
+@pytest.mark.parametrize("alpha", [0, 128, 255])
+def test_an_alpha_channel_is_left_out(tmp_path: Path, alpha: int) -> None:
+    with_alpha = np.dstack([RGB, np.full((7, 5), alpha, np.uint8)])
+    assert np.array_equal(read_image(saved(tmp_path, Image.fromarray(with_alpha, "RGBA"))), RGB)
 
 
 def test_cmyk_and_palette_are_converted(tmp_path: Path) -> None:

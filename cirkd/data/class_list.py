@@ -1,0 +1,95 @@
+"""Class lists in files: `classes.json` of a folder, and what `--classes` names."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cirkd.data.errors import DataError
+from cirkd.data.palettes import spread_colors
+from cirkd.data.sample import Classes, Color
+
+_WANTED = 'a list of {"name": "road", "color": [128, 64, 128]}, or of names, was wanted'
+
+
+@dataclass(frozen=True, eq=False)
+class ClassList:
+    """Classes, and which value stands for each in label maps.
+
+    Args:
+        classes: Names and colours; colours that the file does not give are spread over the hues.
+        colored: Whether the file gives the colours.
+        table: uint8 `[256]`, from a value in a label map to the class; None where values are class numbers.
+    """
+
+    classes: Classes
+    colored: bool
+    table: np.ndarray | None = None
+
+
+def read_class_list(path: Path) -> ClassList:
+    """Read a class list.
+
+    It is JSON: a list of names; or of `{"name": ..., "color": [r, g, b], "value": 255}`, of which all but the name may
+    be left out (`value`: what stands for the class in label maps, where that is not its place in the list); or an
+    object from numbers to names, as `id2label` is. Or it is a text file with a name a line.
+
+    Raises:
+        DataError: no such file, or none of these; says what was wanted.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); {_WANTED}") from None
+    try:
+        if path.suffix == ".json" or text.lstrip()[:1] in ("[", "{"):
+            return _from_entries(_entries(json.loads(text)))
+        return _from_entries([{"name": line.strip()} for line in text.splitlines() if line.strip()])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f"{path}: {_WANTED} ({error!r})") from None
+
+
+def _entries(found: Any) -> list[dict[str, Any]]:
+    """The entries of any of the forms, in class order."""
+    if isinstance(found, dict) and isinstance(found.get("id2label"), dict):
+        found = found["id2label"]
+    if isinstance(found, dict):
+        numbers = sorted(int(key) for key in found)
+        if numbers != list(range(len(found))):
+            raise ValueError(f"the numbers {numbers[:3]}... are not 0, 1, 2, ...")
+        found = [found[str(number)] for number in numbers]
+    if not isinstance(found, list) or not found:
+        raise ValueError("there is no class in it")
+    return [entry if isinstance(entry, dict) else {"name": entry} for entry in found]
+
+
+def _from_entries(entries: list[dict[str, Any]]) -> ClassList:
+    if not entries:
+        raise ValueError("there is no class in it")
+    names = [entry["name"] for entry in entries]
+    if strange := next((name for name in names if not isinstance(name, str)), None):
+        raise TypeError(f"{strange!r} is no name")
+    colored = all("color" in entry for entry in entries)
+    spread = spread_colors(len(names))
+    colors = tuple(_color(entry.get("color", spread[place])) for place, entry in enumerate(entries))
+    return ClassList(Classes(tuple(names), colors), colored, _table(entries))
+
+
+def _table(entries: list[dict[str, Any]]) -> np.ndarray | None:
+    if not any("value" in entry for entry in entries):
+        return None
+    values = [int(entry.get("value", place)) for place, entry in enumerate(entries)]
+    if len(set(values)) < len(values) or not all(0 <= value < 256 for value in values):
+        raise ValueError(f"values {values}: each class has one of its own, from 0 to 255")
+    table = np.full(256, 255, np.uint8)
+    table[values] = np.arange(len(values))
+    return table
+
+
+def _color(value: Any) -> Color:
+    red, green, blue = (int(part) for part in value)
+    if not all(0 <= part <= 255 for part in (red, green, blue)):
+        raise ValueError(f"colour {value}: three numbers from 0 to 255")
+    return red, green, blue
