@@ -63,6 +63,8 @@ class Objective:
             embeddings are averaged before relations between pixels are taken and pixels are stored in the memory; 0
             takes every position of the map. Relations within a batch grow with the square of the positions: the
             published SegFormer code averages over 2x2 positions of stride 4 (8 pixels), its second version 4x4 (16).
+        teacher_labels: whether pixels of an image without any label count, for the memory alone, as what the teacher
+            predicts there; for training with few labels (not of the paper).
 
     Source: CIRKD (Yang et al., CVPR 2022), section 3.4 and 4.1; the others as their losses say.
     """
@@ -94,6 +96,7 @@ class Objective:
     relations_fade: bool = False
     minibatch_projected: bool = False
     relation_stride: int = 0
+    teacher_labels: bool = False
 
     @property
     def needs_teacher(self) -> bool:
@@ -161,11 +164,11 @@ class Objective:
             student_output, teacher_output, labels, memory, heads, generator, ignore_index, self.temperature,
             self.kd_temperature, self.channel_wise_temperature, self.across_processes,
             self.minibatch_projected, self.relation_stride,
+            self.teacher_labels,
         )  # fmt: skip
         found = {name: term(batch) for name, term in TERMS.items() if self.weight(name)}
         if self.needs_memory and memory is not None and memory.training:
-            ignored = labels == ignore_index
-            memory.update(batch.related[1], labels.long().masked_fill(ignored, -1), step, generator)
+            memory.update(batch.related[1], batch.memory_labels, step, generator)
         if self.memory_channel and heads is not None and heads.channels is not None and heads.training:
             heads.channels.update(batch.teacher_channels, step, generator)
         return {name: value for name, value in found.items() if value is not None}

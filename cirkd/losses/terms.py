@@ -69,6 +69,7 @@ class Batch:
     across_processes: bool
     minibatch_projected: bool = False
     relation_stride: int = 0
+    teacher_labels: bool = False
 
     @cached_property
     def teacher_logits(self) -> Tensor:
@@ -79,6 +80,19 @@ class Batch:
     def teacher_embedding(self) -> Tensor:
         assert self.teacher is not None
         return _on_grid(self.teacher.embedding.detach(), self.student.embedding)
+
+    @cached_property
+    def memory_labels(self) -> Tensor:
+        """Labels [b, H, W] by which pixels go to the memory's terms and queues, -1 for none.
+
+        Where the objective says so, an image without any label has the teacher's predictions.
+        """
+        labels = self.labels.long().masked_fill(self.labels == self.ignore_index, -1)
+        if not self.teacher_labels:
+            return labels
+        predicted = self.teacher_logits.argmax(dim=1, keepdim=True)
+        enlarged = F.interpolate(predicted.float(), size=labels.shape[1:], mode="nearest-exact")[:, 0].long()
+        return torch.where((labels < 0).flatten(1).all(dim=1)[:, None, None], enlarged, labels)
 
     @cached_property
     def related(self) -> tuple[Tensor, Tensor]:
@@ -115,8 +129,8 @@ class Batch:
         """Projected student and teacher embeddings [n, d] of the labelled pixels."""
         assert self.memory is not None
         teacher = self.related[1]
-        labels = resize_labels(self.labels, (teacher.shape[2], teacher.shape[3])).flatten()
-        kept = (labels >= 0) & (labels < self.memory.num_classes) & (labels != self.ignore_index)
+        labels = resize_labels(self.memory_labels, (teacher.shape[2], teacher.shape[3])).flatten()
+        kept = (labels >= 0) & (labels < self.memory.num_classes)
         student = flatten_positions(self.projected).flatten(0, 1)[kept]
         return student, flatten_positions(teacher).flatten(0, 1)[kept]
 

@@ -33,10 +33,12 @@ class Batches(Dataset[Batch]):
         preprocessing: From pixels to network input.
         batch_size: Images a step, over all processes.
         seed: Of order and crops.
+        labelled_share: Share of the samples whose labels are used, evenly spread.
+        unlabelled: Whether the others come as well, every pixel ignored; else they are left out.
         process, processes: Which share of each batch is made here.
 
     Raises:
-        DataError: no samples, or the batch can't be shared evenly.
+        DataError: no samples, none of them labelled, or the batch can't be shared evenly.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class Batches(Dataset[Batch]):
         *,
         batch_size: int,
         seed: int,
+        labelled_share: float = 1.0,
+        unlabelled: bool = False,
         process: int = 0,
         processes: int = 1,
     ) -> None:
@@ -54,6 +58,8 @@ class Batches(Dataset[Batch]):
             raise DataError(f"{data.name}: training needs labelled images of named classes")
         if batch_size % processes:
             raise DataError(f"batch of {batch_size} over {processes} processes: choose a multiple of {processes}")
+        self.labelled = evenly_spread(len(data), labelled_share)
+        self.chosen = list(range(len(data))) if unlabelled else self.labelled
         self.data = data
         self.ignore_index = data.classes.ignore_index
         self.augmentation = augmentation
@@ -63,14 +69,16 @@ class Batches(Dataset[Batch]):
         share = batch_size // processes
         self.places = range(process * share, (process + 1) * share)
         self.fill = np.array([round(255 * value) for value in preprocessing.mean], np.uint8)
+        self._known = frozenset(self.labelled)
         self._decoded: dict[int, Sample] = {}
 
     def indices(self, step: int) -> list[int]:
         """Which samples the whole batch of a step holds."""
         positions = range(step * self.batch_size, (step + 1) * self.batch_size)
-        epochs = {position // len(self.data) for position in positions}
-        orders = {epoch: np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.data)) for epoch in epochs}
-        return [int(orders[position // len(self.data)][position % len(self.data)]) for position in positions]
+        count = len(self.chosen)
+        epochs = {position // count for position in positions}
+        orders = {epoch: np.random.default_rng([self.seed, 1, epoch]).permutation(count) for epoch in epochs}
+        return [self.chosen[orders[position // count][position % count]] for position in positions]
 
     def __getitem__(self, step: int) -> Batch:
         chosen = self.indices(step)
@@ -95,7 +103,7 @@ class Batches(Dataset[Batch]):
         if index not in self._decoded:
             self._decoded[index] = self.data[index]
         rng = np.random.default_rng([self.seed, 2, step, place])
-        return augment(
+        image, label = augment(
             self._decoded[index],
             self.augmentation,
             rng,
@@ -103,3 +111,20 @@ class Batches(Dataset[Batch]):
             fill=self.fill,
             input_scale=self.preprocessing.scale,
         )
+        return image, label if index in self._known else np.full_like(label, self.ignore_index)
+
+
+def evenly_spread(count: int, share: float) -> list[int]:
+    """A share of the numbers 0 to count - 1, in equal steps: neighbouring frames of a film are much alike.
+
+    Raises:
+        DataError: the share is not above 0 and at most 1, or so small that nothing is left.
+
+    Example:
+        >>> evenly_spread(16, 0.25)
+        [0, 5, 10, 15]
+    """
+    wanted = round(count * share)
+    if not 0 < share <= 1 or not wanted:
+        raise DataError(f"labels of a share of {share:g} of {count} images: choose from {1 / count:g} to 1")
+    return [int(number) for number in np.linspace(0, count - 1, wanted).round()]

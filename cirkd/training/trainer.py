@@ -143,6 +143,8 @@ class _Run:
             self.module.student.info.preprocessing,
             batch_size=self.recipe.batch_size,
             seed=self.recipe.seed,
+            labelled_share=self.recipe.labelled_share,
+            unlabelled=self.teaching is not None,
             process=self.accelerator.process_index,
             processes=self.accelerator.num_processes,
         )

@@ -72,3 +72,16 @@ def test_terms_between_cells_are_those_of_averaged_embeddings() -> None:
     before = SimpleNamespace(**{**vars(teacher), "embedding": pooled[1]})
     for name, value in terms(before).items():
         torch.testing.assert_close(value, whole[name])
+
+
+def test_an_image_without_labels_goes_to_the_memory_by_the_teachers_predictions() -> None:
+    student, teacher = _output(6, 0), _output(8, 1)
+    teacher.logits = torch.full_like(teacher.logits, -1.0)
+    teacher.logits[1, 2] = 1.0
+    labels = torch.full((2, 64, 96), 255)
+    labels[0, :32] = 1
+    for use, expected in ((False, {1}), (True, {1, 2})):
+        memory = RelationMemory(4, 6, 8, pixel_queue_size=50, region_queue_size=10, pixel_contrast=40)
+        objective = Objective(relation_stride=16, teacher_labels=use)
+        objective.terms(student, teacher, labels, memory, generator=torch.Generator().manual_seed(0))
+        assert {int(c) for c in memory.pixel_queue.fill().nonzero()[:, 0]} == expected

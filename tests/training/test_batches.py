@@ -1,6 +1,7 @@
 """Batches are a function of seed and step alone."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from cirkd.models.segmenter import Preprocessing
 from cirkd.training.batches import Batches
 
 
-def batches(camvid: Path, seed: int = 0, **options: int) -> Batches:
+def batches(camvid: Path, seed: int = 0, **options: Any) -> Batches:
     data = open_data("camvid", "train", camvid)
     return Batches(data, Augmentation(crop=(32, 32)), Preprocessing(), seed=seed, **{"batch_size": 4, **options})
 
@@ -57,3 +58,23 @@ def test_batches_are_at_the_size_that_the_network_wants(camvid: Path) -> None:
     made = Batches(data, whole, half, batch_size=4, seed=0)
     for place, index in enumerate(made.indices(0)):
         assert torch.equal(made[0].images[place], half(data[index].image))
+
+
+def test_few_labels_are_evenly_spread_and_the_others_are_seen_without(camvid: Path) -> None:
+    """Alone a student trains on the labelled frames; with a teacher it sees all, in the order of all labels."""
+    alone = batches(camvid, labelled_share=1 / 3)
+    assert alone.labelled == [0, 5]
+    assert {index for step in range(4) for index in alone.indices(step)} == {0, 5}
+    taught, full = batches(camvid, labelled_share=1 / 3, unlabelled=True), batches(camvid)
+    ignored = full.ignore_index
+    for step in range(3):
+        assert taught.indices(step) == full.indices(step)
+        assert torch.equal(taught[step].images, full[step].images)
+        for index, got, whole in zip(taught.indices(step), taught[step].labels, full[step].labels, strict=True):
+            assert torch.equal(got, whole if index in (0, 5) else torch.full_like(whole, ignored))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 1.5])
+def test_a_share_that_leaves_no_labels_is_refused(camvid: Path, share: float) -> None:
+    with pytest.raises(DataError, match="of 6 images: choose from"):
+        batches(camvid, labelled_share=share)

@@ -247,7 +247,7 @@ def test_recipes_are_whole(name: str) -> None:
 
 def _kind(name: str) -> str:
     """Whose students a recipe's are: those of the data set, or a named kind of them."""
-    return name.rpartition("-")[0] if name.split("-")[1] in ("s2", "deeplabv3") else name.split("-")[0]
+    return name.rpartition("-")[0] if name.split("-")[1] in ("s2", "few", "deeplabv3") else name.split("-")[0]
 
 
 @pytest.mark.parametrize("name", bundled.RECIPES)

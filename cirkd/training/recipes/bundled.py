@@ -25,6 +25,9 @@ PRETRAINED_STUDENT = Network("segformer", "tu-tf_efficientnet_lite0", 4, WIDTH, 
 DEEPLAB_TEACHER = Network("deeplabv3", "tu-tf_efficientnet_lite0", 8, WIDTH, pretrained=True, input_scale=0.5)
 DEEPLAB_STUDENT = Network("deeplabv3", "tu-mobilenetv3_small_050", 8, 64, input_scale=0.5)
 AVERAGE = 0.995
+FEW = 1 / 8
+KINDS = ("s2", "few")
+"""Students of the same teacher, in the names of recipes."""
 
 
 def _alone(name: str, network: Network, steps: int) -> Recipe:
@@ -46,7 +49,7 @@ def _alone(name: str, network: Network, steps: int) -> Recipe:
 
 def streets_teacher() -> Recipe:
     """Teacher on the bundled streets: SegFormer's decoder on EfficientNet-Lite2 with ImageNet weights."""
-    return _alone("streets-teacher", TEACHER, 2500)
+    return replace(_alone("streets-teacher", TEACHER, 2500), average=0.0)
 
 
 def streets_baseline() -> Recipe:
@@ -119,6 +122,22 @@ def streets_s2_cirkd() -> Recipe:
     return _distilled(streets_s2_baseline(), "cirkd")
 
 
+def streets_few_baseline() -> Recipe:
+    """The student from scratch with the labels of an eighth of the streets' frames, trained on these alone."""
+    return replace(_alone("streets-few-baseline", STUDENT, 3000), labelled_share=FEW)
+
+
+def streets_few_kd() -> Recipe:
+    """The same, and the teacher's class probabilities on all frames (KD)."""
+    return _distilled(streets_few_baseline(), "kd")
+
+
+def streets_few_cirkd() -> Recipe:
+    """The same with CIRKD; where labels lack, the memory goes by the teacher's predictions."""
+    recipe = _distilled(streets_few_baseline(), "cirkd")
+    return replace(recipe, objective=replace(recipe.objective, teacher_labels=True))
+
+
 def streets_deeplabv3_teacher() -> Recipe:
     """DeepLabV3 on EfficientNet-Lite0 with ImageNet weights, frames at half size: the teacher of the next two."""
     return Recipe(name="streets-deeplabv3-teacher", network=DEEPLAB_TEACHER, learning_rate=0.03)
@@ -136,7 +155,7 @@ def streets_deeplabv3_cirkd() -> Recipe:
 
 def camvid_teacher() -> Recipe:
     """Teacher on CamVid's photographs (--root FOLDER): as the streets'."""
-    return _alone("camvid-teacher", TEACHER, 2000)
+    return replace(_alone("camvid-teacher", TEACHER, 2000), average=0.0)
 
 
 def camvid_baseline() -> Recipe:
@@ -157,10 +176,12 @@ def camvid_cirkd() -> Recipe:
 def _distilled(baseline: Recipe, method: str, relation_stride: int = RELATION_STRIDE) -> Recipe:
     """A baseline's recipe with a method's objective at its published weights, and the teacher of its kind."""
     kind = baseline.name.removesuffix("-baseline")
+    data, _, special = kind.partition("-")
+    taught_by = data if special in KINDS else kind
     return replace(
         baseline,
         name=f"{kind}-{method}",
-        teacher=Path(f"checkpoints/{kind.removesuffix('-s2')}-teacher.safetensors"),
+        teacher=Path(f"checkpoints/{taught_by}-teacher.safetensors"),
         objective=replace(METHODS[method], auxiliary=0.0, relation_stride=relation_stride),
     )
 
@@ -181,6 +202,9 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "streets-s2-baseline": streets_s2_baseline,
     "streets-s2-kd": streets_s2_kd,
     "streets-s2-cirkd": streets_s2_cirkd,
+    "streets-few-baseline": streets_few_baseline,
+    "streets-few-kd": streets_few_kd,
+    "streets-few-cirkd": streets_few_cirkd,
     "streets-deeplabv3-teacher": streets_deeplabv3_teacher,
     "streets-deeplabv3-baseline": streets_deeplabv3_baseline,
     "streets-deeplabv3-cirkd": streets_deeplabv3_cirkd,

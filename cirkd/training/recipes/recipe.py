@@ -74,6 +74,8 @@ class Recipe:
         data: A data set of `cirkd.data.catalog`.
         root: Where the data set lies; the bundled streets need none.
         train_split: What is trained on; evaluation is on val.
+        labelled_share: Share of the training images whose labels are used, evenly spread over the split. With a
+            teacher the others are seen as well, without labels; without one they are left out.
         network: What is trained.
         teacher: Checkpoint of the teacher; None trains without one.
         objective: Weights of the loss terms.
@@ -106,6 +108,7 @@ class Recipe:
     data: str = "streets"
     root: Path | None = None
     train_split: str = "train"
+    labelled_share: float = 1.0
     network: Network = field(default_factory=Network)
     teacher: Path | None = None
     objective: Objective = field(default_factory=Objective.task_only)
