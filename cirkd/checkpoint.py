@@ -22,11 +22,11 @@ from cirkd.data.errors import CheckpointError
 from cirkd.data.sample import Classes
 from cirkd.losses.memory import RelationMemory
 from cirkd.models.build import build_from_info
-from cirkd.models.fit import compare, filled, without_memory
+from cirkd.models.fit import compare, filled, on_meta_device
 from cirkd.models.layouts import Hints, recognise
 from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
 from cirkd.models.unwrap import unwrap
-from cirkd.models.weight_files import WeightFile, kind_of, read_weights, require_file
+from cirkd.models.weight_files import FileContent, kind_of, read_weights, require_file
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -92,7 +92,7 @@ def read_header(path: Path | str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Identified:
+class Recognised:
     """What a file was found to be, before a network is made of it.
 
     Args:
@@ -129,7 +129,7 @@ class Identified:
             raise CheckpointError(f"{self.path}: its header is incomplete ({error!r}); save the model again") from None
 
 
-def identify(path: Path | str, *, architecture: str | None = None, encoder: str | None = None) -> Identified:
+def identify(path: Path | str, *, architecture: str | None = None, encoder: str | None = None) -> Recognised:
     """Find out what a file or folder of weights is, by its content.
 
     Args:
@@ -147,7 +147,7 @@ def identify(path: Path | str, *, architecture: str | None = None, encoder: str 
     if found is None:
         raise CheckpointError(_unknown(file.path, tensors))
     info = replace(found.info, notes=(*found.info.notes, *notes), provenance={"file": file.path.name})
-    return Identified(file.path, info, found.tensors, ignored=found.ignored)
+    return Recognised(file.path, info, found.tensors, ignored=found.ignored)
 
 
 def load_model(
@@ -234,14 +234,14 @@ def _parse_header(path: Path, text: str) -> dict[str, Any]:
     return header
 
 
-def _own(file: WeightFile) -> Identified:
+def _own(file: FileContent) -> Recognised:
     """A file of this project, as its header says."""
     header = _parse_header(file.path, file.metadata["cirkd"])
     tensors = {key: value for key, value in file.content.items() if isinstance(value, Tensor)}
     weights = {key.removeprefix(_WEIGHTS): value for key, value in tensors.items() if key.startswith(_WEIGHTS)}
     memory = header.get("memory")
     queues = {key.removeprefix(_MEMORY): value for key, value in tensors.items() if key.startswith(_MEMORY)}
-    return Identified(file.path, _info(file.path, header), weights, memory, queues if memory is not None else {})
+    return Recognised(file.path, _info(file.path, header), weights, memory, queues if memory is not None else {})
 
 
 def _info(path: Path, header: dict[str, Any]) -> ModelInfo:
@@ -272,9 +272,9 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _filled(found: Identified, build: Callable[[], Module], tensors: dict[str, Tensor]) -> Module:
+def _filled(found: Recognised, build: Callable[[], Module], tensors: dict[str, Tensor]) -> Module:
     """The network or memory with the file's tensors in it."""
-    with without_memory():
+    with on_meta_device():
         empty = build()
     fit = compare(empty, tensors)
     if fit.not_finite:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from cirkd.data.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from cirkd.checkpoint import Identified
-    from cirkd.models.fit import Fit
+    from cirkd.checkpoint import Recognised
+    from cirkd.models.fit import Comparison
     from cirkd.models.segmenter import Preprocessing
 
 SHOWN = 5
@@ -56,7 +56,7 @@ class Verdict:
     classes: tuple[str, ...] = ()
     parameters: int = 0
     expected_input: str = ""
-    fit: Fit | None = None
+    fit: Comparison | None = None
     has_memory: bool = False
     notes: tuple[str, ...] = ()
 
@@ -93,10 +93,10 @@ def examine(path: Path | str, *, architecture: str | None = None, encoder: str |
         return Verdict(str(path), False, "no checkpoint that can be used", problem, remedy)
 
 
-def _judge(path: Path | str, found: Identified) -> Verdict:
-    from cirkd.models.fit import compare, without_memory
+def _judge(path: Path | str, found: Recognised) -> Verdict:
+    from cirkd.models.fit import compare, on_meta_device
 
-    with without_memory():
+    with on_meta_device():
         network = found.build()
         memory = found.build_memory() if found.memory is not None else None
     fit = compare(network, found.tensors)
@@ -134,7 +134,7 @@ def describe_input(preprocessing: Preprocessing) -> str:
     return f"{order} in 0..1, less {means}, divided by {stds}"
 
 
-def _remedy(fit: Fit) -> str:
+def _remedy(fit: Comparison) -> str:
     if fit.not_finite and not (fit.missing or fit.misshapen):
         return "training has diverged: use an earlier file of the run"
     if fit.missing and not fit.misshapen and not fit.extra:
@@ -142,7 +142,7 @@ def _remedy(fit: Fit) -> str:
     return "name the network with --architecture and --encoder if it is another one, or save the model again"
 
 
-def _fit_lines(fit: Fit | None) -> list[str]:
+def _fit_lines(fit: Comparison | None) -> list[str]:
     if fit is None:
         return []
     lines = [f"{fit.fits} tensors fit" + (", all values finite" if not fit.not_finite and not fit.misshapen else "")]

@@ -21,7 +21,7 @@ _FILLERS = {
 }  # fmt: skip
 
 
-class _WithoutMemory(TorchFunctionMode):
+class _OnMetaDevice(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
         if func in _MAKERS:
@@ -32,14 +32,14 @@ class _WithoutMemory(TorchFunctionMode):
 
 
 @contextmanager
-def without_memory() -> Iterator[None]:
+def on_meta_device() -> Iterator[None]:
     """Networks built inside have shapes and no values."""
-    with _WithoutMemory():
+    with _OnMetaDevice():
         yield
 
 
 @dataclass(frozen=True)
-class Fit:
+class Comparison:
     """What of a file's weights fits a network.
 
     Args:
@@ -80,7 +80,7 @@ def _first(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
-def compare(network: nn.Module, tensors: Mapping[str, Tensor]) -> Fit:
+def compare(network: nn.Module, tensors: Mapping[str, Tensor]) -> Comparison:
     """What of the tensors fits a network, by name and shape; and whether their values are finite.
 
     Counts of batches seen, which old versions of PyTorch did not save, may be missing.
@@ -93,7 +93,7 @@ def compare(network: nn.Module, tensors: Mapping[str, Tensor]) -> Fit:
         if tensors[name].shape != wanted[name].shape
     ]
     strange = [name for name in common if not _is_plain(tensors[name])]
-    return Fit(
+    return Comparison(
         fits=len(common) - len(misshapen),
         missing=tuple(k for k in wanted if k not in tensors and not k.endswith("num_batches_tracked")),
         extra=tuple(name for name in tensors if name not in wanted),

@@ -18,12 +18,12 @@ LAYOUTS: dict[str, str] = {
 }
 """Layout -> the module that knows it, loaded when first asked. Each has
 
-`recognise(tensors, hints) -> Found | None` and `build(info) -> Segmenter`.
+`recognise(tensors, hints) -> Recognised | None` and `build(info) -> Segmenter`.
 """
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Recognised:
     """What a file of weights turned out to be.
 
     Args:
@@ -52,7 +52,7 @@ class Hints:
     config: Mapping[str, Any] | None = None
 
 
-def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Found | None:
+def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     """Which layout a state dict has; None when it is none that is known."""
     for module in LAYOUTS.values():
         found = importlib.import_module(module).recognise(tensors, hints)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count
 from cirkd.models.build import FcnHead
-from cirkd.models.layouts import Found, Hints, count_blocks, renamed
+from cirkd.models.layouts import Recognised, Hints, count_blocks, renamed
 from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
 
 PREPROCESSING = Preprocessing(
@@ -58,7 +58,7 @@ _NAMES = {
 _IGNORED = ("pretrained.fc.", "pretrained.net.classifier.")
 
 
-def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Found | None:
+def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     """The network that a state dict with the published names belongs to; None for other names."""
     described = _describe(tensors)
     if described is None:
@@ -79,7 +79,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Found | None:
     )
     ignored = tuple(key for key in tensors if key.startswith(_IGNORED))
     kept = {key: value for key, value in tensors.items() if key not in ignored}
-    return Found(info, renamed(kept, _NAMES), ignored)
+    return Recognised(info, renamed(kept, _NAMES), ignored)
 
 
 def build(info: ModelInfo) -> Segmenter:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count
-from cirkd.models.layouts import Found, Hints
+from cirkd.models.layouts import Recognised, Hints
 from cirkd.models.segmenter import ModelInfo, Preprocessing, SegmentationOutput, Segmenter
 
 ARCHITECTURES = ("unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",
@@ -33,7 +33,7 @@ _ENCODER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _INCEPTION = ("inceptionresnetv2", "inceptionv4", "xception")
 
 
-def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Found | None:
+def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     """The network that a state dict belongs to, by `config.json`, by the hints or by itself; None for other names.
 
     Raises:
@@ -71,7 +71,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Found | None:
         layout="smp",
         notes=notes,
     )
-    return Found(info, kept, ignored)
+    return Recognised(info, kept, ignored)
 
 
 def build(info: ModelInfo) -> Segmenter:

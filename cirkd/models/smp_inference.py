@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from cirkd.data.errors import CheckpointError
-from cirkd.models.fit import without_memory
+from cirkd.models.fit import on_meta_device
 from cirkd.models.layouts import count_blocks
 
 _MARKS = (
@@ -105,7 +105,7 @@ def infer_encoder(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) ->
     for name in names:
         for tried in dict.fromkeys((depth, 5, 3)):
             try:
-                with without_memory():
+                with on_meta_device():
                     network = get_encoder(name, depth=tried, weights=None)
             except (ValueError, KeyError, RuntimeError, IndexError):
                 continue

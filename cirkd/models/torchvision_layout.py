@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count
-from cirkd.models.layouts import Found, Hints, count_blocks, renamed
+from cirkd.models.layouts import Recognised, Hints, count_blocks, renamed
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
 NETWORKS = (
@@ -25,7 +25,7 @@ _NAMES = {"backbone.": "encoder.layers.", "classifier.4.": "classifier.", "class
 _WIDTHS = {"deeplabv3": 256, "fcn": 512, "lraspp": 168}
 
 
-def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Found | None:
+def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     """The network that a state dict of torchvision belongs to; None for other names."""
     name = _name(tensors)
     if name is None:
@@ -45,7 +45,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Found | None:
         layout="torchvision",
         notes=(note,),
     )
-    return Found(info, kept)
+    return Recognised(info, kept)
 
 
 def build(info: ModelInfo) -> Segmenter:

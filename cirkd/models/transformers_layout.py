@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count, numbered_classes
 from cirkd.data.sample import Classes
-from cirkd.models.layouts import Found, Hints, count_blocks
+from cirkd.models.layouts import Recognised, Hints, count_blocks
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
 _NAMES = (
@@ -34,7 +34,7 @@ _PLAIN = {"decode_head.linear_fuse.": "decoder.linear_fuse.0.", "decode_head.bat
           "decode_head.classifier.": "classifier."}  # fmt: skip
 
 
-def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Found | None:
+def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     """The SegFormer that a state dict of transformers belongs to; None for other names."""
     classifier, first = "decode_head.classifier.weight", "segformer.encoder.patch_embeddings.0.proj.weight"
     if classifier not in tensors or first not in tensors or "decode_head.linear_fuse.weight" not in tensors:
@@ -52,7 +52,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Found | None:
         layout="transformers",
         notes=(note,),
     )
-    return Found(info, {**_renamed(tensors), "decoder.linear_fuse.0.bias": torch.zeros(width)})
+    return Recognised(info, {**_renamed(tensors), "decoder.linear_fuse.0.bias": torch.zeros(width)})
 
 
 def build(info: ModelInfo) -> Segmenter:

@@ -27,7 +27,7 @@ _CONVERT = "torch.save(torch.load('OLD', weights_only=False)['state_dict'], 'NEW
 
 
 @dataclass(frozen=True, eq=False)
-class WeightFile:
+class FileContent:
     """What a file holds.
 
     Args:
@@ -45,7 +45,7 @@ class WeightFile:
     config: Mapping[str, Any] | None = None
 
 
-def read_weights(path: Path | str) -> WeightFile:
+def read_weights(path: Path | str) -> FileContent:
     """Read a file of weights, or a folder of `config.json` and weights; told apart by content, not by name.
 
     Raises:
@@ -55,9 +55,9 @@ def read_weights(path: Path | str) -> WeightFile:
     kind = kind_of(file)
     if kind == "safetensors":
         content, metadata = _read_safetensors(file)
-        return WeightFile(file, kind, content, metadata, config)
+        return FileContent(file, kind, content, metadata, config)
     content = _read_torch(file, zipped=kind == "zip")
-    return WeightFile(file, "torch", content, {k: v for k, v in content.items() if isinstance(v, str)}, config)
+    return FileContent(file, "torch", content, {k: v for k, v in content.items() if isinstance(v, str)}, config)
 
 
 def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:

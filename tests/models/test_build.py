@@ -7,7 +7,7 @@ from torch import nn
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import CAMVID, numbered_classes
 from cirkd.models.build import build_from_info, build_segmenter
-from cirkd.models.fit import without_memory
+from cirkd.models.fit import on_meta_device
 from cirkd.models.pretrained import load_imagenet_weights
 
 SMALL = "tu-mobilenetv3_small_050"
@@ -88,7 +88,7 @@ def test_weights_that_cannot_be_fetched_say_what_to_do(monkeypatch: pytest.Monke
 
 
 def test_without_memory_layers_are_left_unfilled_and_other_tensors_are_not() -> None:
-    with without_memory():
+    with on_meta_device():
         layer = nn.Conv2d(3, 4, 1)
         nn.init.normal_(tensor=layer.weight)
         schedule = torch.tensor([1.0, 2.0]).fill_(3.0)
