@@ -9,7 +9,7 @@ executed.
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from cirkd.data.sample import Classes
 from cirkd.losses.memory import RelationMemory
 from cirkd.models.build import build_from_info
 from cirkd.models.fit import compare, filled, on_meta_device
-from cirkd.models.layouts import Hints, recognise
+from cirkd.models.layouts import Hints, Recognised, recognise
 from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
 from cirkd.models.unwrap import unwrap
 from cirkd.models.weight_files import FileContent, kind_of, read_weights, require_file
@@ -91,42 +91,31 @@ def read_header(path: Path | str) -> dict[str, Any]:
     return _parse_header(path, metadata["cirkd"])
 
 
-@dataclass(frozen=True, eq=False)
-class Recognised:
-    """What a file was found to be, before a network is made of it.
+def build_network(found: Recognised) -> Segmenter:
+    """The network that a file was recognised as, with fresh weights.
 
-    Args:
-        path: The file.
-        info: The network that the weights belong to.
-        tensors: Its weights, by their names in the network.
-        memory: Settings of the relation memory, where the file holds one.
-        memory_tensors: The memory's tensors.
-        ignored: Names in the file that are not needed.
+    Raises:
+        CheckpointError: none can be built as its header says.
     """
+    try:
+        return build_from_info(found.info)
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, ZeroDivisionError) as error:
+        text = " ".join(str(error).split())[:120]
+        raise CheckpointError(
+            f"{found.path}: no network can be built as its header says ({text}); save the model again"
+        ) from None
 
-    path: Path
-    info: ModelInfo
-    tensors: dict[str, Tensor]
-    memory: dict[str, Any] | None = None
-    memory_tensors: dict[str, Tensor] = field(default_factory=dict)
-    ignored: tuple[str, ...] = ()
 
-    def build(self) -> Segmenter:
-        """The network with fresh weights."""
-        try:
-            return build_from_info(self.info)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, ZeroDivisionError) as error:
-            text = " ".join(str(error).split())[:120]
-            raise CheckpointError(
-                f"{self.path}: no network can be built as its header says ({text}); save the model again"
-            ) from None
+def build_memory(found: Recognised) -> RelationMemory:
+    """The empty memory that a file was recognised to hold.
 
-    def build_memory(self) -> RelationMemory:
-        """The empty memory."""
-        try:
-            return RelationMemory(**(self.memory or {}))
-        except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-            raise CheckpointError(f"{self.path}: its header is incomplete ({error!r}); save the model again") from None
+    Raises:
+        CheckpointError: its settings are incomplete.
+    """
+    try:
+        return RelationMemory(**(found.memory or {}))
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise CheckpointError(f"{found.path}: its header is incomplete ({error!r}); save the model again") from None
 
 
 def identify(path: Path | str, *, architecture: str | None = None, encoder: str | None = None) -> Recognised:
@@ -147,7 +136,7 @@ def identify(path: Path | str, *, architecture: str | None = None, encoder: str 
     if found is None:
         raise CheckpointError(_unknown(file.path, tensors))
     info = replace(found.info, notes=(*found.info.notes, *notes), provenance={"file": file.path.name})
-    return Recognised(file.path, info, found.tensors, ignored=found.ignored)
+    return replace(found, info=info, path=file.path)
 
 
 def load_model(
@@ -173,9 +162,9 @@ def load_model(
     """
     target = resolve_device(device)
     found = identify(path, architecture=architecture, encoder=encoder)
-    model = _filled(found, found.build, found.tensors)
+    model = _filled(found, build_network, found.tensors)
     if found.memory is not None:
-        model.memory = _filled(found, found.build_memory, found.memory_tensors)
+        model.memory = _filled(found, build_memory, found.memory_tensors)
     return model.to(target).eval()
 
 
@@ -241,12 +230,18 @@ def _own(file: FileContent) -> Recognised:
     weights = {key.removeprefix(_WEIGHTS): value for key, value in tensors.items() if key.startswith(_WEIGHTS)}
     memory = header.get("memory")
     queues = {key.removeprefix(_MEMORY): value for key, value in tensors.items() if key.startswith(_MEMORY)}
-    return Recognised(file.path, _info(file.path, header), weights, memory, queues if memory is not None else {})
+    return Recognised(
+        _info(file.path, header),
+        weights,
+        path=file.path,
+        memory=memory,
+        memory_tensors=queues if memory is not None else {},
+    )
 
 
 def _info(path: Path, header: dict[str, Any]) -> ModelInfo:
     try:
-        classes = header["classes"]
+        classes, layout = header["classes"], str(header.get("layout", "cirkd"))
         return ModelInfo(
             architecture=str(header["architecture"]),
             encoder=str(header["encoder"]),
@@ -261,8 +256,9 @@ def _info(path: Path, header: dict[str, Any]) -> ModelInfo:
             preprocessing=Preprocessing(**{k: _frozen(v) for k, v in header["preprocessing"].items()}),
             options=dict(header["options"]),
             provenance=dict(header["provenance"]),
-            layout=str(header.get("layout", "cirkd")),
+            layout=layout,
             notes=tuple(str(note) for note in header.get("notes", ())),
+            align_corners=bool(header.get("align_corners", layout in ("cirkd", "published", "smp"))),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"{path}: its header is incomplete ({error!r}); save the model again") from None
@@ -272,10 +268,10 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _filled(found: Recognised, build: Callable[[], Module], tensors: dict[str, Tensor]) -> Module:
+def _filled(found: Recognised, build: Callable[[Recognised], Module], tensors: dict[str, Tensor]) -> Module:
     """The network or memory with the file's tensors in it."""
     with on_meta_device():
-        empty = build()
+        empty = build(found)
     fit = compare(empty, tensors)
     if fit.not_finite:
         name = fit.not_finite[0]
@@ -285,7 +281,7 @@ def _filled(found: Recognised, build: Callable[[], Module], tensors: dict[str, T
         raise CheckpointError(
             f"{found.path}: its weights are not those of {what} ({fit.complaint()}); see `cirkd doctor`, save it again"
         )
-    return filled(empty, build, tensors)
+    return filled(empty, lambda: build(found), tensors)
 
 
 def _unknown(path: Path, tensors: dict[str, Tensor]) -> str:

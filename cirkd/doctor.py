@@ -10,20 +10,12 @@ from typing import TYPE_CHECKING, Any
 from cirkd.data.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from cirkd.checkpoint import Recognised
     from cirkd.models.fit import Comparison
+    from cirkd.models.layouts import Recognised
     from cirkd.models.segmenter import Preprocessing
 
 SHOWN = 5
 """How many names of each kind are listed."""
-
-_ORIGINS = {
-    "cirkd": "this project's own",
-    "published": "published by the authors of CIRKD",
-    "smp": "of segmentation-models-pytorch",
-    "torchvision": "of torchvision",
-    "transformers": "of the library transformers",
-}
 
 
 @dataclass(frozen=True)
@@ -94,14 +86,17 @@ def examine(path: Path | str, *, architecture: str | None = None, encoder: str |
 
 
 def _judge(path: Path | str, found: Recognised) -> Verdict:
+    from cirkd.checkpoint import build_memory, build_network
     from cirkd.models.fit import compare, on_meta_device
+    from cirkd.models.layouts import LAYOUTS
 
     with on_meta_device():
-        network = found.build()
-        memory = found.build_memory() if found.memory is not None else None
+        network = build_network(found)
+        memory = build_memory(found) if found.memory is not None else None
     fit = compare(network, found.tensors)
+    origin = "this project's own" if found.info.layout == "cirkd" else LAYOUTS[found.info.layout].origin
     known: dict[str, Any] = {
-        "summary": f"{found.info.architecture} on {found.info.encoder}, {_ORIGINS.get(found.info.layout, '')}",
+        "summary": f"{found.info.architecture} on {found.info.encoder}, {origin}",
         "layout": found.info.layout,
         "architecture": found.info.architecture,
         "encoder": found.info.encoder,

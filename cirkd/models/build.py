@@ -121,7 +121,7 @@ def build_from_info(info: ModelInfo) -> Segmenter:
         input_scale=None,
         **info.options,
     )
-    model.info = replace(model.info, provenance=info.provenance, notes=info.notes)
+    model.info = replace(model.info, provenance=info.provenance, notes=info.notes, align_corners=info.align_corners)
     return model
 
 

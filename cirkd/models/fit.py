@@ -33,7 +33,7 @@ class _OnMetaDevice(TorchFunctionMode):
 
 @contextmanager
 def on_meta_device() -> Iterator[None]:
-    """Networks built inside have shapes and no values."""
+    """Networks built inside lie on PyTorch's meta device: they have shapes and no values, and take no memory."""
     with _OnMetaDevice():
         yield
 
@@ -108,7 +108,7 @@ def filled(network: Module, build: Callable[[], Module], tensors: Mapping[str, T
     """The network with these weights, which must fit it; floating-point weights become float32.
 
     Args:
-        network: Without memory; it is given the weights.
+        network: Made inside `on_meta_device`; it is given the weights.
         build: Makes another, with any weights, where this one needs values that no file holds.
         tensors: By name; see `compare`.
     """

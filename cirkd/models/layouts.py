@@ -2,7 +2,8 @@
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -10,31 +11,57 @@ from torch import Tensor
 from cirkd.data.errors import CheckpointError
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
-LAYOUTS: dict[str, str] = {
-    "published": "cirkd.models.published",
-    "torchvision": "cirkd.models.torchvision_layout",
-    "transformers": "cirkd.models.transformers_layout",
-    "smp": "cirkd.models.smp",
-}
-"""Layout -> the module that knows it, loaded when first asked. Each has
 
-`recognise(tensors, hints) -> Recognised | None` and `build(info) -> Segmenter`.
-"""
+@dataclass(frozen=True)
+class Layout:
+    """One project's way to name weights: an entry of `LAYOUTS`.
+
+    Args:
+        origin: Whose networks these are, as it completes "deeplabv3 on resnet18, ...".
+        module: Where `recognise(tensors, hints) -> Recognised | None` and `build(info) -> Segmenter` are; loaded when
+            first asked.
+    """
+
+    origin: str
+    module: str
+
+    def recognise(self, tensors: Mapping[str, Tensor], hints: "Hints") -> "Recognised | None":
+        """The network that the tensors belong to; None where they have not this layout's names."""
+        return importlib.import_module(self.module).recognise(tensors, hints)
+
+    def build(self, info: ModelInfo) -> Segmenter:
+        """The network that an info describes, with fresh weights."""
+        return importlib.import_module(self.module).build(info)
+
+
+LAYOUTS: dict[str, Layout] = {
+    "published": Layout("published by the authors of CIRKD", "cirkd.models.published"),
+    "torchvision": Layout("of torchvision", "cirkd.models.torchvision_layout"),
+    "transformers": Layout("of the library transformers", "cirkd.models.transformers_layout"),
+    "smp": Layout("of segmentation-models-pytorch", "cirkd.models.smp"),
+}
+"""Layout -> its entry. Add one here, with a module, and command line, doctor and app know it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Recognised:
-    """What a file of weights turned out to be.
+    """What a file of weights turned out to be, before a network is made of it.
 
     Args:
-        info: The network that they belong to.
+        info: The network that the weights belong to.
         tensors: The weights by their names in that network's `Segmenter`.
         ignored: Names in the file that the network does without, such as a classification head.
+        path: The file; None while only its content is looked at.
+        memory: Settings of the relation memory, where the file holds one.
+        memory_tensors: The memory's tensors.
     """
 
     info: ModelInfo
     tensors: dict[str, Tensor]
     ignored: tuple[str, ...] = ()
+    path: Path | None = None
+    memory: dict[str, Any] | None = None
+    memory_tensors: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,8 +81,8 @@ class Hints:
 
 def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     """Which layout a state dict has; None when it is none that is known."""
-    for module in LAYOUTS.values():
-        found = importlib.import_module(module).recognise(tensors, hints)
+    for layout in LAYOUTS.values():
+        found = layout.recognise(tensors, hints)
         if found is not None:
             return found
     return None
@@ -69,7 +96,7 @@ def build_layout(info: ModelInfo) -> Segmenter:
     """
     if info.layout not in LAYOUTS:
         raise CheckpointError(f"there is no layout {info.layout!r}; choose one of: cirkd, {', '.join(LAYOUTS)}")
-    return importlib.import_module(LAYOUTS[info.layout]).build(info)
+    return LAYOUTS[info.layout].build(info)
 
 
 def count_blocks(tensors: Mapping[str, Tensor], prefix: str) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count
 from cirkd.models.build import FcnHead
-from cirkd.models.layouts import Recognised, Hints, count_blocks, renamed
+from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
 from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
 
 PREPROCESSING = Preprocessing(

@@ -119,6 +119,7 @@ class ModelInfo:
         provenance: Recipe, seed, steps, scores and the like; free to grow.
         layout: Whose network it is: `cirkd`, or a key of `cirkd.models.layouts.LAYOUTS`.
         notes: What a user should know about how the file was understood, a line each.
+        align_corners: How its logits are upsampled bilinearly to the image's size: whether corner pixels coincide.
     """
 
     architecture: str
@@ -132,6 +133,7 @@ class ModelInfo:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     layout: str = "cirkd"
     notes: tuple[str, ...] = ()
+    align_corners: bool = True
 
 
 class Segmenter(nn.Module):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count
-from cirkd.models.layouts import Recognised, Hints
+from cirkd.models.layouts import Hints, Recognised
 from cirkd.models.segmenter import ModelInfo, Preprocessing, SegmentationOutput, Segmenter
 
 ARCHITECTURES = ("unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",

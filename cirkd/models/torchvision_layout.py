@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count
-from cirkd.models.layouts import Recognised, Hints, count_blocks, renamed
+from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
 NETWORKS = (
@@ -44,6 +44,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         classes=classes,
         layout="torchvision",
         notes=(note,),
+        align_corners=False,
     )
     return Recognised(info, kept)
 

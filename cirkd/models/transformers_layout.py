@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count, numbered_classes
 from cirkd.data.sample import Classes
-from cirkd.models.layouts import Recognised, Hints, count_blocks
+from cirkd.models.layouts import Hints, Recognised, count_blocks
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
 _NAMES = (
@@ -51,6 +51,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         options=_options(tensors, hints.config or {}),
         layout="transformers",
         notes=(note,),
+        align_corners=False,
     )
     return Recognised(info, {**_renamed(tensors), "decoder.linear_fuse.0.bias": torch.zeros(width)})
 

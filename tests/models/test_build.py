@@ -87,7 +87,7 @@ def test_weights_that_cannot_be_fetched_say_what_to_do(monkeypatch: pytest.Monke
         build_segmenter("deeplabv3", "resnet18", CAMVID, pretrained=True)
 
 
-def test_without_memory_layers_are_left_unfilled_and_other_tensors_are_not() -> None:
+def test_on_the_meta_device_layers_are_left_unfilled_and_other_tensors_are_not() -> None:
     with on_meta_device():
         layer = nn.Conv2d(3, 4, 1)
         nn.init.normal_(tensor=layer.weight)
