@@ -1,6 +1,6 @@
 """What there is to choose from: checkpoints and images, found in folders.
 
-`CIRKD_CHECKPOINTS` and `CIRKD_DATA` name other folders than `checkpoints/` and `data/` of the project.
+`CIRKD_CHECKPOINTS` and `CIRKD_DATA` name other folders than the bundled `checkpoints/`, and `data/`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[1]
+from cirkd.data.bundled import bundled
+
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 STORED = "stored"
 """In the place of a data set's name: a folder of embeddings, which holds pixels and no images."""
@@ -65,7 +66,7 @@ def listed() -> str:
 
 def checkpoints_folder() -> Path:
     """Where checkpoints are looked for."""
-    return Path(os.environ.get("CIRKD_CHECKPOINTS") or PROJECT / "checkpoints")
+    return Path(os.environ.get("CIRKD_CHECKPOINTS") or bundled("checkpoints"))
 
 
 def records_folder() -> Path:
@@ -74,8 +75,9 @@ def records_folder() -> Path:
 
 
 def data_root(name: str) -> Path:
-    """Where a data set is looked for: `data/NAME`."""
-    return Path(os.environ.get("CIRKD_DATA") or PROJECT / "data") / name
+    """Where a data set is looked for: `data/NAME` of the current folder, else of what comes with the project."""
+    here = Path(os.environ.get("CIRKD_DATA") or "data").resolve() / name
+    return here if here.is_dir() or "CIRKD_DATA" in os.environ else bundled("data", name)
 
 
 def checkpoints() -> list[Checkpoint]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` puts app/ there, not its parent
-    sys.path.append(str(Path(__file__).resolve().parents[1]))
+# `streamlit run` puts app/ there and not its parent; first, so that no other `app` in the current folder is taken.
+if str(Path(__file__).resolve().parents[1]) not in sys.path[:1]:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from app import study_bar, warm
 from app.guard import guard

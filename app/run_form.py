@@ -11,6 +11,7 @@ import streamlit as st
 
 from app import catalogue
 from app.guard import guard
+from cirkd.data.bundled import checkpoint_path
 from cirkd.data.errors import TrainingError
 from cirkd.training import runs
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def folder() -> Path:
-    """Where runs lie; `CIRKD_RUNS` names another folder than `runs/` of the project."""
-    return Path(os.environ.get("CIRKD_RUNS") or catalogue.PROJECT / "runs")
+    """Where runs lie; `CIRKD_RUNS` names another folder than `runs/` of the current one."""
+    return Path(os.environ.get("CIRKD_RUNS") or "runs").resolve()
 
 
 def draw(found: list[runs.Run], *, expanded: bool) -> None:
@@ -40,7 +41,7 @@ def draw(found: list[runs.Run], *, expanded: bool) -> None:
             begin = st.form_submit_button("Start", type="primary", icon=":material/play_arrow:")
         if begin:
             with guard():
-                run = runs.start(name, called, folder(), flags + _words(more), home=catalogue.PROJECT)
+                run = runs.start(name, called, folder(), flags + _words(more))
                 st.session_state["training_run"] = run.name
                 st.rerun()
 
@@ -60,7 +61,7 @@ def _fields(name: str, recipe: Recipe, taken: set[str]) -> tuple[list[str], str,
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         if recipe.objective.needs_teacher:
             known = [str(c.path) for c in catalogue.checkpoints()]
-            default = str(catalogue.PROJECT / recipe.teacher) if recipe.teacher else ""
+            default = str(checkpoint_path(recipe.teacher).resolve()) if recipe.teacher else ""
             options = list(dict.fromkeys([*([default] if Path(default).is_file() else []), *known]))
             teacher = st.selectbox(
                 "Teacher", options, key=f"training_teacher_{name}", format_func=lambda path: Path(path).stem,

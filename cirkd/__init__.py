@@ -5,7 +5,18 @@ Names are loaded when first used, so that `import cirkd` costs nothing.
 
 import importlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers: the names of `_HOME`
+    from cirkd import losses as losses
+    from cirkd import relations as relations
+    from cirkd.checkpoint import load_model, save_checkpoint
+    from cirkd.data.catalog import open_data
+    from cirkd.data.errors import CheckpointError, CirkdError, DataError, ExportError, StudyError, TrainingError
+    from cirkd.doctor import Verdict, examine
+    from cirkd.models.build import build_segmenter
+    from cirkd.report import write_report
+    from cirkd.study import Study
 
 __version__ = "0.1.0"
 
@@ -26,7 +37,24 @@ _HOME = {
     "write_report": "cirkd.report",
 }
 
-__all__ = ["__version__", *_HOME]
+# Written out for type checkers; a test holds it to `_HOME`.
+__all__ = [
+    "CheckpointError",
+    "CirkdError",
+    "DataError",
+    "ExportError",
+    "Study",
+    "StudyError",
+    "TrainingError",
+    "Verdict",
+    "__version__",
+    "build_segmenter",
+    "examine",
+    "load_model",
+    "open_data",
+    "save_checkpoint",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

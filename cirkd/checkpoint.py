@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from cirkd.data.bundled import checkpoint_path
 from cirkd.data.errors import CheckpointError
 from cirkd.data.sample import Classes
 from cirkd.losses.memory import RelationMemory
@@ -75,7 +76,7 @@ def read_header(path: Path | str) -> dict[str, Any]:
     Raises:
         CheckpointError: not a checkpoint of this project.
     """
-    path = Path(path)
+    path = checkpoint_path(Path(path))
     require_file(path)
     if kind_of(path) != "safetensors":
         raise CheckpointError(f"{path}: not a safetensors file; save it with cirkd's save_checkpoint")

@@ -10,6 +10,7 @@ from typing import Literal
 import tyro
 
 import cirkd
+from cirkd.data.bundled import bundled
 from cirkd.data.errors import CirkdError
 
 
@@ -264,11 +265,8 @@ def _report(words: list[str]) -> int:
 
 def _app(words: list[str]) -> int:
     """Open the app in the browser: cirkd app [options of `streamlit run`]."""
-    page = Path(__file__).resolve().parents[1] / "app" / "main.py"
-    if not page.is_file():
-        print(f"cirkd: {page} is missing; the app runs from a clone of the repository", file=sys.stderr)
-        return 1
-    return subprocess.call([sys.executable, "-m", "streamlit", "run", str(page), *words], cwd=page.parents[1])
+    # With -P nothing in the current folder hides a library's module.
+    return subprocess.call([sys.executable, "-P", "-m", "streamlit", "run", str(bundled("app", "main.py")), *words])
 
 
 def _data(words: list[str]) -> int:

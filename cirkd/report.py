@@ -15,6 +15,7 @@ from cirkd.charts import theme
 from cirkd.charts.gallery import MAP, SECTIONS, Picture, gallery
 from cirkd.charts.modes import SCRIPT, painted
 from cirkd.charts.save import figure_bytes, file_name, write_figure
+from cirkd.data.bundled import bundled
 from cirkd.data.errors import StudyError
 from cirkd.export.files import whole
 from cirkd.export.tables import Table, tables
@@ -37,9 +38,6 @@ MOST_MAPS = 24
 """Maps of single images in the report; further ones can be exported one by one."""
 
 
-BUNDLED = Path(__file__).resolve().parents[1] / "checkpoints"
-
-
 def open_study(
     teacher: Path | None = None, before: Path | None = None, after: Path | None = None, images: str = "streets/val",
     *, root: Path | None = None, count: int = 6, **settings: Any,
@@ -59,7 +57,9 @@ def open_study(
     if count < 1:
         raise StudyError(f"{count} images: choose at least 1")
     if teacher is before is after is None:
-        teacher, before, after = (BUNDLED / f"streets-{part}.safetensors" for part in ("teacher", "baseline", "cirkd"))
+        teacher, before, after = (
+            bundled("checkpoints", f"streets-{part}.safetensors") for part in ("teacher", "baseline", "cirkd")
+        )
     data = open_named(images, root=root)
     return Study.open(
         teacher=teacher, before=before, after=after, images=data, indices=telling_images(data, count), **settings

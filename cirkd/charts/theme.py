@@ -24,7 +24,7 @@ class Role:
     """How one model of the study looks on every page.
 
     color: CSS colour, legible on light and dark; symbol: Plotly marker; glyph: the same mark as text; tint: the name
-    under which `.streamlit/config.toml` gives Streamlit's own text that colour.
+    under which `app/.streamlit/config.toml` gives Streamlit's own text that colour.
     """
 
     label: str

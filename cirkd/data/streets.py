@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from cirkd.data.bundled import bundled
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_image, read_label
 from cirkd.data.pairs import file_stamp, within
 from cirkd.data.sample import Classes, Sample
-
-BUNDLED_ROOT = Path(__file__).resolve().parents[2] / "data" / "streets"
 
 
 class Streets:
@@ -30,7 +29,7 @@ class Streets:
 
     def __init__(self, split: str, root: Path | None = None) -> None:
         self.split = split
-        self.root = Path(root) if root is not None else BUNDLED_ROOT
+        self.root = Path(root) if root is not None else bundled("data", "streets")
         manifest = _read_manifest(self.root)
         self.frames: list[dict[str, Any]] = [f for f in manifest["frames"] if f["split"] == split]
         if not self.frames:

@@ -17,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from cirkd.data.bundled import checkpoint_path
 from cirkd.data.errors import CheckpointError
 from cirkd.models.pickle_check import Storage, UnsafePickleError, check_pickle
 
@@ -48,10 +49,12 @@ class FileContent:
 def read_weights(path: Path | str) -> FileContent:
     """Read a file of weights, or a folder of `config.json` and weights; told apart by content, not by name.
 
+    A path without a file that names a bundled checkpoint means that, as `checkpoint_path` says.
+
     Raises:
         CheckpointError: missing, unreadable, damaged, or not plain weights; says what to do.
     """
-    file, config = locate(Path(path))
+    file, config = locate(checkpoint_path(Path(path)))
     kind = kind_of(file)
     if kind == "safetensors":
         content, metadata = _read_safetensors(file)

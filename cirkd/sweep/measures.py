@@ -12,6 +12,7 @@ import numpy as np
 
 from cirkd.analysis.choice import telling_images
 from cirkd.checkpoint import load_model
+from cirkd.data.bundled import checkpoint_path
 from cirkd.data.catalog import open_data
 from cirkd.data.sample import Classes
 from cirkd.export.files import whole
@@ -84,7 +85,8 @@ def _computed(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 def _content(checkpoint: Path) -> str:
     """A file's digest; a folder of weights, or what is not there, goes by its name."""
-    return hashlib.sha256(checkpoint.read_bytes()).hexdigest() if checkpoint.is_file() else checkpoint.name
+    path = checkpoint_path(checkpoint)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else checkpoint.name
 
 
 def _row(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:

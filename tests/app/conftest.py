@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.app.toy import make_checkpoints, make_streets
@@ -52,17 +54,28 @@ def page(study_folders: Path) -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def app_url(study_folders: Path) -> Iterator[str]:
     """The address of the app, running on a free port."""
+    with serving([sys.executable, "-m", "streamlit", "run", "app/main.py"], cwd=ROOT) as url:
+        yield url
+
+
+@contextmanager
+def serving(command: Sequence[str], **settings: Any) -> Iterator[str]:
+    """The address of a Streamlit server that a command starts; it ends with the block.
+
+    settings: of the process, as of `subprocess.Popen`.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = ["--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none"]
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", *options]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **settings)
     try:
         _wait(f"http://localhost:{port}/_stcore/health", server)
         yield f"http://localhost:{port}"
     finally:
-        server.terminate()
+        ended = psutil.Process(server.pid).children(recursive=True) if server.poll() is None else []
+        for process in (*ended, server):
+            process.terminate()
         try:
             server.wait(timeout=10)
         except subprocess.TimeoutExpired:
