@@ -114,6 +114,8 @@ def has_split(root: Path, split: str) -> bool:
 
 def _first(root: Path, names: Sequence[str]) -> Path | None:
     """The first of these folders that is there, whatever its case."""
+    if not root.is_dir():
+        return None
     there = {path.name.lower(): path for path in root.iterdir() if path.is_dir()}
     return next((there[name.lower()] for name in names if name.lower() in there), None)
 
