@@ -71,7 +71,9 @@ def divergence(handle: Handle, result: Divergence) -> str:
 
 def notes(features: FeatureSet) -> None:
     """What is special about the models in view, if anything."""
-    lines = [model.note for model in features.models.values()] + list(features.provenance.get("notes", []))
+    averaged = features.provenance.get("averaged")
+    lines = [f"For relations, {averaged}."] if averaged else []
+    lines += [model.note for model in features.models.values()] + list(features.provenance.get("notes", []))
     for line in dict.fromkeys(line for line in lines if line):
         st.caption(f":material/info: {line}")
 

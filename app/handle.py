@@ -158,6 +158,14 @@ class Handle:
         """What the linked view draws."""
         return self._result("Packing the pixel embeddings", "explorer")
 
+    def fine_features(self) -> FeatureSet:
+        """The features position by position of the networks' own grids, which the linked view's numbers are of."""
+        return self._result("Reading the networks' own grids", "fine_features")
+
+    def explorer_divergence(self, temperature: float) -> Divergence:
+        """Relation divergence of every pixel of `fine_features`."""
+        return self._result("Comparing relation distributions", "explorer_divergence", temperature)
+
     def explorer_map(self, name: str) -> Projection:
         """A map of the linked view's positions."""
         self.explorer()

@@ -195,17 +195,16 @@ class Study(PixelResults, ExplorerResults, MemoryResults, LessonResults, Exports
         Args:
             progress: called with (fraction, text); an exception raised from it cancels and is passed on.
         """
-        from cirkd.features.extract import extract
-
         if (stored := self.stored) is not None:
             return self._keep("features", lambda: read_stored(stored, self.budget))
-        return self._keep(
-            "features",
-            lambda: extract(
-                self.models, self.source.samples, layer=self.layer, device=self.device, precision=self.precision,
-                batch_size=self.batch_size, progress=progress, classes=self.source.classes,
-                kept=self.outputs,
-            ),
+        return self._keep("features", lambda: self._extract(False, progress))
+
+    def _extract(self, fine: bool, progress: Progress | None = None) -> FeatureSet:
+        from cirkd.features.extract import extract
+
+        return extract(
+            self.models, self.source.samples, layer=self.layer, device=self.device, precision=self.precision,
+            batch_size=self.batch_size, progress=progress, classes=self.source.classes, kept=self.outputs, fine=fine,
         )  # fmt: skip
 
     def scores(self) -> Scores:

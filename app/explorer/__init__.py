@@ -34,8 +34,9 @@ def explorer(data: bytes, key: str = "explorer") -> dict[str, Any]:
 
 
 def remember(study: Handle, pixels: list[int]) -> None:
-    """Keep the pixels chosen in this study, for the other pages."""
-    st.session_state[_CHOSEN] = (study.key, pixels)
+    """Keep the pixels chosen in this study, for the other pages; pixels: by their numbers in its `fine_features`."""
+    cells = study.study.explorer_cells()
+    st.session_state[_CHOSEN] = (study.key, sorted({int(cells[pixel]) for pixel in pixels}))
 
 
 def chosen_pixels(study: Handle) -> list[int]:

@@ -28,7 +28,7 @@ NEIGHBOURS = 10
 
 def pin(study: Handle, pixel: int, temperature: float) -> None:
     """The pixel's relations by class, its nearest neighbours, and where its divergence comes from."""
-    features = study.features()
+    features = study.fine_features()
     story = pixel_story(features, pixel, temperature, NEIGHBOURS)
     classes = features.grouping().classes
     name = theme.plain(features.image_names[story.image])
@@ -69,7 +69,7 @@ def selection(
     study: Handle, pixels: Sequence[int], maps: Mapping[str, Projection], divergence: Divergence | None
 ) -> None:
     """What the chosen pixels are, how well every model does on them, and a table of them to take away."""
-    features = study.features()
+    features = study.fine_features()
     made_of = composition(features, pixels)
     names = features.grouping().classes.names
     st.subheader("The chosen pixels", anchor=False)
@@ -116,7 +116,7 @@ def _scores(scored: Mapping[str, SelectionScore], diverging: bool) -> None:
 def _export(
     study: Handle, pixels: Sequence[int], maps: Mapping[str, Projection], divergence: Divergence | None
 ) -> None:
-    features = study.features()
+    features = study.fine_features()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "CSV", lambda: as_csv(selection_table(features, pixels, maps, divergence)), "pixels.csv", "text/csv",
@@ -162,7 +162,7 @@ def _neighbours(study: Handle, story: PixelStory) -> None:
 
 def _place(study: Handle, pixel: int) -> str:
     """Image, row, column and class of a pixel."""
-    features = study.features()
+    features = study.fine_features()
     where, grouping = features.pixels, features.grouping()
     value = int(grouping.values[pixel])
     kind = grouping.classes.names[value] if value < len(grouping.classes) else "no class"

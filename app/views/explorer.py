@@ -12,7 +12,7 @@ from app.explorer import address, answers, explorer, pixels_of, remember
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.explorer_encode import encode
-from cirkd.analysis.explorer_maps import AT_ONCE, SAMPLE
+from cirkd.analysis.explorer_maps import AT_ONCE
 from cirkd.charts.looks import look
 
 KEY = "explorer"
@@ -53,10 +53,10 @@ def _block(study: Handle, maps: tuple[str, ...], temperature: float | None) -> b
     key = (study.key, maps, temperature)
     kept = st.session_state.get("_explorer_block")
     if not kept or kept[0] != key:
-        divergence = study.divergence(temperature) if temperature is not None else None
+        divergence = study.explorer_divergence(temperature) if temperature is not None else None
         shown = {name: study.explorer_map(name) for name in (*AT_ONCE, *maps)}
         extra: dict[str, Any] = {"look": look(study.names), "arrows": _arrows(study.names)}
-        extra |= {"first": _first(study), "study": _name(study), "sample": SAMPLE}
+        extra |= {"first": _first(study), "study": _name(study)}
         kept = key, encode(study.explorer(), shown, divergence, extra)
         st.session_state["_explorer_block"] = kept
     return kept[1]
@@ -85,7 +85,7 @@ def _answer(study: Handle, chosen: dict[str, Any], temperature: float | None) ->
             answers.pin(study, int(index[pin]), _tau(chosen))
     if pixels:
         with guard():
-            divergence = study.divergence(temperature) if temperature is not None else None
+            divergence = study.explorer_divergence(temperature) if temperature is not None else None
             answers.selection(study, pixels, {"pca": study.explorer_map("pca")}, divergence)
 
 
@@ -114,7 +114,7 @@ def _fetch(study: Handle, chosen: dict[str, Any], maps: tuple[str, ...], tempera
         study.explorer_map(name)
         maps = (*maps, name)
     elif wants_divergence and temperature != tau:
-        study.divergence(tau)
+        study.explorer_divergence(tau)
         temperature = tau
     else:
         return

@@ -1,7 +1,8 @@
 """What the linked view draws: all positions of all images in every model, small enough to send to a browser.
 
-Embeddings are l2-normalised, turned to their principal axes, cut to at most 64 of them and rounded to 8 bits. What
-that costs is measured against the exact embeddings and stated with the result.
+Embeddings are l2-normalised, turned to their principal axes, cut to 64 of them, or to fewer (32 at least) where
+there are many positions, and rounded to 8 bits. What that costs is measured against the exact embeddings and stated
+with the result.
 """
 
 from __future__ import annotations
@@ -14,19 +15,24 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float32, Int8, Int64, UInt8
+from jaxtyping import Float32, Int8, Int32, Int64, UInt8
 
 from cirkd.analysis.scores import pixel_change
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import AFTER, BEFORE, IGNORED, FeatureSet, ModelFeatures
+from cirkd.features.sampling import balanced_sample
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes
 
 MOST_POSITIONS = 50_000
 """Positions of all images together beyond which the grids are thinned."""
-MOST_DIMENSIONS = 64
-MEASURED = 16_384
+DOTS = 12_500
+"""Dots that a map draws at most, class-balanced; a lasso takes what lies in it all the same."""
+MOST_DIMENSIONS, FEWEST_DIMENSIONS = 64, 32
+MOST_NUMBERS = 1_600_000
+"""Positions times dimensions of one model: what a browser multiplies for every pixel pointed at, in about 2 ms."""
+MEASURED = 4096
 """Positions whose pairs are all measured for the error; of more, that many rows' worth of pairs."""
 WIDEST = 640
 """Longest side of a picture that is sent, in pixels."""
@@ -78,6 +84,7 @@ class ExplorerBlock:
         stride: every which row and column of a grid is taken; 1 = all.
         label: uint8 [Q], 255 = none.
         change: uint8 [Q], from before to after as in `PixelChange.grid`; None where there is no such pair.
+        dots: int32, ascending: the positions that maps draw; None where they draw all.
         images: every image as WebP; labels: as PNG, None where no image is labelled.
         sizes: (height, width) of every image in its own pixels.
         names: of the images; classes: of the labels.
@@ -94,6 +101,7 @@ class ExplorerBlock:
     stride: int
     label: UInt8[np.ndarray, " q"]
     change: UInt8[np.ndarray, " q"] | None
+    dots: Int32[np.ndarray, " n"] | None
     images: tuple[bytes, ...]
     labels: tuple[bytes, ...] | None
     sizes: tuple[tuple[int, int], ...]
@@ -131,6 +139,7 @@ def explorer_block(features: FeatureSet, most: int = MOST_POSITIONS) -> Explorer
         stride=stride,
         label=features.pixels.label[index],
         change=pixel_change(features).grid[index] if pair else None,
+        dots=_dots(features, index),
         images=tuple(_photo(image) for image in features.images),
         labels=None if features.labels is None else tuple(_class_picture(x, features.classes) for x in features.labels),
         sizes=tuple((image.shape[0], image.shape[1]) for image in features.images),
@@ -213,6 +222,17 @@ def cosine_error(
     return largest, len(rows) * count
 
 
+def _dots(features: FeatureSet, index: np.ndarray) -> np.ndarray | None:
+    if len(index) <= DOTS:
+        return None
+    return balanced_sample(features.grouping().values[index], DOTS).index.astype(np.int32)
+
+
+def dimensions_for(positions: int) -> int:
+    """How many dimensions so many positions can have, a multiple of 4: 64, or fewer as they become many."""
+    return min(max(MOST_NUMBERS // max(positions, 1) // 4 * 4, FEWEST_DIMENSIONS), MOST_DIMENSIONS)
+
+
 def _kept(size: int, stride: int) -> np.ndarray:
     """Positions 0..size-1 with this stride, centred."""
     return np.arange(min((stride - 1) // 2, size // 2), size, stride)
@@ -221,7 +241,7 @@ def _kept(size: int, stride: int) -> np.ndarray:
 def _model(features: FeatureSet, model: ModelFeatures, index: np.ndarray) -> tuple[ExplorerModel, float]:
     """The model's part, and the cosine that 99 % of its pairs exceed."""
     unit = model.unit_embedding()[index]
-    embedding, scale, kept = quantise(unit)
+    embedding, scale, kept = quantise(unit, dimensions_for(len(index)))
     error, pairs = cosine_error(unit, embedding * scale[:, None])
     some = unit[:: max(1, len(unit) // 256)]
     made = ExplorerModel(

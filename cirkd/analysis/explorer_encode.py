@@ -58,6 +58,7 @@ def encode(
         "classes": _classes(block.classes),
         "label": body.add(block.label),
         "change": None if block.change is None else body.add(block.change),
+        "dots": None if block.dots is None else body.add(block.dots),
         "images": [_image(block, i, body) for i in range(len(block.names))],
         "models": [_model(model, body) for model in block.models],
     }

@@ -17,8 +17,8 @@ MAPS = {"pca": ("pca", "feature"), "relation": ("pca", "relation"), "umap": ("um
 """name -> (method, space) of `project`."""
 AT_ONCE = ("pca", "relation")
 """Maps that show every position and take no time; the others take seconds for every thousand positions and model."""
-SAMPLE = 5000
-"""Positions of the other maps at most: on two CPU cores, three models take about a minute."""
+SAMPLE = 2000
+"""Positions of the other maps at most: on two CPU cores, four models take some 20 seconds."""
 
 
 def explorer_map(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
-from cirkd.features.grids import MOST_POSITIONS, Grid, resampled, rule
+from cirkd.features.grids import MOST_POSITIONS, MOST_SHOWN, Grid, resampled, rule
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes, Sample
@@ -33,6 +34,7 @@ def extract(
     progress: Progress | None = None,
     classes: Classes | None = None,
     kept: KeptOutputs | None = None,
+    fine: bool = False,
 ) -> FeatureSet:
     """Embeddings, predictions and confidences of every model at every grid position of every image.
 
@@ -50,6 +52,7 @@ def extract(
         classes: what the labels are numbered in; None = the reference model's. A model with other classes is not
             compared with labels, and says so in its note.
         kept: outputs of earlier calls, used again where model, image and settings are the same, and added to.
+        fine: for what is drawn position by position: up to 16,384 of them, too many to relate all with all.
 
     Raises:
         StudyError: no model, no image, an unknown layer, device or precision, outputs that are not finite, or an
@@ -62,7 +65,7 @@ def extract(
     started = time.perf_counter()
     reference = TEACHER if TEACHER in models else next(iter(models))
     classes = classes if classes is not None else models[reference].info.classes
-    found, grid = _run_all(runner, models, images, layer, reference, classes, progress)
+    found, grid = _run_all(runner, models, images, layer, reference, classes, progress, fine)
     labels, label_note = _labels(images, classes)
     return FeatureSet(
         classes=classes,
@@ -75,7 +78,7 @@ def extract(
             "layer": layer,
             "device": str(runner.device),
             "precision": runner.precision,
-            "grid": rule(reference),
+            "grid": rule(reference, MOST_SHOWN if fine else MOST_POSITIONS),
             "averaged": _averaged(found[reference].info["grid"], grid[0]),
             "reference": reference,
             "batch_size": runner.batch_size,
@@ -93,6 +96,7 @@ def _run_all(
     reference: str,
     classes: Classes,
     progress: Progress | None,
+    fine: bool,
 ) -> tuple[dict[str, ModelFeatures], tuple[Grid, ...]]:
     """Every model's features, and the grid of each image: that of the reference's embedding map."""
     layers = {name: layer if _has_projection(model) else "decoder" for name, model in models.items()}
@@ -100,10 +104,15 @@ def _run_all(
         name: runner.run(name, model, images, layers[name], _reporter(progress, name, i, len(models), len(images)))
         for i, (name, model) in enumerate(models.items())
     }
-    grid = tuple(_grid(output) for output in outputs[reference])
+    if fine:
+        outputs = {
+            name: [replace(output, embedding=output.fine_embedding, logits=output.fine_logits) for output in of_model]
+            for name, of_model in outputs.items()
+        }
+    grid, own = tuple(_grid(output) for output in outputs[reference]), outputs[reference][0].grid
     # An output is let go as soon as it has been turned into arrays.
     found = {
-        name: _model_features(name, models[name], (layers[name], layer), outputs.pop(name), grid, classes)
+        name: _model_features(name, models[name], (layers[name], layer), outputs.pop(name), grid, classes, own)
         for name in models
     }
     return found, grid
@@ -185,6 +194,7 @@ def _model_features(
     outputs: list[ImageOutput],
     grid: Sequence[Grid],
     classes: Classes,
+    own_of_reference: Grid,
 ) -> ModelFeatures:
     """One model's arrays on the common grid; `layers` are the one taken and the one wanted."""
     from cirkd.features.forward import best_class
@@ -208,7 +218,7 @@ def _model_features(
         classes=model.info.classes if table is None else classes,
         info=_info(model, outputs[0].grid),
         comparable=table is not None,
-        note=_note(name, model, layers, outputs, grid, None if table is not None else len(classes)),
+        note=_note(name, model, layers, outputs, grid, None if table is not None else len(classes), own_of_reference),
     )
 
 
@@ -219,12 +229,14 @@ def _note(
     outputs: list[ImageOutput],
     grid: Sequence[Grid],
     other_classes: int | None,
+    own_of_reference: Grid,
 ) -> str:
-    """What is special about a model's features, in one line."""
+    """What is special about a model's features, in one line; averaging as the reference's is said with that."""
     notes = []
     if layers[0] != layers[1]:
         notes.append(f"{name} has no projection head: its decoder embedding is shown")
-    if averaged := next((output for output in outputs if output.grid != _grid(output)), None):
+    averaged = next((output for output in outputs if output.grid != _grid(output)), None)
+    if averaged and averaged.grid != own_of_reference:
         notes.append(f"{name}: {_averaged(averaged.grid, _grid(averaged))}, so that relations stay in bounds")
     if any(_grid(output) != size for output, size in zip(outputs, grid, strict=True)):
         own = _grid(outputs[0])
@@ -239,7 +251,7 @@ def _note(
 
 def _averaged(own: Grid, grid: Grid) -> str:
     """That a map was averaged, with both sizes; "" where it was not finer than the grid."""
-    return f"maps of {own[0]}x{own[1]} averaged to {grid[0]}x{grid[1]}" if own[0] * own[1] > MOST_POSITIONS else ""
+    return "" if tuple(own) == tuple(grid) else f"maps of {own[0]}x{own[1]} averaged to {grid[0]}x{grid[1]}"
 
 
 def _info(model: Segmenter, grid: Grid) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from cirkd.data.errors import StudyError
-from cirkd.features.grids import Grid, averaged
+from cirkd.features.grids import MOST_SHOWN, Grid, averaged
 from cirkd.relations.precision import has_bf16
 
 if TYPE_CHECKING:
@@ -30,11 +30,14 @@ PRECISIONS = ("auto", "float32", "bf16", "fp16")
 @dataclass(frozen=True, eq=False)
 class ImageOutput:
     """What a model gave for one image: embedding float32 [d, h, w] and logits float32 [C, h', w'] on the CPU, averaged
-    where they were too fine (see `cirkd.features.grids`), and at the image's size the prediction uint8 [H, W] and its
-    probability float16 [H, W]; grid: the size of the model's own embedding map."""
+    where they were too fine for relations (see `cirkd.features.grids`); the same at most too fine to be shown; and at
+    the image's size the prediction uint8 [H, W] and its probability float16 [H, W]; grid: the size of the model's own
+    embedding map."""
 
     embedding: Tensor
     logits: Tensor
+    fine_embedding: Tensor
+    fine_logits: Tensor
     prediction: np.ndarray
     confidence: np.ndarray
     grid: Grid
@@ -144,9 +147,12 @@ class Runner:
         # Upsampled as in training, so that scores are those of the trainer.
         full = F.interpolate(logits[None], size=tuple(size), mode="bilinear", align_corners=True)[0]
         prediction, confidence = best_class(full)
+        fine, fine_logits = averaged(embedding, MOST_SHOWN).cpu(), averaged(logits, MOST_SHOWN).cpu()
         return ImageOutput(
-            embedding=averaged(embedding).cpu(),
-            logits=averaged(logits).cpu(),
+            embedding=_coarse(embedding, fine),
+            logits=_coarse(logits, fine_logits),
+            fine_embedding=fine,
+            fine_logits=fine_logits,
             prediction=prediction.cpu().numpy(),
             confidence=confidence.half().cpu().numpy(),
             grid=(int(embedding.shape[1]), int(embedding.shape[2])),
@@ -179,6 +185,12 @@ class Runner:
             else f"the range of {self.precision} may be too small for it; choose precision float32"
         )
         return f"{name}: its {layer} embedding or logits of image {image!r} hold numbers that are not finite; {remedy}"
+
+
+def _coarse(values: Tensor, fine: Tensor) -> Tensor:
+    """The map averaged for relations; the very tensor `fine` where nothing has to be averaged."""
+    coarse = averaged(values)
+    return fine if coarse is values else coarse.cpu()
 
 
 def best_class(logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,29 +17,34 @@ MOST_POSITIONS = 4096
 """Positions of an image's grid at most: 64x64, as a map of stride 8 has for an image of 512x512."""
 
 
-def rule(reference: str) -> str:
+MOST_SHOWN = 16_384
+"""The same for what is drawn position by position and takes no pairs of them: 128x128."""
+
+
+def rule(reference: str, most: int = MOST_POSITIONS) -> str:
     """How the common grid comes about, for provenance; reference: the model whose grid it is."""
     return (
         f"embedding map of {reference}; other maps resampled to it bilinearly, labels nearest; maps of more than "
-        f"{MOST_POSITIONS:,} positions averaged over cells before"
+        f"{most:,} positions averaged over cells before"
     )
 
 
-def bounded(size: Grid) -> Grid:
+def bounded(size: Grid, most: int = MOST_POSITIONS) -> Grid:
     """The size itself, or where it has too many positions that of its cells of k x k, for the least k that will do."""
     height, width = size
     k = 1
-    while -(-height // k) * -(-width // k) > MOST_POSITIONS:
+    while -(-height // k) * -(-width // k) > most:
         k += 1
     return -(-height // k), -(-width // k)
 
 
-def averaged(values: Tensor) -> Tensor:
+def averaged(values: Tensor, most: int = MOST_POSITIONS) -> Tensor:
     """Maps [..., c, h, w] on the bounded grid: each of its positions the mean of the cell of the map that it covers."""
     import torch.nn.functional as F
 
     own = (int(values.shape[-2]), int(values.shape[-1]))
-    return values if bounded(own) == own else F.adaptive_avg_pool2d(values, bounded(own))
+    grid = bounded(own, most)
+    return values if grid == own else F.adaptive_avg_pool2d(values, grid)
 
 
 def resampled(values: Tensor, size: Grid) -> Tensor:

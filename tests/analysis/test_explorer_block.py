@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cirkd.analysis import explorer_block as explorer_block_module
 from cirkd.analysis import explorer_encode
 from cirkd.analysis.divergences import divergence
-from cirkd.analysis.explorer_block import cosine_error, explorer_block, quantise, thin
+from cirkd.analysis.explorer_block import cosine_error, dimensions_for, explorer_block, quantise, thin
 from cirkd.analysis.explorer_encode import encode
 from cirkd.analysis.explorer_maps import MAPS, explorer_map
+from cirkd.analysis.explorer_results import cells_of
 from cirkd.analysis.projection import project
 from cirkd.analysis.scores import pixel_change
 from cirkd.data.errors import StudyError
+from cirkd.features.extract import make_pixels
 from tests.analysis.oracles import unit
 from tests.factories import make_features
 
@@ -211,3 +214,30 @@ def test_a_model_with_other_classes_keeps_its_own() -> None:
     header, _ = read(encode(explorer_block(features), {}))
     assert header["models"][2]["comparable"] is False
     assert header["models"][2]["note"] == "after knows other classes"
+
+
+def test_many_positions_have_fewer_numbers_and_maps_draw_a_class_balanced_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [dimensions_for(n) for n in (1, 12_288, 25_000, 40_000, 49_152, 10**6)] == [64, 64, 64, 40, 32, 32]
+    monkeypatch.setattr(explorer_block_module, "DOTS", 40)
+    features = make_features()
+    block = explorer_block(features)
+    assert block.dots is not None and len(block.dots) == 40
+    counts = np.bincount(features.grouping().values[block.index[block.dots]], minlength=4)
+    assert counts.max() - counts.min() <= 1
+    header, open_ref = read(encode(block, {"pca": explorer_map(features, block, "pca")}))
+    np.testing.assert_array_equal(open_ref(header["dots"]), block.dots)
+    assert header["maps"]["pca"]["positions"] is None
+
+
+def test_a_fine_position_lies_in_the_cell_that_holds_its_centre() -> None:
+    fine, coarse = make_pixels([(8, 12), (5, 7)], None), make_pixels([(4, 6), (3, 4)], None)
+    found = cells_of(fine, coarse)
+    for pixel in range(len(fine)):
+        image = int(fine.image[pixel])
+        (h, w), (own_h, own_w) = coarse.grid[image], fine.grid[image]
+        row, column = int(fine.row[pixel]) * h // own_h, int(fine.column[pixel]) * w // own_w
+        assert (coarse.image[found[pixel]], coarse.row[found[pixel]], coarse.column[found[pixel]]) == (
+            image,
+            row,
+            column,
+        )

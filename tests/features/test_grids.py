@@ -10,7 +10,7 @@ from cirkd.checkpoint import load_model
 from cirkd.data.palettes import numbered_classes
 from cirkd.data.sample import Sample
 from cirkd.features.extract import extract
-from cirkd.features.grids import MOST_POSITIONS, averaged, bounded
+from cirkd.features.grids import MOST_POSITIONS, MOST_SHOWN, averaged, bounded
 from cirkd.study import Study
 from tests.models.test_smp import theirs
 
@@ -66,9 +66,13 @@ def test_embeddings_of_a_unet_are_the_means_of_cells(unets: dict, samples: list[
     assert found.pixels.grid == ((52, 64),) == (bounded((256, 320)),)
     wanted = torch.nn.functional.adaptive_avg_pool2d(whole, (52, 64)).flatten(1).T
     np.testing.assert_allclose(found.models["after"].embedding, wanted.numpy(), rtol=1e-4, atol=1e-5)
-    assert "maps of 256x320 averaged to 52x64" in found.models["after"].note
+    assert found.models["after"].note == ""  # said once, for all models
     assert found.provenance["averaged"] == "maps of 256x320 averaged to 52x64"
     assert found.models["after"].prediction_maps[0].shape == (256, 320)
+    fine = extract({"after": model}, samples[:1], device="cpu", classes=numbered_classes(5), fine=True)
+    assert fine.pixels.grid == ((86, 107),) == (bounded((256, 320), MOST_SHOWN),)
+    wanted = torch.nn.functional.adaptive_avg_pool2d(whole, (86, 107)).flatten(1).T
+    np.testing.assert_allclose(fine.models["after"].embedding, wanted.numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_all_analysis_of_unets_ends_in_time(unets: dict, samples: list[Sample]) -> None:

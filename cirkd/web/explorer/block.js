@@ -39,7 +39,7 @@ export function readBlock(bytes) {
     ...header.divergence,
     values: Object.fromEntries(Object.entries(header.divergence.values).map(([name, ref]) => [name, open(ref)])),
   };
-  const arrays = { label: open(header.label), change: open(header.change) };
+  const arrays = { label: open(header.label), change: open(header.change), dots: open(header.dots) };
   return { ...header, ...arrays, images, models, maps, divergence };
 }
 

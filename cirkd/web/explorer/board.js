@@ -132,7 +132,7 @@ export class Board {
     const { coordinates, space } = this.map;
     // In relation space all models share one map; maps of their own spaces are turned alike, but each fills its panel.
     const common = space === "relation" ? frameOf(this.panels.map(({ model }) => coordinates[model.name])) : null;
-    for (const panel of this.panels) panel.use(this.map, common ?? frameOf([coordinates[panel.model.name]]));
+    for (const panel of this.panels) panel.use(this.map, common ?? frameOf([coordinates[panel.model.name]]), this.block.dots);
   }
 
   resized(force = false) {

@@ -49,7 +49,8 @@ function qualityOf(board, name) {
   if (map.explained[name]) parts.push(`${percent(map.explained[name].reduce((a, b) => a + b, 0))} of variance`);
   if (name in map.residual && name !== block.reference) parts.push(`aligned, residual ${digits(map.residual[name], 2)}`);
   if (map.space === "relation" && arrows?.to === name) parts.push(`arrows: ${look.models[arrows.from].label} → ${look.models[name].label}`);
-  if (map.positions) parts.push(`${map.positions.length.toLocaleString("en")} of ${block.positions.toLocaleString("en")} dots`);
+  const drawn = map.positions ?? block.dots;
+  if (drawn) parts.push(`${drawn.length.toLocaleString("en")} of ${block.positions.toLocaleString("en")} dots`);
   return parts.join(" · ");
 }
 

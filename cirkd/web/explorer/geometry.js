@@ -100,11 +100,12 @@ function boundsOf(polygon) {
 
 /** Dots in square buckets, to find the nearest to the pointer. */
 export class Buckets {
-  constructor(points, size = 16) {
+  /** members: the numbers of the points that can be found. */
+  constructor(points, size = 16, members = Int32Array.from({ length: points.length / 2 }, (_, i) => i)) {
     this.points = points;
     this.size = size;
     this.cells = new Map();
-    for (let i = 0; i < points.length / 2; i++) {
+    for (const i of members) {
       const key = this.key(points[2 * i], points[2 * i + 1]);
       const cell = this.cells.get(key);
       if (cell) cell.push(i);

@@ -30,13 +30,18 @@ export class Panel {
     this.element = make("div", { class: "cx-scatter" }, make("div", { class: "cx-head" }, name, this.quality), this.pad);
   }
 
-  /** Show a map within a frame. */
-  use(map, frame) {
+  /** Show a map within a frame; of a map of all positions only those of `drawn` are drawn, where there is that. */
+  use(map, frame, drawn) {
     this.at = map.coordinates[this.model.name];
     this.positions = map.positions;
     this.frame = frame;
     this.count = this.at.length / 2;
     this.order = shuffled(this.count);
+    if (drawn && !map.positions) {
+      const some = new Uint8Array(this.count);
+      for (const position of drawn) some[position] = 1;
+      this.order = this.order.filter((dot) => some[dot]);
+    }
     this.dots = null;
     if (map.positions) {
       const count = this.model.scale.length;
@@ -81,7 +86,7 @@ export class Panel {
     target.pixels.fill(packed(theme.paper));
     const scaled = this.dots.map((value) => value * ratio);
     const codes = this.positions ? Uint8Array.from(this.positions, (p) => coloring.codes[p]) : coloring.codes;
-    const radius = (this.count > 25000 ? 1.1 : this.count > 4000 ? 1.5 : 2.4) * ratio * Math.min(this.view.zoom ** 0.3, 2);
+    const radius = (this.order.length > 25000 ? 1.1 : this.order.length > 4000 ? 1.5 : 2.4) * ratio * Math.min(this.view.zoom ** 0.3, 2);
     const { table } = coloring;
     const rims = rimmed(table, theme.paper, theme.ink);
     if (!mask) {
@@ -97,7 +102,7 @@ export class Panel {
 
   /** The position under a place on the panel, or -1. */
   pick(x, y) {
-    this.buckets ??= new Buckets(this.dots, REACH);
+    this.buckets ??= new Buckets(this.dots, REACH, this.order);
     const dot = this.buckets.nearest(x, y, REACH);
     return dot < 0 ? -1 : this.positionOf(dot);
   }

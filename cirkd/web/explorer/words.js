@@ -88,12 +88,14 @@ export function smallPrint(block, look) {
   const thinned = block.stride > 1
     ? `Every ${ordinal(block.stride)} row and column of the grids: ${block.positions.toLocaleString("en")} of ${block.of.toLocaleString("en")} positions. `
     : `All ${block.positions.toLocaleString("en")} positions of ${block.images.length} images. `;
-  const sampled = block.positions > block.sample
-    ? ` UMAP and t-SNE show ${block.sample.toLocaleString("en")} of them, class-balanced; there a dashed ring is around ` +
-      "the most similar dot shown."
+  const widest = Math.max(...block.models.map((model) => model.dimensions));
+  const sampled = block.dots
+    ? ` Maps draw ${block.dots.length.toLocaleString("en")} of them, class-balanced, or fewer where it says so; images show ` +
+      "all. A lasso in PCA or relation space takes what lies in it, drawn or not. In UMAP and t-SNE a dashed ring is " +
+      "around the dot most similar to a pixel that is left out."
     : "";
   return (
-    thinned + `Cosines come from 8-bit embeddings of at most 64 dimensions; the largest error ` +
+    thinned + `Cosines come from 8-bit embeddings of at most ${widest} dimensions; the largest error ` +
     `${all ? "over all pairs" : "found"}: ${errors}. Ctrl and wheel, or two fingers, zoom; a double click shows all again.${sampled}`
   );
 }
