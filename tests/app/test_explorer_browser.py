@@ -31,6 +31,9 @@ def without_errors(tab: Any) -> Iterator[None]:
 def test_pointing_draws_the_cosines_of_every_model_in_every_image(view: Callable[..., View]) -> None:
     here = view()
     pixel = middle(here, 1)
+    assert here.read("pin") >= 0  # a place that says something, so that heatmaps are seen at once
+    assert here.read("drawn", "teacher", 0) is not None
+    here.tab.keyboard.press("Escape")
     assert here.read("drawn", "teacher", 0) is None
     with without_errors(here.tab):
         here.over("before", pixel)

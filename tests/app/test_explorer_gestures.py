@@ -129,3 +129,36 @@ def test_a_finger_pins_by_a_tap(chromium: Any, app_url: str, study_folders: Path
     tab.touchscreen.tap(*here.read("tilePlace", "teacher", pixel))
     assert here.read("pin") == pixel
     context.close()
+
+
+def test_two_presses_of_enter_choose_a_box_and_arrows_go_from_image_to_image(view: Callable[..., View]) -> None:
+    here = view()
+    h, w = here.features.pixels.grid[0]
+    pixel = middle(here, 0)
+    here.over("teacher", pixel)
+    here.tab.mouse.down()
+    here.tab.mouse.up()
+    for key in ("Enter", "ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
+        here.tab.keyboard.press(key)
+    assert here.read("selection") == [pixel, pixel + 1, pixel + 2, pixel + w, pixel + w + 1, pixel + w + 2]
+    for _ in range(w):
+        here.tab.keyboard.press("ArrowRight")
+    assert here.read("pin") >= h * w
+
+
+def test_a_tour_pins_what_changed_and_a_wipe_lays_before_over_after(view: Callable[..., View]) -> None:
+    here = view()
+    change = here.study.pixel_change().grid
+    for kind, code in (("fixed", 2), ("broken", 3)):
+        if (change == code).any():
+            here.tab.get_by_test_id("explorer").get_by_role("button", name=kind, exact=True).click()
+            assert change[here.read("pin")] == code
+    here.tab.get_by_test_id("wiping").click()
+    here.tab.get_by_test_id("tile-after-0").scroll_into_view_if_needed()
+    boxes = [here.tab.get_by_test_id(f"tile-{name}-0").bounding_box() for name in ("before", "after")]
+    assert boxes[0] == boxes[1]
+    box = boxes[0]
+    for share, name in ((0.25, "before"), (0.75, "after")):
+        at = [box["x"] + share * box["width"], box["y"] + box["height"] / 2]
+        seen = here.tab.evaluate("([x, y]) => document.elementFromPoint(x, y).closest('.cx-tile').dataset.testid", at)
+        assert seen == f"tile-{name}-0"

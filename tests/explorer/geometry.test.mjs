@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Buckets, WHOLE, fit, frameOf, inner, insidePolygon, outer, pan, zoomAt } from "../../cirkd/web/explorer/geometry.js";
-import { boxOf } from "../../cirkd/web/explorer/pointing.js";
+import { Buckets, WHOLE, fit, frameOf, inner, insidePolygon, boxOf, outer, pan, zoomAt } from "../../cirkd/web/explorer/geometry.js";
 
 let seed = 5;
 const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;

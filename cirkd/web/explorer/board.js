@@ -12,8 +12,9 @@ import { Layout } from "./layout.js";
 import { neighboursOf, strip } from "./neighbours.js";
 import { decode } from "./pictures.js";
 import { connect } from "./pointing.js";
+import { Tour } from "./tour.js";
 
-const VIEW = { overlay: "similarity", tau: 0.1, map: "pca", color: "class", tool: "point", opacity: 0.8, tile: 160 };
+const VIEW = { overlay: "similarity", tau: 0.1, map: "pca", color: "class", tool: "point", opacity: 0.8, tile: 160, wipe: null };
 const REST = 200; // milliseconds without a change before Python hears of it
 
 export class Board {
@@ -30,7 +31,10 @@ export class Board {
     const { pin = -1, ...view } = block.first ?? {}; // what the address asked for
     this.view = { ...VIEW, ...view, ...remembered?.view };
     if (!colorings(block).some(([value]) => value === this.view.color)) this.view.color = VIEW.color;
-    this.pin = remembered?.pin ?? (pin < block.positions ? pin : -1);
+    this.tour = new Tour(block);
+    // On arrival a place that says something is pinned, so that heatmaps are the first thing seen.
+    this.given = pin >= 0 && pin < block.positions ? pin : this.tour.arrival();
+    this.pin = remembered?.pin ?? this.given;
     this.selection = remembered?.selection ?? null; // a mask of all positions, or null
     this.hover = -1;
     this.drawing = null; // { target, path, from, box } while a lasso or a box is drawn
@@ -44,7 +48,7 @@ export class Board {
   }
 
   build(parent) {
-    const act = { clear: () => this.clear(), whole: () => this.whole() };
+    const act = { clear: () => this.clear(), whole: () => this.whole(), visit: (kind) => this.visit(kind) };
     this.layout = new Layout(this.block, this.look, this.view, (change) => this.set(change), act);
     this.root = this.layout.root;
     this.panels = this.layout.panels;
@@ -67,7 +71,16 @@ export class Board {
     this.repin();
     this.root.dataset.ready = "true";
     measure("explorer:ready", started);
+    this.arrive();
     this.tell();
+  }
+
+  /** Arrow keys work at once, if nothing else has the focus; its ring shows from the first key on. */
+  arrive() {
+    if (document.activeElement !== document.body) return;
+    this.root.classList.add("cx-arrived");
+    this.root.focus({ preventScroll: true });
+    this.root.addEventListener("keydown", () => this.root.classList.remove("cx-arrived"), { once: true });
   }
 
   /** The same study again: take over what is new in it (maps, divergence, the page's theme). */
@@ -82,6 +95,17 @@ export class Board {
     this.block.divergence = block.divergence;
     this.useMap();
     this.resized(true);
+    if (this.waiting) this.visit(this.waiting);
+  }
+
+  /** Pin the next place where something of a kind ("fixed", "broken", "diverged") is most. */
+  visit(kind) {
+    const asked = kind === "diverged" && !this.block.divergence;
+    this.waiting = asked ? kind : null;
+    if (asked) return this.set({ overlay: "divergence" }); // Python works it out; then the visit goes on
+    const found = this.tour.next(kind);
+    if (found >= 0) this.pinAt(found);
+    this.layout.told.textContent = found < 0 ? `nothing is ${kind} here` : `pinned where most is ${kind}`;
   }
 
   destroy() {
@@ -119,7 +143,8 @@ export class Board {
     this.view = { ...this.view, ...change };
     if ("map" in change) this.useMap();
     this.layout.controls.show(this.view);
-    if ("tile" in change) this.resized(true);
+    if ("wipe" in change) this.layout.bands.style.setProperty("--wipe", String(change.wipe));
+    if ("tile" in change || "wipe" in change) this.resized(true);
     else if ("map" in change || "color" in change) this.draw();
     else this.drawImages();
     this.tell();
@@ -136,7 +161,7 @@ export class Board {
   }
 
   resized(force = false) {
-    if (this.pictures && this.layout.fit(this.view.tile, force)) this.draw();
+    if (this.pictures && this.layout.fit(this.view, force)) this.draw();
   }
 
   draw() {
@@ -248,7 +273,7 @@ export class Board {
   untouched() {
     const { overlay, map, color, tau } = this.view;
     const plain = overlay === VIEW.overlay && map === VIEW.map && color === VIEW.color && tau === VIEW.tau;
-    return plain && this.pin < 0 && !this.selection;
+    return plain && this.pin === this.given && !this.selection;
   }
 
   /** Remember what is shown, and let Python know once things have come to rest. */

@@ -12,6 +12,13 @@ export const TOOLS = [
   ["move", "Move", "Drag to move what is enlarged (M); zoom with Ctrl and the wheel, or with two fingers"],
 ];
 
+/** Kinds of places that can be visited one after the other. */
+export const TOUR = [
+  ["fixed", "fixed", "Pin the next place where most pixels were wrong before and are right after"],
+  ["broken", "broken", "Pin the next place where most pixels were right before and are wrong after"],
+  ["diverged", "diverged", "Pin the next place whose relations are farthest from the teacher's, in the last student"],
+];
+
 export class Controls {
   /** change(part of the view) is called with what the user chose; act.clear(), act.whole() */
   constructor(block, view, change, act) {
@@ -36,6 +43,16 @@ export class Controls {
     this.tool = segments("tool", "Tool", TOOLS, (tool) => change({ tool }));
     this.clear = make("button", { class: "cx-button", type: "button", title: "Let go of pin and selection (Esc)", onclick: act.clear }, "Clear");
     const whole = make("button", { class: "cx-button", type: "button", title: "Show maps and images whole again", onclick: act.whole }, "Whole");
+    this.wipe = make("input", {
+      type: "range", min: "0", max: "1", step: "0.01", "data-testid": "wipe", "aria-label": "Wipe between before and after",
+      oninput: () => change({ wipe: Number(this.wipe.value) }),
+    });
+    this.wipes = make("button", {
+      class: "cx-button", type: "button", "aria-pressed": "false", "data-testid": "wiping",
+      title: "Lay the images of before over those of after", onclick: () => change({ wipe: this.wiping ? null : 0.5 }),
+    }, "Wipe");
+    const visits = TOUR.filter(([kind]) => kind === "diverged" ? block.models.length > 1 : block.change)
+      .map(([kind, words, title]) => make("button", { class: "cx-button", type: "button", title, onclick: () => act.visit(kind) }, words));
     this.tauBox = field("Temperature τ", make("span", { class: "cx-row" }, this.tau, this.tauText));
     this.element = make(
       "div", { class: "cx-bar", role: "toolbar", "aria-label": "Explorer" },
@@ -46,6 +63,8 @@ export class Controls {
       field("Map", this.projection),
       field("Colour by", this.colorBy),
       field("Tool", make("span", { class: "cx-row" }, this.tool, this.clear, whole)),
+      visits.length ? field("Go to the next place most", make("span", { class: "cx-row" }, ...visits)) : null,
+      block.arrows ? field("Before | after", make("span", { class: "cx-row" }, this.wipes, this.wipe)) : null,
     );
     this.show(view);
   }
@@ -66,6 +85,10 @@ export class Controls {
     this.tauText.textContent = view.tau.toFixed(2);
     this.opacity.value = view.opacity;
     this.size.value = view.tile;
+    this.wiping = view.wipe !== null;
+    this.wipe.value = view.wipe ?? 0.5;
+    this.wipe.disabled = !this.wiping;
+    this.wipes.setAttribute("aria-pressed", String(this.wiping));
     this.projection.value = view.map;
     this.colorBy.value = view.color;
     press(this.overlay, view.overlay);

@@ -33,8 +33,15 @@ export function drawMaps(board) {
     panel.quality.textContent = qualityOf(board, panel.model.name);
   }
   drawDots(board);
-  const { legend } = coloring(board, board.panels[0].model);
+  const legend = legendOfAll(board.panels.map(({ model }) => coloring(board, model).legend));
   board.layout.legend.replaceChildren(...legendOf(legend, board.gradient, (code, event) => board.chooseCode(code, event)));
+}
+
+/** One legend for all models: what any of them shows, in the order of the codes. */
+function legendOfAll(legends) {
+  if (legends[0].words) return legends[0];
+  const entries = new Map(legends.flat().map((entry) => [entry[0], entry]));
+  return [...entries.values()].sort((a, b) => a[2] - b[2]);
 }
 
 export function drawDots(board) {
@@ -78,7 +85,7 @@ export function drawHeat(board) {
 
 export function drawVeils(board) {
   const { images } = board.block;
-  const veils = images.map((image) => board.selection && veilOf(image, board.selection, board.theme.paper, board.theme.accent));
+  const veils = images.map((image) => board.selection && veilOf(image, board.selection));
   for (const tile of board.tiles) tile.drawVeil(veils[tile.index]);
 }
 

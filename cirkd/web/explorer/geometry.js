@@ -98,6 +98,19 @@ function boundsOf(polygon) {
   return box;
 }
 
+/** The positions whose cell's centre lies in a box; in shares of the image. */
+export function boxOf(image, count, left, top, right, bottom) {
+  const [rows, columns] = image.grid;
+  const mask = new Uint8Array(count);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) {
+      const [x, y] = [(c + 0.5) / columns, (r + 0.5) / rows];
+      if (x >= left && x <= right && y >= top && y <= bottom) mask[image.start + r * columns + c] = 1;
+    }
+  }
+  return mask;
+}
+
 /** Dots in square buckets, to find the nearest to the pointer. */
 export class Buckets {
   /** members: the numbers of the points that can be found. */

@@ -3,7 +3,7 @@
 import { positionAt } from "./block.js";
 import { measure } from "./dom.js";
 import { drawDots, drawTile } from "./drawing.js";
-import { WHOLE, insidePolygon, pan, zoomAt } from "./geometry.js";
+import { WHOLE, boxOf, insidePolygon, pan, zoomAt } from "./geometry.js";
 import { listen } from "./gestures.js";
 import { markPanel, markTile } from "./marks.js";
 
@@ -35,19 +35,6 @@ function onTile(board, tile) {
     zoom: (factor, x, y) => zoomTiles(board, tile, zoomAt(board.zooms[tile.index], factor, x / tile.width, y / tile.height, 16)),
     reset: () => zoomTiles(board, tile, WHOLE),
   };
-}
-
-/** The positions whose cell's centre lies in a box; in shares of the image. */
-export function boxOf(image, count, left, top, right, bottom) {
-  const [rows, columns] = image.grid;
-  const mask = new Uint8Array(count);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) {
-      const [x, y] = [(c + 0.5) / columns, (r + 0.5) / rows];
-      if (x >= left && x <= right && y >= top && y <= bottom) mask[image.start + r * columns + c] = 1;
-    }
-  }
-  return mask;
 }
 
 function zoomTiles(board, tile, view) {

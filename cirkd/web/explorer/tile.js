@@ -118,13 +118,13 @@ export class Tile {
   }
 }
 
-/** The veil of one image: clear where `mask` is set, with an outline; [r, g, b] of veil and outline. */
-export function veilOf(image, mask, paper, line) {
+/** The veil of one image: clear where `mask` is set, with an outline; the rest is dimmed, in any theme. */
+export function veilOf(image, mask) {
   const [rows, columns] = image.grid;
   const made = new ImageData(columns * FINE, rows * FINE);
   const out = new Uint32Array(made.data.buffer);
-  const veil = ((185 << 24) | (paper[2] << 16) | (paper[1] << 8) | paper[0]) >>> 0;
-  const edge = ((255 << 24) | (line[2] << 16) | (line[1] << 8) | line[0]) >>> 0;
+  const veil = ((185 << 24) | 0x120c0a) >>> 0; // near black, as alpha, blue, green, red
+  const edge = 0xffffffff;
   const chosen = (r, c) => r >= 0 && c >= 0 && r < rows && c < columns && mask[image.start + r * columns + c];
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) {

@@ -9,7 +9,7 @@ export const HINT =
   "Click to pin it. Draw around dots, or a box in an image, to choose many.";
 
 export const KEYS =
-  "Arrow keys move the pin · 1 to 6 switch what the images show · L lasso, B box, M move, P point · Shift adds, Alt " +
+  "Arrow keys move the pin, from image to image too · Enter twice chooses a box · 1 to 6 switch what the images show · L lasso, B box, M move, P point · Shift adds, Alt " +
   "takes away · Esc clears";
 
 /** The position in words: where, its class, and what each model predicts. */
