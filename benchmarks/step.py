@@ -9,9 +9,9 @@ import torch
 
 from cirkd.data.catalog import open_data
 from cirkd.losses.objective import Objective
+from cirkd.models.inference import autocast
 from cirkd.training.batches import Batch, Batches
 from cirkd.training.distillation import Distillation
-from cirkd.training.evaluate import autocast
 from cirkd.training.recipes import RECIPES, Recipe
 from cirkd.training.setup import build_memory, build_student, load_teacher
 

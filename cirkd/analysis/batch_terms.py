@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cirkd.data.errors import StudyError
-from cirkd.features.extract import class_map
+from cirkd.data.matching import match_classes
 from cirkd.features.feature_set import TEACHER
 from cirkd.features.grids import averaged
 
@@ -61,7 +61,7 @@ def batch_terms(
     _check(models, name, samples)
     student, teacher = models[name], models[TEACHER]
     labels = _labels(name, student, samples, classes)
-    if class_map(teacher.info.classes, student.info.classes) is None:
+    if match_classes(teacher.info.classes, student.info.classes).table is None:
         raise StudyError(f"teacher and {name} predict different classes: their probabilities cannot be compared")
     objective, own = _objective(student)
     objective, note = _possible(objective, student, teacher)
@@ -112,7 +112,7 @@ def _labels(name: str, student: Any, samples: Sequence[Sample], classes: Classes
     known, ignored = student.info.classes, student.info.classes.ignore_index
     table = np.arange(256)
     if classes is not None:
-        own = class_map(classes, known)
+        own = match_classes(classes, known).table
         if own is None:
             raise StudyError(f"{name} predicts other classes than the labels: there is no loss to report")
         table = np.where(np.arange(256) < len(classes), own, ignored)

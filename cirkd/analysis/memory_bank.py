@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from cirkd.data.errors import StudyError
-from cirkd.features.extract import class_map
+from cirkd.data.matching import match_classes
 from cirkd.features.feature_set import TEACHER, FeatureSet
 from cirkd.features.sampling import balanced_sample
 
@@ -155,7 +155,7 @@ def view_centroids(features: FeatureSet, model: Any) -> tuple[Float64[np.ndarray
     if memory is None or teacher.embedding.shape[1] != memory.teacher_width:
         width = 0 if memory is None else memory.teacher_width
         return nothing, f"the teacher in view is {teacher.embedding.shape[1]} wide and the keys are {width}"
-    table = class_map(classes, grouping.classes)
+    table = match_classes(classes, grouping.classes).table
     if table is None:
         return nothing, "the bank's classes are not those of the images in view"
     unit = teacher.unit_embedding()

@@ -23,3 +23,10 @@ class TrainingError(CirkdError):
 
 class ExportError(CirkdError):
     """Something that cannot be written: where it should go, or in the format asked for."""
+
+
+class DeviceError(CheckpointError, StudyError):
+    """A device or precision that can't be used here, memory that is too small, or numbers that are not finite.
+
+    It is what loading a checkpoint, opening a study and evaluating say of the same fault.
+    """

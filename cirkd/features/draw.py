@@ -45,11 +45,11 @@ class Smallest:
         self._labels, self._drawn = labels[kept], drawn[kept]
 
     def add_part(self, path: Path) -> None:
-        """Take the pixels of a part into account; only their labels and numbers are read."""
+        """Take the pixels of a part into account; only their classes and numbers are read."""
         import pyarrow.parquet as pq
 
-        table = pq.read_table(path, columns=["label", "key"])
-        self.add(table["label"].to_numpy(), table["key"].to_numpy())
+        table = pq.read_table(path, columns=["group", "key"])
+        self.add(table["group"].to_numpy(), table["key"].to_numpy())
 
     def bounds(self) -> np.ndarray:
         """Of each label, float64 `[256]`, the largest number that still belongs; infinity while there is room."""
@@ -73,5 +73,5 @@ def merged(parts: Sequence[Path], per_class: int) -> pa.Table:
     tables = []
     for path in parts:
         table = pq.read_table(path)
-        tables.append(table.filter(pa.array(table["key"].to_numpy() <= bounds[table["label"].to_numpy()])))
+        tables.append(table.filter(pa.array(table["key"].to_numpy() <= bounds[table["group"].to_numpy()])))
     return pa.concat_tables(tables).combine_chunks()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cirkd.data.errors import StudyError
+from cirkd.data.matching import Matching, match_classes
+from cirkd.data.unscored import label_counts, unscored_notes
 from cirkd.features.feature_set import IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
 from cirkd.features.grids import MOST_POSITIONS, MOST_SHOWN, Grid, resampled, rule
 
@@ -58,7 +60,8 @@ def extract(
         StudyError: no model, no image, an unknown layer, device or precision, outputs that are not finite, or an
             image too large for the memory.
     """
-    from cirkd.features.forward import LAYERS, Runner
+    from cirkd.features.forward import Runner
+    from cirkd.models.inference import LAYERS
 
     _check(models, images, layer, LAYERS)
     runner = Runner(device, precision, batch_size, kept)
@@ -66,7 +69,7 @@ def extract(
     reference = TEACHER if TEACHER in models else next(iter(models))
     classes = classes if classes is not None else models[reference].info.classes
     found, grid = _run_all(runner, models, images, layer, reference, classes, progress, fine)
-    labels, label_note = _labels(images, classes)
+    labels, label_notes = _labels(images, classes)
     return FeatureSet(
         classes=classes,
         image_names=tuple(sample.name for sample in images),
@@ -81,9 +84,9 @@ def extract(
             "grid": rule(reference, MOST_SHOWN if fine else MOST_POSITIONS),
             "averaged": _averaged(found[reference].info["grid"], grid[0]),
             "reference": reference,
-            "batch_size": runner.batch_size,
+            "batch_size": runner.batch.size,
             "seconds": time.perf_counter() - started,
-            "notes": [note for note in [*(model.note for model in found.values()), label_note] if note],
+            "notes": [note for note in [*(model.note for model in found.values()), *label_notes] if note],
         },
     )
 
@@ -119,14 +122,14 @@ def _run_all(
 
 
 def make_pixels(grid: Sequence[Grid], labels: Sequence[np.ndarray] | None) -> Pixels:
-    """All positions of all grids, with labels [H, W] put on the grid as training does (nearest)."""
+    """All positions of all grids, each with the label that most of its pixels have."""
     rows, columns, images, on_grid = [], [], [], []
     for i, (h, w) in enumerate(grid):
         row, column = np.divmod(np.arange(h * w, dtype=np.int32), np.int32(w))
         rows.append(row)
         columns.append(column)
         images.append(np.full(h * w, i, np.int32))
-        on_grid.append(np.full(h * w, IGNORED, np.uint8) if labels is None else nearest(labels[i], (h, w)).reshape(-1))
+        on_grid.append(np.full(h * w, IGNORED, np.uint8) if labels is None else on_grid(labels[i], (h, w)).reshape(-1))
     return Pixels(
         image=np.concatenate(images),
         row=np.concatenate(rows).astype(np.int32),
@@ -134,30 +137,6 @@ def make_pixels(grid: Sequence[Grid], labels: Sequence[np.ndarray] | None) -> Pi
         label=np.concatenate(on_grid),
         grid=tuple(grid),
     )
-
-
-def nearest(labels: np.ndarray, size: Grid) -> np.ndarray:
-    """Labels [H, W] on a grid (h, w): the label at row floor(i H / h), as `cirkd.relations.resize_labels`."""
-    rows = np.arange(size[0]) * labels.shape[0] // size[0]
-    columns = np.arange(size[1]) * labels.shape[1] // size[1]
-    return labels[rows[:, None], columns[None, :]]
-
-
-def class_map(own: Classes, common: Classes) -> np.ndarray | None:
-    """Table uint8 [256] from a model's class numbers to the common ones, or None if the classes are not the same.
-
-    Classes are the same when their names are, in any order; letter case, spaces, "_" and "-" do not count.
-    """
-    mine, theirs = [_plain(name) for name in own.names], [_plain(name) for name in common.names]
-    if sorted(mine) != sorted(theirs) or len(set(mine)) != len(mine):
-        return None
-    table = np.full(256, IGNORED, np.uint8)
-    table[: len(mine)] = [theirs.index(name) for name in mine]
-    return table
-
-
-def _plain(name: str) -> str:
-    return "".join(character for character in name.lower() if character not in " _-")
 
 
 def _check(models: Mapping[str, Any], images: Sequence[Any], layer: str, layers: Sequence[str]) -> None:
@@ -197,9 +176,10 @@ def _model_features(
     own_of_reference: Grid,
 ) -> ModelFeatures:
     """One model's arrays on the common grid; `layers` are the one taken and the one wanted."""
-    from cirkd.features.forward import best_class
+    from cirkd.models.inference import best_class
 
-    table = class_map(model.info.classes, classes)
+    matching = match_classes(model.info.classes, classes, "this study")
+    table = matching.table
     renumber = np.arange(256, dtype=np.uint8) if table is None else table
     embeddings, predictions, confidences = [], [], []
     for output, size in zip(outputs, grid, strict=True):
@@ -218,17 +198,16 @@ def _model_features(
         classes=model.info.classes if table is None else classes,
         info=_info(model, outputs[0].grid),
         comparable=table is not None,
-        note=_note(name, model, layers, outputs, grid, None if table is not None else len(classes), own_of_reference),
+        note=_note(name, layers, outputs, grid, matching, own_of_reference),
     )
 
 
 def _note(
     name: str,
-    model: Segmenter,
     layers: tuple[str, str],
     outputs: list[ImageOutput],
     grid: Sequence[Grid],
-    other_classes: int | None,
+    matching: Matching,
     own_of_reference: Grid,
 ) -> str:
     """What is special about a model's features, in one line; averaging as the reference's is said with that."""
@@ -241,11 +220,9 @@ def _note(
     if any(_grid(output) != size for output, size in zip(outputs, grid, strict=True)):
         own = _grid(outputs[0])
         notes.append(f"{name}: maps of {own[0]}x{own[1]} resampled to {grid[0][0]}x{grid[0][1]}")
-    if other_classes is not None:
-        notes.append(
-            f"{name} knows {len(model.info.classes)} classes that are not the {other_classes} of this study: "
-            "its predictions are not scored"
-        )
+    if matching.note:
+        scored = "" if matching.table is not None else "its predictions are not scored: "
+        notes.append(f"{name}: {scored}{matching.note}")
     return "; ".join(notes)
 
 
@@ -262,20 +239,17 @@ def _info(model: Segmenter, grid: Grid) -> dict[str, Any]:
     return {**known, "parameters": parameter_count(model), "grid": grid}
 
 
-def _labels(images: Sequence[Sample], classes: Classes) -> tuple[tuple[np.ndarray, ...] | None, str]:
-    """Labels with 255 for everything that is no class, and a note if that hid labels that are no class."""
+def _labels(images: Sequence[Sample], classes: Classes) -> tuple[tuple[np.ndarray, ...] | None, list[str]]:
+    """Labels with 255 for everything that is no class, and notes on how they were read and what they hide."""
+    notes = list(dict.fromkeys(sample.note for sample in images if sample.note))
     if all(sample.label is None for sample in images):
-        return None, ""
-    labels, strange = [], set()
+        return None, notes
+    labels, counts = [], np.zeros(256, np.int64)
     for sample in images:
         if sample.label is None:
             labels.append(np.full(sample.image.shape[:2], IGNORED, np.uint8))
             continue
-        ignored = (sample.label == classes.ignore_index) | (sample.label == IGNORED)
-        outside = (sample.label >= len(classes)) & ~ignored
-        strange.update(int(value) for value in np.unique(sample.label[outside]))
-        labels.append(np.where(ignored | outside, IGNORED, sample.label).astype(np.uint8))
-    if not strange:
-        return tuple(labels), ""
-    listed = ", ".join(str(value) for value in sorted(strange)[:8])
-    return tuple(labels), f"labels {listed} are none of the {len(classes)} classes and count as unlabelled"
+        counts += label_counts(sample.label)
+        known = (sample.label < len(classes)) & (sample.label != classes.ignore_index)
+        labels.append(np.where(known, sample.label, IGNORED).astype(np.uint8))
+    return tuple(labels), [*notes, *unscored_notes(counts, classes)]

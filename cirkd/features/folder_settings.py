@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cirkd.data.errors import StudyError
+from cirkd.data.matching import match_classes
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes, SegmentationData
@@ -27,9 +28,10 @@ class Settings:
     Args:
         data, split: The data set.
         images: Names of its images, in order.
-        models: name -> what is known of each model, its weights' digest among it; the grid is the first one's.
+        models: name -> what is known of each model, its weights' digest among it; the grid is the first one's. Its
+            classes are those that its predictions are numbered in: `classes`, wherever they can be matched.
         classes: Names of the classes that labels and budget go by; colors: theirs, as "#rrggbb".
-        labelled: Whether `label` is the data set's; else it is the first model's prediction.
+        labelled: Whether any image has labels.
         per_class: Pixels kept of each class.
         layer, precision: As in `cirkd.features.extract`.
         seed: Of the choice of pixels.
@@ -47,6 +49,10 @@ class Settings:
     precision: str
     seed: int
 
+    def known_classes(self) -> Classes:
+        """The classes that labels and budget go by, with their colours."""
+        return classes_from(self.classes, self.colors)
+
     def text(self) -> str:
         """The settings as JSON; equal settings have equal texts."""
         return json.dumps(asdict(self), indent=1, sort_keys=True)
@@ -61,18 +67,18 @@ def settings_of(
     Raises:
         StudyError: no model, an unknown layer or no pixel a class.
     """
-    from cirkd.features.forward import LAYERS
+    from cirkd.models.inference import LAYERS
 
     if not models or layer not in LAYERS or per_class < 1:
         raise StudyError(f"{len(models)} models, layer {layer!r}, {per_class} pixels a class: check these settings")
     first = next(iter(models.values()))
-    labelled = data.classes is not None and len(data) > 0 and data[0].label is not None
+    labelled = _has_labels(data)
     classes = data.classes if labelled and data.classes is not None else first.info.classes
     return Settings(
         data=data.name,
         split=data.split,
         images=tuple(data.names[: len(data) if images is None else images]),
-        models={name: _described(model, layer) for name, model in models.items()},
+        models={name: _described(model, layer, classes) for name, model in models.items()},
         classes=classes.names,
         colors=_colors(classes),
         labelled=labelled,
@@ -122,15 +128,24 @@ def classes_from(names: tuple[str, ...], colors: tuple[str, ...]) -> Classes:
     return Classes(names, tuple((r, g, b) for r, g, b in rgb))
 
 
-def _described(model: Segmenter, layer: str) -> dict[str, Any]:
+def _has_labels(data: SegmentationData) -> bool:
+    """Whether any image of a data set has a label map, seen without reading more than one of them."""
+    frames = getattr(data, "frames", None)
+    if frames and hasattr(frames[0], "label"):
+        return any(frame.label is not None for frame in frames)
+    return len(data) > 0 and data[0].label is not None
+
+
+def _described(model: Segmenter, layer: str, common: Classes) -> dict[str, Any]:
     info, memory = model.info, getattr(model, "memory", None)
+    numbered = info.classes if match_classes(info.classes, common).table is None else common
     return {
         "architecture": info.architecture,
         "encoder": info.encoder,
         "digest": digest(model),
         "layer": layer if getattr(memory, "projection", None) is not None else "decoder",
-        "classes": list(info.classes.names),
-        "colors": list(_colors(info.classes)),
+        "classes": list(numbered.names),
+        "colors": list(_colors(numbered)),
     }
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -24,7 +26,7 @@ MOST_SHOWN = 16_384
 def rule(reference: str, most: int = MOST_POSITIONS) -> str:
     """How the common grid comes about, for provenance; reference: the model whose grid it is."""
     return (
-        f"embedding map of {reference}; other maps resampled to it bilinearly, labels nearest; maps of more than "
+        f"embedding map of {reference}; other maps resampled to it bilinearly, labels by majority; maps of more than "
         f"{most:,} positions averaged over cells before"
     )
 
@@ -54,3 +56,26 @@ def resampled(values: Tensor, size: Grid) -> Tensor:
     if tuple(values.shape[1:]) == tuple(size):
         return values
     return F.interpolate(values[None], size=size, mode="bilinear", align_corners=False)[0]
+
+
+def on_grid(labels: np.ndarray, size: Grid) -> np.ndarray:
+    """Labels uint8 [H, W] on a grid (h, w): the value that most pixels of a cell have, the smallest of equals.
+
+    Pixels that are unlabelled count as such: a cell that mostly is, is too. Where the grid is finer than the labels,
+    a cell takes the pixel that it begins in.
+
+    Example:
+        >>> on_grid(np.array([[1, 1, 2], [1, 2, 2]], np.uint8), (1, 1)).tolist()
+        [[1]]
+    """
+    height, width = labels.shape
+    rows, columns = np.arange(size[0]) * height // size[0], np.arange(size[1]) * width // size[1]
+    if size[0] > height or size[1] > width:
+        return labels[rows[:, None], columns[None, :]]
+    best, most = np.zeros(size, np.uint8), np.zeros(size, np.int64)
+    for value in np.flatnonzero(np.bincount(labels.reshape(-1), minlength=256)):
+        here = (labels == value).astype(np.int32)
+        count = np.add.reduceat(np.add.reduceat(here, rows, axis=0), columns, axis=1)
+        larger = count > most
+        best[larger], most[larger] = value, count[larger]
+    return best

@@ -17,15 +17,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cirkd.data.errors import StudyError
+from cirkd.data.matching import match_classes
 from cirkd.features.draw import Smallest, keys, merged, smallest
 from cirkd.features.feature_set import IGNORED
 from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, settings_of
+from cirkd.features.grids import averaged, resampled
 from cirkd.features.parquet import repeating
+from cirkd.models import inference
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from torch import Tensor
 
-    from cirkd.data.sample import SegmentationData
+    from cirkd.data.sample import Classes, SegmentationData
     from cirkd.models.segmenter import Segmenter
     from cirkd.models.stream import Item
     from cirkd.training.processes import Processes
@@ -55,8 +59,9 @@ def extract_to(
     """Write the embeddings of a data set's pixels, `per_class` of each class, to a folder.
 
     The folder gets `settings.json`, `parts/*.parquet` and, when all is done, `pixels.parquet`: a row for each pixel
-    with image, row and column on the first model's grid (at most 4,096 positions, as in a study), label, and each
-    model's embedding, prediction and confidence.
+    with image, row and column on the first model's grid (at most 4,096 positions, as in a study), label (null where
+    its image has none), the class that it was drawn for (`group`: the label, else the first model's prediction), and
+    each model's embedding, prediction and confidence. All classes are numbered as in `settings.json`.
 
     Args:
         folder: New, or one that an interrupted run with the same settings left.
@@ -103,14 +108,21 @@ class _Chunks:
     def __init__(
         self, models: Mapping[str, Segmenter], data: SegmentationData, settings: Settings, workers: int
     ) -> None:
-        from cirkd.features.forward import resolve_precision
-
         self.models, self.data, self.settings, self.workers = models, data, settings, workers
         self.kinds = list(dict.fromkeys(model.info.preprocessing for model in models.values()))
         # What earlier chunks have put out of reach need not be written: parts grow rarer, the whole stays the same.
         self.seen = Smallest(settings.per_class)
         self.device = next(next(iter(models.values())).parameters()).device
-        self.precision = resolve_precision(settings.precision, self.device)
+        self.precision = inference.resolve_precision(settings.precision, self.device)
+        common = settings.known_classes()
+        self.tables = {name: self._table(model, common) for name, model in models.items()}
+
+    def _table(self, model: Segmenter, common: Classes) -> Tensor:
+        """From a model's class numbers to those of the settings; as they are where the classes are others."""
+        import torch
+
+        table = match_classes(model.info.classes, common).table
+        return torch.from_numpy(np.arange(256, dtype=np.uint8) if table is None else table).to(self.device)
 
     def items(self, indices: Sequence[int]) -> Iterator[Item]:
         """These images, one stream for all chunks, so that reading ahead does not stop at their ends."""
@@ -130,25 +142,26 @@ class _Chunks:
                 # What has no chance any more goes, so that a chunk is hardly larger than its budget.
                 kept = [self._thinned(kept)]
         found = self._thinned(kept)
-        self.seen.add(found["label"], found["key"])
-        arrays = {
+        self.seen.add(found["group"], found["key"])
+        columns: dict[str, pa.Array] = {
             name: pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
             if values.ndim == 2
             else pa.array(values)
             for name, values in found.items()
         }
-        return pa.table(arrays)
+        columns["label"] = pa.array(found["label"], mask=found["label"] == IGNORED)
+        return pa.table(columns)
 
     def _thinned(self, kept: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         joined = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
-        chosen = smallest(joined["label"], joined["key"], self.settings.per_class)
+        chosen = smallest(joined["group"], joined["key"], self.settings.per_class)
         return {name: values[chosen] for name, values in joined.items()}
 
     def _pixels(self, item: Item, bounds: np.ndarray) -> dict[str, np.ndarray]:
-        """The candidates of one image: of each label those whose numbers are within its bound."""
+        """The candidates of one image: of each class those whose numbers are within its bound."""
         import torch
 
-        from cirkd.features.extract import nearest
+        from cirkd.features.extract import on_grid
 
         outputs: dict[str, Any] = {}
         grid: tuple[int, int] | None = None
@@ -157,14 +170,16 @@ class _Chunks:
                 outputs[name] = self._run(name, model, item, grid)
                 grid = grid or tuple(outputs[name][0].shape[1:])
         assert grid is not None
-        first = outputs[next(iter(outputs))]
-        label = first[1].flatten().cpu().numpy() if item.label is None else nearest(item.label.numpy(), grid).ravel()
+        predicted = outputs[next(iter(outputs))][1].flatten().cpu().numpy()
+        nothing = np.full(len(predicted), IGNORED, np.uint8)
+        label = nothing if item.label is None else on_grid(item.label.numpy(), grid).ravel()
         label = np.where(label < len(self.settings.classes), label, IGNORED).astype(np.uint8)
-        drawn = keys(self.settings.seed, item.index, len(label))
-        chosen = smallest(np.where(drawn <= bounds[label], label, IGNORED), drawn, self.settings.per_class)
+        group = self._known(predicted) if item.label is None else label
+        drawn = keys(self.settings.seed, item.index, len(group))
+        chosen = smallest(np.where(drawn <= bounds[group], group, IGNORED), drawn, self.settings.per_class)
         rows, columns = np.divmod(chosen.astype(np.int32), np.int32(grid[1]))
         found = {"image": np.full(len(chosen), item.index, np.int32), "row": rows, "column": columns,
-                 "label": label[chosen], "key": drawn[chosen]}  # fmt: skip
+                 "group": group[chosen], "label": label[chosen], "key": drawn[chosen]}  # fmt: skip
         places = torch.from_numpy(chosen).to(self.device)
         for name, (embedding, prediction, confidence) in outputs.items():
             found[f"{name}.embedding"] = embedding.flatten(1)[:, places].T.contiguous().cpu().numpy()
@@ -172,29 +187,22 @@ class _Chunks:
             found[f"{name}.confidence"] = confidence.flatten()[places].cpu().numpy()
         return found
 
+    def _known(self, predicted: np.ndarray) -> np.ndarray:
+        """The first model's predictions, 255 where they are none of the settings' classes."""
+        first = self.settings.models[next(iter(self.models))]
+        if tuple(first["classes"]) != self.settings.classes:
+            return np.full(len(predicted), IGNORED, np.uint8)
+        return predicted
+
     def _run(self, name: str, model: Segmenter, item: Item, grid: tuple[int, int] | None) -> tuple[Any, Any, Any]:
         """Embedding [d, h, w], prediction and confidence [h, w] of one model, on the grid where there is one."""
-        import torch
-
-        from cirkd.features.forward import best_class
-        from cirkd.features.grids import averaged, resampled
-        from cirkd.training.evaluate import autocast
-
-        batch = item.inputs[self.kinds.index(model.info.preprocessing)][None].to(self.device, non_blocking=True)
-        with autocast(self.device, self.precision):
-            output = model(batch)
-            embedding = output.embedding
-            projection: Any = getattr(model.memory, "projection", None)
-            if self.settings.layer == "projected" and projection is not None:
-                embedding = projection(embedding)
-        embedding, logits = embedding[0].float(), output.logits[0].float()
-        if not (torch.isfinite(embedding).all() and torch.isfinite(logits).all()):
-            raise StudyError(
-                f"{name}: its outputs of {item.name!r} are not finite; choose precision float32, or an earlier file"
-            )
-        embedding, logits = averaged(embedding), averaged(logits)
+        batch = item.inputs[self.kinds.index(model.info.preprocessing)][None]
+        layer = self.settings.models[name]["layer"]
+        output = inference.run(name, model, batch, [item.name], precision=self.precision, layer=layer)
+        embedding, logits = averaged(output.embedding[0]), averaged(output.logits[0])
         size = grid or (int(embedding.shape[1]), int(embedding.shape[2]))
-        return resampled(embedding, size), *best_class(resampled(logits, size))
+        prediction, confidence = inference.best_class(resampled(logits, size))
+        return resampled(embedding, size), self.tables[name][prediction.long()], confidence
 
 
 def _agree(folder: Path, settings: Settings, processes: Processes) -> None:

@@ -1,6 +1,6 @@
 """A folder of embeddings, as `cirkd.features.store` writes it, opened as a sample of its pixels.
 
-However many rows the folder holds, only those of the sample stay in memory: first the columns of labels and keys are
+However many rows the folder holds, only those of the sample stay in memory: first the columns of classes and keys are
 read, a piece at a time, and of each class the rows with the smallest keys are chosen; then the other columns of the
 row groups that hold chosen rows.
 """
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cirkd.data.errors import StudyError
+from cirkd.data.matching import match_classes
 from cirkd.features.feature_set import AFTER, BEFORE, IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
 from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, classes_from, read_settings
 from cirkd.features.grids import rule
@@ -126,7 +127,7 @@ def _columns(models: list[str]) -> dict[str, Any]:
     import pyarrow.types as types
 
     found: dict[str, Any] = {name: types.is_int32 for name in ("image", "row", "column")}
-    found |= {"label": types.is_uint8, "key": types.is_float64}
+    found |= {"group": types.is_uint8, "label": types.is_uint8, "key": types.is_float64}
     for name in models:
         found[f"{name}.embedding"] = lambda kind: types.is_fixed_size_list(kind) and types.is_float32(kind.value_type)
         found |= {f"{name}.prediction": types.is_uint8, f"{name}.confidence": types.is_float32}
@@ -171,8 +172,8 @@ def class_counts(folder: StoredFolder) -> dict[int, int]:
     """
     counts, classes = np.zeros(256, np.int64), len(folder.settings.classes)
     with _opened(folder.path) as file:
-        for piece in _pieces(file, ["label"]):
-            counts += np.bincount(piece["label"].to_numpy(), minlength=256)
+        for piece in _pieces(file, ["group"]):
+            counts += np.bincount(piece["group"].to_numpy(), minlength=256)
     if counts[classes:].any() or not counts.any():
         what = "no pixel" if not counts.any() else f"labels beyond the {classes} classes"
         raise StudyError(f"{folder.path / RESULT}: holds {what}; run `cirkd extract` again into a new folder")
@@ -185,8 +186,8 @@ def _chosen(file: pq.ParquetFile, shares: dict[int, int]) -> np.ndarray:
     share[list(shares)] = list(shares.values())
     labels, keys, numbers = np.empty(0, np.uint8), np.empty(0, np.float64), np.empty(0, np.int64)
     at = 0
-    for piece in _pieces(file, ["label", "key"]):
-        labels = np.concatenate([labels, piece["label"].to_numpy()])
+    for piece in _pieces(file, ["group", "key"]):
+        labels = np.concatenate([labels, piece["group"].to_numpy()])
         keys = np.concatenate([keys, piece["key"].to_numpy()])
         numbers = np.concatenate([numbers, np.arange(at, at + len(piece))])
         at += len(piece)
@@ -218,8 +219,10 @@ def _rows(file: pq.ParquetFile, columns: list[str], chosen: np.ndarray) -> pa.Ta
 
 def _pieces(file: pq.ParquetFile, columns: list[str], groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
     for piece in file.iter_batches(_PIECE, row_groups=groups, columns=columns):
-        if any(column.null_count or _inner(column).null_count for column in piece.columns):
-            raise ValueError("it has gaps")
+        for name, column in zip(piece.schema.names, piece.columns, strict=True):
+            # A label may be missing: its image has none.
+            if name != "label" and (column.null_count or _inner(column).null_count):
+                raise ValueError("it has gaps")
         yield piece
 
 
@@ -235,6 +238,8 @@ def _arrays(table: pa.Table, folder: StoredFolder) -> dict[str, np.ndarray]:
         values = table[name].combine_chunks()
         if name.endswith(".embedding"):
             found[name] = values.flatten().to_numpy().reshape(len(table), -1)
+        elif name == "label":
+            found[name] = values.fill_null(IGNORED).to_numpy()
         else:
             found[name] = values.to_numpy()
     images = found["image"]
@@ -246,11 +251,9 @@ def _arrays(table: pa.Table, folder: StoredFolder) -> dict[str, np.ndarray]:
 
 
 def _model(name: str, stored: str, settings: Settings, arrays: dict[str, np.ndarray]) -> ModelFeatures:
-    from cirkd.features.extract import class_map
-
     about = settings.models[stored]
     own, common = (classes_from(tuple(s["classes"]), tuple(s["colors"])) for s in (about, vars(settings)))
-    table = class_map(own, common)
+    table = match_classes(own, common).table
     prediction = arrays[f"{stored}.prediction"]
     notes = []
     if table is None:

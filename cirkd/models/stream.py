@@ -22,6 +22,7 @@ class Item:
         inputs: Network input `[3, h, w]` for each way of preprocessing, in the order asked for.
         size: Height and width of the image.
         label: uint8 `[H, W]`; None where there is none.
+        note: What a user should know about how it was read; "" where there is nothing.
     """
 
     index: int
@@ -29,6 +30,7 @@ class Item:
     inputs: tuple[Tensor, ...]
     size: tuple[int, int]
     label: Tensor | None
+    note: str = ""
 
 
 class _Items(Dataset[Item | str]):
@@ -46,7 +48,7 @@ class _Items(Dataset[Item | str]):
         inputs = tuple(kind(sample.image) for kind in self.kinds)
         height, width = sample.image.shape[:2]
         label = None if sample.label is None else torch.from_numpy(sample.label)
-        return Item(index, sample.name, inputs, (height, width), label)
+        return Item(index, sample.name, inputs, (height, width), label, sample.note)
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -5,15 +5,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from cirkd.data.errors import DataError
-from cirkd.data.sample import SegmentationData
+from cirkd.data.matching import match_classes
+from cirkd.data.sample import Classes, SegmentationData
+from cirkd.data.unscored import label_counts, unscored_notes
+from cirkd.models import inference
 from cirkd.models.segmenter import Segmenter
 from cirkd.models.stream import Item, stream
-from cirkd.relations.precision import has_bf16
 from cirkd.training.processes import Processes
 
 
@@ -27,6 +29,7 @@ class Evaluation:
         miou: Mean of the IoU of the classes that occur in labels or predictions.
         pixel_accuracy: Share of labelled pixels that are right.
         iou: IoU by class name; None for a class that occurs in neither.
+        notes: What a user should know: how classes were matched, which labels were not scored, how files were read.
     """
 
     data: str
@@ -35,31 +38,10 @@ class Evaluation:
     miou: float
     pixel_accuracy: float
     iou: dict[str, float | None]
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def _logits(model: Segmenter, image: Tensor, precision: str) -> Tensor:
-    """Of one preprocessed image [3, H, W]: [1, C, h, w] on the network's device."""
-    device = next(model.parameters()).device
-    with torch.inference_mode(), autocast(device, precision):
-        return model(image[None].to(device, non_blocking=True)).logits
-
-
-def _class_map(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    """Logits upsampled (align_corners=True) to height and width, then the class of the largest: int64 [H, W]."""
-    # A pixel's classes side by side, and max instead of argmax: 10 ms instead of 53 for 15 classes of 131,072 pixels.
-    beside = logits.float().contiguous(memory_format=torch.channels_last)
-    return F.interpolate(beside, size=size, mode="bilinear", align_corners=True)[0].max(dim=0).indices
-
-
-def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Autocast for a precision of a recipe: bf16, fp16, float32 for none, or auto: bf16 where the device has it."""
-    if precision == "auto":
-        precision = "bf16" if has_bf16(device) else "float32"
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.bfloat16)
-    return torch.autocast(device.type, dtype=dtype, enabled=precision != "float32")
 
 
 def evaluate(
@@ -74,82 +56,106 @@ def evaluate(
     """Evaluate a network in evaluation mode on whole images at their own size.
 
     Args:
-        model: Its classes must be the data set's.
-        data: A labelled split.
-        precision: float32, bf16 or fp16.
+        model: Its classes are matched with the data set's by name, see `cirkd.data.matching`.
+        data: A labelled split; where it names no classes, its labels are taken to be the network's.
+        precision: float32, bf16, fp16 or auto.
         progress: Called with the share done of this process's images.
         workers: Processes that read ahead.
         processes: Those that share the images; each gets the scores over all of them, the same to the last digit
             however many they are, as whole counts of pixels are what is added up.
 
     Raises:
-        DataError: no labels, or class counts that differ.
+        DataError: no labels, none of a class, or classes that can't be matched.
+        DeviceError: an unknown precision, memory that is too small, or outputs that are not finite.
     """
-    classes = data.classes
-    if classes is None or len(classes) != len(model.info.classes):
-        found = "none" if classes is None else len(classes)
-        raise DataError(
-            f"{data.name}: {found} classes, the network has {len(model.info.classes)}; choose its own data set"
-        )
+    classes = data.classes or model.info.classes
+    matching = match_classes(model.info.classes, classes, data.name)
+    if matching.table is None:
+        raise DataError(matching.note)
     processes = processes or Processes()
-    was_training = model.training
-    model.eval()
     mine = processes.share(range(len(data)))
     items = stream(data, mine, [model.info.preprocessing], workers=workers)
-    confusion = torch.zeros(len(classes), len(classes), dtype=torch.int64, device=next(model.parameters()).device)
-    for done, counts in enumerate(_counts(model, items, data.name, precision), 1):
-        confusion += counts
-        if progress is not None:
-            progress(done / len(mine))
-    model.train(was_training)
-    return _scores(processes.summed(confusion.cpu()), data)
+    notes: dict[str, None] = dict.fromkeys(getattr(data, "notes", ()))
+    with inference.evaluating(model) as device, torch.inference_mode():
+        table = torch.from_numpy(matching.table.astype(np.int64)).to(device)
+        confusion = torch.zeros(len(classes), len(classes) + 1, dtype=torch.int64, device=device)
+        labels = np.zeros(256, np.int64)
+        counted = _counts(model, _noted(items, notes), data.name, precision, table, len(classes))
+        for done, (counts, values) in enumerate(counted, 1):
+            confusion += counts
+            labels += values
+            if progress is not None:
+                progress(done / len(mine))
+    confusion, labels = processes.summed(confusion.cpu()), processes.summed(torch.from_numpy(labels)).numpy()
+    if data.classes is None:
+        notes[f"{data.name} names no classes: its labels are taken to be numbered as the network's classes"] = None
+    notes |= dict.fromkeys([matching.note, *unscored_notes(labels, classes)])
+    if not confusion.any():
+        found = "; ".join(unscored_notes(labels, classes)) or "there are no pixels"
+        raise DataError(
+            f"{data.name} {data.split}: no pixel is labelled with one of its {len(classes)} classes: {found}"
+        )
+    return _scores(confusion, data, classes, tuple(note for note in notes if note))
 
 
-def _counts(model: Segmenter, items: Iterable[Item], data: str, precision: str) -> Iterator[Tensor]:
-    """The confusion matrix of each image; its pixels are counted while the network runs on the next.
+def _noted(items: Iterable[Item], notes: dict[str, None]) -> Iterator[Item]:
+    """The items; what is to be said of how they were read is added to the notes."""
+    for item in items:
+        notes.setdefault(item.note)
+        yield item
+
+
+def _counts(
+    model: Segmenter, items: Iterable[Item], data: str, precision: str, table: Tensor, classes: int
+) -> Iterator[tuple[Tensor, np.ndarray]]:
+    """Confusion matrix and label counts of each image; pixels are counted while the network runs on the next.
 
     They are counted where the network is: a GPU waits for nothing until the end.
     """
-    classes, device = len(model.info.classes), next(model.parameters()).device
 
-    def count(logits: Tensor, size: tuple[int, int], label: Tensor) -> Tensor:
-        with torch.inference_mode():
-            return confusion_matrix(_class_map(logits, size), label.to(device, non_blocking=True).long(), classes)
+    def count(logits: Tensor, item: Item, label: Tensor) -> tuple[Tensor, np.ndarray]:
+        with torch.inference_mode(), inference.fitting("the network", item.size, logits.device):
+            prediction = table[inference.at_image_size(logits, item.size, model).max(dim=0).indices]
+            on_device = label.to(logits.device, non_blocking=True).long()
+            return confusion_matrix(prediction, on_device, classes), label_counts(label.numpy())
 
     with ThreadPoolExecutor(1) as pool:
-        counting: Future[Tensor] | None = None
+        counting: Future[tuple[Tensor, np.ndarray]] | None = None
         for item in items:
             if item.label is None:
                 raise DataError(f"{data}: {item.name} has no label map; scores need labels")
-            logits = _logits(model, item.inputs[0], precision)
+            output = inference.run("the network", model, item.inputs[0][None], [item.name], precision=precision)
             if counting is not None:
                 yield counting.result()
-            counting = pool.submit(count, logits, item.size, item.label)
+            counting = pool.submit(count, output.logits[0], item, item.label)
         if counting is not None:
             yield counting.result()
 
 
 def confusion_matrix(prediction: Tensor, label: Tensor, num_classes: int) -> Tensor:
-    """Pixel counts `[C, C]`, rows by label and columns by prediction; labels outside [0, C) are ignored."""
+    """Pixel counts `[C, C + 1]`, rows by label and columns by prediction, the last for predictions of no class.
+
+    Labels outside [0, C) are ignored.
+    """
     from torchmetrics.functional.classification import multiclass_confusion_matrix
 
     # What is ignored counts in a class of its own, and the checks of every pixel are left out: 2 ms instead of 14.
     known = torch.where((label >= 0) & (label < num_classes), label, num_classes)
-    counted = multiclass_confusion_matrix(prediction, known, num_classes + 1, validate_args=False)
-    return counted[:num_classes, :num_classes]
+    found = prediction.clamp(max=num_classes)
+    return multiclass_confusion_matrix(found, known, num_classes + 1, validate_args=False)[:num_classes]
 
 
-def _scores(confusion: Tensor, data: SegmentationData) -> Evaluation:
-    assert data.classes is not None
+def _scores(confusion: Tensor, data: SegmentationData, classes: Classes, notes: tuple[str, ...]) -> Evaluation:
     hits = confusion.diagonal().double()
-    union = confusion.sum(0) + confusion.sum(1) - confusion.diagonal()
+    union = confusion.sum(0)[: len(classes)] + confusion.sum(1) - confusion.diagonal()
     iou = [float(100 * h / u) if u > 0 else None for h, u in zip(hits, union, strict=True)]
     present = [value for value in iou if value is not None]
     return Evaluation(
         data=data.name,
         split=data.split,
         images=len(data),
-        miou=sum(present) / len(present) if present else float("nan"),
-        pixel_accuracy=float(100 * hits.sum() / confusion.sum().clamp(min=1)),
-        iou=dict(zip(data.classes.names, iou, strict=True)),
+        miou=sum(present) / len(present),
+        pixel_accuracy=float(100 * hits.sum() / confusion.sum()),
+        iou=dict(zip(classes.names, iou, strict=True)),
+        notes=notes,
     )

@@ -10,6 +10,7 @@ import torch
 from cirkd.data.errors import TrainingError
 from cirkd.data.images import resize_label
 from cirkd.data.sample import Sample
+from cirkd.models import inference
 from cirkd.models.segmenter import Segmenter
 
 MOST_POSITIONS = 512
@@ -25,19 +26,16 @@ def save_snapshot(path: Path, model: Segmenter, probe: Sequence[Sample]) -> None
     Raises:
         TrainingError: the disk refuses.
     """
-    was_training = model.training
-    model.eval()
-    device = next(model.parameters()).device
     arrays: dict[str, np.ndarray] = {"names": np.array([sample.name for sample in probe])}
-    with torch.inference_mode():
+    with inference.evaluating(model), torch.inference_mode():
         for index, sample in enumerate(probe):
-            embedding = model(model.preprocess(sample.image)[None].to(device)).embedding[0]
+            batch = model.preprocess(sample.image)[None]
+            embedding = inference.run("the student", model, batch, [sample.name], precision="float32").embedding[0]
             height, width = embedding.shape[1:]
             thinned = _every(height, width)
             arrays[f"embedding_{index}"] = embedding[:, *thinned].half().cpu().numpy()
             if sample.label is not None:
                 arrays[f"label_{index}"] = resize_label(sample.label, (height, width))[thinned]
-    model.train(was_training)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

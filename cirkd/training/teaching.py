@@ -13,9 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from cirkd.models.inference import autocast
 from cirkd.models.segmenter import Preprocessing, SegmentationOutput, Segmenter
 from cirkd.relations.cells import average_cells, cells_of
-from cirkd.training.evaluate import autocast
+from cirkd.relations.precision import has_bf16
 from cirkd.training.processes import Processes
 from cirkd.training.recipes import Recipe
 
@@ -60,7 +61,7 @@ class Teaching:
     def _compute(self, images: Tensor) -> SegmentationOutput:
         # Teacher and student may want their pixels scaled differently: each gets what it was trained on.
         theirs = self.given.convert(images, self.teacher.info.preprocessing)
-        with torch.inference_mode(), autocast(images.device, self.precision):
+        with torch.inference_mode(), autocast(images.device, teacher_precision(self.precision, images.device)):
             output = self.teacher(theirs)
         # Copies made out here are ordinary tensors, which a loss may keep for its gradient.
         encoded = None if output.encoded is None or not self.encoded else self._plain(output.encoded)
@@ -89,6 +90,11 @@ class Teaching:
             self.folder = None
             with suppress(OSError):
                 temporary.unlink()
+
+
+def teacher_precision(wanted: str, device: torch.device) -> str:
+    """A recipe's precision for its teacher; `auto` is bf16 where the device, a processor too, has arithmetic for it."""
+    return ("bf16" if has_bf16(device) else "float32") if wanted == "auto" else wanted
 
 
 def _read(path: Path, device: torch.device) -> SegmentationOutput | None:
