@@ -24,6 +24,7 @@ from cirkd.data.sample import Classes
 from cirkd.losses.memory import RelationMemory
 from cirkd.models.build import build_from_info
 from cirkd.models.fit import compare, filled, on_meta_device
+from cirkd.models.inference import resolve_device
 from cirkd.models.layouts import Hints, Recognised, recognise
 from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
 from cirkd.models.unwrap import unwrap
@@ -185,20 +186,6 @@ def load_models(
     return {name: load_model(path, device) for name, path in zip(names, paths, strict=True)}
 
 
-def resolve_device(device: str | torch.device) -> torch.device:
-    """`auto` becomes `cuda` when there is one, else `cpu`; anything else is taken at its word.
-
-    Raises:
-        CheckpointError: a GPU was asked for and there is none.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    resolved = torch.device(device)
-    if resolved.type == "cuda" and not torch.cuda.is_available():
-        raise CheckpointError("device cuda was asked for and there is no GPU here; choose auto or cpu")
-    return resolved
-
-
 def _header(info: ModelInfo, provenance: dict[str, Any]) -> dict[str, Any]:
     header = asdict(replace(info, provenance=dict(info.provenance) | provenance))
     return {"format": FORMAT, **header}
@@ -253,6 +240,7 @@ def _info(path: Path, header: dict[str, Any]) -> ModelInfo:
                 names=tuple(str(name) for name in classes["names"]),
                 colors=tuple((int(r), int(g), int(b)) for r, g, b in classes["colors"]),
                 ignore_index=int(classes["ignore_index"]),
+                guessed=bool(classes.get("guessed", False)),
             ),
             preprocessing=Preprocessing(**{k: _frozen(v) for k, v in header["preprocessing"].items()}),
             options=dict(header["options"]),

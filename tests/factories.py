@@ -112,6 +112,7 @@ class FakeInfo:
     embedding_channels: int = 8
     auxiliary: bool = False
     provenance: dict[str, Any] = field(default_factory=dict)
+    align_corners: bool = True
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cirkd.data.errors import StudyError
-from cirkd.data.matching import match_classes
+from cirkd.data.matching import NONE, channel_order, match_classes
 from cirkd.features.feature_set import TEACHER
 from cirkd.features.grids import averaged
 
@@ -61,7 +61,8 @@ def batch_terms(
     _check(models, name, samples)
     student, teacher = models[name], models[TEACHER]
     labels = _labels(name, student, samples, classes)
-    if match_classes(teacher.info.classes, student.info.classes).table is None:
+    order = channel_order(teacher.info.classes, student.info.classes)
+    if order is None:
         raise StudyError(f"teacher and {name} predict different classes: their probabilities cannot be compared")
     objective, own = _objective(student)
     objective, note = _possible(objective, student, teacher)
@@ -71,6 +72,7 @@ def batch_terms(
             key: model(torch.stack([model.preprocess(sample.image) for sample in samples]).to(device))
             for key, model in (("student", student), ("teacher", teacher.to(device)))
         }
+        outputs["teacher"] = replace(outputs["teacher"], logits=outputs["teacher"].logits[:, order])
         coarse = {key: replace(output, embedding=averaged(output.embedding)) for key, output in outputs.items()}
         note = "; ".join(part for part in (note, _too_fine(outputs["student"], coarse["student"])) if part)
         terms = objective.terms(
@@ -115,7 +117,7 @@ def _labels(name: str, student: Any, samples: Sequence[Sample], classes: Classes
         own = match_classes(classes, known).table
         if own is None:
             raise StudyError(f"{name} predicts other classes than the labels: there is no loss to report")
-        table = np.where(np.arange(256) < len(classes), own, ignored)
+        table = np.where(own == NONE, ignored, own)
     return table[np.stack([np.asarray(sample.label) for sample in samples])].astype(np.int64)
 
 

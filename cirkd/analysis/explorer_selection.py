@@ -110,7 +110,7 @@ def _score(
     if model.comparable and (label != IGNORED).any():
         table = confusion(label, prediction, len(features.classes))
         right, labelled = np.diag(table), table.sum(axis=1)
-        union = labelled + table.sum(axis=0) - right
+        union = labelled + table.sum(axis=0)[:-1] - right
         accuracy = float(right.sum() / labelled.sum())
         miou = float((right[labelled > 0] / union[labelled > 0]).mean())
     values = None if divergence is None else divergence.per_pixel.get(model.name)

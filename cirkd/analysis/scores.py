@@ -25,7 +25,8 @@ class ModelScore:
         iou: float64 [C], intersection over union, 0..1; nan = the class is not labelled in these images.
         pixel_accuracy: share of labelled pixels predicted right, 0..1.
         class_accuracy: float64 [C], share of a class's pixels predicted right (recall); nan = absent.
-        confusion: int64 [C, C], rows = label, columns = prediction, in pixels of the full-resolution images.
+        confusion: int64 [C, C], rows = label, columns = prediction, in pixels of the full-resolution images; without
+            predictions of classes that the labels do not have.
         image_miou, image_accuracy: float64 [N], the same for each image by itself; nan = unlabelled.
         note: why it could not be scored ("" = it was).
     """
@@ -174,11 +175,14 @@ def _compared(features: FeatureSet, before: str, after: str) -> tuple[ModelFeatu
 
 def confusion(
     label: UInt8[np.ndarray, "*shape"], prediction: UInt8[np.ndarray, "*shape"], count: int
-) -> Int64[np.ndarray, "c c"]:
-    """Confusion matrix [count, count], rows = label, columns = prediction; labels >= count are ignored."""
+) -> Int64[np.ndarray, "c c+1"]:
+    """Confusion matrix [count, count + 1], rows = label, columns = prediction; labels >= count are ignored.
+
+    The last column counts predictions of classes that the labels do not have.
+    """
     counted = label < count
-    cells = label[counted].astype(np.int64) * count + prediction[counted]
-    return np.bincount(cells, minlength=count * count).reshape(count, count)
+    cells = label[counted].astype(np.int64) * (count + 1) + np.minimum(prediction[counted], count)
+    return np.bincount(cells, minlength=count * (count + 1)).reshape(count, count + 1)
 
 
 def _score(per_image: list[np.ndarray]) -> ModelScore:
@@ -190,7 +194,7 @@ def _score(per_image: list[np.ndarray]) -> ModelScore:
         iou=iou,
         pixel_accuracy=accuracy,
         class_accuracy=recall,
-        confusion=total,
+        confusion=total[:, :-1],
         image_miou=np.array([_mean(item[0]) for item in images]),
         image_accuracy=np.array([item[2] for item in images]),
     )
@@ -199,7 +203,7 @@ def _score(per_image: list[np.ndarray]) -> ModelScore:
 def _ratios(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """IoU [C], recall [C] (nan where no pixel has the label) and accuracy of a confusion matrix."""
     right, labelled = np.diag(matrix), matrix.sum(axis=1)
-    union = labelled + matrix.sum(axis=0) - right
+    union = labelled + matrix.sum(axis=0)[:-1] - right
     nowhere = labelled == 0
     iou = np.where(nowhere, np.nan, right / np.maximum(union, 1))
     recall = np.where(nowhere, np.nan, right / np.maximum(labelled, 1))

@@ -59,6 +59,23 @@ def match_classes(own: Classes, common: Classes, data: str = "the data set") -> 
     return Matching(None, _differing(own, common, found, data))
 
 
+def channel_order(own: Classes, common: Classes) -> list[int] | None:
+    """For each class of a data set the network's channel that stands for it; None where there is not one for each.
+
+    Example:
+        >>> black = ((0, 0, 0),) * 2
+        >>> channel_order(Classes(("sky", "road"), black), Classes(("road", "sky"), black))
+        [1, 0]
+    """
+    table = match_classes(own, common).table
+    if table is None:
+        return None
+    places = [int(place) for place in table[: len(own)] if place != NONE]
+    if sorted(places) != list(range(len(common))):
+        return None
+    return [int(np.flatnonzero(table[: len(own)] == place)[0]) for place in range(len(common))]
+
+
 def _by_name(own: Classes, found: list[int], data: str) -> str:
     """What is to be said of a match by name."""
     notes = []

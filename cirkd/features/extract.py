@@ -13,7 +13,7 @@ from cirkd.data.errors import StudyError
 from cirkd.data.matching import Matching, match_classes
 from cirkd.data.unscored import label_counts, unscored_notes
 from cirkd.features.feature_set import IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
-from cirkd.features.grids import MOST_POSITIONS, MOST_SHOWN, Grid, resampled, rule
+from cirkd.features.grids import MOST_POSITIONS, MOST_SHOWN, Grid, on_grid, resampled, rule
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes, Sample
@@ -123,18 +123,19 @@ def _run_all(
 
 def make_pixels(grid: Sequence[Grid], labels: Sequence[np.ndarray] | None) -> Pixels:
     """All positions of all grids, each with the label that most of its pixels have."""
-    rows, columns, images, on_grid = [], [], [], []
+    rows, columns, images, found = [], [], [], []
     for i, (h, w) in enumerate(grid):
         row, column = np.divmod(np.arange(h * w, dtype=np.int32), np.int32(w))
         rows.append(row)
         columns.append(column)
         images.append(np.full(h * w, i, np.int32))
-        on_grid.append(np.full(h * w, IGNORED, np.uint8) if labels is None else on_grid(labels[i], (h, w)).reshape(-1))
+        own = np.full((h, w), IGNORED, np.uint8) if labels is None else on_grid(labels[i], (h, w))
+        found.append(own.reshape(-1))
     return Pixels(
         image=np.concatenate(images),
         row=np.concatenate(rows).astype(np.int32),
         column=np.concatenate(columns).astype(np.int32),
-        label=np.concatenate(on_grid),
+        label=np.concatenate(found),
         grid=tuple(grid),
     )
 

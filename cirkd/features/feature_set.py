@@ -37,7 +37,7 @@ class Pixels:
     Attributes:
         image: int32 [P], the image's number, 0..N-1.
         row, column: int32 [P], the position on that image's grid.
-        label: uint8 [P], the label put on the grid by nearest neighbour, as in training; 255 = none or ignored.
+        label: uint8 [P], the label that most of its cell's pixels have; 255 = none or ignored.
         grid: (h, w) of each of the N images; () where the pixels are a sample, not all of whole images.
     """
 

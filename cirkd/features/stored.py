@@ -243,6 +243,11 @@ def _arrays(table: pa.Table, folder: StoredFolder) -> dict[str, np.ndarray]:
         else:
             found[name] = values.to_numpy()
     images = found["image"]
+    known, classes = found["label"], len(folder.settings.classes)
+    if ((known >= classes) & (known != IGNORED)).any():
+        raise StudyError(
+            f"{folder.path / RESULT}: holds labels beyond the {classes} classes; run `cirkd extract` again into a new folder"
+        )
     finite = all(np.isfinite(values).all() for values in found.values())
     if not finite or images.min() < 0 or images.max() >= len(folder.settings.images):
         what = "numbers that are not finite" if not finite else f"images that {SETTINGS} does not name"

@@ -92,9 +92,7 @@ def evaluate(
     notes |= dict.fromkeys([matching.note, *unscored_notes(labels, classes)])
     if not confusion.any():
         found = "; ".join(unscored_notes(labels, classes)) or "there are no pixels"
-        raise DataError(
-            f"{data.name} {data.split}: no pixel is labelled with one of its {len(classes)} classes: {found}"
-        )
+        raise DataError(f"{data.name} {data.split}: no pixel has a label of its {len(classes)} classes: {found}")
     return _scores(confusion, data, classes, tuple(note for note in notes if note))
 
 

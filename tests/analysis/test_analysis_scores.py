@@ -52,12 +52,13 @@ def test_agrees_with_torchmetrics():
 def test_confusion_counts_every_pair(seed, count):
     generator = np.random.default_rng(seed)
     label = np.where(generator.random((3, 5)) < 0.2, 255, generator.integers(0, count, (3, 5))).astype(np.uint8)
-    prediction = generator.integers(0, count, (3, 5)).astype(np.uint8)
-    wanted = np.zeros((count, count), np.int64)
+    prediction = generator.integers(0, count + 1, (3, 5)).astype(np.uint8)
+    prediction[prediction == count] = 255
+    wanted = np.zeros((count, count + 1), np.int64)
     for y in range(3):
         for x in range(5):
             if label[y, x] != 255:
-                wanted[label[y, x], prediction[y, x]] += 1
+                wanted[label[y, x], min(prediction[y, x], count)] += 1
     np.testing.assert_array_equal(confusion(label, prediction, count), wanted)
 
 

@@ -5,10 +5,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from cirkd.analysis.scores import scores
 from cirkd.data.errors import StudyError
 from cirkd.data.sample import Classes, Sample
-from cirkd.features.extract import class_map, extract, make_pixels, nearest
-from cirkd.relations import resize_labels
+from cirkd.data.matching import match_classes
+from cirkd.features.extract import extract, make_pixels
+from cirkd.features.grids import on_grid
 from tests.factories import FakeSegmenter, make_classes, make_samples
 
 
@@ -139,12 +141,24 @@ def test_classes_in_another_order_are_renumbered():
 
 
 def test_other_classes_are_kept_apart():
-    models = {"teacher": FakeSegmenter(make_classes(4)), "after": FakeSegmenter(make_classes(6))}
+    models = {"teacher": FakeSegmenter(make_classes(6)), "after": FakeSegmenter(make_classes(4))}
     features = extract(models, make_samples(1), device="cpu")
     found = features.models["after"]
-    assert not found.comparable and len(found.classes) == 6
+    assert not found.comparable and len(found.classes) == 4
     assert any("not scored" in note for note in features.provenance["notes"])
-    assert class_map(make_classes(3), make_classes(4)) is None
+    assert match_classes(make_classes(3), make_classes(4)).table is None
+
+
+def test_classes_that_the_labels_have_not_are_wrong_predictions():
+    known, more = make_classes(4), make_classes(6)
+    features = extract({"after": FakeSegmenter(more)}, make_samples(1), device="cpu", classes=known)
+    found = features.models["after"]
+    own = direct(FakeSegmenter(more).eval(), make_samples(1)[0])[1]
+    assert found.comparable and "2 classes that this study has not" in found.note
+    np.testing.assert_array_equal(found.prediction_maps[0], np.where(own < 4, own, 255))
+    label = features.labels[0]
+    known_pixels = label < 4
+    assert scores(features).models["after"].pixel_accuracy == pytest.approx((own == label)[known_pixels].mean())
 
 
 def test_labels_missing_or_strange():
@@ -162,11 +176,19 @@ def test_labels_missing_or_strange():
     assert mixed.grouping().source == "label"
 
 
-@pytest.mark.parametrize(("size", "grid"), [((24, 32), (6, 8)), ((25, 33), (4, 5)), ((7, 5), (9, 11))])
-def test_labels_lie_on_the_grid_as_in_training(size, grid):
-    labels = np.random.default_rng(0).integers(0, 9, size, dtype=np.uint8)
-    wanted = resize_labels(torch.from_numpy(labels)[None], grid)[0].numpy()
-    np.testing.assert_array_equal(nearest(labels, grid), wanted)
+@pytest.mark.parametrize(("size", "grid"), [((24, 32), (6, 8)), ((25, 33), (4, 5)), ((7, 5), (7, 5)), ((6, 9), (6, 2))])
+def test_a_cell_has_the_label_of_most_of_its_pixels(size, grid):
+    labels = np.random.default_rng(0).choice(np.array([0, 1, 5, 255], np.uint8), size)
+    edges = [[i * side // count for i in range(count)] + [side] for side, count in zip(size, grid, strict=True)]
+    wanted = np.zeros(grid, np.uint8)
+    for i, j in np.ndindex(*grid):
+        cell = labels[edges[0][i] : edges[0][i + 1], edges[1][j] : edges[1][j + 1]].ravel().tolist()
+        wanted[i, j] = min(set(cell), key=lambda value: (-cell.count(value), value))
+    np.testing.assert_array_equal(on_grid(labels, grid), wanted)
+
+
+def test_a_grid_finer_than_the_labels_repeats_them():
+    assert on_grid(np.array([[1, 2]], np.uint8), (2, 4)).tolist() == [[1, 1, 2, 2]] * 2
 
 
 def test_pixels_are_numbered_image_by_image_and_row_by_row():

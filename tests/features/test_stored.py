@@ -271,6 +271,7 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
         t.schema.set(t.schema.get_field_index("row"), pa.field("row", pa.int64())))), "no column 'row' of its kind"),
     "no rows": (lambda f: rewrite(f, lambda t: t.slice(0, 0)), "holds no pixel"),
     "labels beyond": (put("label", lambda n: pa.array(np.full(n, 77, np.uint8))), "beyond the 11 classes"),
+    "groups beyond": (put("group", lambda n: pa.array(np.full(n, 77, np.uint8))), "beyond the 11 classes"),
     "gaps": (put("row", lambda n: pa.array([None] * n, pa.int32())), "gaps"),
     "infinite": (put(f"{MODELS[0]}.confidence", lambda n: pa.array(np.full(n, np.inf, np.float32))), "not finite"),
 }  # fmt: skip

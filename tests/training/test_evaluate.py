@@ -11,9 +11,10 @@ from cirkd.data.catalog import open_data
 from cirkd.data.errors import DataError
 from cirkd.data.palettes import CAMVID, numbered_classes
 from cirkd.models.build import build_segmenter
+from cirkd.models.inference import autocast
 from cirkd.models.segmenter import SegmentationOutput, Segmenter
-from cirkd.training import evaluate as module
-from cirkd.training.evaluate import autocast, confusion_matrix, evaluate
+from cirkd.training import teaching
+from cirkd.training.evaluate import confusion_matrix, evaluate
 
 
 class ByBrightness(nn.Module):
@@ -60,14 +61,15 @@ def test_scores_equal_a_count_over_all_pixels(camvid: Path) -> None:
 
 
 def test_confusion_counts_rows_by_label_and_ignores_the_rest() -> None:
-    counted = confusion_matrix(torch.tensor([0, 1, 1, 0]), torch.tensor([0, 1, 0, 7]), 2)
-    assert counted.tolist() == [[1, 1], [0, 1]]
+    counted = confusion_matrix(torch.tensor([0, 1, 1, 0, 255]), torch.tensor([0, 1, 0, 7, 1]), 2)
+    assert counted.tolist() == [[1, 1, 0], [0, 1, 1]]
 
 
 @pytest.mark.parametrize("has", [True, False])
-def test_auto_is_bf16_where_the_device_has_it(monkeypatch: pytest.MonkeyPatch, has: bool) -> None:
-    monkeypatch.setattr(module, "has_bf16", lambda device: has)
-    with autocast(torch.device("cpu"), "auto"):
+def test_a_teacher_computes_in_bf16_where_the_device_has_it(monkeypatch: pytest.MonkeyPatch, has: bool) -> None:
+    monkeypatch.setattr(teaching, "has_bf16", lambda device: has)
+    cpu = torch.device("cpu")
+    with autocast(cpu, teaching.teacher_precision("auto", cpu)):
         assert torch.is_autocast_enabled("cpu") == has
         product = torch.ones(2, 2) @ torch.ones(2, 2)
         assert product.dtype == (torch.bfloat16 if has else torch.float32)
