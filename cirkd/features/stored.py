@@ -246,7 +246,8 @@ def _arrays(table: pa.Table, folder: StoredFolder) -> dict[str, np.ndarray]:
     known, classes = found["label"], len(folder.settings.classes)
     if ((known >= classes) & (known != IGNORED)).any():
         raise StudyError(
-            f"{folder.path / RESULT}: holds labels beyond the {classes} classes; run `cirkd extract` again into a new folder"
+            f"{folder.path / RESULT}: holds labels beyond the {classes} classes; "
+            "run `cirkd extract` again into a new folder"
         )
     finite = all(np.isfinite(values).all() for values in found.values())
     if not finite or images.min() < 0 or images.max() >= len(folder.settings.images):

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 
 from cirkd.analysis.scores import scores
 from cirkd.data.errors import StudyError
-from cirkd.data.sample import Classes, Sample
 from cirkd.data.matching import match_classes
+from cirkd.data.sample import Classes, Sample
 from cirkd.features.extract import extract, make_pixels
 from cirkd.features.grids import on_grid
 from tests.factories import FakeSegmenter, make_classes, make_samples
