@@ -204,6 +204,8 @@ def _evaluate(words: list[str]) -> int:
         for name, value in scores.items():
             shown = "absent" if value is None else repr(value) if options.precise else f"{value:6.2f}"
             print(f"  {name:18s} {shown}")
+        for note in (*model.info.notes, *result.notes):
+            print(f"  note: {note}")
     return 0
 
 

@@ -261,7 +261,7 @@ def _open(source: Path | str | BinaryIO) -> _Picture:
         raise DataError(f"{_name(source)}: the image is damaged ({error}); copy or export it again") from None
 
 
-def _packing(picture: Image.Image) -> tuple[str, int]:
+def _packing(picture: Any) -> tuple[str, int]:
     """How the pixels are packed, as Pillow calls it, and the largest grey value where that is below 255; else 0."""
     if not picture.tile:
         return "", 0
