@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import product
+
 import torch
 from torch import Tensor
 
@@ -76,3 +79,90 @@ def region_embeddings(embedding: Tensor, labels: Tensor, num_classes: int) -> li
             if pixels:
                 regions.append((unit(torch.stack(pixels).mean(0)), image, label))
     return regions
+
+
+def _correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson's, of two rows."""
+    a, b = a - a.mean(), b - b.mean()
+    return (a * b).sum() / (a.square().sum() * b.square().sum()).sqrt()
+
+
+def inter_class_correlation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """DIST over the classes of each pixel."""
+    p, q = (student / temperature).softmax(1), (teacher / temperature).softmax(1)
+    found = [
+        1 - _correlation(p[image, :, row, column], q[image, :, row, column])
+        for image, row, column in product(*(range(student.shape[axis]) for axis in (0, 2, 3)))
+    ]
+    return torch.stack(found).mean() * temperature**2
+
+
+def intra_class_correlation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """DIST over the pixels of each class."""
+    p, q = (student / temperature).softmax(1), (teacher / temperature).softmax(1)
+    found = [1 - _correlation(p[:, label].flatten(), q[:, label].flatten()) for label in range(student.shape[1])]
+    return torch.stack(found).mean() * temperature**2
+
+
+def boundary_mask(labels: Tensor, num_classes: int) -> Tensor:
+    """Whether any of the eight neighbours is of another class, pixel by pixel."""
+    found = torch.zeros(labels.shape, dtype=torch.bool)
+    for image, row, column in product(*map(range, labels.shape)):
+        label = labels[image, row, column]
+        around = labels[image, max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2].flatten()
+        others = [one for one in around if 0 <= one < num_classes and one != label]
+        found[image, row, column] = 0 <= label < num_classes and len(others) > 0
+    return found
+
+
+def boundary_distillation(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """BPKD at boundaries, pixel by pixel."""
+    found = [
+        _divergence(student[image, :, row, column] / temperature, teacher[image, :, row, column] / temperature)
+        for image, row, column in boundary_mask(labels, student.shape[1]).nonzero().tolist()
+    ]
+    return torch.stack(found).mean() * temperature**2 if found else student.sum() * 0
+
+
+def body_distillation(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """BPKD inside regions, class by class."""
+    classes = student.shape[1]
+    inside = (labels >= 0) & (labels < classes) & ~boundary_mask(labels, classes)
+    found = [
+        _divergence(
+            student[image, label][inside[image]] / temperature, teacher[image, label][inside[image]] / temperature
+        )
+        for image, label in product(range(len(student)), range(classes))
+    ]
+    return torch.stack(found).mean() * temperature**2
+
+
+def _divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """KL(teacher || student) of two softmaxes; 0 of nothing."""
+    log_p, log_q = student.log_softmax(0), teacher.log_softmax(0)
+    return (log_q.exp() * (log_q - log_p)).sum()
+
+
+def dense_contrast(generated: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Af-DCD, a group of channels at a position at a time."""
+    if min(generated.shape[2:]) >= 16:
+        generated, teacher = (torch.nn.functional.max_pool2d(x, 4) for x in (generated, teacher))
+    images, width, h, w = generated.shape
+    groups = math.gcd(16, width)
+    high, wide = min(4, h), min(4, w)
+    found = []
+    for image, top, left in product(range(images), range(0, h - high + 1, high), range(0, w - wide + 1, wide)):
+        ours, theirs = (x[image, :, top : top + high, left : left + wide] for x in (generated, teacher))
+        places = list(product(range(high), range(wide)))
+        for (row, column), group in product(places, range(groups)):
+            channels = [slice(g * width // groups, (g + 1) * width // groups) for g in range(groups)]
+            own = ours[channels[group], row, column]
+            positive = -(own - theirs[channels[group], row, column]).abs().sum()
+            negatives = [
+                -(own - theirs[channels[other], r, c]).abs().sum()
+                for (r, c), other in product(places, range(groups))
+                if other != group
+            ]
+            logits = torch.stack([positive, *negatives]) / temperature
+            found.append(-logits.log_softmax(0)[0])
+    return torch.stack(found).mean() * groups

@@ -135,9 +135,9 @@ def _objective(student: Any) -> tuple[Objective, bool]:
 def _possible(objective: Objective, student: Any, teacher: Any) -> tuple[Objective, str]:
     """The objective without the terms that a checkpoint can't be asked for: of heads that training alone has, and of
     the memory where the student has none of the teacher's width."""
-    from cirkd.losses.terms import NEEDED_HEADS
+    from cirkd.losses.terms import TERMS
 
-    headed = [term for term in NEEDED_HEADS if objective.weight(term)]
+    headed = [name for name, term in TERMS.items() if term.head is not None and objective.weight(name)]
     if headed:
         objective, note = _possible(objective.without(*headed), student, teacher)
         return objective, "; ".join(filter(None, (note, f"without {', '.join(headed)}: their heads stay in training")))

@@ -13,34 +13,17 @@ if TYPE_CHECKING:
     from cirkd.analysis.trajectory import Trajectory
     from cirkd.training.journal import History
 
-TERMS = {
-    "task": ("Task (cross-entropy)", "#5A6472"),
-    "auxiliary": ("Auxiliary head", "#9AA5B4"),
-    "kd": ("Logit distillation", "#7B61FF"),
-    "minibatch_pixel": ("Pixels of the mini-batch", "#009E8E"),
-    "memory_pixel": ("Pixels of the memory", "#B5891A"),
-    "memory_region": ("Regions of the memory", "#B24C8E"),
-    "structured": ("Structure within an image (SKD)", "#009E8E"),
-    "adversarial": ("Passing for the teacher (SKD)", "#B5891A"),
-    "discriminator": ("Discriminator (SKD)", "#B24C8E"),
-    "variation": ("Variation within classes (IFVD)", "#009E8E"),
-    "channel_wise_embedding": ("Where channels look: embedding (CWD)", "#009E8E"),
-    "channel_wise_logits": ("Where channels look: logits (CWD)", "#B5891A"),
-    "attention": ("Attention (AT)", "#009E8E"),
-    "hint": ("The teacher's embedding (FitNet)", "#5B87A6"),
-    "pixel_similarity": ("Similarity of stages (DSD)", "#009E8E"),
-    "category_similarity": ("Similarity of classes (DSD)", "#B5891A"),
-    "minibatch_channel": ("Channels of the mini-batch", "#8A8F3C"),
-    "memory_channel": ("Channels of the memory", "#D55E00"),
-    "channel_difference": ("Difference of channels", "#0072B2"),
-}
 _OTHER = ("#5B87A6", "#8A8F3C", "#D55E00", "#0072B2")
 _SPLITS = {"val": ("validation", theme.FIXED, "circle"), "test": ("test", theme.BROKEN, "diamond")}
 
 
 def term(name: str) -> tuple[str, str]:
-    """A loss term's name for people and its colour."""
-    return TERMS.get(name, (name.replace("_", " ").capitalize(), _OTHER[sum(map(ord, name)) % len(_OTHER)]))
+    """A loss term's name for people and its colour; those of a term of somebody's own, from its name."""
+    from cirkd.losses.terms import TERMS
+
+    if name in TERMS:
+        return TERMS[name].label, TERMS[name].color
+    return name.replace("_", " ").capitalize(), _OTHER[sum(map(ord, name)) % len(_OTHER)]
 
 
 def losses(history: History, *, weighted: bool, mode: theme.Theme | None = None) -> go.Figure:

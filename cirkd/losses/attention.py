@@ -8,14 +8,27 @@ from torch import Tensor
 
 from cirkd.relations import full_precision, normalize
 
+PUBLISHED_POSITIONS = 64 * 128
+"""Positions of an embedding map in the published runs: crops of 512x1024 pixels at stride 8."""
+
 
 @full_precision
 def attention_transfer(student: Float[Tensor, "b ds h w"], teacher: Float[Tensor, "b dt h w"]) -> Float[Tensor, ""]:
     """Mean squared difference of the attention maps. Widths may differ; only the student receives a gradient.
 
+    Attention has norm 1 over the positions of a map, so this mean shrinks as maps grow: see `as_published`.
+
     Source: attention transfer (Zagoruyko and Komodakis, ICLR 2017).
     """
     return F.mse_loss(attention_map(student), attention_map(teacher.detach()))
+
+
+def as_published(value: Tensor, positions: int) -> Tensor:
+    """A mean over the positions of maps of norm 1, as it would be on a map of the published size.
+
+    Weights were published for maps of 8,192 positions; on one of 512 they would act 16 times as strongly.
+    """
+    return value * (positions / PUBLISHED_POSITIONS)
 
 
 def attention_map(embedding: Float[Tensor, "b d h w"], size: tuple[int, int] | None = None) -> Float[Tensor, "b n"]:

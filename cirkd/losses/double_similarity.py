@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from cirkd.losses.attention import attention_map
+from cirkd.losses.attention import as_published, attention_map
 from cirkd.relations import full_precision, normalize
 
 CATEGORY_TEMPERATURE = 4.0
@@ -22,11 +22,15 @@ CATEGORY_TEMPERATURE = 4.0
 
 @full_precision
 def pixel_similarity(
-    student_stages: Sequence[Float[Tensor, "b _ _ _"]], teacher_stages: Sequence[Float[Tensor, "b _ _ _"]]
+    student_stages: Sequence[Float[Tensor, "b _ _ _"]],
+    teacher_stages: Sequence[Float[Tensor, "b _ _ _"]],
+    *,
+    published_size: bool = False,
 ) -> Float[Tensor, ""]:
     """Mean squared difference of the l2-normalised changes of attention between all pairs of stages, mean over pairs.
 
-    Widths may differ; student and teacher maps of a stage must have the same size. Where two stages differ in size,
+    Each difference is as on a map of the published size where `published_size` (see `attention.as_published`). Widths
+    may differ; student and teacher maps of a stage must have the same size. Where two stages differ in size,
     the attention of the earlier is resampled to the later's. Only the student receives a gradient.
 
     Raises:
@@ -38,13 +42,12 @@ def pixel_similarity(
         raise ValueError(
             f"{len(student_stages)} student and {len(teacher_stages)} teacher stages: want two or more, in pairs"
         )
-    differences = [
-        F.mse_loss(
-            _change(student_stages[earlier], student_stages[later]),
-            _change(teacher_stages[earlier].detach(), teacher_stages[later].detach()),
-        )
-        for earlier, later in combinations(range(len(student_stages)), 2)
-    ]
+    differences = []
+    for earlier, later in combinations(range(len(student_stages)), 2):
+        student = _change(student_stages[earlier], student_stages[later])
+        teacher = _change(teacher_stages[earlier].detach(), teacher_stages[later].detach())
+        value = F.mse_loss(student, teacher)
+        differences.append(as_published(value, student.shape[1]) if published_size else value)
     return torch.stack(differences).mean()
 
 

@@ -1,76 +1,35 @@
-"""The parts that terms train beside the student: projections, context, discriminator and the channel memory.
-
-Heads(names, num_classes, student_width, teacher_width, positions=0, ...)     names out of HEADS
-    .hint .channel_wise .context .channels .discriminator -> module, or None where not asked for
-    .names() -> those that are there
-"""
+"""The parts that terms train beside the student: projections, context, discriminator, generator, memory of channels."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from cirkd.losses.context import ContextModule
-from cirkd.losses.discriminator import Discriminator
-from cirkd.losses.memory import projection_head
-from cirkd.relations import ClassQueue, normalize
-from cirkd.relations.gather import gather_rows
-
-HEADS = ("hint", "channel_wise", "context", "channels", "discriminator")
-
-
-class ChannelMemory(nn.Module):
-    """A queue of the teacher's channels, and the head that takes the student to the teacher's width.
-
-    Args:
-        student_width, teacher_width: of the embeddings.
-        positions: of an embedding map after `channel_pool`; the width of the queue's rows.
-        queue_size: rows kept.
-        contrast: keys drawn.
-        enqueued: rows enqueued a step, over all processes.
-
-    Source: CIRKDv2. Unlike the published code, the queue wraps around, gives out only rows that were written, and
-    takes in a batch after it was drawn from.
-    """
-
-    def __init__(
-        self, student_width: int, teacher_width: int, positions: int, *, queue_size: int, contrast: int, enqueued: int
-    ) -> None:
-        super().__init__()
-        self.projection = projection_head(student_width, teacher_width)
-        self.queue = ClassQueue(1, queue_size, positions)
-        self.contrast = contrast
-        self.enqueued = enqueued
-
-    def sample(self, generator: torch.Generator | None = None) -> Float[Tensor, "k n"]:
-        """Random rows of the queue, as many as there are up to `contrast`."""
-        return self.queue.sample(self.contrast, generator).keys
-
-    @torch.no_grad()
-    def update(self, teacher: Float[Tensor, "b c n"], step: int = 0, generator: torch.Generator | None = None) -> None:
-        """Enqueue random channels of the batch; where several processes train, of all their batches alike."""
-        rows = normalize(teacher).flatten(0, 1)
-        rows, labels = gather_rows(rows, torch.zeros(len(rows), dtype=torch.int64, device=rows.device))
-        device = generator.device if generator is not None else rows.device
-        chosen = torch.randperm(len(rows), generator=generator, device=device)[: self.enqueued].to(rows.device)
-        self.queue.enqueue(rows[chosen], labels[chosen], step)
+from cirkd.losses.term import Sizes
+from cirkd.losses.terms import HEADS
 
 
 class Heads(nn.Module):
     """What the terms of an objective need beside student and memory; its parameters are trained with the student's.
+
+    A head that is there is an attribute of its name, any other of `cirkd.losses.terms.HEADS` is None.
 
     Args:
         names: which ones, out of `HEADS`.
         num_classes: of the logits.
         student_width, teacher_width: of the embeddings.
         positions: of an embedding map after `channel_pool`; for `channels` alone.
-        channel_queue_size, channel_contrast, channels_enqueued: as in `ChannelMemory`.
+        sizes: of the memory of channels, as in `Sizes`.
 
     Raises:
         ValueError: a name that is not known.
+
+    Example:
+        >>> heads = Heads(["hint"], num_classes=3, student_width=64, teacher_width=128)
+        >>> heads.hint.weight.shape
+        torch.Size([128, 64, 1, 1])
     """
 
     def __init__(
@@ -80,26 +39,20 @@ class Heads(nn.Module):
         student_width: int,
         teacher_width: int,
         positions: int = 0,
-        *,
-        channel_queue_size: int = 10_000,
-        channel_contrast: int = 2_048,
-        channels_enqueued: int = 256,
+        **sizes: int,
     ) -> None:
         super().__init__()
-        unknown = sorted(set(names) - set(HEADS))
+        unknown = sorted(set(names) - HEADS.keys())
         if unknown:
             raise ValueError(f"there is no head {unknown[0]!r}; choose among {', '.join(HEADS)}")
-        self.hint = nn.Conv2d(student_width, teacher_width, 1, bias=False) if "hint" in names else None
-        self.channel_wise = nn.Conv2d(student_width, teacher_width, 1, bias=False) if "channel_wise" in names else None
-        self.context = ContextModule(student_width) if "context" in names else None
-        self.discriminator = Discriminator(num_classes) if "discriminator" in names else None
-        self.channels: ChannelMemory | None = None
-        if "channels" in names:
-            self.channels = ChannelMemory(
-                student_width, teacher_width, positions, queue_size=channel_queue_size, contrast=channel_contrast,
-                enqueued=channels_enqueued,
-            )  # fmt: skip
+        built_for = Sizes(num_classes, student_width, teacher_width, positions, **sizes)
+        for name, head in HEADS.items():
+            setattr(self, name, head.build(built_for) if name in names else None)
 
     def names(self) -> tuple[str, ...]:
         """Those that are there."""
-        return tuple(name for name in HEADS if getattr(self, name) is not None)
+        return tuple(name for name in HEADS if self.get(name) is not None)
+
+    def get(self, name: str) -> Any:
+        """A head by name, or None."""
+        return getattr(self, name, None)

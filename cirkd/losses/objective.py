@@ -11,123 +11,73 @@ Objective(task=1, auxiliary=0.4, kd=1, minibatch_pixel=1, memory_pixel=0.1, memo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, make_dataclass, replace
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
+from typing_extensions import Doc
 
-from cirkd.losses.heads import HEADS, Heads
+from cirkd.losses.heads import Heads
+from cirkd.losses.inputs import Inputs, Output, Settings
 from cirkd.losses.memory import RelationMemory
-from cirkd.losses.terms import NEEDED_HEADS, TERMS, Batch, Output
+from cirkd.losses.term import Term
+from cirkd.losses.terms import HEADS, TERMS
 
 Terms = dict[str, Tensor]
 RELATIONS = ("minibatch_pixel", "memory_pixel", "memory_region")
 """The paper's own terms."""
 
 
-@dataclass(frozen=True)
-class Objective:
-    """Weights of the terms; one of weight 0 is not computed. Defaults are the paper's CIRKD.
+def _weights(terms: Mapping[str, Term], *bases: type) -> Any:
+    """A dataclass with a field for the weight of each term."""
+    fields = [(name, Annotated[float, Doc(term.help)], field(default=term.weight)) for name, term in terms.items()]
+    return make_dataclass("Objective", fields, bases=bases, frozen=True)
 
-    Attributes:
-        task: cross-entropy of the logits.
-        auxiliary: cross-entropy of the auxiliary logits, where the student has them.
-        kd: divergence of the class probabilities.
-        minibatch_pixel: relations between the pixels of the mini-batch (alpha of the paper).
-        memory_pixel: relations to pixels in memory (beta).
-        memory_region: relations to regions in memory (gamma).
-        structured: pairwise structure within an image (SKD).
-        adversarial: the student's logits pass for the teacher's (SKD's option); wants `discriminator`, which trains
-            the judge. It is trained by the run's own optimiser.
-        variation: variation within classes (IFVD).
-        channel_wise_embedding, channel_wise_logits: where each channel looks (CWD); embeddings after a trained 1x1
-            projection to the teacher's width.
-        attention: where the embedding is active (AT).
-        hint: the teacher's embedding itself, after a trained 1x1 projection (FitNet).
-        pixel_similarity, category_similarity: double similarity (DSD); stages are the encoder's last map, embedding
-            and logits.
-        minibatch_channel, memory_channel: relations between channels (CIRKDv2).
-        channel_difference: mean squared difference of the channels (CIRKDv2).
-        temperature: of the relation distributions.
-        kd_temperature: of the class probabilities.
-        channel_wise_temperature: of CWD's distributions.
-        context: a trained self-attention module before the hint (CIRKDv2). The published code then relates what
-            the module returns; here relations stay those of the embedding that feeds the classifier.
-        across_processes: whether mini-batch relations run over the images of all processes that train together; the
-            memory terms do in any case, as every process's memory holds the rows of all.
-        relations_fade: whether the weights of the relations between pixels fall from their value at the first step
-            to 0 at the last (not of the paper): they shape the features first, and leave the end to the task.
-        minibatch_projected: whether the mini-batch relations, too, are those of the embedding behind the memory's
-            projection head (not of the paper): the embedding that feeds the classifier is then freer.
-        relation_stride: side, in pixels of the network's input, of the square cells over which both networks'
-            embeddings are averaged before relations between pixels are taken and pixels are stored in the memory; 0
-            takes every position of the map. Relations within a batch grow with the square of the positions: the
-            published SegFormer code averages over 2x2 positions of stride 4 (8 pixels), its second version 4x4 (16).
-        teacher_labels: whether pixels of an image without any label count, for the memory alone, as what the teacher
-            predicts there; for training with few labels (not of the paper).
+
+_Weights: Any = _weights(TERMS)
+
+
+@dataclass(frozen=True)
+class Objective(Settings, _Weights):
+    """Weights of the terms, a field for each of `cirkd.losses.terms.TERMS`; one of weight 0 is not computed.
+
+    Defaults are the paper's CIRKD. Its settings are those of `Settings`.
+
+    Example:
+        >>> objective = Objective(memory_pixel=0.2)
+        >>> objective.weight("minibatch_pixel"), objective.memory_pixel, objective.weight("attention")
+        (1.0, 0.2, 0.0)
 
     Source: CIRKD (Yang et al., CVPR 2022), section 3.4 and 4.1; the others as their losses say.
     """
 
-    task: float = 1.0
-    auxiliary: float = 0.4
-    kd: float = 1.0
-    minibatch_pixel: float = 1.0
-    memory_pixel: float = 0.1
-    memory_region: float = 0.1
-    structured: float = 0.0
-    adversarial: float = 0.0
-    discriminator: float = 0.0
-    variation: float = 0.0
-    channel_wise_embedding: float = 0.0
-    channel_wise_logits: float = 0.0
-    attention: float = 0.0
-    hint: float = 0.0
-    pixel_similarity: float = 0.0
-    category_similarity: float = 0.0
-    minibatch_channel: float = 0.0
-    memory_channel: float = 0.0
-    channel_difference: float = 0.0
-    temperature: float = 0.1
-    kd_temperature: float = 1.0
-    channel_wise_temperature: float = 4.0
-    context: bool = False
-    across_processes: bool = False
-    relations_fade: bool = False
-    minibatch_projected: bool = False
-    relation_stride: int = 0
-    teacher_labels: bool = False
-
     @property
     def needs_teacher(self) -> bool:
         """Whether any weighted term compares with a teacher."""
-        return any(self.weight(name) for name in TERMS if name not in ("task", "auxiliary"))
+        return any(term.teacher for term in self._weighted_terms())
+
+    @property
+    def needs_encoded(self) -> bool:
+        """Whether any weighted term reads the encoder's last map."""
+        return any(term.encoded for term in self._weighted_terms())
 
     @property
     def only_relates(self) -> bool:
         """Whether embeddings are compared by averaged cells alone; a teacher's are then kept as such."""
-        finer = (
-            "structured",
-            "variation",
-            "channel_wise_embedding",
-            "attention",
-            "hint",
-            "pixel_similarity",
-            "minibatch_channel",
-            "memory_channel",
-            "channel_difference",
-        )
-        return self.relation_stride > 0 and not any(self.weight(name) for name in finer)
+        return self.relation_stride > 0 and not any(term.positions for term in self._weighted_terms())
 
     @property
     def needs_memory(self) -> bool:
         """Whether any weighted term compares with a memory, or is taken behind its projection head."""
-        return bool(self.memory_pixel or self.memory_region or (self.minibatch_pixel and self.minibatch_projected))
+        through_head = bool(self.minibatch_pixel and self.minibatch_projected)
+        return through_head or any(term.memory for term in self._weighted_terms())
 
     @property
     def needed_heads(self) -> tuple[str, ...]:
         """What the weighted terms train beside the student, by the names of `HEADS`."""
-        needed = {head for term, head in NEEDED_HEADS.items() if self.weight(term)}
+        needed = {term.head.name for term in self._weighted_terms() if term.head is not None}
         if self.context and self.hint:
             needed.add("context")
         return tuple(name for name in HEADS if name in needed)
@@ -160,22 +110,17 @@ class Objective:
             ValueError: a weighted term lacks the teacher, the memory or its head.
         """
         self._require(teacher_output, memory, heads)
-        batch = Batch(
-            student_output, teacher_output, labels, memory, heads, generator, ignore_index, self.temperature,
-            self.kd_temperature, self.channel_wise_temperature, self.across_processes,
-            self.minibatch_projected, self.relation_stride,
-            self.teacher_labels,
-        )  # fmt: skip
-        found = {name: term(batch) for name, term in TERMS.items() if self.weight(name)}
+        batch = Inputs(student_output, teacher_output, labels, memory, heads, generator, ignore_index, self)
+        found = {name: term.compute(batch) for name, term in TERMS.items() if self.weight(name)}
         if self.needs_memory and memory is not None and memory.training:
             memory.update(batch.related[1], batch.memory_labels, step, generator)
-        if self.memory_channel and heads is not None and heads.channels is not None and heads.training:
-            heads.channels.update(batch.teacher_channels, step, generator)
+        if self.memory_channel and heads is not None and heads.training:
+            heads.get("channels").update(batch.channels[1], step, generator)
         return {name: value for name, value in found.items() if value is not None}
 
     def weight(self, name: str) -> float:
-        """The weight of a term."""
-        return float(getattr(self, name))
+        """The weight of a term; 0 of one that this objective has no field for."""
+        return float(getattr(self, name, 0.0))
 
     def at(self, progress: float) -> Objective:
         """The same with the weights that it has when `progress` of the run, in [0, 1], is done."""
@@ -199,12 +144,15 @@ class Objective:
 
     def without(self, *names: str) -> Objective:
         """The same without some terms."""
-        return replace(self, **dict.fromkeys(names, 0.0))
+        return replace(self, **{name: 0.0 for name in names if hasattr(self, name)})
 
     @classmethod
     def task_only(cls, auxiliary: float = 0.4) -> Objective:
         """Training without a teacher: teachers themselves, and baselines."""
         return replace(cls().without(*TERMS), task=1.0, auxiliary=auxiliary)
+
+    def _weighted_terms(self) -> list[Term]:
+        return [term for name, term in TERMS.items() if self.weight(name)]
 
     def _require(self, teacher_output: Output | None, memory: RelationMemory | None, heads: Heads | None) -> None:
         if self.needs_teacher and teacher_output is None:
@@ -216,3 +164,27 @@ class Objective:
             raise ValueError(
                 f"terms of the head {min(missing)} have weight and it is not there: pass Heads, or weigh 0"
             )
+
+
+def with_terms(terms: Mapping[str, Term]) -> type[Objective]:
+    """An `Objective` with more fields, for losses of your own: their flags, values in the journal and curves follow.
+
+    Args:
+        terms: by the names of their weights.
+
+    Raises:
+        ValueError: a name that is taken.
+
+    Example:
+        >>> import torch
+        >>> sharp = Term("Sharpness", "#0072B2", "How sure the student is.", lambda b: b.student.logits.std())
+        >>> Mine = with_terms({"sharpness": sharp})
+        >>> Mine(sharpness=0.5).weight("sharpness")
+        0.5
+    """
+    taken = sorted(terms.keys() & {item.name for item in fields(Objective)})
+    if taken:
+        raise ValueError(f"there is a field {taken[0]!r} already; choose another name for your term")
+    TERMS.update(terms)
+    HEADS.update({term.head.name: term.head for term in terms.values() if term.head is not None})
+    return _weights(terms, Objective)

@@ -38,7 +38,7 @@ class Teaching:
         self.teacher = teacher
         self.precision = recipe.teacher_precision
         self.given = given
-        self.encoded = bool(recipe.objective.pixel_similarity)
+        self.encoded = recipe.objective.needs_encoded
         self.cells = recipe.objective.relation_stride if recipe.objective.only_relates else 0
         kept = recipe.teacher_outputs
         self.folder = None if kept is None else kept / _digest(teacher, recipe, given, place)

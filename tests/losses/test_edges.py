@@ -2,38 +2,72 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from cirkd import losses
+from cirkd.losses import TERMS, Heads, Objective, RelationMemory
 from cirkd.relations import precision
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 LABELS = torch.tensor([[[0, 1], [255, 1]]])
 
-# Student and teacher are [b, 6, h, w], of one width.
-LOSSES: dict[str, Loss] = {
-    "minibatch_pixel_relation": losses.minibatch_pixel_relation,
+
+@dataclass(frozen=True)
+class Maps:
+    logits: Tensor
+    embedding: Tensor
+    auxiliary: Tensor | None = None
+    encoded: Tensor | None = None
+
+
+def of_term(name: str) -> Loss:
+    """A term of the objective, of maps [b, 6, h, w] that serve as embeddings, their first channels as logits."""
+    objective = replace(Objective().without(*TERMS), **{name: 1.0})
+
+    def loss(student: Tensor, teacher: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        positions = math.ceil(student.shape[2] / 4) * math.ceil(student.shape[3] / 4)
+        names = objective.needed_heads
+        heads = Heads(names, 3, 6, 6, positions, channel_queue_size=4, channel_contrast=3, channels_enqueued=3)
+        memory = RelationMemory(3, 6, 6, pixel_queue_size=8, region_queue_size=4)
+        ours, theirs = (Maps(x[:, :3], x, x[:, 3:], x) for x in (student, teacher))
+        labels = LABELS.expand(len(student), 2, 2)
+        memory.update(theirs.embedding.detach().flip(0), labels.masked_fill(labels == 255, -1), 0)
+        if "channels" in names:
+            heads.get("channels").update(losses.channel_pool(teacher.detach().flip(0)).flatten(2), 0)
+        terms = objective.terms(ours, theirs, labels, memory.eval(), heads=heads.eval(), generator=torch.Generator())
+        return terms[name]
+
+    return loss
+
+
+# Losses of student and teacher maps [b, 6, h, w]: terms that train nothing beside the student, as the objective takes
+# them, and the functions under the others.
+BARE = {name: of_term(name) for name, term in TERMS.items() if not (term.head or term.memory)}
+HEADED = {name: of_term(name) for name in TERMS if name not in BARE}
+FUNCTIONS: dict[str, Loss] = {
     "memory_relation": lambda s, t: losses.memory_relation(_rows(s), _rows(t), _rows(t).flip(0)[:3]),
-    "logit_distillation": losses.logit_distillation,
-    "minibatch_channel_relation": lambda s, t: losses.minibatch_channel_relation(
-        losses.channel_pool(s).flatten(2), losses.channel_pool(t).flatten(2)
-    ),
-    "structured_pairwise": losses.structured_pairwise,
-    "intra_class_variation": lambda s, t: losses.intra_class_variation(s, t, LABELS.expand(len(s), 2, 2), 3),
+    "minibatch_channel_relation": lambda s, t: losses.minibatch_channel_relation(*_channels(s, t)),
+    "channel_difference": lambda s, t: losses.channel_difference(*_channels(s, t)),
     "channel_wise": losses.channel_wise,
-    "attention_transfer": losses.attention_transfer,
     "hint": losses.hint,
-    "pixel_similarity": lambda s, t: losses.pixel_similarity(
-        [s, s[:, :2], s[..., :1, :1]], [t, t[:, :2], t[..., :1, :1]]
-    ),
-    "category_similarity": losses.category_similarity,
-    "segmentation_cross_entropy": lambda s, t: losses.segmentation_cross_entropy(s, LABELS.expand(len(s), 2, 2)),
+    "masked_generation": losses.masked_generation,
+    "dense_contrast": losses.dense_contrast,
 }
-RELATIONS = [LOSSES[name] for name in ("minibatch_pixel_relation", "memory_relation", "minibatch_channel_relation")]
+LOSSES = BARE | FUNCTIONS
+RELATIONS = [LOSSES[name] for name in ("minibatch_pixel", "memory_relation", "minibatch_channel_relation")]
+# What a student can still learn from where it is like its teacher.
+NEVER_DONE = ("task", "auxiliary", "dense_contrast")
+
+
+def _channels(*maps: Tensor) -> tuple[Tensor, ...]:
+    return tuple(losses.channel_pool(x).flatten(2) for x in maps)
 
 
 def _rows(embedding: Tensor) -> Tensor:
@@ -48,22 +82,28 @@ def loss(request: pytest.FixtureRequest) -> Loss:
 def value_and_gradient(loss: Loss, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     student = student.detach().requires_grad_()
     value = loss(student, teacher)
-    (gradient,) = torch.autograd.grad(value, student)
+    (gradient,) = torch.autograd.grad(value, student, allow_unused=True)
+    gradient = torch.zeros_like(student) if gradient is None else gradient  # of what trains a head alone
     assert value.shape == () and torch.isfinite(value) and torch.isfinite(gradient).all()
     return value.detach(), gradient
 
 
-@pytest.mark.parametrize("shape", [(1, 6, 3, 4), (3, 6, 1, 1), (1, 6, 1, 1)])
-def test_one_image_and_one_position(loss: Loss, shape: tuple[int, ...]) -> None:
-    value_and_gradient(loss, torch.randn(shape), torch.randn(shape))
+@pytest.fixture(params=LOSSES | HEADED)
+def any_loss(request: pytest.FixtureRequest) -> Loss:
+    return (LOSSES | HEADED)[request.param]
 
 
-def test_zero_embeddings(loss: Loss) -> None:
+@pytest.mark.parametrize("shape", [(1, 6, 3, 4), (3, 6, 1, 1), (1, 6, 1, 1), (1, 6, 17, 19)])
+def test_one_image_and_one_position(any_loss: Loss, shape: tuple[int, ...]) -> None:
+    value_and_gradient(any_loss, torch.randn(shape), torch.randn(shape))
+
+
+def test_zero_embeddings(any_loss: Loss) -> None:
     student, teacher = torch.randn(2, 6, 3, 4), torch.randn(2, 6, 3, 4)
     student[0, :, 1], teacher[1] = 0, 0
-    _, gradient = value_and_gradient(loss, student, teacher)
+    _, gradient = value_and_gradient(any_loss, student, teacher)
     assert gradient.abs().max() < 10
-    value_and_gradient(loss, torch.zeros_like(student), teacher)
+    value_and_gradient(any_loss, torch.zeros_like(student), teacher)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -119,15 +159,14 @@ def test_strides_do_not_matter(loss: Loss) -> None:
     torch.testing.assert_close(slope, gradient)
 
 
-def test_the_teacher_gets_no_gradient(loss: Loss) -> None:
+def test_the_teacher_gets_no_gradient(any_loss: Loss) -> None:
     student, teacher = torch.randn(2, 6, 3, 4).requires_grad_(), torch.randn(2, 6, 3, 4).requires_grad_()
-    loss(student, teacher).backward()
+    any_loss(student, teacher).backward()
     assert teacher.grad is None
 
 
-def test_a_student_like_its_teacher_has_nothing_to_learn(loss: Loss) -> None:
-    if loss is LOSSES["segmentation_cross_entropy"]:
-        return  # it learns from labels
+@pytest.mark.parametrize("name", [name for name in LOSSES if name not in NEVER_DONE])
+def test_a_student_like_its_teacher_has_nothing_to_learn(name: str) -> None:
     teacher = torch.randn(2, 6, 3, 4)
-    value, gradient = value_and_gradient(loss, teacher, teacher)
+    value, gradient = value_and_gradient(LOSSES[name], teacher, teacher)
     assert abs(value) < 1e-6 and gradient.abs().max() < 1e-6

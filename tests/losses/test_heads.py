@@ -8,16 +8,16 @@ import pytest
 import torch
 
 from cirkd import losses
-from cirkd.losses import Discriminator, Heads, Objective
-from cirkd.losses.heads import HEADS
+from cirkd.losses import TERMS, Discriminator, Heads, Objective
+from cirkd.losses.attention import PUBLISHED_POSITIONS, as_published
+from cirkd.losses.terms import HEADS
 from tests.losses.test_objective import Maps, make_labels, make_teacher
 
 EVERYTHING = replace(
     Objective.task_only(),
-    structured=1.0, adversarial=1.0, discriminator=1.0, variation=1.0, channel_wise_embedding=1.0,
-    channel_wise_logits=1.0, attention=1.0, hint=1.0, pixel_similarity=1.0, category_similarity=1.0,
-    minibatch_channel=1.0, memory_channel=1.0, channel_difference=1.0, context=True,
-)  # fmt: skip
+    context=True,
+    **{name: 1.0 for name, term in TERMS.items() if term.teacher and not term.memory and name != "minibatch_pixel"},
+)
 
 
 def make_maps(width: int) -> Maps:
@@ -32,7 +32,7 @@ def heads() -> Heads:
 
 def test_every_term_is_its_loss(heads: Heads) -> None:
     student, teacher, labels = make_maps(4), make_maps(5), make_labels()
-    assert EVERYTHING.needed_heads == HEADS
+    assert EVERYTHING.needed_heads == tuple(HEADS)
     terms = EVERYTHING.terms(student, teacher, labels, heads=heads.eval())
     assert terms["structured"] == losses.structured_pairwise(student.embedding, teacher.embedding)
     ignored = labels.masked_fill(labels == 255, -1)
@@ -41,11 +41,12 @@ def test_every_term_is_its_loss(heads: Heads) -> None:
     projected = heads.channel_wise(student.embedding)
     assert terms["channel_wise_embedding"] == losses.channel_wise(projected, teacher.embedding)
     assert terms["channel_wise_logits"] == losses.channel_wise(student.logits, teacher.logits)
-    assert terms["attention"] == losses.attention_transfer(student.embedding, teacher.embedding)
+    attention = losses.attention_transfer(student.embedding, teacher.embedding)
+    assert terms["attention"] == attention * (24 / PUBLISHED_POSITIONS)  # maps of 4x6 positions
     seen = heads.hint(heads.context(student.embedding))
     assert terms["hint"] == losses.hint(seen, teacher.embedding)
     stages = [[one.encoded, one.embedding, one.logits] for one in (student, teacher)]
-    assert terms["pixel_similarity"] == losses.pixel_similarity(*stages)
+    assert terms["pixel_similarity"] == as_published(losses.pixel_similarity(*stages), 24)
     assert terms["category_similarity"] == losses.category_similarity(student.logits, teacher.logits)
     assert terms["memory_channel"] == 0  # nothing in memory yet
     assert list(EVERYTHING.weighted(terms)) == list(terms)
@@ -120,4 +121,4 @@ def test_stages_that_one_side_lacks_are_left_out() -> None:
     student, teacher = make_maps(4), replace(make_maps(5), encoded=None)
     found = objective.terms(student, teacher, make_labels())["pixel_similarity"]
     stages = [[one.embedding, one.logits] for one in (student, teacher)]
-    assert found == losses.pixel_similarity(*stages)
+    torch.testing.assert_close(found, as_published(losses.pixel_similarity(*stages), 24))

@@ -92,6 +92,21 @@ def streets_dsd() -> Recipe:
     return _distilled(streets_baseline(), "dsd")
 
 
+def streets_dist() -> Recipe:
+    """The same student, distilled by correlation of class probabilities instead of their divergence (DIST)."""
+    return _distilled(streets_baseline(), "dist")
+
+
+def streets_mgd() -> Recipe:
+    """The same, generating the teacher's embedding from a quarter of its own (MGD); Af-DCD's contrast is an option."""
+    return _distilled(streets_baseline(), "mgd")
+
+
+def streets_bpkd() -> Recipe:
+    """The same, with class probabilities at boundaries and inside regions apart (BPKD)."""
+    return _distilled(streets_baseline(), "bpkd")
+
+
 def streets_cirkd() -> Recipe:
     """The same student, distilled with CIRKD from the streets' teacher."""
     return _distilled(streets_baseline(), "cirkd")
@@ -182,7 +197,7 @@ def _distilled(baseline: Recipe, method: str, relation_stride: int = RELATION_ST
         baseline,
         name=f"{kind}-{method}",
         teacher=Path(f"checkpoints/{taught_by}-teacher.safetensors"),
-        objective=replace(METHODS[method], auxiliary=0.0, relation_stride=relation_stride),
+        objective=replace(METHODS[method].objective, auxiliary=0.0, relation_stride=relation_stride),
     )
 
 
@@ -196,6 +211,9 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "streets-at": streets_at,
     "streets-fitnet": streets_fitnet,
     "streets-dsd": streets_dsd,
+    "streets-dist": streets_dist,
+    "streets-mgd": streets_mgd,
+    "streets-bpkd": streets_bpkd,
     "streets-cirkd": streets_cirkd,
     "streets-cirkdv2": streets_cirkdv2,
     "streets-cirkd-plus": streets_cirkd_plus,

@@ -137,7 +137,7 @@ def _segformer(network: Network) -> Recipe:
 
 
 def _distilled(data: DataSet, alone: Recipe, method: str, teacher: str) -> Recipe:
-    objective = METHODS[method]
+    objective = METHODS[method].objective
     if objective.needs_memory:
         objective = replace(objective, memory_pixel=data.memory_weight, memory_region=data.memory_weight)
     return replace(

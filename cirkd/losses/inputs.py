@@ -1,0 +1,175 @@
+"""What the terms of an objective are computed from: outputs of student and teacher, labels, memory, heads, settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cirkd.losses.channel import channel_pool
+from cirkd.losses.generation import random_mask
+from cirkd.losses.memory import RelationMemory
+from cirkd.relations import flatten_positions, resize_labels
+from cirkd.relations.cells import average_cells, cells_of
+from cirkd.relations.gather import share_of_mean
+
+
+@runtime_checkable
+class Output(Protocol):
+    """What a segmenter returns: logits [b,c,h,w], embedding [b,d,h,w], auxiliary logits and encoder's map, or None."""
+
+    @property
+    def logits(self) -> Tensor: ...
+    @property
+    def embedding(self) -> Tensor: ...
+    @property
+    def auxiliary(self) -> Tensor | None: ...
+    @property
+    def encoded(self) -> Tensor | None: ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How terms are computed, beside their weights.
+
+    Attributes:
+        temperature: of the relation distributions.
+        kd_temperature: of the class probabilities.
+        channel_wise_temperature: of distributions over positions (CWD and BPKD's body).
+        context: a trained self-attention module before the hint (CIRKDv2). The published code then relates what
+            the module returns; here relations stay those of the embedding that feeds the classifier.
+        across_processes: whether mini-batch relations run over the images of all processes that train together; the
+            memory terms do in any case, as every process's memory holds the rows of all.
+        relations_fade: whether the weights of the relations between pixels fall from their value at the first step
+            to 0 at the last (not of the paper): they shape the features first, and leave the end to the task.
+        minibatch_projected: whether the mini-batch relations, too, are those of the embedding behind the memory's
+            projection head (not of the paper): the embedding that feeds the classifier is then freer.
+        relation_stride: side, in pixels of the network's input, of the square cells over which both networks'
+            embeddings are averaged before relations between pixels are taken and pixels are stored in the memory; 0
+            takes every position of the map. Relations within a batch grow with the square of the positions: the
+            published SegFormer code averages over 2x2 positions of stride 4 (8 pixels), its second version 4x4 (16).
+        teacher_labels: whether pixels of an image without any label count, for the memory alone, as what the teacher
+            predicts there; for training with few labels (not of the paper).
+    """
+
+    temperature: float = 0.1
+    kd_temperature: float = 1.0
+    channel_wise_temperature: float = 4.0
+    context: bool = False
+    across_processes: bool = False
+    relations_fade: bool = False
+    minibatch_projected: bool = False
+    relation_stride: int = 0
+    teacher_labels: bool = False
+
+
+@dataclass
+class Inputs:
+    """A batch as the terms see it. The teacher's maps come on the student's grid and get no gradient."""
+
+    student: Output
+    teacher: Output | None
+    labels: Tensor
+    memory: RelationMemory | None
+    heads: Any
+    generator: torch.Generator | None
+    ignore_index: int
+    settings: Settings
+
+    def head(self, name: str) -> Any:
+        """The head of that name, which `Objective.terms` has made sure is there."""
+        return getattr(self.heads, name)
+
+    @cached_property
+    def known_labels(self) -> Tensor:
+        """Labels [b, H, W], with -1 where they are to be ignored."""
+        return self.labels.long().masked_fill(self.labels == self.ignore_index, -1)
+
+    @cached_property
+    def teacher_logits(self) -> Tensor:
+        assert self.teacher is not None
+        return _on_grid(self.teacher.logits.detach(), self.student.logits)
+
+    @cached_property
+    def teacher_embedding(self) -> Tensor:
+        assert self.teacher is not None
+        return _on_grid(self.teacher.embedding.detach(), self.student.embedding)
+
+    @cached_property
+    def memory_labels(self) -> Tensor:
+        """Labels [b, H, W] by which pixels go to the memory's terms and queues, -1 for none.
+
+        Where the settings say so, an image without any label has the teacher's predictions.
+        """
+        labels = self.known_labels
+        if not self.settings.teacher_labels:
+            return labels
+        predicted = self.teacher_logits.argmax(dim=1, keepdim=True)
+        enlarged = F.interpolate(predicted.float(), size=labels.shape[1:], mode="nearest-exact")[:, 0].long()
+        return torch.where((labels < 0).flatten(1).all(dim=1)[:, None, None], enlarged, labels)
+
+    @cached_property
+    def related(self) -> tuple[Tensor, Tensor]:
+        """Student's and teacher's embeddings that relations are taken of: averaged over cells, where asked for."""
+        assert self.teacher is not None
+        own = self.student.embedding
+        cells = cells_of(self.labels.shape, own.shape, self.settings.relation_stride)
+        student, teacher = average_cells(own, cells), self.teacher.embedding.detach()
+        if teacher.shape[2:] == student.shape[2:]:  # averaged already, as kept outputs are
+            return student, teacher
+        return student, average_cells(self.teacher_embedding, cells)
+
+    @cached_property
+    def stages(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Maps of student and teacher from early to late: the encoder's last, where both give it, embedding, logits."""
+        assert self.teacher is not None
+        student = [self.student.embedding, self.student.logits]
+        teacher = [self.teacher_embedding, self.teacher_logits]
+        if self.student.encoded is not None and self.teacher.encoded is not None:
+            student.insert(0, self.student.encoded)
+            teacher.insert(0, _on_grid(self.teacher.encoded.detach(), self.student.encoded))
+        return student, teacher
+
+    @cached_property
+    def projected(self) -> Tensor:
+        """The student's embedding at the teacher's width, through the memory's projection head."""
+        assert self.memory is not None
+        return self.memory.projection(self.related[0])
+
+    @cached_property
+    def labelled_rows(self) -> tuple[Tensor, Tensor]:
+        """Projected student and teacher embeddings [n, d] of the labelled pixels."""
+        assert self.memory is not None
+        teacher = self.related[1]
+        labels = resize_labels(self.memory_labels, (teacher.shape[2], teacher.shape[3])).flatten()
+        kept = (labels >= 0) & (labels < self.memory.num_classes)
+        student = flatten_positions(self.projected).flatten(0, 1)[kept]
+        return student, flatten_positions(teacher).flatten(0, 1)[kept]
+
+    @cached_property
+    def channels(self) -> tuple[Tensor, Tensor]:
+        """Pooled channels [b, c, n] of the student, projected to the teacher's number, and of the teacher."""
+        student = self.head("channels").projection(channel_pool(self.student.embedding))
+        return student.flatten(2), channel_pool(self.teacher_embedding).flatten(2)
+
+    @cached_property
+    def generated(self) -> Tensor:
+        """The teacher's embedding as generated from the student's, most positions masked (MGD)."""
+        embedding = self.student.embedding
+        return self.head("generation")(embedding, random_mask(embedding, self.generator))
+
+
+def over_processes(value: Tensor, count: Tensor) -> Tensor:
+    """A mean over `count` items, scaled so that the mean over processes is that over all their items."""
+    share = share_of_mean(count)
+    return value if share is None else value * share
+
+
+def _on_grid(teacher: Tensor, student: Tensor) -> Tensor:
+    if teacher.shape[2:] == student.shape[2:]:
+        return teacher
+    return F.interpolate(teacher, size=student.shape[2:], mode="bilinear", align_corners=False)
