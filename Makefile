@@ -38,15 +38,21 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/pyright
 
+docs: $(READY)
+	$(BIN)/mkdocs build --strict --quiet
+
+wheel: $(READY)
+	$(BIN)/hatchling build -d dist
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks.relations
 	$(BIN)/python -m benchmarks.explorer
 	$(BIN)/python -m benchmarks.startup
 
-check: lint types test
+check: lint types docs test
 
 screenshots: $(READY)
 	$(BIN)/python -m tools.screenshots
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site dist .pytest_cache .ruff_cache .hypothesis
