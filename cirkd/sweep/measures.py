@@ -17,7 +17,8 @@ from cirkd.data.catalog import open_data
 from cirkd.data.sample import Classes
 from cirkd.export.files import whole
 from cirkd.study import AFTER, Study
-from cirkd.sweep.plan import Job
+from cirkd.sweep.image_measures import image_measures, keep_confusions, probed
+from cirkd.sweep.plan import Job, run_name
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import FREE_TO_CHANGE
@@ -101,6 +102,7 @@ def _row(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
         "wall_seconds": wall_seconds(events),
         "peak_memory_bytes": events[-1]["peak_memory_bytes"],
         **_scores(events),
+        **_on_every_image(job, model, [event["split"] for event in events if event["kind"] == "evaluation"]),
         **({} if teacher is None else _relations(job, model, teacher, images)),
     }
 
@@ -123,6 +125,22 @@ def _scores(events: list[dict[str, Any]]) -> dict[str, float | None]:
         row |= {f"miou_{split}": event["miou"], f"pixel_accuracy_{split}": event["pixel_accuracy"]}
         row |= {f"iou_{split}/{name}": value for name, value in event["iou"].items()}
     return row
+
+
+def confusions_of(folder: Path, recipe: str, seed: int) -> Path:
+    """Where a run's confusion matrices by image lie in a sweep's folder."""
+    return folder / FOLDER / f"{run_name(recipe, seed)}.npz"
+
+
+def _on_every_image(job: Job, model: Any, splits: Sequence[str]) -> dict[str, float]:
+    """Outlines and calibration on the splits that were scored, and the linear probe; confusions are kept as a file."""
+    recipe, row, confusions = job.recipe, {}, {}
+    for split in dict.fromkeys(splits):
+        measured, confusions[split] = image_measures(model, open_data(recipe.data, split, recipe.root))
+        row |= {f"{name}_{split}": value for name, value in measured.items()}
+    keep_confusions(_path(job).with_suffix(".npz"), confusions)
+    train, val = (open_data(recipe.data, split, recipe.root) for split in (recipe.train_split, "val"))
+    return row | {"linear_probe": probed(model, train, val)}
 
 
 def _relations(job: Job, model: Any, teacher: Path, images: int) -> dict[str, float | None]:

@@ -59,15 +59,13 @@ def plan(entries: Sequence[str], seeds: Sequence[int], flags: Sequence[str], fol
         twice = [item for index, item in enumerate(given) if item in given[:index]]
         if twice:
             raise TrainingError(f"the {what} {twice[0]} is given twice; give each once")
-    return [
-        _job(entry, name, seed, flags, folder) for seed in seeds for entry, name in zip(entries, names, strict=True)
-    ]
+    return [_job(entry, seed, flags, folder) for seed in seeds for entry in entries]
 
 
-def _job(entry: str, name: str, seed: int, flags: Sequence[str], folder: Path) -> Job:
+def _job(entry: str, seed: int, flags: Sequence[str], folder: Path) -> Job:
     word, *own = _words(entry)
     every = (*flags, *own, "--seed", str(seed))
-    run = ("--name", f"{name}-seed{seed}", "--runs", str(folder / "runs"))
+    run = ("--name", run_name(entry, seed), "--runs", str(folder / "runs"))
     recipe = tyro.cli(Recipe, prog=f"cirkd sweep {word}", default=find_recipe(word), args=[*every, *run])
     return Job(entry, seed, word, every, recipe)
 
@@ -82,6 +80,15 @@ def _words(entry: str) -> list[str]:
     return words
 
 
+def run_name(entry: str, seed: int) -> str:
+    """The name of an entry's run with a seed, and of its folder.
+
+    Example:
+        >>> run_name("streets-cirkd --objective.temperature 0.2", 3)
+        'streets-cirkd-objective.temperature-0.2-seed3'
+    """
+    return f"{_slug(entry)}-seed{seed}"
+
+
 def _slug(entry: str) -> str:
-    """A folder's name for an entry."""
     return re.sub(r"[^A-Za-z0-9._]+", "-", entry).strip("-.") or "recipe"

@@ -16,14 +16,18 @@ from cirkd.export.files import whole
 from cirkd.export.tables import Table
 from cirkd.report import END, begin, figure_html, table_html
 from cirkd.sweep.results import Results
+from cirkd.sweep.scatter import scatter
 
 MEASURES = {
     "miou_val": "mIoU on val, %",
     "miou_test": "mIoU on test, %",
-    "relation_divergence": "Relation divergence to the teacher, nats",
-    "relation_divergence_jointly": "Relation divergence over all images at once, nats",
+    "boundary_iou_val": "Boundary IoU on val, %",
+    "calibration_error_val": "Expected calibration error on val, %",
+    "linear_probe": "Linear probe of the embedding, mean accuracy over classes, %",
     "cka_to_teacher": "Linear CKA with the teacher",
     "neighbour_overlap": "Nearest neighbours shared with the teacher",
+    "relation_divergence": "Relation divergence to the teacher, nats",
+    "relation_divergence_jointly": "Relation divergence over all images at once, nats",
     "row_distance": "Distance of centroid relations to the teacher's",
     "fisher_ratio": "Fisher ratio",
     "silhouette": "Silhouette",
@@ -31,6 +35,7 @@ MEASURES = {
     "compactness": "Compactness of classes",
     "separation": "Separation of classes",
 }
+"""In the order of the report: measures that no loss minimises come before the divergence."""
 PLOTTED = ("miou_val", "miou_test", "relation_divergence")
 COSTS = ("parameters", "steps", "wall_seconds", "peak_memory_bytes")
 
@@ -39,10 +44,10 @@ def write_reports(results: Results, folder: Path) -> list[Path]:
     """Write `report.html` and `report.md` beside the results."""
     html, markdown = folder / "report.html", folder / "report.md"
     with whole(html) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for part in _html(results):
+        for part in _html(results, folder):
             file.write(part)
     with whole(markdown) as temporary:
-        temporary.write_text(_markdown(results), encoding="utf-8")
+        temporary.write_text(_markdown(results, folder), encoding="utf-8")
     return [html, markdown]
 
 
@@ -94,8 +99,12 @@ def costs(results: Results) -> Table:
     })  # fmt: skip
 
 
-def _tables(results: Results) -> Iterator[Table]:
+def _tables(results: Results, folder: Path) -> Iterator[Table]:
     known = set(results.columns)
+    for split in ("val", "test"):
+        found = scatter(results, folder, split)
+        if found is not None:
+            yield found
     for name, title in MEASURES.items():
         if name in known:
             yield comparison(results.compare(name), title, 2 if name.startswith("miou") else 4)
@@ -114,13 +123,13 @@ def _lead(results: Results) -> str:
     )
 
 
-def _html(results: Results) -> Iterator[str]:
+def _html(results: Results, folder: Path) -> Iterator[str]:
     yield begin("Recipes over seeds")
     yield f"<p class=lead>{escape(_lead(results))}</p><div class=figures>"
     for picture in _pictures(results):
         yield figure_html(picture)
     yield "</div>"
-    for table in _tables(results):
+    for table in _tables(results, folder):
         yield table_html(table)
     yield table_html(results.table())
     yield END
@@ -140,9 +149,9 @@ def _pictures(results: Results) -> Iterator[Picture]:
             yield Picture(f"{name}-difference", "", title, about, 800, draw)
 
 
-def _markdown(results: Results) -> str:
+def _markdown(results: Results, folder: Path) -> str:
     parts = [f"{_lead(results)}\n"]
-    parts += [f"## {table.title}\n\n{markdown(table)}\n" for table in _tables(results)]
+    parts += [f"## {table.title}\n\n{markdown(table)}\n" for table in _tables(results, folder)]
     return "\n".join(parts)
 
 
