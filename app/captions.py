@@ -69,6 +69,28 @@ def divergence(handle: Handle, result: Divergence) -> str:
     )
 
 
+MEANINGS = {
+    "relation divergence": "How differently the student and the teacher spread a pixel's similarity over an image; 0 "
+    "means that both find the same pixels alike, and to the same degree.",
+    "nats": "The unit of that difference when logarithms are natural: at 0.7 nats the student gives what the teacher "
+    "finds alike about half the share that the teacher gives it, at 0.1 nine tenths.",
+    "CKA": "Whether two networks put the same pixels near and far from each other, whatever their axes and scales: 1 "
+    "is the same arrangement, 0 an unrelated one.",
+    "Fisher ratio": "How far apart the classes' centres lie, measured against how widely the pixels of a class "
+    "scatter: higher means classes that are easier to tell apart, also when the teacher's are less so.",
+    "nearest centroid": "How often a pixel's most similar class centre is that of its own class: what a classifier "
+    "without any learning of its own would get right.",
+    "neighbours kept": "How many of the pixels that the student finds most alike are also most alike for the teacher.",
+}
+"""What the measures mean, in a plain sentence each."""
+
+
+def meanings(*names: str) -> None:
+    """The measures of a page in plain words."""
+    with st.expander("What these numbers mean, in plain words", icon=":material/menu_book:"):
+        st.markdown("\n".join(f"- **{name[0].upper()}{name[1:]}.** {MEANINGS[name]}" for name in names))
+
+
 def notes(features: FeatureSet) -> None:
     """What is special about the models in view, if anything."""
     averaged = features.provenance.get("averaged")

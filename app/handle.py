@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cirkd.data.sample import Sample
     from cirkd.study import (
         Centroids,
+        ChangedPlace,
         ClassRelations,
         Divergence,
         FeatureSet,
@@ -85,6 +86,10 @@ class Handle:
     def pixel_change(self, before: str = "before", after: str = "after") -> PixelChange:
         """Which pixels were fixed and which were broken."""
         return self._result("Comparing predictions", "pixel_change", before, after)
+
+    def changed_places(self) -> list[ChangedPlace]:
+        """Where in the images most was fixed and most was broken."""
+        return self._result("Looking for what changed", "changed_places")
 
     def projection(self, method: str = "pca", **options: Any) -> Projection:
         """A map of pixel embeddings; options as in `Study.projection`."""

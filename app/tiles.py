@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from app.handle import Handle
+    from cirkd.analysis.changed_places import ChangedPlace
     from cirkd.data.sample import Classes
 
 KINDS = ("image", "label", "prediction", "errors", "confidence", "change")
@@ -33,6 +34,12 @@ def tile(handle: Handle, kind: str, image: int, model: str = "", opacity: float 
             kept.clear()
         kept[key] = encode(_pixels(handle, kind, image, model, opacity), photo=kind == "image" or opacity < 1)
     return kept[key]
+
+
+def crop(handle: Handle, place: ChangedPlace, kind: str, model: str = "") -> bytes:
+    """The part of a tile that a place shows, its classes over the photo so that objects can still be seen."""
+    opacity = 1.0 if kind == "image" else 0.7
+    return encode(place.cut(_pixels(handle, kind, place.image, model, opacity)), photo=True)
 
 
 def encode(pixels, photo: bool = False) -> bytes:

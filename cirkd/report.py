@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cirkd.analysis import pictures
+from cirkd.analysis.stored_scores import seed_gain, whole_split_change
 from cirkd.charts import theme
 from cirkd.charts.gallery import MAP, SECTIONS, Picture, gallery
 from cirkd.charts.modes import SCRIPT, painted
@@ -19,6 +20,7 @@ from cirkd.data.bundled import bundled
 from cirkd.data.errors import StudyError
 from cirkd.export.files import whole
 from cirkd.export.tables import Table, tables
+from cirkd.features.feature_set import AFTER, BEFORE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,7 +159,10 @@ def begin(title: str) -> str:
 
 
 def _opening(study: Study) -> str:
-    text = " ".join(escape(sentence).replace("`", "") for sentence in study.summary())
+    splits = [study.evaluate(split) for split in ("val", "test")]
+    gain = seed_gain(study.models[AFTER].info.provenance) if AFTER in study.models else None
+    whole = whole_split_change(splits, BEFORE, AFTER, gain, study.source.text.split()[0])
+    text = " ".join(escape(sentence).replace("`", "") for sentence in filter(None, [whole, *study.summary()]))
     images = ", ".join(map(escape, study.features().image_names))
     return f"<p class=lead>{text}</p>{table_html(tables(study)['models']())}<p class=caption>Images: {images}.</p>"
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cirkd.analysis import pictures
 from cirkd.analysis.centroids import Centroids, centroids
+from cirkd.analysis.changed_places import ChangedPlace, changed_places
 from cirkd.analysis.choice import telling_images
 from cirkd.analysis.explorer_results import ExplorerResults
 from cirkd.analysis.lesson_results import LessonResults
@@ -61,6 +62,7 @@ __all__ = [
     "SPACES",
     "TEACHER",
     "Centroids",
+    "ChangedPlace",
     "CirkdError",
     "ClassRelations",
     "Divergence",
@@ -214,6 +216,10 @@ class Study(PixelResults, ExplorerResults, MemoryResults, LessonResults, Exports
     def pixel_change(self, before: str = BEFORE, after: str = AFTER) -> PixelChange:
         """Which pixels were fixed and which were broken."""
         return self._keep(("change", before, after), lambda: pixel_change(self.features(), before, after))
+
+    def changed_places(self, count: int = 3) -> list[ChangedPlace]:
+        """Where in the images most was fixed and most was broken; see `cirkd.analysis.changed_places`."""
+        return self._keep(("places", count), lambda: changed_places(self.features(), self.pixel_change(), count))
 
     def projection(
         self,

@@ -13,6 +13,7 @@ from cirkd.web import script, style
 if TYPE_CHECKING:
     from app.handle import Handle
 
+FIRST = "explorer_first"  # session key: (study, what the view shows before anything is chosen in it)
 _CHOSEN = "explorer_chosen"
 
 
@@ -31,6 +32,13 @@ def explorer(data: bytes, key: str = "explorer") -> dict[str, Any]:
     """
     found = _component()(key=key, data=data, on_state_change=lambda: None)
     return found.get("state") or {}
+
+
+def visit(study: Handle, image: int, y: float, x: float) -> None:
+    """Let the Explorer open with a place pinned, whatever was pinned before; y, x: shares of the image's sides."""
+    count = st.session_state["explorer_visits"] = st.session_state.get("explorer_visits", 0) + 1
+    st.session_state[FIRST] = (study.key, {"place": (image, y, x), "visit": count})
+    st.session_state.pop("_explorer_block", None)
 
 
 def remember(study: Handle, pixels: list[int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal, Any
 
 import streamlit as st
 
@@ -43,6 +43,7 @@ def main() -> None:
     )
     found = study.centroids()
     _measures(found)
+    captions.meanings("CKA", "Fisher ratio", "nearest centroid", "neighbours kept")
     _map(study, found)
     _cosines(study, found)
     _table(study, found)
@@ -67,9 +68,15 @@ def _measures(found: Centroids) -> None:
                 f"{theme.role(name).markdown} {label}",
                 show(values[name]),
                 None if change is None else f"{change:+.1f} points" if kind == "percent" else f"{change:+.3f}",
+                delta_color=_arrow(values, found.reference, first),
                 help=text,
             )
             st.caption(" &nbsp; ".join(f"{theme.role(n).markdown} {show(v)}" for n, v in values.items() if n != name))
+
+
+def _arrow(values: dict[str, float], reference: str, first: float | None) -> Literal["normal", "off"]:
+    """Grey where the reference itself is lower than the student before: there more is not what is aimed at."""
+    return "off" if first is None or values.get(reference, first) < first else "normal"
 
 
 def _shown(values: dict[str, float], reference: str) -> str:

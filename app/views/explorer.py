@@ -8,7 +8,7 @@ from zlib import crc32
 import streamlit as st
 
 from app import captions, stored_bar, study_bar
-from app.explorer import address, answers, explorer, pixels_of, remember
+from app.explorer import FIRST, address, answers, explorer, pixels_of, remember
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.explorer_encode import encode
@@ -16,7 +16,6 @@ from cirkd.analysis.explorer_maps import AT_ONCE
 from cirkd.charts.looks import look
 
 KEY = "explorer"
-FIRST = "explorer_first"
 WANTED = "explorer_wanted"  # session key: (study, the slow maps asked for, the temperature of the divergence or None)
 
 
@@ -67,7 +66,11 @@ def _first(study: Handle) -> dict[str, Any]:
     if FIRST not in st.session_state:
         st.session_state[FIRST] = (study.key, address.parse(st.query_params.to_dict()))
     key, found = st.session_state[FIRST]
-    return found if key == study.key else {name: value for name, value in found.items() if name != "pin"}
+    if key != study.key:
+        return {name: value for name, value in found.items() if name not in ("pin", "visit")}
+    if (place := found.get("place")) is None:
+        return found
+    return {"pin": study.explorer().position_at(*place), "visit": found["visit"]}
 
 
 def _name(study: Handle) -> str:

@@ -6,13 +6,17 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import cached, captions, panels, stored_bar, study_bar, tiles
+from app.explorer import visit
 from app.guard import guard
 from app.handle import Handle
-from cirkd.analysis.stored_scores import whole_split_change
+from cirkd.analysis.changed_places import ChangedPlace
+from cirkd.analysis.stored_scores import seed_gain, whole_split_change
 from cirkd.charts import scores as charts
 from cirkd.charts import theme
 
 TEMPERATURE = 0.1
+PLACED = ("teacher", "before", "after")
+_BADGES = {"fixed": ":blue-badge[:material/check: fixed]", "broken": ":orange-badge[:material/close: broken]"}
 _DRAWN = "overview_drawn"  # session key: the study that stood here in full when the page last ended
 
 
@@ -24,15 +28,20 @@ def main() -> None:
     several = len(study.names) > 1
     st.title("What distillation changed" if several else "One model")
     st.caption(captions.study(study))
+    whole, places = st.container(), st.container()
     summary, notes = st.container(), st.container()
     cards = _cards(study)
     strip = _strip(study)
     per_class, relations = st.empty(), st.empty()
     if st.session_state.get(_DRAWN) != study.key and cached.data(study.key.images).classes is not None:
         _hold(study, per_class)
+    with whole:
+        _whole_split(study)
     with summary:
         features = study.features()
         scores = study.scores()
+    with guard(), places:
+        _places(study)
     with notes:
         captions.notes(features)
     with guard():
@@ -45,15 +54,63 @@ def main() -> None:
     else:
         per_class.empty()
     with guard(), summary:
-        first, *more = study.summary(TEMPERATURE) or [""]
-        whole = whole_split_change([study.evaluate(split) for split in ("val", "test")], "before", "after")
-        st.markdown(" ".join(filter(None, [f"**{first}**", whole, *more])))
+        st.markdown(f"**The {len(study.key.names)} images in view.** {' '.join(study.summary(TEMPERATURE))}")
     if several:
         with guard(), cards[-1].container(gap="xxsmall"):
             _divergence_card(study)
         with guard(), relations.container():
             _relations(study)
+            captions.meanings("relation divergence", "nats")
     st.session_state[_DRAWN] = study.key
+
+
+def _whole_split(study: Handle) -> None:
+    """The headline: what distillation changed over whole splits, as the checkpoints have stored it."""
+    if not {"before", "after"} <= set(study.names):
+        return
+    gain = seed_gain(study.header("after").get("provenance", {}))
+    splits = [study.evaluate(split) for split in ("val", "test")]
+    if text := whole_split_change(splits, "before", "after", gain, study.key.images.name):
+        st.markdown(f"**{theme.plain(text)}**")
+
+
+def _places(study: Handle) -> None:
+    """A picture of before and after: where in the images distillation changed most, fixed as well as broken."""
+    features = study.features()
+    if not features.has_labels or not {"before", "after"} <= set(study.names) or study.pixel_change().note:
+        return
+    found = study.changed_places()
+    if not found:
+        st.caption(":material/info: Hardly a pixel of these images is fixed or broken.")
+        return
+    st.subheader("Where distillation changed most")
+    views = [("Photo", "image", ""), ("Label", "label", "")]
+    views += [(f"{theme.role(n).markdown} {theme.role(n).label}", "prediction", n) for n in PLACED if n in study.names]
+    for number, place in enumerate(found):
+        _place(study, number, place, views)
+    shown = {name for place in found for name in (place.label, place.other)}
+    tiles.class_legend(features.classes, [c for c, name in enumerate(features.classes.names) if name in shown])
+
+
+def _place(study: Handle, number: int, place: ChangedPlace, views: list[tuple[str, str, str]]) -> None:
+    """What happened there, in words, with a button that leads to it; and a picture of it from everyone's view."""
+    name = study.key.names[place.image]
+    when = "before, and is right after" if place.kind == "fixed" else "after, and was right before"
+    text = f"{_BADGES[place.kind]} in {theme.plain(name)}: the student takes `{place.label}` for `{place.other}` {when}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"{text} ({theme.percent(place.share, 0)} of this part)", width="content")
+        row, column = place.middle
+        height, width = study.features().images[place.image].shape[:2]
+        if st.button("In the Explorer", key=f"overview_place_{number}", icon=":material/hub:", type="tertiary"):
+            visit(study, place.image, (row + 0.5) / height, (column + 0.5) / width)
+            st.switch_page("views/explorer.py")
+    for column_, (title, kind, model) in zip(
+        panels.row(f"place-{number}", len(views), width=8, gap="xsmall"), views, strict=True
+    ):
+        with column_.container(gap="xxsmall"):
+            what = theme.role(model).label if model else title
+            st.image(tiles.crop(study, place, kind, model), width="stretch", alt=f"{name}, {place.kind} part: {what}")
+            st.caption(title)
 
 
 def _cards(study: Handle) -> list[DeltaGenerator]:

@@ -111,6 +111,12 @@ class ExplorerBlock:
     low: float
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    def position_at(self, image: int, y: float, x: float) -> int:
+        """The position whose cell of the thinned grid holds a point; y and x are shares of the image's sides, 0..1."""
+        h, w = self.grid[image]
+        row, column = min(max(int(y * h), 0), h - 1), min(max(int(x * w), 0), w - 1)
+        return sum(rows * columns for rows, columns in self.grid[:image]) + row * w + column
+
 
 def explorer_block(features: FeatureSet, most: int = MOST_POSITIONS) -> ExplorerBlock:
     """Bring a feature set into the form that the linked view draws.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -42,18 +42,71 @@ def stored_score(provenance: Mapping[str, Any], split: str) -> StoredScore | Non
     )
 
 
-def whole_split_change(scores: Sequence[Mapping[str, StoredScore | None]], before: str, after: str) -> str:
-    """One sentence on what distillation changed over whole splits; empty where the checkpoints don't say.
+@dataclass(frozen=True)
+class SeedGain:
+    """How much distillation gained over several seeds of both recipes, from the distilled checkpoint's provenance.
+
+    Attributes:
+        split: of which; difference: mean over the seeds, in points; low, high: its 95 % interval.
+        seeds: how many pairs of runs.
+    """
+
+    split: str
+    difference: float
+    low: float
+    high: float
+    seeds: int
+
+
+def seed_gain(provenance: Mapping[str, Any]) -> SeedGain | None:
+    """The entry `gain` of a checkpoint's provenance; None where there is none."""
+    found = provenance.get("gain")
+    names = [field.name for field in fields(SeedGain)]
+    if not isinstance(found, Mapping) or not set(names) <= found.keys():
+        return None
+    return SeedGain(*(found[name] for name in names))
+
+
+def whole_split_change(
+    scores: Sequence[Mapping[str, StoredScore | None]],
+    before: str,
+    after: str,
+    gain: SeedGain | None = None,
+    data: str | None = None,
+) -> str:
+    """What distillation changed over whole splits, in one or two sentences; "" where the checkpoints don't say.
 
     Args:
         scores: for each split, model -> its stored score.
+        gain: over several seeds; without it the sentence says that one pair of runs does not tell noise from gain.
+        data: the data set in view, so that scores of another one are not taken for these images'; None = the same.
     """
-    parts, data = [], ""
-    for of_split in scores:
-        old, new = of_split.get(before), of_split.get(after)
-        if old is not None and new is not None and (old.data, old.images) == (new.data, new.images):
-            data = new.data
-            change = round(100 * (new.miou - old.miou), 1)
-            sign = "+" if change > 0 else "−" if change < 0 else ""
-            parts.append(f"{sign}{abs(change):.1f} points on {new.split}")
-    return f"Over all of {data} the mIoU changed by {' and '.join(parts)}." if parts else ""
+    pairs = [(of_split.get(before), of_split.get(after)) for of_split in scores]
+    known = [(a, b) for a, b in pairs if a and b and (a.data, a.split, a.images) == (b.data, b.split, b.images)]
+    if not known:
+        return ""
+    parts = [
+        f"{_points(100 * (new.miou - old.miou))} points on {new.split}, from {100 * old.miou:.1f} to "
+        f"{100 * new.miou:.1f} % ({new.images} images)"
+        for old, new in known
+    ]
+    name = known[0][1].data
+    where = f"On all of {name}" if data in (None, name) else f"On all of {name}, which they were trained for, not here"
+    return f"{where}, distillation changed the mIoU by {' and '.join(parts)}. {_noise(gain)}"
+
+
+def _noise(gain: SeedGain | None) -> str:
+    if gain is None:
+        return "This is one pair of runs: how much of it is the noise of training, it cannot tell."
+    over = (
+        f"Over {gain.seeds} seeds the mean change on {gain.split} is {_points(gain.difference)} points (95 % interval "
+        f"{_points(gain.low)} to {_points(gain.high)})"
+    )
+    if gain.low <= 0 <= gain.high:
+        return f"{over}: within the noise of training."
+    return f"{over}: a {'gain' if gain.low > 0 else 'loss'} beyond the noise of training."
+
+
+def _points(value: float) -> str:
+    rounded = round(value, 1)
+    return f"{'+' if rounded > 0 else '−' if rounded < 0 else ''}{abs(rounded):.1f}"

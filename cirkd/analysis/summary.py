@@ -11,6 +11,7 @@ from cirkd.analysis.relations import Divergence
 from cirkd.analysis.scores import Scores
 from cirkd.features.feature_set import AFTER, BEFORE, TEACHER, FeatureSet
 
+UNKNOWN = 0.01  # IoU below which a class counts as not known
 LEAST_POINTS = 0.05  # IoU points that print as 0.1: less is called no change
 
 
@@ -27,8 +28,10 @@ def sentences(
     if BEFORE in features.models and AFTER in features.models:
         found = [
             _score_change(scores),
-            _relation_change(divergence),
-            _class_change(features, scores, centroids) or _approach(features, centroids),
+            _together(_relation_change(divergence), _contrast(divergence, centroids)),
+            _together(
+                _class_change(features, scores, centroids) or _approach(features, centroids), _unknown(features, scores)
+            ),
         ]
     else:
         found = [_standing(scores), _distance(divergence), _missing(features)]
@@ -77,6 +80,42 @@ def _relation_change(divergence: Divergence | None) -> str:
     else:
         start, rest = f"Its relations between pixels moved away from {whose}", f"{share:.0f} % higher"
     return f"{start}: the divergence is {rest}, {after:.3g} nats instead of {before:.3g}."
+
+
+def _together(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _contrast(divergence: Divergence | None, centroids: Centroids | None) -> str:
+    """That relations and centroids went different ways, where they did: a reader would ask."""
+    if divergence is None or centroids is None or TEACHER not in (divergence.reference, centroids.reference):
+        return ""
+    if not {BEFORE, AFTER} <= divergence.mean.keys() & centroids.row_distance.keys():
+        return ""
+    closer = centroids.approach(BEFORE, AFTER)
+    closer = closer[~np.isnan(closer)]
+    toward, away = int((closer > 0).sum()), int((closer < 0).sum())
+    fell = divergence.mean[AFTER] < divergence.mean[BEFORE]
+    if fell and away > toward:
+        return (
+            f"The centroids of {away} of {len(closer)} classes moved away from the teacher's all the same: the loss "
+            "compares pixels with pixels, and says nothing of where the mean of a class lies."
+        )
+    if not fell and toward > away:
+        return f"The centroids of {toward} of {len(closer)} classes came closer to the teacher's all the same."
+    return ""
+
+
+def _unknown(features: FeatureSet, scores: Scores | None) -> str:
+    """Classes that neither student knows: a change of theirs would be none."""
+    if scores is None:
+        return ""
+    before, after = scores.models[BEFORE].iou, scores.models[AFTER].iou
+    lost = [c for c in np.flatnonzero(scores.present) if max(before[c], after[c]) < UNKNOWN]
+    if not lost:
+        return ""
+    names = ", ".join(f"`{features.classes.names[c]}`" for c in lost)
+    return f"Neither student knows {names}: IoU below {100 * UNKNOWN:.0f} % before and after."
 
 
 def _class_change(features: FeatureSet, scores: Scores | None, centroids: Centroids | None) -> str:

@@ -2,12 +2,13 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from cirkd.analysis.centroids import centroids
 from cirkd.analysis.relations import divergence
 from cirkd.analysis.scores import scores
-from cirkd.analysis.stored_scores import StoredScore, whole_split_change
+from cirkd.analysis.stored_scores import StoredScore, seed_gain, whole_split_change
 from cirkd.analysis.summary import sentences
 from tests.factories import make_features
 
@@ -87,7 +88,25 @@ def test_whole_splits_are_told_apart_from_the_images_in_view() -> None:
     val = {"before": stored("val", 0.26), "after": stored("val", 0.264)}
     test = {"before": stored("test", 0.26), "after": stored("test", 0.245)}
     text = whole_split_change([val, test], "before", "after")
-    assert text == "Over all of streets the mIoU changed by +0.4 points on val and −1.5 points on test."
+    assert text == (
+        "On all of streets, distillation changed the mIoU by +0.4 points on val, from 26.0 to 26.4 % (60 images) and "
+        "−1.5 points on test, from 26.0 to 24.5 % (60 images). This is one pair of runs: how much of it is the noise "
+        "of training, it cannot tell."
+    )
+    elsewhere = whole_split_change([val], "before", "after", data="folder")
+    assert elsewhere.startswith("On all of streets, which they were trained for, not here, distillation")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(-0.2, 0.9, "within the noise"), (0.1, 0.9, "a gain beyond the noise"), (-2.0, -0.1, "a loss beyond the noise")],
+)
+def test_a_gain_within_noise_is_called_that(low: float, high: float, said: str) -> None:
+    entry = {"split": "val", "difference": (low + high) / 2, "low": low, "high": high, "seeds": 8}
+    val = {"before": stored("val", 0.26), "after": stored("val", 0.264)}
+    text = whole_split_change([val], "before", "after", seed_gain({"gain": entry}))
+    assert "Over 8 seeds the mean change on val is" in text and said in text
+    assert seed_gain({}) is None and seed_gain({"gain": {"low": 1}}) is None
 
 
 def test_whole_splits_are_compared_only_where_both_were_measured_on_the_same() -> None:
@@ -105,3 +124,27 @@ def test_a_student_of_other_classes_is_named_and_not_said_to_lack_labels() -> No
     found = summarise(features)
     assert found[0].startswith("After knows other classes than these labels")
     assert "there are no scores" not in " ".join(found)
+
+
+def test_relations_and_centroids_that_went_different_ways_are_told_in_one_sentence() -> None:
+    features = make_features()
+    compared, found = divergence(features), centroids(features)
+    apart = {**found.row_distance, "before": found.row_distance["after"] - 0.1}
+    text = sentences(features, None, compared, dataclasses.replace(found, row_distance=apart))[0]
+    count = len(found.classes)
+    assert f"The centroids of {count} of {count} classes moved away from the teacher's all the same" in text
+    assert "all the same" not in " ".join(sentences(features, None, compared, found))
+
+
+def test_classes_that_neither_student_knows_are_named() -> None:
+    features = make_features()
+    found = scores(features)
+    lost = {
+        name: dataclasses.replace(score, iou=np.where(np.arange(4) == 2, 0.0, score.iou))
+        if name != "teacher"
+        else score
+        for name, score in found.models.items()
+    }
+    text = " ".join(sentences(features, dataclasses.replace(found, models=lost)))
+    assert "Neither student knows `pole`: IoU below 1 % before and after." in text
+    assert "Neither student" not in " ".join(sentences(features, found))

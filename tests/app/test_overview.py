@@ -84,5 +84,22 @@ def test_stands_in_a_browser(browser_page: Open, width: int) -> None:
     tab = browser_page("", width=width)
     expect(tab.locator("[data-testid=stMetric]")).to_have_count(4, timeout=30_000)
     expect(tab.locator(".js-plotly-plot")).to_have_count(3, timeout=30_000)
-    expect(tab.locator("[data-testid=stMain] img[alt]")).to_have_count(6, timeout=30_000)
+    expect(tab.locator("[data-testid=stMain] .st-key-panels-strip img[alt]")).to_have_count(6, timeout=30_000)
     assert_stands(tab)
+
+
+@pytest.mark.browser
+def test_a_place_that_changed_leads_to_it_in_the_explorer(view: Any, study_folders: Path) -> None:
+    from tests.app.explorer_view import View
+
+    here = view()
+    here.tab.keyboard.press("ArrowRight")  # another pin, which must give way
+    tab = here.tab
+    tab.get_by_role("link", name="Overview").click()
+    tab.get_by_role("button", name="In the Explorer").first.click(timeout=60_000)
+    again = View(tab, study_folders)
+    place = again.study.changed_places()[0]
+    height, width = again.features.images[place.image].shape[:2]
+    y, x = (place.middle[0] + 0.5) / height, (place.middle[1] + 0.5) / width
+    wanted = again.features.pixels.pixel_at(place.image, y, x)
+    tab.wait_for_function(f"document.querySelector('[data-testid=explorer]').explorer.pin === {wanted}")

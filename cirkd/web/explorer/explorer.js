@@ -5,17 +5,21 @@ import { Board } from "./board.js";
 
 const boards = new WeakMap(); // parent element -> Board
 const memories = new Map(); // study -> what was pinned and chosen in it, should the element be made anew
+let visited = 0;
 
 export default function mount({ data, parentElement, setStateValue }) {
   if (!data) return undefined;
   const started = performance.now();
   const { header } = readHeader(data);
+  const visit = header.first?.visit ?? 0; // counts up when another page sends somebody to a place
+  if (visit > visited) memories.delete(header.id);
+  visited = Math.max(visit, visited);
   const send = (state) => setStateValue("state", state);
   let board = boards.get(parentElement);
   if (board && board.block.id === header.id) {
     board.update(readBlock(data), send);
   } else {
-    const before = board ? { view: board.view, pin: -1 } : null; // another study: the same view, but no pin of the old
+    const before = board ? { view: board.view } : null; // another study: the same view, but no pin of the old
     board?.destroy();
     // Kept with every change: a new element may be there before the old one goes.
     const keep = (memory) => memories.set(header.id, memory);

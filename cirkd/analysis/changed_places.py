@@ -1,0 +1,133 @@
+"""Where in the images distillation changed most: a few places to look at, what was fixed and what was broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+
+from cirkd.data.errors import StudyError
+
+if TYPE_CHECKING:
+    from cirkd.analysis.scores import PixelChange
+    from cirkd.features.feature_set import FeatureSet
+
+Kind = Literal["fixed", "broken"]
+CODES: dict[Kind, int] = {"fixed": 2, "broken": 3}
+"""Their numbers in `PixelChange.maps`."""
+_HEIGHT = 0.45
+"""Of a place, as a share of its image's height; it is a third wider than high."""
+LEAST = 0.02
+"""Share of a place's pixels that must have changed: less is not worth a picture."""
+
+
+@dataclass(frozen=True)
+class ChangedPlace:
+    """A rectangle of one image in which much was fixed, or broken.
+
+    Attributes:
+        kind: "fixed" = wrong before, right after; "broken" = the other way round.
+        image: its number; top, left, height, width: in pixels of the image.
+        share: of the rectangle's pixels that changed this way, 0..1.
+        middle: (row, column) in pixels of a pixel that changed this way, about in the middle of those that did.
+        label, other: what most of them are labelled, and what most of those the student that was wrong took for it.
+    """
+
+    kind: Kind
+    image: int
+    top: int
+    left: int
+    height: int
+    width: int
+    share: float
+    middle: tuple[int, int]
+    label: str
+    other: str
+
+    def cut(self, picture: np.ndarray) -> np.ndarray:
+        """The part of a picture [H, W, ...] of the whole image."""
+        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+def changed_places(features: FeatureSet, change: PixelChange, count: int = 3) -> list[ChangedPlace]:
+    """The places where most was fixed and most was broken, in turn; no two overlap.
+
+    A place counts the pixels of its kind less those of the other, so that one that is fixed and broken alike is none.
+
+    Args:
+        count: places at most; there are fewer where little changed.
+
+    Raises:
+        StudyError: nothing is labelled, or the two students cannot be compared.
+    """
+    if features.labels is None or change.note:
+        raise StudyError(change.note or "without labels nothing is fixed or broken; choose labelled images")
+    taken = [np.zeros(values.shape, bool) for values in change.maps]
+    found: list[ChangedPlace] = []
+    kinds: list[Kind] = ["fixed", "broken"]
+    while len(found) < count and kinds:
+        kind = kinds[len(found) % len(kinds)]
+        place = _best(features, change, kind, taken)
+        if place is None:
+            kinds.remove(kind)
+            continue
+        found.append(place)
+        taken[place.image][place.top : place.top + place.height, place.left : place.left + place.width] = True
+    return found
+
+
+def _best(features: FeatureSet, change: PixelChange, kind: Kind, taken: Sequence[np.ndarray]) -> ChangedPlace | None:
+    best: tuple[float, int, int, int] | None = None
+    for image, values in enumerate(change.maps):
+        h, w = _size(values)
+        gain = np.where(values == CODES[kind], 1.0, np.where(np.isin(values, list(CODES.values())), -1.0, 0.0))
+        sums = window_sums(gain, h, w) / (h * w)
+        sums[window_sums(taken[image].astype(np.float64), h, w) > 0] = -1
+        top, left = divmod(int(sums.argmax()), sums.shape[1])
+        if best is None or sums[top, left] > best[0]:
+            best = float(sums[top, left]), image, top, left
+    if best is None or best[0] < LEAST:
+        return None
+    _, image, top, left = best
+    return _described(features, change, kind, image, top, left)
+
+
+def _described(features: FeatureSet, change: PixelChange, kind: Kind, image: int, top: int, left: int) -> ChangedPlace:
+    values = change.maps[image]
+    h, w = _size(values)
+    rows, columns = np.nonzero(values[top : top + h, left : left + w] == CODES[kind])
+    nearest = int(((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin())
+    wrong = features.models[change.before if kind == "fixed" else change.after].prediction_maps[image]
+    labels = (features.labels or ())[image]
+    places = top + rows, left + columns
+    return ChangedPlace(
+        kind, image, top, left, h, w,
+        share=len(rows) / (h * w),
+        middle=(int(places[0][nearest]), int(places[1][nearest])),
+        label=_most(labels[places], features.classes.names),
+        other=_most(wrong[places][labels[places] == _mode(labels[places])], features.classes.names),
+    )  # fmt: skip
+
+
+def window_sums(values: Float64[np.ndarray, "h w"], height: int, width: int) -> Float64[np.ndarray, "y x"]:
+    """The sum over the window of this size at every place where it fits."""
+    whole = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    whole[1:, 1:] = values.cumsum(0).cumsum(1)
+    return whole[height:, width:] - whole[:-height, width:] - whole[height:, :-width] + whole[:-height, :-width]
+
+
+def _size(values: np.ndarray) -> tuple[int, int]:
+    height = max(1, round(_HEIGHT * values.shape[0]))
+    return height, min(values.shape[1], round(height * 4 / 3))
+
+
+def _mode(values: UInt8[np.ndarray, " n"]) -> int:
+    return int(np.bincount(values).argmax())
+
+
+def _most(values: UInt8[np.ndarray, " n"], names: Sequence[str]) -> str:
+    code = _mode(values)
+    return names[code] if code < len(names) else "nothing"
