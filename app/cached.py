@@ -27,7 +27,7 @@ class StudyKey:
     """What a study is made of; equal keys are the same study.
 
     models: (name, path, stamp) of each model, in order; names: of the images chosen; none where `images` is a folder
-    of embeddings, of which a sample is shown.
+    of embeddings, of which a sample is shown; stamps: of the files of these images, see `stamps`.
     """
 
     models: tuple[tuple[str, str, float], ...]
@@ -36,6 +36,7 @@ class StudyKey:
     layer: str
     device: str
     precision: str
+    stamps: tuple[tuple[int, ...], ...] = ()
 
     @property
     def sampled(self) -> bool:
@@ -115,13 +116,25 @@ def stored_counts(images: Images) -> dict[str, int]:
     return {found.settings.classes[c]: count for c, count in class_counts(found).items()}
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+def stamps(images: Images, names: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    """What changes when the files of these images do; () for each that is not there."""
+    opened = data(images)
+    known = {name: index for index, name in enumerate(opened.names)}
+    stamp = getattr(opened, "stamp", lambda index: ())
+    return tuple(stamp(known[name]) if name in known else () for name in names)
+
+
 def sample(images: Images, name: str) -> Sample:
-    """One image of a data set with its labels, read without opening any model.
+    """One image of a data set with its labels, read without opening any model; read again when its files change.
 
     Raises:
         DataError: it is not there, or cannot be read.
     """
+    return _sample(images, name, stamps(images, (name,)))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _sample(images: Images, name: str, stamped: tuple[tuple[int, ...], ...]) -> Sample:
     opened = data(images)
     if name not in opened.names:
         raise DataError(f"{name}: no such image in {images.name} {images.split}; choose the images again")
@@ -137,9 +150,13 @@ def telling_images(images: Images, count: int) -> tuple[str, ...]:
     return tuple(opened.names[i] for i in choose(opened, count))
 
 
-@st.cache_data(max_entries=1024, show_spinner=False)
 def thumbnail(images: Images, name: str, width: int = 240) -> bytes:
-    """A small JPEG of one image."""
+    """A small JPEG of one image; made again when its file changes."""
+    return _thumbnail(images, name, width, stamps(images, (name,)))
+
+
+@st.cache_data(max_entries=1024, show_spinner=False)
+def _thumbnail(images: Images, name: str, width: int, stamped: tuple[tuple[int, ...], ...]) -> bytes:
     from PIL import Image
 
     opened = data(images)

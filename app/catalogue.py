@@ -6,12 +6,19 @@
 from __future__ import annotations
 
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from cirkd.data.folder import IMAGE_FOLDERS, LABEL_FOLDERS
+from cirkd.data.folder import SPLITS as FOLDER_SPLITS
+from cirkd.data.pairs import file_stamp
 
 from cirkd.data.bundled import bundled
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+_NESTED = (*FOLDER_SPLITS, *IMAGE_FOLDERS, *LABEL_FOLDERS, "training", "validation", "train2017", "val2017")
+"""Folders in a data set's folders whose files come and go with it."""
 STORED = "stored"
 """In the place of a data set's name: a folder of embeddings, which holds pixels and no images."""
 _PARTS = {"teacher": "teacher", "before": "baseline", "after": "cirkd"}
@@ -41,7 +48,8 @@ class Checkpoint:
 class Images:
     """A split of a data set, not opened yet.
 
-    name: as the catalogue of data sets has it; stamp: time of the folder's last change.
+    name: as the catalogue of data sets has it; stamp: changes when files come or go, or lists and class names change.
+    What changes in an image or label map that stays is seen by `cached.stamps`.
     """
 
     name: str
@@ -124,9 +132,20 @@ def images(source: str, split: str, root: Path) -> Images:
     from cirkd.data.catalog import layout_of
 
     name = "streets" if source == "streets" else layout_of(root)
-    marks = [root, root / "images", root / "manifest.json", root / split]
-    stamp = max((p.stat().st_mtime for p in marks if p.exists()), default=0.0)
-    return Images(name, split, str(root), stamp)
+    return Images(name, split, str(root), _stamp(root))
+
+
+def _stamp(root: Path) -> float:
+    """What changes with a data set's folders, lists and class names; without a look at its images."""
+    try:
+        inside = sorted(root.iterdir()) if root.is_dir() else []
+    except OSError:
+        inside = []
+    folders = [path for path in inside if path.is_dir()]
+    nested = [folder / name for folder in folders for name in _NESTED]
+    told = [path for path in inside if path.suffix in (".txt", ".json", ".csv")]
+    found = [(str(path), *file_stamp(path)) for path in (root, *folders, *nested, *told)]
+    return float(zlib.crc32(repr(found).encode()))
 
 
 def stored(folder: Path) -> Images | None:

@@ -69,7 +69,8 @@ def study_key(chosen: StudyState) -> cached.StudyKey:
         cached.data(images)  # says what is wrong with the source, if anything
         raise StudyError("no images are chosen; pick some in the sidebar")
     return cached.StudyKey(
-        tuple(models), images, chosen.images, chosen.layer, chosen.device, chosen.precision
+        tuple(models), images, chosen.images, chosen.layer, chosen.device, chosen.precision,
+        cached.stamps(images, chosen.images),
     )  # fmt: skip
 
 

@@ -200,11 +200,13 @@ def _evaluate(words: list[str]) -> int:
         )
     if processes.is_main:
         print(f"{options.checkpoint.name} on {result.data} {result.split}, {result.images} images")
+        for note in result.notes:
+            print(f"  note: {note}")
         scores = {"mIoU": result.miou, "pixel accuracy": result.pixel_accuracy, **result.iou}
         for name, value in scores.items():
             shown = "absent" if value is None else repr(value) if options.precise else f"{value:6.2f}"
             print(f"  {name:18s} {shown}")
-        for note in (*model.info.notes, *result.notes):
+        for note in model.info.notes:
             print(f"  note: {note}")
     return 0
 

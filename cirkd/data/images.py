@@ -94,7 +94,7 @@ def read_pair(image: Path, label: Path | None, read: Any) -> tuple[np.ndarray, n
         return pixels, None, ""
     values, note = read(label)
     if orientation > 1 and label.suffix != ".mat" and _open(label).orientation == 1:
-        turned = _turned(values, orientation)
+        turned = np.ascontiguousarray(_turned(values, orientation))
         if turned.shape == pixels.shape[:2]:
             values, note = turned, "; ".join(filter(None, (note, _TURNED)))
     if values.shape != pixels.shape[:2]:
