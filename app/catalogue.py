@@ -10,11 +10,10 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from cirkd.data.bundled import bundled
 from cirkd.data.folder import IMAGE_FOLDERS, LABEL_FOLDERS
 from cirkd.data.folder import SPLITS as FOLDER_SPLITS
 from cirkd.data.pairs import file_stamp
-
-from cirkd.data.bundled import bundled
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 _NESTED = (*FOLDER_SPLITS, *IMAGE_FOLDERS, *LABEL_FOLDERS, "training", "validation", "train2017", "val2017")
