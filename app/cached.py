@@ -1,13 +1,16 @@
-"""The only `st.cache_*` calls: opened models, data sets and studies are resources, what is made of them is data."""
+"""What is kept between runs of a page: opened models and studies by Streamlit, the rest in one cache of its own."""
 
 from __future__ import annotations
 
+import functools
+import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -16,10 +19,14 @@ from cirkd.data.errors import DataError
 
 if TYPE_CHECKING:
     from cirkd.analysis.trajectory import Trajectory
+    from cirkd.cache import Cache
     from cirkd.data.sample import Sample, SegmentationData
     from cirkd.doctor import Verdict
     from cirkd.features.stored import StoredFolder
     from cirkd.study import Study
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def study(key: StudyKey) -> Study:
     from cirkd.study import Study
 
     if key.sampled:
-        return Study.from_folder(key.images.root)
+        return Study.from_folder(key.images.root, cache=cache())
     models = {name: model(path, stamp, key.device) for name, path, stamp in key.models}
     opened = data(key.images)
     known = {name: index for index, name in enumerate(opened.names)}
@@ -71,19 +78,36 @@ def study(key: StudyKey) -> Study:
     roles = {role: models.pop(role, None) for role in ("teacher", "before", "after")}
     return Study.open(
         **roles, students=models, images=opened, indices=[known[name] for name in key.names],
-        layer=key.layer, device=key.device, precision=key.precision, outputs=kept_outputs(),
+        layer=key.layer, device=key.device, precision=key.precision, cache=cache(),
     )  # fmt: skip
 
 
 @st.cache_resource(show_spinner=False)
-def kept_outputs() -> Any:
-    """What the models gave for the latest images: a study that differs in one model or image runs only that one."""
-    from cirkd.study import KeptOutputs
+def cache() -> Cache:
+    """What is kept in memory beside the opened models, for all windows together; `CIRKD_CACHE_GB` sets how much.
 
-    return KeptOutputs()
+    All results stand in it, what the models gave for images, and what else this module makes.
+    """
+    from cirkd.cache import BUDGET, Cache
+
+    wanted = os.environ.get("CIRKD_CACHE_GB", "")
+    try:
+        return Cache(int(float(wanted) * 1e9) if wanted else BUDGET)
+    except ValueError:
+        raise DataError(f"CIRKD_CACHE_GB={wanted}: a number of gigabytes is wanted, such as 1.5") from None
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+def kept(make: Callable[P, T]) -> Callable[P, T]:
+    """A function whose values are kept in the one cache. Its arguments must be hashable; nobody changes its values."""
+
+    @functools.wraps(make)
+    def found(*args: P.args, **kwargs: P.kwargs) -> T:
+        return cache().get((make.__name__, *args, *kwargs.items()), lambda: make(*args, **kwargs))
+
+    return found
+
+
+@kept
 def data(images: Images) -> SegmentationData:
     """An opened data set: its names and classes, and samples by number."""
     from cirkd.data.catalog import open_data
@@ -91,7 +115,7 @@ def data(images: Images) -> SegmentationData:
     return open_data(images.name, images.split, Path(images.root))
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@kept
 def stored(images: Images) -> StoredFolder:
     """What a folder of embeddings holds.
 
@@ -103,7 +127,7 @@ def stored(images: Images) -> StoredFolder:
     return open_stored(images.root)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@kept
 def stored_counts(images: Images) -> dict[str, int]:
     """class -> how many pixels of it a folder of embeddings holds.
 
@@ -133,7 +157,7 @@ def sample(images: Images, name: str) -> Sample:
     return _sample(images, name, stamps(images, (name,)))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@kept
 def _sample(images: Images, name: str, stamped: tuple[tuple[int, ...], ...]) -> Sample:
     opened = data(images)
     if name not in opened.names:
@@ -141,7 +165,7 @@ def _sample(images: Images, name: str, stamped: tuple[tuple[int, ...], ...]) -> 
     return opened[list(opened.names).index(name)]
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@kept
 def telling_images(images: Images, count: int) -> tuple[str, ...]:
     """The names of a few images that together show the classes."""
     from cirkd.study import telling_images as choose
@@ -155,7 +179,7 @@ def thumbnail(images: Images, name: str, width: int = 240) -> bytes:
     return _thumbnail(images, name, width, stamps(images, (name,)))
 
 
-@st.cache_data(max_entries=1024, show_spinner=False)
+@kept
 def _thumbnail(images: Images, name: str, width: int, stamped: tuple[tuple[int, ...], ...]) -> bytes:
     from PIL import Image
 
@@ -165,7 +189,7 @@ def _thumbnail(images: Images, name: str, width: int, stamped: tuple[tuple[int, 
     return _encoded(picture, "JPEG", quality=82)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@kept
 def header(path: str, stamp: float) -> dict[str, Any]:
     """What a checkpoint says about itself, read without its weights and without PyTorch; {} if it can't be read."""
     import json
@@ -179,7 +203,7 @@ def header(path: str, stamp: float) -> dict[str, Any]:
         return {}
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@kept
 def trajectory(run: str, count: int, stamp: float, fitted: int) -> Trajectory:
     """A run's trajectory; count and stamp are of its snapshots, so that new ones make it anew.
 
@@ -193,7 +217,7 @@ def trajectory(run: str, count: int, stamp: float, fitted: int) -> Trajectory:
     return lay_out(Path(run), fitted=fitted)
 
 
-@st.cache_data(max_entries=32, show_spinner="Looking at the checkpoint")
+@kept
 def verdict(path: str, stamp: float) -> Verdict:
     """What the doctor says of a file; asked again when the file has changed."""
     from cirkd.doctor import examine

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import panels
 from app.handle import Handle
-from cirkd.analysis.lesson_results import PixelLesson
+from cirkd.analysis.lesson import PixelLesson
 from cirkd.charts import heat, matrix, theme
 from cirkd.charts import learn as charts
 

@@ -6,7 +6,8 @@ import streamlit as st
 
 from app import captions
 from app.lessons import View, look, step
-from cirkd.analysis.lesson_results import KEYS, GradientLesson, MemoryLesson, cosine_deviation
+from cirkd.analysis.gradient_lesson import GradientLesson
+from cirkd.analysis.memory_lesson import KEYS, MemoryLesson, cosine_deviation
 from cirkd.charts import learn as charts
 from cirkd.charts import theme
 
@@ -51,7 +52,7 @@ def memory(view: View) -> None:
             "single pixels, and regions (the mean of a class in an image). Teacher and student are related to the "
             "**same keys**; a projection head takes the student to the teacher's width."
         )
-    banks = view.study.study.memory_banks()
+    banks = view.study.memory_banks()
     if not banks:
         with right:
             st.info("No model in view brings a memory bank, so there are no numbers here.")

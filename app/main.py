@@ -11,7 +11,7 @@ import streamlit as st
 if str(Path(__file__).resolve().parents[1]) not in sys.path[:1]:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app import study_bar, warm
+from app import study_bar, warm, work
 from app.guard import guard
 from cirkd.charts import theme
 
@@ -38,6 +38,7 @@ def main() -> None:
     theme.follow(screen_mode)
     st.set_page_config("CIRKD Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
     st.html("<style>[data-testid=stMainBlockContainer]{padding-inline:clamp(1rem,3.5vw,3.5rem)}</style>")
+    st.html(work.STYLE)
     pages = [
         st.Page(VIEWS / f"{name}.py", title=title, icon=icon, default=name == "overview") for name, title, icon in PAGES
     ]

@@ -128,7 +128,8 @@ def _examined(key: str) -> None:
     """Say what a file is; put it on screen, once, if it can be used."""
     path = Path(key).expanduser()
     stamp = path.stat().st_mtime if path.exists() else 0.0
-    verdict = cached.verdict(str(path), stamp)
+    with st.spinner("Looking at the checkpoint"):
+        verdict = cached.verdict(str(path), stamp)
     if not verdict.usable:
         st.error(theme.plain(f"{path.name}: {verdict.problem}; {verdict.remedy}"), icon=":material/error:")
         return

@@ -28,7 +28,7 @@ def regions(study: Handle) -> None:
     """Pixels with regions, of the batch or of a memory bank."""
     st.subheader("Pixels with regions")
     with guard():
-        features, banks = study.features(), study.study.memory_banks()
+        features, banks = study.features(), study.memory_banks()
         names = features.image_names
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             image = st.selectbox(
@@ -42,7 +42,7 @@ def regions(study: Handle) -> None:
         bank = None if source == VIEW else source
         found = study.region_relations(image) if bank is None else study.bank_relations(bank, image)
         compared = compare_matrices(found.matrices, features.reference)
-        known = None if bank is None else study.study.memory_bank(bank).classes
+        known = None if bank is None else study.memory_bank(bank).classes
         rows, columns = matrix.region_sides(found, features, known)
         matrices.draw("regions", compared, rows, columns, "relation (cosine)", marked(study, "regions", found.rows))
         through = "" if bank is None else "; the student's pixels after its projection head, as in training"

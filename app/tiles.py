@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app import cached
 from cirkd.charts import theme
 
 if TYPE_CHECKING:
@@ -23,17 +24,16 @@ KINDS = ("image", "label", "prediction", "errors", "confidence", "change")
 
 
 def tile(handle: Handle, kind: str, image: int, model: str = "", opacity: float = 1.0) -> bytes:
-    """One picture at the image's size as WebP; kept for the session, so that drawing it again costs nothing.
+    """One picture at the image's size as WebP; kept, so that drawing it again costs nothing.
 
     kind: one of KINDS; model: whose; opacity: of the colours over the image, 0..1.
     """
-    kept: dict[tuple, bytes] = st.session_state.setdefault("_tiles", {})
-    key = (handle.key, kind, image, model, opacity)
-    if key not in kept:
-        if len(kept) > 400:
-            kept.clear()
-        kept[key] = encode(_pixels(handle, kind, image, model, opacity), photo=kind == "image" or opacity < 1)
-    return kept[key]
+    cache, key = cached.cache(), ("tile", handle.key, kind, image, model, opacity)
+    found = cache.find(key)
+    if found is None:
+        found = encode(_pixels(handle, kind, image, model, opacity), photo=kind == "image" or opacity < 1)
+        cache.keep(key, found)
+    return found
 
 
 def crop(handle: Handle, place: ChangedPlace, kind: str, model: str = "") -> bytes:
@@ -107,7 +107,7 @@ def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float):
     from cirkd.study import pictures
 
     if kind == "image":
-        return handle.sample(image).image
+        return handle.image(image).image
     features = handle.features()
     photo = features.images[image]
     if kind == "label":

@@ -1,4 +1,4 @@
-"""Long work beside the page: in a thread, with progress, elapsed time and a cancel that works.
+"""Long work beside the page: in a thread, with progress, time and a Cancel that are always in view.
 
 The page's own thread only waits and draws. So a click is answered at once: any change on screen abandons the wait,
 and the next run of the page joins the same job again if it still wants its result.
@@ -16,6 +16,13 @@ import streamlit as st
 
 T = TypeVar("T")
 Progress = Callable[[float, str], None]
+
+STYLE = (
+    "<style>[class*=st-key-work-]{position:fixed;right:1.5rem;bottom:1.25rem;width:min(26rem,calc(100vw - 3rem));"
+    "z-index:1000;background:var(--st-background-color);"
+    "border-radius:.5rem;box-shadow:0 4px 24px rgba(0,0,0,.28)}</style>"
+)
+"""Where work is shown: in a corner of the window, wherever on the page it was asked for."""
 
 _PATIENCE = 0.4  # seconds before a progress bar appears; shorter work never flickers
 _TICK = 0.15
@@ -48,6 +55,39 @@ class _Job:
         self.fraction, self.text = min(max(float(fraction), 0.0), 1.0), text
 
 
+class _Jobs:
+    """The jobs of one window, and what its user has stopped. Runs of the page that overlap share it."""
+
+    def __init__(self) -> None:
+        self.running: dict[Hashable, _Job] = {}
+        self.stopped: set[Hashable] = set()
+        self.lock = threading.Lock()
+
+    def join(self, key: Hashable, label: str, function: Callable[[Progress], Any]) -> _Job:
+        """The job of this key: the one that runs already, or a new one; others of its name are cancelled."""
+        name = str(key[0]) if isinstance(key, tuple) and key else str(key)
+        with self.lock:
+            if (known := self.running.get(key)) is not None:
+                return known
+            for other in [other for other, job in self.running.items() if job.name == name]:
+                self.running.pop(other).cancel.set()
+            job = self.running[key] = _Job(label, name)
+        threading.Thread(target=_work, args=(job, function), name=f"cirkd-{name}", daemon=True).start()
+        return job
+
+    def forget(self, key: Hashable, job: _Job) -> None:
+        """The job has ended, or is not wanted any more."""
+        with self.lock:
+            if self.running.get(key) is job:
+                del self.running[key]
+
+    def stop(self, key: Hashable, job: _Job) -> None:
+        """The user presses Cancel."""
+        job.cancel.set()
+        self.stopped.add(key)
+        self.forget(key, job)
+
+
 def run(key: Hashable, label: str, function: Callable[[Progress], T]) -> T:
     """Call `function(progress)` in a thread and wait for it on screen.
 
@@ -57,61 +97,48 @@ def run(key: Hashable, label: str, function: Callable[[Progress], T]) -> T:
         StoppedError: the user pressed Cancel.
         Whatever the function raises.
     """
-    jobs: dict[Hashable, _Job] = st.session_state.setdefault("_jobs", {})
-    if key in st.session_state.setdefault("_stopped", set()):
+    jobs = _jobs()
+    if key in jobs.stopped:
         raise StoppedError(key, label)
-    if key not in jobs or jobs[key].cancel.is_set():
-        _start(jobs, key, label, function)
-    job = jobs[key]
+    job = jobs.join(key, label, function)
     if not job.done.wait(_PATIENCE):
-        _show(job, key)
-    jobs.pop(key, None)
+        _show(jobs, job, key)
+    jobs.forget(key, job)
+    if isinstance(job.error, StoppedError):
+        raise StoppedError(key, label)
     if job.error is not None:
         raise job.error
     return job.result
 
 
 def running(key: Hashable) -> bool:
-    """Whether this work is under way in this session: a page that is drawn again joins it."""
-    jobs: dict[Hashable, _Job] = st.session_state.get("_jobs", {})
-    return key in jobs and not jobs[key].cancel.is_set()
+    """Whether this work is under way in this window: a page that is drawn again joins it."""
+    return key in _jobs().running
 
 
 def allow(key: Hashable) -> None:
     """Let stopped work run again."""
-    st.session_state.setdefault("_stopped", set()).discard(key)
+    _jobs().stopped.discard(key)
 
 
-def _start(jobs: dict[Hashable, _Job], key: Hashable, label: str, function: Callable[[Progress], Any]) -> None:
-    name = str(key[0]) if isinstance(key, tuple) and key else str(key)
-    for old_key, old in list(jobs.items()):
-        if old.name == name:
-            old.cancel.set()
-            del jobs[old_key]
-    job = jobs[key] = _Job(label, name)
-
-    def work() -> None:
-        try:
-            job.result = function(job.report)
-        except BaseException as error:  # handed to the page's thread, which raises it
-            job.error = error
-        finally:
-            job.done.set()
-
-    threading.Thread(target=work, name=f"cirkd-{name}", daemon=True).start()
+def _jobs() -> _Jobs:
+    return st.session_state.setdefault("_work", _Jobs())
 
 
-def _show(job: _Job, key: Hashable) -> None:
+def _work(job: _Job, function: Callable[[Progress], Any]) -> None:
+    try:
+        job.result = function(job.report)
+    except BaseException as error:  # handed to the page's thread, which raises it
+        job.error = error
+    finally:
+        job.done.set()
+
+
+def _show(jobs: _Jobs, job: _Job, key: Hashable) -> None:
     place = st.empty()
-    with place.status(f"{job.label} …", expanded=True):
+    with place.container(key=f"work-{id(job)}"), st.status(f"{job.label} …", expanded=True):
         bar = st.progress(0.0)
-        st.button("Cancel", key=f"cancel-{key}", on_click=_stop, args=(job, key), icon=":material/stop_circle:")
+        st.button("Cancel", key=f"cancel-{key}", on_click=jobs.stop, args=(key, job), icon=":material/stop_circle:")
         while not job.done.wait(_TICK):
             bar.progress(job.fraction, f"{job.text or job.label} · {time.monotonic() - job.started:.0f} s")
     place.empty()
-
-
-def _stop(job: _Job, key: Hashable) -> None:
-    job.cancel.set()
-    st.session_state.setdefault("_jobs", {}).pop(key, None)
-    st.session_state.setdefault("_stopped", set()).add(key)

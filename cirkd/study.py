@@ -10,46 +10,45 @@ threads.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cirkd.analysis import pictures
-from cirkd.analysis.centroids import Centroids, centroids
-from cirkd.analysis.changed_places import ChangedPlace, changed_places
 from cirkd.analysis.choice import telling_images
-from cirkd.analysis.explorer_results import ExplorerResults
-from cirkd.analysis.lesson_results import LessonResults
-from cirkd.analysis.memory_results import MemoryResults
 from cirkd.analysis.pixel_colors import COLORINGS
-from cirkd.analysis.pixel_results import PixelColors, PixelRelations, PixelResults
-from cirkd.analysis.projection import DEFAULT_BUDGET, METHODS, SPACES, Projection, project
-from cirkd.analysis.relations import (
-    ORDERS,
-    ClassRelations,
-    Divergence,
-    RegionRelations,
-    RelationPair,
-    class_means,
-    divergence,
-    region_relations,
-    relation_pair,
-)
-from cirkd.analysis.scores import CHANGES, ModelScore, PixelChange, Scores, pixel_change, scores
+from cirkd.analysis.projection import METHODS, SPACES
+from cirkd.analysis.relations import ORDERS
+from cirkd.analysis.scores import CHANGES, ModelScore
 from cirkd.analysis.stored_scores import StoredScore, stored_score
-from cirkd.analysis.summary import sentences
+from cirkd.cache import Cache
 from cirkd.data.errors import CirkdError, StudyError
-from cirkd.export.study_export import Exports
 from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, ROLES, TEACHER, FeatureSet, ModelFeatures, Pixels
-from cirkd.features.kept import KeptOutputs
-from cirkd.features.sampling import PixelSample, balanced_sample
+from cirkd.features.sampling import PixelSample
 from cirkd.features.sources import ImageSource, open_images, open_models
 from cirkd.features.stored import BUDGET, StoredFolder, open_stored, read_stored
+from cirkd.results import (
+    Centroids,
+    ChangedPlace,
+    ClassRelations,
+    Declaration,
+    Divergence,
+    PixelChange,
+    PixelColors,
+    PixelRelations,
+    Progress,
+    Projection,
+    RegionRelations,
+    RelationPair,
+    Results,
+    Scores,
+)
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes
+    from cirkd.export.tables import Table
 
 __all__ = [
     "AFTER",
@@ -67,7 +66,6 @@ __all__ = [
     "ClassRelations",
     "Divergence",
     "FeatureSet",
-    "KeptOutputs",
     "ModelFeatures",
     "ModelScore",
     "PixelChange",
@@ -87,19 +85,18 @@ __all__ = [
     "telling_images",
 ]
 
-Progress = Callable[[float, str], object]
-Result = TypeVar("Result")
-KEPT_RESULTS = 48
 
-
-class Study(PixelResults, ExplorerResults, MemoryResults, LessonResults, Exports):
+class Study(Results):
     """A teacher, students, images and settings. Make one with `Study.open`, or with `Study.from_folder`.
+
+    Its results are the methods of `cirkd.results.Results`: typed, computed once, kept in a cache of limited size.
 
     Attributes:
         models: name -> loaded model, in the order teacher, before, after, others; none in a study from a folder.
         source: the images and their classes.
         stored: the folder that the study is a sample of, if it is one.
         layer, device, precision: settings of the extraction, as asked for.
+        cache: where results and the models' outputs are kept; studies may share one.
     """
 
     def __init__(
@@ -111,16 +108,16 @@ class Study(PixelResults, ExplorerResults, MemoryResults, LessonResults, Exports
         device: str = "auto",
         precision: str = "auto",
         batch_size: int | None = None,
-        outputs: KeptOutputs | None = None,
+        cache: Cache | None = None,
         stored: StoredFolder | None = None,
         budget: int = BUDGET,
     ) -> None:
         self.models = dict(models)
         self.source = source
         self.layer, self.device, self.precision, self.batch_size = layer, device, precision, batch_size
-        self.outputs, self.stored, self.budget = outputs, stored, budget
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self._lock = threading.RLock()
+        self.stored, self.budget = stored, budget
+        self.cache = Cache() if cache is None else cache
+        self._own = object()  # in the keys of its results: no other study has it
 
     @classmethod
     def open(
@@ -138,7 +135,7 @@ class Study(PixelResults, ExplorerResults, MemoryResults, LessonResults, Exports
         indices: Sequence[int] | None = None,
         classes: Classes | None = None,
         batch_size: int | None = None,
-        outputs: KeptOutputs | None = None,
+        cache: Cache | None = None,
     ) -> Study:
         """Open models and images; nothing is computed yet.
 
@@ -154,7 +151,7 @@ class Study(PixelResults, ExplorerResults, MemoryResults, LessonResults, Exports
             split, indices: which images of a data set; None = its first 6.
             classes: of the labels, where the images' source does not say.
             batch_size: images at once; None = 8 on a GPU, 1 on a CPU; halves itself when memory runs out.
-            outputs: shared by studies of the same loaded models: what one of them ran, the others need not.
+            cache: shared by studies of the same loaded models: what one of them ran, the others need not.
 
         Raises:
             CheckpointError, DataError, StudyError: one line: what came, what was wanted, what to do.
@@ -163,11 +160,11 @@ class Study(PixelResults, ExplorerResults, MemoryResults, LessonResults, Exports
         source = open_images(images, split=split, indices=indices, classes=classes)
         return cls(
             open_models(named, device), source,
-            layer=layer, device=device, precision=precision, batch_size=batch_size, outputs=outputs,
+            layer=layer, device=device, precision=precision, batch_size=batch_size, cache=cache,
         )  # fmt: skip
 
     @classmethod
-    def from_folder(cls, path: Path | str, budget: int = BUDGET) -> Study:
+    def from_folder(cls, path: Path | str, budget: int = BUDGET, *, cache: Cache | None = None) -> Study:
         """A class-balanced sample of the pixels in a folder that `cirkd extract` wrote, as a study.
 
         Only the sample is read into memory, and no checkpoint is needed. What needs whole images (scores, relations
@@ -183,106 +180,41 @@ class Study(PixelResults, ExplorerResults, MemoryResults, LessonResults, Exports
         found = open_stored(path)
         source = ImageSource((), None, found.text())
         return cls(
-            {}, source, layer=found.settings.layer, precision=found.settings.precision, stored=found, budget=budget
-        )
+            {}, source, layer=found.settings.layer, precision=found.settings.precision, stored=found, budget=budget,
+            cache=cache,
+        )  # fmt: skip
 
     @property
     def names(self) -> tuple[str, ...]:
         """The models' names, in order."""
         return tuple(self.models if self.stored is None else self.stored.models)
 
-    def features(self, progress: Progress | None = None) -> FeatureSet:
-        """Embeddings and predictions of all models on all images; extracted once.
-
-        Args:
-            progress: called with (fraction, text); an exception raised from it cancels and is passed on.
-        """
-        if (stored := self.stored) is not None:
-            return self._keep("features", lambda: read_stored(stored, self.budget))
-        return self._keep("features", lambda: self._extract(False, progress))
-
-    def _extract(self, fine: bool, progress: Progress | None = None) -> FeatureSet:
+    def extract(self, fine: bool = False, progress: Progress | None = None) -> FeatureSet:
+        """Run the models over the images, or read the folder's sample."""
         from cirkd.features.extract import extract
 
+        if self.stored is not None:
+            return read_stored(self.stored, self.budget)
         return extract(
             self.models, self.source.samples, layer=self.layer, device=self.device, precision=self.precision,
-            batch_size=self.batch_size, progress=progress, classes=self.source.classes, kept=self.outputs, fine=fine,
+            batch_size=self.batch_size, progress=progress, classes=self.source.classes, kept=self.cache, fine=fine,
         )  # fmt: skip
 
-    def scores(self) -> Scores:
-        """IoU, accuracy and confusion of every model on the images in view."""
-        return self._keep("scores", lambda: scores(self.features()))
+    def serve(self, declared: Declaration, arguments: dict[str, Any], progress: Progress | None = None) -> Any:
+        """The result of a declaration for these arguments: made once, by one thread, and kept.
 
-    def pixel_change(self, before: str = BEFORE, after: str = AFTER) -> PixelChange:
-        """Which pixels were fixed and which were broken."""
-        return self._keep(("change", before, after), lambda: pixel_change(self.features(), before, after))
+        Raises:
+            StudyError: the study lacks what the result needs.
+            Whatever `progress` raises: the work is given up, and nothing kept.
+        """
+        if declared.needs and (why := declared.lacking(self.features(progress))):
+            raise StudyError(why)
+        told = {"progress": progress} if declared.reports else {}
+        return self.cache.get(self.key(declared, arguments), lambda: declared.function(self, **arguments, **told))
 
-    def changed_places(self, count: int = 3) -> list[ChangedPlace]:
-        """Where in the images most was fixed and most was broken; see `cirkd.analysis.changed_places`."""
-        return self._keep(("places", count), lambda: changed_places(self.features(), self.pixel_change(), count))
-
-    def projection(
-        self,
-        method: str = "pca",
-        dimensions: int = 2,
-        budget: int = DEFAULT_BUDGET,
-        seed: int = 0,
-        align: bool = True,
-        space: str = "feature",
-        progress: Progress | None = None,
-    ) -> Projection:
-        """A map of a class-balanced sample of `budget` pixels, for every model; see `cirkd.analysis.project`."""
-        key = ("projection", method, dimensions, budget, seed, align, space)
-        return self._keep(
-            key,
-            lambda: project(
-                self.features(), method, dimensions, self.sample(budget, seed), seed, align, space, progress=progress
-            ),
-        )
-
-    def sample(self, budget: int = DEFAULT_BUDGET, seed: int = 0) -> PixelSample:
-        """The class-balanced sample of pixels that a projection with these settings shows."""
-        if budget < 1:
-            raise StudyError(f"budget {budget}: choose at least 1 pixel")
-        return balanced_sample(self.features().grouping().values, budget, seed)
-
-    def relations(
-        self, image_a: int | None = 0, image_b: int | None = 1, order: str = "class", budget: int = 256
-    ) -> RelationPair:
-        """Relation matrices of two images, or of all (None); with one image, of it with itself."""
-        if image_b == 1 and len(self.source.samples) == 1:
-            image_b = 0
-        key = ("relations", image_a, image_b, order, budget)
-        return self._keep(key, lambda: relation_pair(self.features(), image_a, image_b, order, budget))
-
-    def region_relations(self, image: int | None = 0, budget: int = 256) -> RegionRelations:
-        """Relations of pixels with the regions of the images in view."""
-        return self._keep(("regions", image, budget), lambda: region_relations(self.features(), image, budget))
-
-    def class_relations(self, across_images: bool = False) -> ClassRelations:
-        """Class-by-class mean relations."""
-        return self._keep(("classes", across_images), lambda: class_means(self.features(), across_images))
-
-    def divergence(self, temperature: float = 0.1, progress: Progress | None = None) -> Divergence:
-        """Relation divergence of every student to the teacher, per pixel, class and image pair."""
-        return self._keep(
-            ("divergence", temperature),
-            lambda: divergence(
-                self.features(), temperature, device=self.features().provenance["device"], progress=progress,
-                kept=self.outputs.divergences if self.outputs else None,
-            ),
-        )  # fmt: skip
-
-    def centroids(self) -> Centroids:
-        """Class centroids and the geometry around them, in native space."""
-        return self._keep("centroids", lambda: centroids(self.features()))
-
-    def summary(self, temperature: float = 0.1) -> list[str]:
-        """Two or three sentences on what distillation did, made from the numbers."""
-        features = self.features()
-        compared = self.divergence(temperature) if len(features.models) > 1 else None
-        grouped = self.centroids() if features.grouping().present() else None
-        return sentences(features, self.scores(), compared, grouped)
+    def key(self, declared: Declaration, arguments: Mapping[str, Any]) -> Hashable:
+        """Under what a result is kept in the cache."""
+        return self._own, declared.name, *arguments.items()
 
     def evaluate(self, split: str = "val") -> dict[str, StoredScore | None]:
         """Scores on a whole split, as stored in each checkpoint when it was trained; None where there are none."""
@@ -290,13 +222,27 @@ class Study(PixelResults, ExplorerResults, MemoryResults, LessonResults, Exports
             raise StudyError(f"a checkpoint's score {NEEDS_IMAGES}")
         return {name: stored_score(getattr(model.info, "provenance", {}), split) for name, model in self.models.items()}
 
-    def _keep(self, key: Hashable, make: Callable[[], Result]) -> Result:
-        """The result kept under a key, made once; a failed or cancelled one is not kept."""
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = make()
-                if len(self._kept) > KEPT_RESULTS:
-                    # All stand on the features, so these stay.
-                    self._kept.pop(next(other for other in self._kept if other != "features"))
-            self._kept.move_to_end(key)
-            return self._kept[key]
+    def tables(self) -> dict[str, Table]:
+        """name -> table, of all that this study has numbers for."""
+        from cirkd.export.tables import tables
+
+        return {name: make() for name, make in tables(self).items()}
+
+    def export_tables(self, folder: Path | str, kind: str = "csv") -> list[Path]:
+        """Write every table to `folder` as "csv" or "parquet"."""
+        from cirkd.export.tables import write_table
+
+        return [write_table(table, Path(folder) / f"{name}.{kind}") for name, table in self.tables().items()]
+
+    def export_embeddings(self, path: Path | str, budget: int | None = None, seed: int = 0) -> Path:
+        """Write the embeddings of all pixels, or of a class-balanced sample of `budget`, as Parquet."""
+        from cirkd.export.embeddings import write_embeddings
+
+        pixels = None if budget is None else self.sample(budget, seed).index
+        return write_embeddings(self.features(), path, pixels)
+
+    def export_projector(self, path: Path | str, budget: int = 2000, seed: int = 0) -> Path:
+        """Write a class-balanced sample of `budget` pixels for the TensorBoard projector, to a folder or a .zip."""
+        from cirkd.export.projector import write_projector
+
+        return write_projector(self.features(), np.asarray(self.sample(budget, seed).index), path)

@@ -1,5 +1,6 @@
 """The study: opening it from anything, keeping what was computed, and every result through it."""
 
+import inspect
 import subprocess
 import sys
 import threading
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import cirkd.results
+from cirkd.cache import Cache, size
 from cirkd.data.errors import CheckpointError, DataError, StudyError
 from cirkd.data.sample import Sample
 from cirkd.features.sources import open_images
+from cirkd.results import NEEDS, declarations
 from cirkd.study import COLORINGS, Study
 from tests.factories import FakeSegmenter, make_classes, make_samples
 
@@ -69,7 +73,7 @@ def test_what_is_missing_stops_only_what_needs_it(missing, labels):
     if len(study.names) > 1:
         assert study.divergence().mean
     else:
-        with pytest.raises(StudyError, match="only model"):
+        with pytest.raises(StudyError, match="only one"):
             study.divergence()
 
 
@@ -103,15 +107,63 @@ def test_threads_share_one_extraction():
     assert len(study.models["teacher"].batches) == 3
 
 
-def test_only_so_many_results_are_kept(monkeypatch):
-    monkeypatch.setattr("cirkd.study.KEPT_RESULTS", 4)
-    study = make_study()
-    features = study.features()
+def test_the_oldest_results_go_when_all_are_too_large():
+    study = make_study(cache=Cache(budget=10**9))
+    one = size(study.divergence(0.3))
+    study.cache.budget = size(study.features()) + 8 * one  # with what it is made of, a divergence takes 5
     first = study.divergence(0.1)
-    for temperature in (0.2, 0.3, 0.4, 0.5):
+    assert study.divergence(0.1) is first
+    for temperature in (0.2, 0.25, 0.4, 0.5):
         study.divergence(temperature)
     assert study.divergence(0.1) is not first
-    assert study.features() is features
+    assert study.cache.used() <= study.cache.budget
+
+
+def test_a_result_never_waits_for_another(monkeypatch):
+    study = make_study()
+    study.features()
+    begun, release = threading.Event(), threading.Event()
+
+    def slow(features):
+        begun.set()
+        assert release.wait(20)
+        return genuine(features)
+
+    genuine = cirkd.results.centroids
+    monkeypatch.setattr("cirkd.results.centroids", slow)
+    thread = threading.Thread(target=study.centroids, daemon=True)
+    thread.start()
+    assert begun.wait(20)
+    assert study.scores() is study.scores()  # while centroids are held up
+    release.set()
+    thread.join(20)
+
+
+def test_every_result_says_what_it_is():
+    for name, declared in declarations().items():
+        method = getattr(Study, name)
+        assert declared.name == name == method.__name__ and declared.label and method.__doc__
+        assert set(declared.needs) <= NEEDS.keys()
+        assert "return" in inspect.get_annotations(method)
+
+
+def test_what_takes_long_reports_and_can_be_called_off():
+    class OffError(Exception):
+        pass
+
+    def call_off(share, text):
+        assert 0 <= share <= 1
+        raise OffError
+
+    study = make_study()
+    study.features()
+    reporting = [name for name, declared in declarations().items() if declared.reports and name != "features"]
+    assert {"projection", "divergence", "explorer_map", "bank_map"} <= set(reporting)
+    with pytest.raises(OffError):
+        study.projection("tsne", progress=call_off)
+    with pytest.raises(OffError):
+        study.divergence(progress=call_off)
+    assert study.divergence().mean
 
 
 def test_images_from_anything(tmp_path):

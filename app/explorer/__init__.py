@@ -43,7 +43,7 @@ def visit(study: Handle, image: int, y: float, x: float) -> None:
 
 def remember(study: Handle, pixels: list[int]) -> None:
     """Keep the pixels chosen in this study, for the other pages; pixels: by their numbers in its `fine_features`."""
-    cells = study.study.explorer_cells()
+    cells = study.explorer_cells()
     st.session_state[_CHOSEN] = (study.key, sorted({int(cells[pixel]) for pixel in pixels}))
 
 

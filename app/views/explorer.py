@@ -7,7 +7,7 @@ from zlib import crc32
 
 import streamlit as st
 
-from app import captions, stored_bar, study_bar
+from app import cached, captions, stored_bar, study_bar
 from app.explorer import FIRST, address, answers, explorer, pixels_of, remember
 from app.guard import guard
 from app.handle import Handle
@@ -48,17 +48,18 @@ def _view(study: Handle) -> None:
 
 
 def _block(study: Handle, maps: tuple[str, ...], temperature: float | None) -> bytes:
-    """The bytes for the browser; kept for the session, as every run of the page sends them."""
-    key = (study.key, maps, temperature)
-    kept = st.session_state.get("_explorer_block")
-    if not kept or kept[0] != key:
+    """The bytes for the browser; kept, as every run of the page sends them."""
+    first = _first(study)
+    cache, key = cached.cache(), ("explorer bytes", study.key, maps, temperature, *sorted(first.items()))
+    found = cache.find(key)
+    if found is None:
         divergence = study.explorer_divergence(temperature) if temperature is not None else None
         shown = {name: study.explorer_map(name) for name in (*AT_ONCE, *maps)}
         extra: dict[str, Any] = {"look": look(study.names), "arrows": _arrows(study.names)}
-        extra |= {"first": _first(study), "study": _name(study)}
-        kept = key, encode(study.explorer(), shown, divergence, extra)
-        st.session_state["_explorer_block"] = kept
-    return kept[1]
+        extra |= {"first": first, "study": _name(study)}
+        found = encode(study.explorer(), shown, divergence, extra)
+        cache.keep(key, found)
+    return found
 
 
 def _first(study: Handle) -> dict[str, Any]:

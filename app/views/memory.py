@@ -7,9 +7,9 @@ import streamlit as st
 from app import captions, panels, stored_bar, study_bar, tiles
 from app.guard import guard
 from app.handle import Handle
-from cirkd.analysis.memory_results import BankMap, MemoryBank, StoredPixels
 from cirkd.charts import memory as charts
 from cirkd.charts import theme
+from cirkd.results import BankMap, MemoryBank, StoredPixels
 
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
 WAYS = {
@@ -27,7 +27,7 @@ def main() -> None:
     st.title("Memory bank")
     st.caption(captions.study(study))
     captions.notes(features)
-    names = study.study.memory_banks()
+    names = study.memory_banks()
     if names:
         name = names[-1]
         if len(names) > 1:
@@ -172,8 +172,8 @@ def _published(study: Handle) -> None:
 
 def _per_class(study: Handle) -> int:
     """Pixels stored a class and image: as the bank in view was filled."""
-    names = study.study.memory_banks()
-    return int(study.study.memory_bank(names[-1]).pixels_per_class) if names else 16
+    names = study.memory_banks()
+    return int(study.memory_bank(names[-1]).pixels_per_class) if names else 16
 
 
 def _finding(found: StoredPixels) -> str:

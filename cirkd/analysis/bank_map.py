@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from cirkd.analysis.memory_bank import BankSample, require_memory, sample_bank, view_centroids
-from cirkd.analysis.projection import METHODS, lay_out, principal_axes
+from cirkd.analysis.projection import METHODS, Progress, principal_axes, stoppable
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import TEACHER, FeatureSet
 from cirkd.features.sampling import balanced_sample
@@ -56,8 +57,12 @@ def bank_map(
     region_budget: int = 150,
     pixel_budget: int = 600,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> BankMap:
     """Lay a class-balanced choice of keys and of pixels in view out together, by cosine.
+
+    Args:
+        progress: called while UMAP or t-SNE runs; an exception raised from it ends that and is passed on.
 
     Raises:
         StudyError: an unknown method, or a model without a memory bank or with an empty one.
@@ -77,7 +82,7 @@ def bank_map(
         axes = principal_axes(everything, 2)
         at, explained = axes.project(everything), axes.explained
     else:
-        at = lay_out(everything, method, 2, seed)
+        at = stoppable(everything, method, 2, seed, partial(progress, 0.0, "") if progress else None)
     parts = np.split(at.astype(np.float32), len(keys.keys) + len(pixels) * np.arange(len(rows)))
     points = dict(zip(rows, parts[1:], strict=True))
     return BankMap(

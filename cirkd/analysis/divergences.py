@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from cirkd.cache import Cache
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
-from cirkd.features.kept import KeptResults
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,7 +66,7 @@ def divergence(
     *,
     device: str = "cpu",
     progress: Callable[[float, str], object] | None = None,
-    kept: KeptResults | None = None,
+    kept: Cache | None = None,
 ) -> Divergence:
     """Relation divergence of every other model to the reference.
 
@@ -90,7 +90,7 @@ def divergence(
     if not others:
         raise StudyError(f"{reference} is the only model: add a second one to compare relations with")
     started = time.perf_counter()
-    found = _of_students(features, others, reference, temperature, device, progress, kept or KeptResults())
+    found = _of_students(features, others, reference, temperature, device, progress, Cache() if kept is None else kept)
     images = _slices(features)
     per_pixel = {name: of.by_image.mean(axis=1) for name, of in found.items()}
     grouping = features.grouping()
@@ -130,7 +130,7 @@ def _of_students(
     temperature: float,
     device: str,
     progress: Callable[[float, str], object] | None,
-    kept: KeptResults,
+    kept: Cache,
 ) -> dict[str, _OfStudent]:
     """Every student's divergences; those that are not kept are made in one pass."""
     settings = (_digest(features, reference), features.pixels.grid, temperature, device)

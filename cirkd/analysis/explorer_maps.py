@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Int64
 
 from cirkd.analysis.explorer_block import ExplorerBlock
 from cirkd.analysis.projection import Projection, project
 from cirkd.data.errors import StudyError
-from cirkd.features.feature_set import FeatureSet
+from cirkd.features.feature_set import FeatureSet, Pixels
 from cirkd.features.sampling import balanced_sample
 
 MAPS = {"pca": ("pca", "feature"), "relation": ("pca", "relation"), "umap": ("umap", "feature"),
@@ -46,3 +47,22 @@ def explorer_map(
         chosen = balanced_sample(features.grouping().values[index], sample, seed)
         index = index[np.sort(chosen.index)]
     return project(features, method, 2, index, seed, space=space, progress=progress)
+
+
+def cells_of(fine: Pixels, coarse: Pixels) -> Int64[np.ndarray, " p"]:
+    """For every pixel of a fine grid the number of the coarse grid's pixel in whose cell it lies.
+
+        Example:
+            >>> import numpy as np
+    from jaxtyping import Int64
+            >>> from cirkd.features.extract import make_pixels
+            >>> cells_of(make_pixels([(2, 4)], None), make_pixels([(1, 2)], None)).tolist()
+            [0, 0, 1, 1, 0, 0, 1, 1]
+    """
+    if fine.grid == coarse.grid:
+        return np.arange(len(fine))
+    parts = []
+    for image, ((h, w), (own_h, own_w)) in enumerate(zip(coarse.grid, fine.grid, strict=True)):
+        rows, columns = np.arange(own_h) * h // own_h, np.arange(own_w) * w // own_w
+        parts.append((coarse.of_image(image).start + rows[:, None] * w + columns).reshape(-1))
+    return np.concatenate(parts)

@@ -6,11 +6,13 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
+from cirkd.analysis import apart
 from cirkd.analysis.alignment import procrustes
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
@@ -93,7 +95,7 @@ def project(
     chosen = np.asarray(sample.index if sample else index, np.int64)
     _check(method, dimensions, space, chosen, len(features.pixels))
     found = (
-        _relation_maps(features, method, dimensions, chosen, seed, anchors)
+        _relation_maps(features, method, dimensions, chosen, seed, anchors, progress)
         if space == "relation"
         else _feature_maps(features, method, dimensions, chosen, seed, align, progress)
     )
@@ -157,20 +159,25 @@ def _feature_maps(
 ) -> _Maps:
     coordinates, explained = {}, {}
     for done, (name, model) in enumerate(features.models.items()):
-        if progress is not None:
-            progress(done / len(features.models), f"{method.upper()} of {name}, {len(index)} pixels")
+        still = _still(progress, done / len(features.models), f"{method.upper()} of {name}, {len(index)} pixels")
         rows = model.unit_embedding()[index]
         if method == "pca":
             axes = principal_axes(rows, dimensions)
             coordinates[name], explained[name] = axes.project(rows), axes.explained
         else:
-            coordinates[name] = lay_out(rows, method, dimensions, seed)
+            coordinates[name] = stoppable(rows, method, dimensions, seed, still)
     maps = _Maps(coordinates, explained)
     return _align(maps, features.reference) if align and len(coordinates) > 1 else maps
 
 
 def _relation_maps(
-    features: FeatureSet, method: str, dimensions: int, index: np.ndarray, seed: int, anchors: int
+    features: FeatureSet,
+    method: str,
+    dimensions: int,
+    index: np.ndarray,
+    seed: int,
+    anchors: int,
+    progress: Progress | None,
 ) -> _Maps:
     anchor = balanced_sample(features.grouping().values, anchors, seed).index
     units = {name: model.unit_embedding() for name, model in features.models.items()}
@@ -178,7 +185,8 @@ def _relation_maps(
     if method == "pca":
         axes = principal_axes(rows[features.reference], dimensions)
         return _Maps({name: axes.project(item) for name, item in rows.items()}, {features.reference: axes.explained})
-    together = lay_out(np.concatenate(list(rows.values())), method, dimensions, seed)
+    still = _still(progress, 0.0, f"{method.upper()} of all models together, {len(index)} pixels each")
+    together = stoppable(np.concatenate(list(rows.values())), method, dimensions, seed, still)
     return _Maps(dict(zip(rows, np.split(together, len(rows)), strict=True)), {})
 
 
@@ -226,6 +234,23 @@ def _parameters(method: str, count: int) -> dict[str, Any]:
     if method == "tsne":
         return {"metric": "cosine", "perplexity": float(min(30, max(1, (count - 1) // 3))), "init": "pca"}
     return {"solver": "exact"}
+
+
+def _still(progress: Progress | None, share: float, text: str) -> Callable[[], object] | None:
+    """Says how far a projection is, now and whenever it is called again."""
+    if progress is None:
+        return None
+    progress(share, text)
+    return partial(progress, share, text)
+
+
+def stoppable(
+    rows: Float[np.ndarray, "n d"], method: str, dimensions: int, seed: int, still: Callable[[], object] | None
+) -> Float[np.ndarray, "n k"]:
+    """`lay_out`; in a process of its own where there is something to call that may end it by raising an exception."""
+    if still is None:
+        return lay_out(rows, method, dimensions, seed)
+    return apart.call(__name__, "lay_out", rows, method, dimensions, seed, still=still)
 
 
 def lay_out(rows: Float[np.ndarray, "n d"], method: str, dimensions: int, seed: int) -> Float[np.ndarray, "n k"]:

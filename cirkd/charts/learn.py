@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 from cirkd.charts import theme
 
 if TYPE_CHECKING:
-    from cirkd.analysis.lesson_results import GradientLesson, MemoryLesson, PixelLesson
     from cirkd.data.sample import Classes
     from cirkd.features import FeatureSet
+    from cirkd.results import GradientLesson, MemoryLesson, PixelLesson
 
 OUTLINE = "rgba(128,136,150,0.55)"
 

@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 from cirkd.charts import backdrop, theme
 
 if TYPE_CHECKING:
-    from cirkd.analysis.memory_results import BankMap, MemoryBank, StoredPixels
     from cirkd.data.sample import Classes
     from cirkd.features import FeatureSet
+    from cirkd.results import BankMap, MemoryBank, StoredPixels
 
 QUEUES = {"pixel": ("pixel queue", "circle"), "region": ("region queue", "diamond-open")}
 NO_CLASS = "#9AA3AF"

@@ -19,7 +19,7 @@ from cirkd.export.files import whole
 if TYPE_CHECKING:
     import pyarrow
 
-    from cirkd.export.source import Source
+    from cirkd.results import Results
 
 FORMATS = ("csv", "parquet")
 
@@ -79,12 +79,12 @@ def write_table(table: Table, path: Path | str) -> Path:
     return path
 
 
-def tables(study: Source) -> dict[str, Callable[[], Table]]:
+def tables(study: Results) -> dict[str, Callable[[], Table]]:
     """name -> what makes the table, of all that this study has numbers for."""
     features = study.features()
     if features.sampled:
         return {name: lambda make=make: make(study) for name, make in _GEOMETRY.items()}
-    found: dict[str, Callable[[Source], Table]] = {"models": models}
+    found: dict[str, Callable[[Results], Table]] = {"models": models}
     if features.has_labels:
         found |= {"iou": iou, "image-scores": image_scores}
         if {"before", "after"} <= set(features.models):
@@ -98,7 +98,7 @@ def tables(study: Source) -> dict[str, Callable[[], Table]]:
     return {name: lambda make=make: make(study) for name, make in found.items()}
 
 
-def table(study: Source, name: str) -> Table:
+def table(study: Results, name: str) -> Table:
     """One table of a study.
 
     Raises:
@@ -110,7 +110,7 @@ def table(study: Source, name: str) -> Table:
     return known[name]()
 
 
-def models(study: Source) -> Table:
+def models(study: Results) -> Table:
     """The models: what they are, and their scores on the images in view."""
     features = study.features()
     found = features.models.values()
@@ -127,7 +127,7 @@ def models(study: Source) -> Table:
     }, features.provenance)  # fmt: skip
 
 
-def iou(study: Source) -> Table:
+def iou(study: Results) -> Table:
     """IoU of every class."""
     names, scores = study.features().classes.names, study.scores()
     shown = [c for c in range(len(names)) if scores.present[c]]
@@ -140,7 +140,7 @@ def iou(study: Source) -> Table:
     return Table("iou", "IoU by class", columns, scores.provenance)
 
 
-def image_scores(study: Source) -> Table:
+def image_scores(study: Results) -> Table:
     """mIoU and pixel accuracy of every image."""
     scores = study.scores()
     columns: dict[str, Any] = {"image": list(study.features().image_names)}
@@ -149,7 +149,7 @@ def image_scores(study: Source) -> Table:
     return Table("image-scores", "Scores by image", columns, scores.provenance)
 
 
-def fixed_broken(study: Source) -> Table:
+def fixed_broken(study: Results) -> Table:
     """Pixels that distillation fixed and broke, by class."""
     names, change = study.features().classes.names, study.pixel_change()
     shown = np.flatnonzero(change.by_class.sum(axis=1))
@@ -159,7 +159,7 @@ def fixed_broken(study: Source) -> Table:
     return Table("fixed-broken", "Fixed and broken pixels by class", columns, change.provenance)
 
 
-def divergence_classes(study: Source) -> Table:
+def divergence_classes(study: Results) -> Table:
     """Mean relation divergence of every class's pixels."""
     found, known = study.divergence(), study.features().grouping()
     shown = known.present()
@@ -169,7 +169,7 @@ def divergence_classes(study: Source) -> Table:
     return Table("divergence-classes", "Relation divergence by class", columns, about)
 
 
-def divergence_pairs(study: Source) -> Table:
+def divergence_pairs(study: Results) -> Table:
     """Mean relation divergence of every ordered image pair: the terms of the mini-batch loss."""
     found, names = study.divergence(), study.features().image_names
     cells = [(name, i, j) for name in found.by_pair for i in range(len(names)) for j in range(len(names))]
@@ -181,7 +181,7 @@ def divergence_pairs(study: Source) -> Table:
     }, {**found.provenance, "temperature": found.temperature, "reference": found.reference})  # fmt: skip
 
 
-def class_geometry(study: Source) -> Table:
+def class_geometry(study: Results) -> Table:
     """Compactness, separation and distance to the teacher of every class."""
     found, names = study.centroids(), study.features().grouping().classes.names
     columns: dict[str, Any] = {"class": [names[c] for c in found.classes], "pixels": found.counts}
@@ -194,7 +194,7 @@ def class_geometry(study: Source) -> Table:
     return Table("centroids", "Geometry by class", columns, found.provenance)
 
 
-def geometry(study: Source) -> Table:
+def geometry(study: Results) -> Table:
     """The geometry of every model as a whole."""
     found = study.centroids()
     measures = ("fisher_ratio", "silhouette", "nearest_centroid_accuracy", "cka_to_teacher", "neighbour_overlap")
@@ -203,7 +203,7 @@ def geometry(study: Source) -> Table:
     return Table("geometry", "Geometry by model", columns, {**found.provenance, "reference": found.reference})
 
 
-def class_relations(study: Source) -> Table:
+def class_relations(study: Results) -> Table:
     """Mean relation of every pair of classes."""
     found, names = study.class_relations(), study.features().grouping().classes.names
     cells = [(a, b) for a in range(len(found.classes)) for b in range(len(found.classes))]
@@ -215,13 +215,13 @@ def class_relations(study: Source) -> Table:
     return Table("class-relations", "Mean relations of classes", columns, found.provenance)
 
 
-_GEOMETRY: dict[str, Callable[[Source], Table]] = {
+_GEOMETRY: dict[str, Callable[[Results], Table]] = {
     "centroids": class_geometry, "geometry": geometry, "class-relations": class_relations,
 }  # fmt: skip
 """The tables that a sample of pixels has, too."""
 
 
-def memory_bank(study: Source) -> Table:
+def memory_bank(study: Results) -> Table:
     """Fill, age and purity of every class's queues."""
     rows: dict[str, list[Any]] = {key: [] for key in (
         "model", "queue", "class", "size", "held", "written", "newest_age", "median_age", "oldest_age", "purity",
@@ -239,7 +239,7 @@ def memory_bank(study: Source) -> Table:
     return Table("memory-bank", "Memory bank", rows, about)
 
 
-def stored(study: Source) -> Table:
+def stored(study: Results) -> Table:
     """What a training step stores under each class, and what the published indexing would."""
     found = study.stored_pixels()
     columns: dict[str, Any] = {"class": [found.classes.names[c] for c in found.present]}

@@ -16,9 +16,9 @@ from cirkd.features.feature_set import IGNORED, TEACHER, FeatureSet, ModelFeatur
 from cirkd.features.grids import MOST_POSITIONS, MOST_SHOWN, Grid, on_grid, resampled, rule
 
 if TYPE_CHECKING:
+    from cirkd.cache import Cache
     from cirkd.data.sample import Classes, Sample
     from cirkd.features.forward import ImageOutput, Runner
-    from cirkd.features.kept import KeptOutputs
     from cirkd.models.segmenter import Segmenter
 
 Progress = Callable[[float, str], object]
@@ -35,7 +35,7 @@ def extract(
     batch_size: int | None = None,
     progress: Progress | None = None,
     classes: Classes | None = None,
-    kept: KeptOutputs | None = None,
+    kept: Cache | None = None,
     fine: bool = False,
 ) -> FeatureSet:
     """Embeddings, predictions and confidences of every model at every grid position of every image.

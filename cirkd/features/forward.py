@@ -11,13 +11,14 @@ import numpy as np
 import torch
 
 from cirkd.features.grids import MOST_SHOWN, Grid, averaged
+from cirkd.features.kept import output_key
 from cirkd.models import inference
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from cirkd.cache import Cache
     from cirkd.data.sample import Sample
-    from cirkd.features.kept import KeptOutputs
     from cirkd.models.segmenter import Segmenter
 
 
@@ -52,7 +53,7 @@ class Runner:
         batch: how many images at once.
     """
 
-    def __init__(self, device: str, precision: str, batch_size: int | None, kept: KeptOutputs | None = None) -> None:
+    def __init__(self, device: str, precision: str, batch_size: int | None, kept: Cache | None = None) -> None:
         self.device = inference.resolve_device(device)
         self.precision = inference.resolve_precision(precision, self.device)
         self.batch = inference.BatchSize(self.device, batch_size)
@@ -83,14 +84,14 @@ class Runner:
                 for i, output in self.batch.over([i for i in group if i not in outputs], work):
                     outputs[i] = output
                     if self.kept is not None:
-                        self.kept.keep(model, images[i], settings, output)
+                        self.kept.keep(output_key(model, images[i], settings), output)
                     done(len(outputs))
         return [outputs[i] for i in range(len(images))]
 
     def _find_kept(self, model: Segmenter, images: Sequence[Sample], settings: Hashable) -> dict[int, ImageOutput]:
         if self.kept is None:
             return {}
-        found = {i: self.kept.find(model, sample, settings) for i, sample in enumerate(images)}
+        found = {i: self.kept.find(output_key(model, sample, settings)) for i, sample in enumerate(images)}
         return {i: output for i, output in found.items() if output is not None}
 
     def _run_batch(self, name: str, model: Segmenter, images: list[Sample], layer: str) -> list[ImageOutput]:

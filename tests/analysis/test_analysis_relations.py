@@ -198,9 +198,9 @@ def test_without_labels_predictions_order_the_matrix():
 
 def test_divergence_of_a_student_is_kept_when_another_comes(monkeypatch):
     from cirkd.analysis import divergences
-    from cirkd.features.kept import KeptResults
+    from cirkd.cache import Cache
 
-    features, kept, made = make_features(images=2, grid=(3, 4)), KeptResults(), []
+    features, kept, made = make_features(images=2, grid=(3, 4)), Cache(), []
     whole = divergence(features)
     one = dataclasses.replace(features, models={n: features.models[n] for n in ("teacher", "before")})
     genuine = divergences._maps

@@ -15,7 +15,7 @@ from app import work
 def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     state: dict[str, Any] = {}
     monkeypatch.setattr(work.st, "session_state", state)
-    monkeypatch.setattr(work, "_show", lambda job, key: job.done.wait(10))
+    monkeypatch.setattr(work, "_show", lambda jobs, job, key: job.done.wait(10))
     return state
 
 
@@ -27,7 +27,7 @@ def test_result_and_error_come_back(session: dict[str, Any]) -> None:
 
     with pytest.raises(ZeroDivisionError, match="here"):
         work.run(("b", 1), "B", fail)
-    assert session["_jobs"] == {}
+    assert session["_work"].running == {}
 
 
 def test_cancelled_work_stops_and_stays_stopped_until_allowed(session: dict[str, Any]) -> None:
@@ -42,9 +42,9 @@ def test_cancelled_work_stops_and_stays_stopped_until_allowed(session: dict[str,
             ended.set()
 
     key = ("features", "study")
-    work._start(session.setdefault("_jobs", {}), key, "Features", endless)
-    job = session["_jobs"][key]
-    work._stop(job, key)
+    jobs = work._jobs()
+    job = jobs.join(key, "Features", endless)
+    jobs.stop(key, job)
     assert ended.wait(5)
     with pytest.raises(work.StoppedError):
         work.run(key, "Features", lambda progress: 1)
@@ -60,17 +60,34 @@ def test_a_job_that_was_left_is_joined_again(session: dict[str, Any]) -> None:
         time.sleep(0.3)
         return 7
 
-    jobs = session.setdefault("_jobs", {})
-    work._start(jobs, ("features", 1), "Features", slow)
+    work._jobs().join(("features", 1), "Features", slow)
     assert work.run(("features", 1), "Features", slow) == 7
     assert len(calls) == 1
 
 
 def test_another_study_cancels_the_work_on_the_one_before(session: dict[str, Any]) -> None:
-    jobs = session.setdefault("_jobs", {})
     release = threading.Event()
-    work._start(jobs, ("features", 1), "Features", lambda progress: release.wait(5))
-    first = jobs["features", 1]
+    first = work._jobs().join(("features", 1), "Features", lambda progress: release.wait(5))
     assert work.run(("features", 2), "Features", lambda progress: 2) == 2
     assert first.cancel.is_set()
     release.set()
+
+
+def test_runs_of_a_page_that_overlap_never_lose_a_job(session: dict[str, Any]) -> None:
+    """A page that was left may still be asking while the next one asks, for the same things and for others."""
+    failed: list[BaseException] = []
+
+    def ask(number: int) -> None:
+        try:
+            for turn in range(60):
+                assert work.run(("features", (number + turn) % 3), "Features", lambda progress: 1) == 1
+        except BaseException as error:
+            failed.append(error)
+
+    session["_work"] = work._Jobs()
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failed

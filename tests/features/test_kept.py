@@ -1,16 +1,18 @@
 """Outputs that are kept: nothing runs twice, and nothing is mistaken for something else."""
 
 import gc
+import weakref
 
 import numpy as np
 
+from cirkd.cache import Cache
 from cirkd.features.extract import extract
-from cirkd.features.kept import KeptOutputs
+from cirkd.features.kept import output_key
 from tests.factories import FakeSegmenter, make_samples
 
 
 def test_only_what_changed_runs_again():
-    teacher, student, kept = FakeSegmenter().eval(), FakeSegmenter(seed=1).eval(), KeptOutputs()
+    teacher, student, kept = FakeSegmenter().eval(), FakeSegmenter(seed=1).eval(), Cache()
     samples = make_samples(3)
     first = extract({"teacher": teacher}, samples[:2], device="cpu", kept=kept)
     second = extract({"teacher": teacher, "before": student}, samples, device="cpu", kept=kept)
@@ -26,18 +28,23 @@ def test_only_what_changed_runs_again():
 
 
 def test_another_layer_is_another_output():
-    model, kept, samples = FakeSegmenter(projection=5).eval(), KeptOutputs(), make_samples(1)
+    model, kept, samples = FakeSegmenter(projection=5).eval(), Cache(), make_samples(1)
     decoder = extract({"after": model}, samples, device="cpu", kept=kept)
     projected = extract({"after": model}, samples, layer="projected", device="cpu", kept=kept)
     assert decoder.models["after"].embedding.shape[1] == 8
     assert projected.models["after"].embedding.shape[1] == 5
 
 
-def test_the_oldest_go_and_a_model_takes_its_outputs_along():
-    model, kept, samples = FakeSegmenter().eval(), KeptOutputs(per_model=2), make_samples(3)
+def test_an_output_is_the_models_own_as_long_as_it_lives():
+    model, kept, samples = FakeSegmenter().eval(), Cache(), make_samples(3)
     extract({"teacher": model}, samples, device="cpu", kept=kept)
     settings = ("decoder", "cpu", "float32")
-    assert [kept.find(model, sample, settings) is None for sample in samples] == [True, False, False]
+    keys = [output_key(model, sample, settings) for sample in samples]
+    assert all(kept.find(key) is not None for key in keys)
+    assert kept.find(output_key(FakeSegmenter().eval(), samples[0], settings)) is None
+    gone = weakref.ref(model)
     del model
     gc.collect()
-    assert len(kept._outputs) == 0
+    assert gone() is None
+    others = [FakeSegmenter().eval() for _ in range(20)]  # one of them may lie where the model that is gone lay
+    assert all(kept.find(output_key(other, samples[0], settings)) is None for other in others)

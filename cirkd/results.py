@@ -1,0 +1,341 @@
+"""Every result of a study: one method each, declared once.
+
+A declaration says what is shown while the result is worked out and what the study must have for it. Key, cache, lock,
+progress and cancel follow from it, in `Study.serve` for a notebook and in the app's handle for a page. To add a result,
+write a plain function in `cirkd.analysis` that takes a `FeatureSet`, and declare a method here.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+from jaxtyping import Int64
+
+from cirkd.analysis.bank_map import BankMap, bank_map
+from cirkd.analysis.bank_relations import bank_relations
+from cirkd.analysis.batch_terms import BatchTerms, batch_terms
+from cirkd.analysis.centroids import Centroids, centroids
+from cirkd.analysis.changed_places import ChangedPlace, changed_places
+from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
+from cirkd.analysis.explorer_maps import cells_of, explorer_map
+from cirkd.analysis.gradient_lesson import GradientLesson, gradient_lesson
+from cirkd.analysis.lesson import PixelLesson, pixel_lesson, telling_pixel
+from cirkd.analysis.memory_bank import MemoryBank, banks, memory_bank
+from cirkd.analysis.memory_lesson import MemoryLesson, memory_lesson
+from cirkd.analysis.neighbours import PixelRelations, pixel_relations
+from cirkd.analysis.pixel_colors import PixelColors, pixel_colors
+from cirkd.analysis.projection import DEFAULT_BUDGET, Projection, project
+from cirkd.analysis.published_indexing import PIXELS_PER_CLASS, StoredPixels, stored_pixels
+from cirkd.analysis.relations import (
+    ClassRelations,
+    Divergence,
+    RegionRelations,
+    RelationPair,
+    class_means,
+    divergence,
+    region_relations,
+    relation_pair,
+)
+from cirkd.analysis.scores import PixelChange, Scores, grid_change, pixel_change, scores
+from cirkd.analysis.summary import sentences
+from cirkd.data.errors import StudyError
+from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, FeatureSet
+from cirkd.features.grids import MOST_POSITIONS
+from cirkd.features.sampling import PixelSample, balanced_sample
+
+if TYPE_CHECKING:
+    from cirkd.cache import Cache
+    from cirkd.features.sources import ImageSource
+
+Progress = Callable[[float, str], object]
+"""Called with the share that is done, 0..1, and what is being done; an exception raised from it cancels the work."""
+
+NEEDS: Mapping[str, tuple[Callable[[FeatureSet], bool], str]] = {
+    "images": (lambda features: not features.sampled, NEEDS_IMAGES),
+    "teacher": (lambda features: len(features.models) > 1, "compares models, and there is only one: add a second one"),
+}
+"""What a result may need: whether a study has it, and what is said where it does not."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What follows from the declaration of a result.
+
+    Attributes:
+        name: of the method; label: on screen while it is worked out, may name arguments in braces.
+        function: the method as written, called with a `Study`.
+        needs: among the keys of `NEEDS`.
+        reports: whether it takes `progress`.
+        defaults: argument -> value where none is given, in the method's order.
+    """
+
+    name: str
+    label: str
+    function: Callable[..., Any]
+    needs: tuple[str, ...]
+    reports: bool
+    defaults: Mapping[str, Any]
+
+    def arguments(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+        """All arguments by name, so that equal calls have equal keys however they are written."""
+        bound = inspect.signature(self.function).bind(None, *given, **named)
+        return {**self.defaults, **dict(list(bound.arguments.items())[1:])}
+
+    def lacking(self, features: FeatureSet) -> str:
+        """Why this study has no such result, or "" where it has."""
+        for need in self.needs:
+            has, text = NEEDS[need]
+            if not has(features):
+                return f"{self.name.replace('_', ' ')} {text}"
+        return ""
+
+
+class Server(Protocol):
+    """What gives results: a study, or the app's handle on one."""
+
+    def serve(self, declared: Declaration, arguments: dict[str, Any], progress: Progress | None = None) -> Any: ...
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def result(label: str, *needs: str) -> Callable[[Method], Method]:
+    """Declare a method as a result. Its arguments must be hashable; `progress` is no part of its key."""
+
+    def declare(method: Method) -> Method:
+        parameters = list(inspect.signature(method).parameters.values())[1:]
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty and p.name != "progress"}
+        reports = any(p.name == "progress" for p in parameters)
+        declared = Declaration(method.__name__, label, method, needs, reports, defaults)
+
+        @functools.wraps(method)
+        def served(self: Server, *given: Any, **named: Any) -> Any:
+            arguments = declared.arguments(given, named)
+            return self.serve(declared, arguments, arguments.pop("progress", None))
+
+        served.declared = declared  # type: ignore[attr-defined]
+        return served  # type: ignore[return-value]
+
+    return declare
+
+
+class Results:
+    """The results of a study; a class that has them says in `serve` how they are worked out."""
+
+    models: dict[str, Any]
+    source: ImageSource
+    cache: Cache
+
+    def serve(self, declared: Declaration, arguments: dict[str, Any], progress: Progress | None = None) -> Any:
+        """The result of a declaration for these arguments."""
+        raise NotImplementedError
+
+    def extract(self, fine: bool = False, progress: Progress | None = None) -> FeatureSet:
+        """What `features` gives, or `fine_features`, made anew."""
+        raise NotImplementedError
+
+    @result("Running the models on the images")
+    def features(self, progress: Progress | None = None) -> FeatureSet:
+        """Embeddings and predictions of all models on all images."""
+        return self.extract(progress=progress)
+
+    @result("Reading the networks' own grids", "images")
+    def fine_features(self, progress: Progress | None = None) -> FeatureSet:
+        """The features position by position of the networks' own grids; `features()` itself where that is as fine."""
+        features = self.features()
+        finest = max(h * w for h, w in (model.info.get("grid", (1, 1)) for model in features.models.values()))
+        return features if finest <= MOST_POSITIONS else self.extract(True, progress)
+
+    @result("Scoring", "images")
+    def scores(self) -> Scores:
+        """IoU, accuracy and confusion of every model on the images in view."""
+        return scores(self.features())
+
+    @result("Comparing predictions", "images")
+    def pixel_change(self, before: str = BEFORE, after: str = AFTER) -> PixelChange:
+        """Which pixels were fixed and which were broken."""
+        return pixel_change(self.features(), before, after)
+
+    @result("Looking for what changed", "images")
+    def changed_places(self, count: int = 3) -> list[ChangedPlace]:
+        """Where in the images most was fixed and most was broken; see `cirkd.analysis.changed_places`."""
+        return changed_places(self.features(), self.pixel_change(), count)
+
+    @result("Laying pixels out by {method}")
+    def projection(
+        self,
+        method: str = "pca",
+        dimensions: int = 2,
+        budget: int = DEFAULT_BUDGET,
+        seed: int = 0,
+        align: bool = True,
+        space: str = "feature",
+        progress: Progress | None = None,
+    ) -> Projection:
+        """A map of a class-balanced sample of `budget` pixels, for every model; see `cirkd.analysis.project`."""
+        sample = self.sample(budget, seed)
+        return project(self.features(), method, dimensions, sample, seed, align, space, progress=progress)
+
+    def sample(self, budget: int = DEFAULT_BUDGET, seed: int = 0) -> PixelSample:
+        """The class-balanced sample of pixels that a projection with these settings shows."""
+        if budget < 1:
+            raise StudyError(f"budget {budget}: choose at least 1 pixel")
+        return balanced_sample(self.features().grouping().values, budget, seed)
+
+    @result("Relating pixels", "images")
+    def relations(
+        self, image_a: int | None = 0, image_b: int | None = 1, order: str = "class", budget: int = 256
+    ) -> RelationPair:
+        """Relation matrices of two images, or of all (None); with one image, of it with itself."""
+        features = self.features()
+        alone = image_b == 1 and len(features.images) == 1
+        return relation_pair(features, image_a, 0 if alone else image_b, order, budget)
+
+    @result("Relating pixels to regions", "images")
+    def region_relations(self, image: int | None = 0, budget: int = 256) -> RegionRelations:
+        """Relations of pixels with the regions of the images in view."""
+        return region_relations(self.features(), image, budget)
+
+    @result("Averaging relations")
+    def class_relations(self, across_images: bool = False) -> ClassRelations:
+        """Class-by-class mean relations."""
+        return class_means(self.features(), across_images)
+
+    @result("Comparing relation distributions", "images", "teacher")
+    def divergence(self, temperature: float = 0.1, progress: Progress | None = None) -> Divergence:
+        """Relation divergence of every student to the teacher, per pixel, class and image pair."""
+        features = self.features()
+        device = features.provenance["device"]
+        return divergence(features, temperature, device=device, progress=progress, kept=self.cache)
+
+    @result("Measuring class centroids")
+    def centroids(self) -> Centroids:
+        """Class centroids and the geometry around them, in native space."""
+        return centroids(self.features())
+
+    @result("Summing up", "images")
+    def summary(self, temperature: float = 0.1, progress: Progress | None = None) -> list[str]:
+        """Two or three sentences on what distillation did, made from the numbers."""
+        features = self.features()
+        compared = self.divergence(temperature, progress) if len(features.models) > 1 else None
+        grouped = self.centroids() if features.grouping().present() else None
+        return sentences(features, self.scores(), compared, grouped)
+
+    @result("Relating one pixel", "images")
+    def pixel_relations(self, pixel: int, temperature: float = 0.1, neighbours: int = 10) -> PixelRelations:
+        """One pixel's similarity with all others and its nearest neighbours, in every model."""
+        return pixel_relations(self.features(), pixel, temperature, neighbours)
+
+    @result("Colouring pixels")
+    def pixel_colors(
+        self, by: str, model: str | None = None, temperature: float = 0.1, progress: Progress | None = None
+    ) -> PixelColors:
+        """Colours of all pixels, by one of `cirkd.analysis.pixel_colors.COLORINGS`.
+
+        "prediction", "error", "confidence" and "divergence" are of `model`; "change" is from before to after.
+        """
+        features = self.features()
+        values = grid_change(features) if by == "change" else None
+        if by == "divergence":
+            per_pixel = self.divergence(temperature, progress).per_pixel
+            name = model if model is not None else next(iter(per_pixel))
+            # The reference diverges nowhere from itself.
+            values = per_pixel[name] if name in per_pixel else np.zeros(len(features.pixels), np.float32)
+        return pixel_colors(features, by, model, values)
+
+    @result("Packing the pixel embeddings", "images")
+    def explorer(self) -> ExplorerBlock:
+        """What the linked view draws; see `cirkd.analysis.explorer_block`."""
+        return explorer_block(self.fine_features())
+
+    @result("Working out the map {name}", "images")
+    def explorer_map(self, name: str, progress: Progress | None = None) -> Projection:
+        """A map of the linked view's positions: "pca", "relation", "umap" or "tsne"."""
+        return explorer_map(self.fine_features(), self.explorer(), name, progress=progress)
+
+    @result("Comparing relation distributions", "images", "teacher")
+    def explorer_divergence(self, temperature: float = 0.1, progress: Progress | None = None) -> Divergence:
+        """The divergence of every fine position: that of the cell of the relations' grid that it lies in."""
+        found, cells = self.divergence(temperature, progress), self.explorer_cells()
+        return replace(found, per_pixel={name: values[cells] for name, values in found.per_pixel.items()})
+
+    @result("Matching the grids", "images")
+    def explorer_cells(self) -> Int64[np.ndarray, " p"]:
+        """For every fine position the pixel of `features()` whose cell it lies in."""
+        return cells_of(self.fine_features().pixels, self.features().pixels)
+
+    @result("Looking for memory banks")
+    def memory_banks(self) -> tuple[str, ...]:
+        """The models whose checkpoints hold a memory bank."""
+        return banks(self.models)
+
+    @result("Reading the memory bank", "images")
+    def memory_bank(self, name: str = AFTER) -> MemoryBank:
+        """Fill, age and purity of the queues in a model's checkpoint."""
+        return memory_bank(self.features(), name, self.model(name))
+
+    @result("Laying keys out by {method}", "images")
+    def bank_map(
+        self, name: str = AFTER, method: str = "pca", seed: int = 0, progress: Progress | None = None
+    ) -> BankMap:
+        """Keys of a model's memory bank and the pixels in view, in one map."""
+        return bank_map(self.features(), name, self.model(name), method, seed=seed, progress=progress)
+
+    @result("Choosing pixels for the memory", "images")
+    def stored_pixels(self, per_class: int = PIXELS_PER_CLASS, seed: int = 0) -> StoredPixels:
+        """What a step on the images in view stores in the pixel queue, here and by the published code's indexing."""
+        return stored_pixels(self.features(), per_class, seed)
+
+    @result("Relating pixels to the bank", "images")
+    def bank_relations(self, name: str = AFTER, image: int | None = 0, budget: int = 256) -> RegionRelations:
+        """Relations of pixels with the newest regions of a model's memory bank."""
+        return bank_relations(self.features(), name, self.model(name), image, budget)
+
+    @result("Running the images as one batch", "images")
+    def batch_terms(self, name: str = AFTER) -> BatchTerms:
+        """The loss that training would report for the images in view, term by term."""
+        self.features()  # puts the models on their device
+        return batch_terms(self.models, name, self.source.samples, self.source.classes)
+
+    @result("Comparing relation distributions", "images")
+    def telling_pixel(self, image: int = 0, student: str | None = None) -> int:
+        """A pixel of an image at which a student's relations diverge most, to begin with."""
+        return telling_pixel(self.features(), image, student)
+
+    @result("Relating one pixel", "images")
+    def pixel_lesson(self, pixel: int, image: int = 1, temperature: float = 0.1) -> PixelLesson:
+        """The formulas for one pixel and the pixels of another image."""
+        return pixel_lesson(self.features(), pixel, image, temperature)
+
+    @result("Taking the gradient", "images")
+    def gradient_lesson(
+        self, first: int = 0, second: int = 1, student: str = AFTER, temperature: float = 0.1
+    ) -> GradientLesson:
+        """Value and gradient of the mini-batch relation loss on two images."""
+        features = self.features()
+        return gradient_lesson(features, first, second, student, temperature, device=features.provenance["device"])
+
+    @result("Relating pixels to keys", "images")
+    def memory_lesson(self, name: str = AFTER, temperature: float = 0.1) -> MemoryLesson:
+        """Memory losses of a distilled student against its own bank and other keys."""
+        return memory_lesson(self.features(), name, self.model(name), temperature)
+
+    def model(self, name: str) -> Any:
+        """A loaded model.
+
+        Raises:
+            StudyError: there is none of that name.
+        """
+        if name not in self.models:
+            raise StudyError(f"there is no model {name!r}; this study has: {', '.join(self.models)}")
+        return self.models[name]
+
+
+def declarations(of: type[Results] = Results) -> dict[str, Declaration]:
+    """name -> declaration of every result."""
+    return {name: method.declared for name, method in inspect.getmembers(of) if hasattr(method, "declared")}
