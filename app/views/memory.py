@@ -165,8 +165,8 @@ def _published(study: Handle) -> None:
             "The published code draws their numbers among a class's m pixels and then takes them as positions of the "
             "whole image, so it stores the image's first m pixels in raster order. Shares are expectations over all "
             f"draws on the {found.provenance['images']} images in view, on the teacher's grid; classes by "
-            f"{found.provenance['grouped_by']}. This project stores the class's own pixels; the published choice is "
-            "`cirkd.losses.memory.choose_pixels_as_published`, made here for comparison only."
+            f"{found.provenance['grouped_by']}. This project stores the class's own pixels; with "
+            "`--memory.indexing published` a run makes the published choice."
         )
 
 

@@ -12,9 +12,8 @@ from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from cirkd.data.sample import Classes
+    from cirkd.losses.pixel_choice import Indexing
 
 PIXELS_PER_CLASS = 16
 OWN, PUBLISHED = "own", "published"
@@ -52,7 +51,7 @@ class StoredPixels:
 
 
 def stored_pixels(features: FeatureSet, per_class: int = PIXELS_PER_CLASS, seed: int = 0) -> StoredPixels:
-    """Both choices on the images in view, by the functions that training uses and by those it does not.
+    """Both choices on the images in view, by the function that training uses.
 
     Raises:
         StudyError: no pixel belongs to a class, or less than one pixel per class is asked for.
@@ -91,7 +90,7 @@ def _draw(
     """One image's choice: kind -> (pixels, classes they are stored under). Images may differ in size."""
     import torch
 
-    from cirkd.losses.memory import choose_pixels, choose_pixels_as_published
+    from cirkd.losses.pixel_choice import choose_pixels
 
     labels = torch.from_numpy(features.pixels.grid_map(values, image).astype(np.int64))[None]
     start = features.pixels.of_image(image).start
@@ -99,16 +98,12 @@ def _draw(
     def generator() -> torch.Generator:
         return torch.Generator().manual_seed(seed * 10_007 + image)
 
-    def numbers(positions: Tensor) -> np.ndarray:
-        return positions.numpy() + start
+    def chosen(kind: Indexing) -> tuple[np.ndarray, np.ndarray]:
+        (positions,), (classes,) = choose_pixels(labels, count, per_class, generator(), kind)
+        stored = classes >= 0
+        return positions[stored].numpy() + start, classes[stored].numpy()
 
-    (own,), (own_classes,) = choose_pixels(labels, count, per_class, generator())
-    wrong, classes = choose_pixels_as_published(labels, count, per_class, generator())
-    chosen = own_classes >= 0
-    return {
-        OWN: (numbers(own[chosen]), own_classes[chosen].numpy()),
-        PUBLISHED: (numbers(wrong), classes.numpy()),
-    }
+    return {OWN: chosen("own"), PUBLISHED: chosen("published")}
 
 
 def _expected(

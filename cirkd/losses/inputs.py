@@ -13,6 +13,7 @@ from torch import Tensor
 from cirkd.losses.channel import channel_pool
 from cirkd.losses.generation import random_mask
 from cirkd.losses.memory import RelationMemory
+from cirkd.losses.pixel_choice import Draws, GivenDraws
 from cirkd.relations import flatten_positions, resize_labels
 from cirkd.relations.cells import average_cells, cells_of
 from cirkd.relations.gather import share_of_mean
@@ -76,9 +77,18 @@ class Inputs:
     labels: Tensor
     memory: RelationMemory | None
     heads: Any
-    generator: torch.Generator | None
+    draws: Draws
     ignore_index: int
     settings: Settings
+
+    @property
+    def generator(self) -> torch.Generator | None:
+        """Of random numbers that cannot be given."""
+        return None if isinstance(self.draws, GivenDraws) else self.draws
+
+    def fill(self, memory: RelationMemory, step: int) -> None:
+        """Enqueue the teacher's embeddings."""
+        memory.update(self.related[1], self.memory_labels, step, self.draws)
 
     def head(self, name: str) -> Any:
         """The head of that name, which `Objective.terms` has made sure is there."""
@@ -166,7 +176,7 @@ class Inputs:
 def over_processes(value: Tensor, count: Tensor) -> Tensor:
     """A mean over `count` items, scaled so that the mean over processes is that over all their items."""
     share = share_of_mean(count)
-    return value if share is None else value * share
+    return value if share is None else value * share.to(value.dtype)
 
 
 def _on_grid(teacher: Tensor, student: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 memory_relation(student [n,d], teacher [n,d], keys [k,d], temperature=0.1, *, precision=None) -> scalar
 RelationMemory(num_classes, student_width, teacher_width, pixel_queue_size=20000, region_queue_size=2000,
-               pixel_contrast=4096, region_contrast=1024, pixels_per_class=16)
+               pixel_contrast=4096, region_contrast=1024, pixels_per_class=16, indexing="own", enqueue="after",
+               initial="none", overflow="wrap", slots="each")
     .projection(student_embedding [b,ds,h,w]) -> [b,dt,h,w]
     .sample_pixels(generator) .sample_regions(generator) -> ClassKeys(keys [k,dt], labels [k])
     .update(teacher_embedding [b,dt,h,w], labels [b,H,W], step, generator)
@@ -11,10 +12,13 @@ RelationMemory(num_classes, student_width, teacher_width, pixel_queue_size=20000
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from cirkd.losses.pixel_choice import Draws, GivenDraws, Indexing, choose_pixels, draw_for, least_drawn
 from cirkd.relations import (
     ClassKeys,
     ClassQueue,
@@ -25,11 +29,14 @@ from cirkd.relations import (
     region_means,
     resize_labels,
 )
-from cirkd.relations.class_queue import Rings, write_rows
+from cirkd.relations.class_queue import Rings, end_at_last_slot, write_rows
 from cirkd.relations.engine.cuda_graphs import Recorded
-from cirkd.relations.gather import gather_rows, own_share, several_processes
-from cirkd.relations.random_numbers import uniform
-from cirkd.relations.regions import class_members
+from cirkd.relations.gather import gather_rows, several_processes
+
+Enqueue = Literal["after", "before"]
+Initial = Literal["none", "noise"]
+Overflow = Literal["wrap", "jump"]
+Slots = Literal["each", "shared"]
 
 
 def memory_relation(
@@ -87,9 +94,21 @@ class RelationMemory(nn.Module):
         pixel_queue_size, region_queue_size: rows kept per class.
         pixel_contrast, region_contrast: keys drawn in all, `contrast // num_classes + 1` per class.
         pixels_per_class: pixels enqueued per class and image.
+        indexing: "own" stores pixels of the class, "published" those that the published code takes for them; see
+            `choose_pixels`.
+        enqueue: whether `Objective.terms` stores a batch "after" it has drawn keys, or "before" as the published code
+            does, whose keys then hold the batch's own pixels.
+        initial: "none" gives out only rows that were written; "noise" starts from random unit vectors and gives them
+            out until they are written over, as the published code does.
+        overflow: of the pixel queue: "wrap" replaces the oldest rows; "jump" is the published overflow, see
+            `end_at_last_slot`. The region queue wraps in the published code as well.
+        slots: "each" class draws its own keys; "shared" takes one draw of slots for all, as the published code does.
 
-    Source: CIRKD (Yang et al., CVPR 2022), section 3.3. Unlike the published code, a queue holds the class's own
-    pixels, wraps around, and gives out only rows that were written.
+    Raises:
+        ValueError: more pixels of a class and image are enqueued than a queue with overflow "jump" has slots.
+
+    Source: CIRKD (Yang et al., CVPR 2022), section 3.3. The defaults are the method without the published code's
+    faults; `tests/step_parity` shows that the other choices make it the published code's, number by number.
     """
 
     def __init__(
@@ -103,19 +122,35 @@ class RelationMemory(nn.Module):
         pixel_contrast: int = 4_096,
         region_contrast: int = 1_024,
         pixels_per_class: int = 16,
+        indexing: Indexing = "own",
+        enqueue: Enqueue = "after",
+        initial: Initial = "none",
+        overflow: Overflow = "wrap",
+        slots: Slots = "each",
     ) -> None:
         super().__init__()
+        if overflow == "jump" and pixels_per_class > pixel_queue_size:
+            raise ValueError(
+                f"{pixels_per_class} pixels a class and image for a queue of {pixel_queue_size}: with overflow jump "
+                f"they must fit; take at most {pixel_queue_size}, or overflow wrap"
+            )
         self.num_classes = num_classes
         self.student_width = student_width
         self.teacher_width = teacher_width
         self.pixel_contrast = pixel_contrast
         self.region_contrast = region_contrast
         self.pixels_per_class = pixels_per_class
+        self.indexing: Indexing = indexing
+        self.enqueue: Enqueue = enqueue
+        self.initial: Initial = initial
+        self.overflow: Overflow = overflow
+        self.slots: Slots = slots
         self.projection = projection_head(student_width, teacher_width)
-        self.pixel_queue = ClassQueue(num_classes, pixel_queue_size, teacher_width)
-        self.region_queue = ClassQueue(num_classes, region_queue_size, teacher_width)
+        noise = initial == "noise"
+        self.pixel_queue = ClassQueue(num_classes, pixel_queue_size, teacher_width, noise=noise)
+        self.region_queue = ClassQueue(num_classes, region_queue_size, teacher_width, noise=noise)
 
-    def settings(self) -> dict[str, int]:
+    def settings(self) -> dict[str, Any]:
         """The arguments that make another of the same shape; a checkpoint keeps them beside the tensors."""
         return {
             "num_classes": self.num_classes,
@@ -126,15 +161,26 @@ class RelationMemory(nn.Module):
             "pixel_contrast": self.pixel_contrast,
             "region_contrast": self.region_contrast,
             "pixels_per_class": self.pixels_per_class,
+            "indexing": self.indexing,
+            "enqueue": self.enqueue,
+            "initial": self.initial,
+            "overflow": self.overflow,
+            "slots": self.slots,
         }
 
-    def sample_pixels(self, generator: torch.Generator | None = None) -> ClassKeys:
-        """Random pixel keys, equally many of each class as far as the queue has them."""
-        return self.pixel_queue.sample(self.pixel_contrast // self.num_classes + 1, generator)
+    def sample_pixels(self, generator: Draws = None) -> ClassKeys:
+        """Random pixel keys, equally many of each class as far as the queue has them; or those of given slots."""
+        if isinstance(generator, GivenDraws):
+            return self.pixel_queue.take(generator.pixel_slots)
+        count = self.pixel_contrast // self.num_classes + 1
+        return self.pixel_queue.sample(count, generator, shared=self.slots == "shared")
 
-    def sample_regions(self, generator: torch.Generator | None = None) -> ClassKeys:
-        """Random region keys, equally many of each class as far as the queue has them."""
-        return self.region_queue.sample(self.region_contrast // self.num_classes + 1, generator)
+    def sample_regions(self, generator: Draws = None) -> ClassKeys:
+        """Random region keys, equally many of each class as far as the queue has them; or those of given slots."""
+        if isinstance(generator, GivenDraws):
+            return self.region_queue.take(generator.region_slots)
+        count = self.region_contrast // self.num_classes + 1
+        return self.region_queue.sample(count, generator, shared=self.slots == "shared")
 
     @torch.no_grad()
     def update(
@@ -142,7 +188,7 @@ class RelationMemory(nn.Module):
         teacher_embedding: Float[Tensor, "b dt h w"],
         labels: Integer[Tensor, "b H W"],
         step: int,
-        generator: torch.Generator | None = None,
+        generator: Draws = None,
     ) -> None:
         """Enqueue up to `pixels_per_class` random pixels of each class and one region per class, of each image.
 
@@ -151,12 +197,20 @@ class RelationMemory(nn.Module):
 
         Args:
             step: training step, kept with the rows as their age.
-            generator: source of the draw, on any device.
+            generator: source of the choice of pixels: a generator on any device, or what is given.
+
+        Raises:
+            ValueError: given draws are not those of these labels.
         """
         small = resize_labels(labels, (teacher_embedding.shape[2], teacher_embedding.shape[3]))
-        draw = _draw_for(small, generator)
         at = torch.full((), step, device=small.device)
-        constants = self.pixels_per_class, self.pixel_queue.rings, self.region_queue.rings
+        rings = self.pixel_queue.rings, self.region_queue.rings, self.overflow
+        if isinstance(generator, GivenDraws):
+            chosen = choose_pixels(small, self.num_classes, self.pixels_per_class, generator, self.indexing)
+            _store(teacher_embedding, small, *chosen, at, *rings)
+            return
+        draw = draw_for(small, generator)
+        constants = self.pixels_per_class, self.indexing, *rings
         if several_processes():  # what they bring each other is not recorded
             _fill(teacher_embedding, small, draw, at, *constants)
         else:
@@ -169,74 +223,44 @@ def _fill(
     draw: Float[Tensor, "b h w"],
     step: Integer[Tensor, ""],
     per_class: int,
+    indexing: Indexing,
     pixel_rings: Rings,
     region_rings: Rings,
+    overflow: Overflow,
 ) -> tuple[()]:
     """Enqueue the pixels of each class that `draw` is least at, and regions."""
+    chosen = least_drawn(labels, draw, len(pixel_rings.keys), per_class, indexing)
+    return _store(teacher_embedding, labels, *chosen, step, pixel_rings, region_rings, overflow)
+
+
+def _store(
+    teacher_embedding: Float[Tensor, "b dt h w"],
+    labels: Integer[Tensor, "b h w"],
+    position: Integer[Tensor, "b n"],
+    pixel_class: Integer[Tensor, "b n"],
+    step: Integer[Tensor, ""],
+    pixel_rings: Rings,
+    region_rings: Rings,
+    overflow: Overflow,
+) -> tuple[()]:
+    """Enqueue the pixels at these positions under these classes, and regions."""
     num_classes = len(pixel_rings.keys)
     embedding = normalize(teacher_embedding, dim=1)
-    position, pixel_class = _choose(labels, draw, num_classes, per_class)
     image = torch.arange(len(labels), device=labels.device)[:, None]
     pixels = embedding.flatten(2)[image, :, position]
     # As many rows whatever the labels are, those without a class to be skipped: a GPU need not be asked how many.
     regions, count = region_means(embedding, labels, num_classes=num_classes)
     classes = torch.arange(num_classes, device=labels.device)
     region_class = classes.expand(count.shape).masked_fill(count == 0, -1)
-    write_rows(pixel_rings, *gather_rows(pixels.flatten(0, 1), pixel_class.flatten()), step)
+    rows, label = gather_rows(pixels.flatten(0, 1), pixel_class.flatten())
+    if overflow == "jump":  # which is that of an image's rows
+        for image_rows, image_label in zip(rows.split(position.shape[1]), label.split(position.shape[1]), strict=True):
+            end_at_last_slot(pixel_rings, image_label)
+            write_rows(pixel_rings, image_rows, image_label, step)
+    else:
+        write_rows(pixel_rings, rows, label, step)
     write_rows(region_rings, *gather_rows(regions.flatten(0, 1), region_class.flatten()), step)
     return ()
 
 
 _FILL = Recorded(_fill)
-
-
-def choose_pixels(
-    labels: Integer[Tensor, "b h w"], num_classes: int, per_class: int, generator: torch.Generator | None = None
-) -> tuple[Integer[Tensor, "b n"], Integer[Tensor, "b n"]]:
-    """A random choice of up to `per_class` pixels of each class in each image.
-
-    Returns:
-        Positions in the flattened image, class by class, n = num_classes * per_class (fewer of images with fewer
-        pixels than that), and the class of each; -1 where a class has no more of them.
-    """
-    return _choose(labels, _draw_for(labels, generator), num_classes, per_class)
-
-
-def _draw_for(labels: Tensor, generator: torch.Generator | None) -> Tensor:
-    """A random number for each pixel."""
-    # Where several processes train, each draws for the images of all: together they choose as one would.
-    images, here = own_share(tuple(labels.shape))
-    return uniform(images, *labels.shape[1:], generator=generator, device=labels.device)[here]
-
-
-def _choose(labels: Tensor, draw: Tensor, num_classes: int, per_class: int) -> tuple[Tensor, Tensor]:
-    member = class_members(labels, num_classes).flatten(2)
-    order = draw.flatten(1)[:, None].expand(member.shape).masked_fill(~member, 2.0)
-    drawn, position = order.topk(min(per_class, order.shape[2]), dim=2, largest=False)
-    classes = torch.arange(num_classes, device=labels.device)[:, None]
-    return position.flatten(1), classes.expand(position.shape).masked_fill(drawn >= 2.0, -1).flatten(1)
-
-
-def choose_pixels_as_published(
-    labels: Integer[Tensor, "b h w"], num_classes: int, per_class: int, generator: torch.Generator | None = None
-) -> tuple[Integer[Tensor, " n"], Integer[Tensor, " n"]]:
-    """The choice of the authors' published code, kept to be compared with; training here never makes it.
-
-    It draws among the numbers 0..m-1 for a class of m pixels in an image, and takes them as positions of the whole
-    image: what is stored under a class is whatever lies first in raster order.
-
-    Returns:
-        Positions in the flattened labels [b * h * w], and the class that each is stored under; a position may come
-        under several classes.
-    """
-    positions, classes = [], []
-    area = labels[0].numel() if len(labels) else 0
-    for image, one in enumerate(labels):
-        counts = torch.bincount(one[(one >= 0) & (one < num_classes)].long(), minlength=num_classes).tolist()
-        for label, count in enumerate(counts):
-            device = generator.device if generator is not None else labels.device
-            drawn = torch.randperm(count, generator=generator, device=device)[:per_class]
-            positions.append(drawn.to(labels.device) + image * area)
-            classes.append(torch.full_like(positions[-1], label))
-    empty = torch.zeros(0, dtype=torch.int64, device=labels.device)
-    return torch.cat([empty, *positions]), torch.cat([empty, *classes])

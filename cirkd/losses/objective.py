@@ -22,6 +22,7 @@ from typing_extensions import Doc
 from cirkd.losses.heads import Heads
 from cirkd.losses.inputs import Inputs, Output, Settings
 from cirkd.losses.memory import RelationMemory
+from cirkd.losses.pixel_choice import Draws, GivenDraws
 from cirkd.losses.term import Term
 from cirkd.losses.terms import HEADS, TERMS
 
@@ -90,32 +91,39 @@ class Objective(Settings, _Weights):
         memory: RelationMemory | None = None,
         *,
         heads: Heads | None = None,
-        generator: torch.Generator | None = None,
+        generator: Draws = None,
         step: int = 0,
         ignore_index: int = 255,
     ) -> Terms:
         """Raw value of each weighted term, by name, in the order of the fields.
 
-        Then fills the memories with this batch, if they are in training mode.
+        Then fills the memories with this batch, if they are in training mode; that of relations first, where its
+        `enqueue` says "before".
 
         Args:
             teacher_output: needed by every term but task and auxiliary; gets no gradient.
             labels: [b, H, W]; `ignore_index` and, for the memory, what lies outside the classes are ignored.
             memory: needed by the memory terms.
             heads: needed by the terms that train something beside the student.
-            generator: source of the draws from the memories and into them.
+            generator: source of the draws from the memories and into them; or `GivenDraws`.
             step: the training step, kept with what goes into the memories.
 
         Raises:
-            ValueError: a weighted term lacks the teacher, the memory or its head.
+            ValueError: a weighted term lacks the teacher, the memory or its head, or draws are given for the memory of
+                channels.
         """
         self._require(teacher_output, memory, heads)
+        if self.memory_channel and isinstance(generator, GivenDraws):
+            raise ValueError("draws can be given for memories of pixels and regions; weigh memory_channel 0")
         batch = Inputs(student_output, teacher_output, labels, memory, heads, generator, ignore_index, self)
+        filled = memory if self.needs_memory and memory is not None and memory.training else None
+        if filled is not None and filled.enqueue == "before":
+            batch.fill(filled, step)
         found = {name: term.compute(batch) for name, term in TERMS.items() if self.weight(name)}
-        if self.needs_memory and memory is not None and memory.training:
-            memory.update(batch.related[1], batch.memory_labels, step, generator)
+        if filled is not None and filled.enqueue == "after":
+            batch.fill(filled, step)
         if self.memory_channel and heads is not None and heads.training:
-            heads.get("channels").update(batch.channels[1], step, generator)
+            heads.get("channels").update(batch.channels[1], step, batch.generator)
         return {name: value for name, value in found.items() if value is not None}
 
     def weight(self, name: str) -> float:

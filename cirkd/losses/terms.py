@@ -70,12 +70,12 @@ def _minibatch_pixel(batch: Inputs) -> Tensor:
 
 def _memory_pixel(batch: Inputs) -> Tensor:
     assert batch.memory is not None
-    return _to_keys(batch, batch.memory.sample_pixels(batch.generator).keys)
+    return _to_keys(batch, batch.memory.sample_pixels(batch.draws).keys)
 
 
 def _memory_region(batch: Inputs) -> Tensor:
     assert batch.memory is not None
-    return _to_keys(batch, batch.memory.sample_regions(batch.generator).keys)
+    return _to_keys(batch, batch.memory.sample_regions(batch.draws).keys)
 
 
 def _to_keys(batch: Inputs, keys: Tensor) -> Tensor:

@@ -143,14 +143,14 @@ def _encoder(name: str, output_stride: int) -> nn.Module:
 class FcnHead(nn.Module):
     """A small convolutional classifier on an inner feature map: 3x3 convolution to a quarter of the width, then 1x1."""
 
-    def __init__(self, channels: int, num_classes: int) -> None:
+    def __init__(self, channels: int, num_classes: int, dropout: float = 0.1) -> None:
         super().__init__()
         width = max(channels // 4, 16)
         self.layers = nn.Sequential(
             nn.Conv2d(channels, width, kernel_size=3, padding=1, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
-            nn.Dropout(0.1),
+            nn.Dropout(dropout),
             nn.Conv2d(width, num_classes, kernel_size=1),
         )
 

@@ -7,21 +7,27 @@ Source: github.com/winycg/CIRKD (Yang et al., CVPR 2022, and its extension CIRKD
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count
+from cirkd.data.sample import Classes
 from cirkd.models.build import FcnHead
 from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
 from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
+from cirkd.models.weight_files import read_weights
 
 PREPROCESSING = Preprocessing(
     mean=(122.67891434 / 255, 116.66876762 / 255, 104.00698793 / 255),
     std=(1 / 255, 1 / 255, 1 / 255),
     channel_order="bgr",
 )
+
+OUTPUT_STRIDE = 8
+"""Of the ones on a ResNet or MobileNetV2."""
 
 RESNETS: dict[str, tuple[tuple[int, int, int, int], bool]] = {
     "resnet18": ((2, 2, 2, 2), False),
@@ -68,7 +74,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     info = ModelInfo(
         architecture=architecture,
         encoder=encoder,
-        output_stride=4 if architecture == "segformer" else 8,
+        output_stride=4 if architecture == "segformer" else OUTPUT_STRIDE,
         embedding_channels=embedding.shape[0],
         auxiliary=any(key.startswith("auxlayer.") for key in tensors),
         classes=classes,
@@ -85,14 +91,17 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
 def build(info: ModelInfo) -> Segmenter:
     """The network that an info of this layout describes, with fresh weights.
 
+    Its options may hold `dropout`, before the classifiers, and `pyramid_dropout`; else they are as published.
+
     Raises:
         CheckpointError: an architecture or encoder that was not published.
     """
     encoder, channels = _encoder(info.encoder)
     width = info.embedding_channels
+    rates = {name: float(info.options[name]) for name in ("dropout", "pyramid_dropout") if name in info.options}
     decoders: dict[str, Any] = {
-        "deeplabv3": lambda nets: nets.DeepLabHead(channels[-1], int(info.options["pyramid_channels"]), width),
-        "pspnet": lambda nets: nets.PspHead(channels[-1], width),
+        "deeplabv3": lambda nets: nets.DeepLabHead(channels[-1], int(info.options["pyramid_channels"]), width, **rates),
+        "pspnet": lambda nets: nets.PspHead(channels[-1], width, dropout=rates.get("dropout", nets.DROPOUT)),
         "segformer": lambda nets: nets.SegFormerHead(channels, width),
     }
     if info.architecture not in decoders or (info.architecture == "segformer") != (info.encoder in MIX_TRANSFORMERS):
@@ -100,8 +109,54 @@ def build(info: ModelInfo) -> Segmenter:
     from cirkd.models import published_networks
 
     decoder = decoders[info.architecture](published_networks)
-    auxiliary = FcnHead(channels[-2], len(info.classes)) if info.auxiliary else None
+    auxiliary = FcnHead(channels[-2], len(info.classes), rates.get("dropout", 0.1)) if info.auxiliary else None
     return Segmenter(encoder, decoder, info, auxiliary)
+
+
+def fresh(architecture: str, encoder: str, classes: Classes, width: int, auxiliary: bool) -> Segmenter:
+    """A published DeepLabV3 or PSPNet with fresh weights.
+
+    Args:
+        width: Of the pixel embedding.
+
+    Raises:
+        CheckpointError: an architecture or encoder that was not published.
+    """
+    info = ModelInfo(
+        architecture=architecture,
+        encoder=encoder,
+        output_stride=OUTPUT_STRIDE,
+        embedding_channels=width,
+        auxiliary=auxiliary,
+        classes=classes,
+        preprocessing=PREPROCESSING,
+        options={"pyramid_channels": width} if architecture == "deeplabv3" else {},
+        layout="published",
+    )
+    return build(info)
+
+
+def load_encoder(student: Segmenter, path: Path) -> None:
+    """Start a published encoder from a file of its ImageNet weights; those of a classification head are left out.
+
+    Raises:
+        CheckpointError: no such file, or weights of another network.
+    """
+    found = {key: value for key, value in read_weights(path).content.items() if not key.startswith("fc.")}
+    wanted = student.encoder.state_dict()
+    counters = {key for key in wanted if key.endswith("num_batches_tracked")}
+    shapes = {key: getattr(value, "shape", None) for key, value in found.items() if key not in counters}
+    differing = sorted(
+        key
+        for key in (wanted.keys() | shapes.keys()) - counters
+        if key not in wanted or shapes.get(key) != wanted[key].shape
+    )
+    if differing:
+        raise CheckpointError(
+            f"{path}: {len(differing)} tensors are not those of the published {student.info.encoder} "
+            f"(such as {differing[0]}); give ImageNet weights of that network"
+        )
+    student.encoder.load_state_dict(found, strict=False)
 
 
 def _describe(tensors: Mapping[str, Tensor]) -> tuple[str, str, Tensor, Tensor, dict[str, Any]] | None:

@@ -17,6 +17,8 @@ RATES = (12, 24, 36)
 """Dilations of the pyramid of DeepLabV3's head."""
 SCALES = (1, 2, 3, 6)
 """Sides of the pooled maps of PSPNet's head."""
+PYRAMID_DROPOUT, DROPOUT = 0.5, 0.1
+"""Dropout in training: after DeepLabV3's pyramid, and before the classifiers."""
 MOBILENET_STAGES = ((1, 16, 1, 1, 1), (6, 24, 2, 2, 1), (6, 32, 3, 2, 1), (6, 64, 4, 1, 2), (6, 96, 3, 1, 2),
                     (6, 160, 3, 1, 4), (6, 320, 1, 1, 4))  # fmt: skip
 """Expansion, width, blocks, stride and dilation of each stage of MobileNetV2 at output stride 8."""
@@ -147,12 +149,24 @@ class MobileNetV2(nn.Module):
 
 
 class DeepLabHead(nn.Module):
-    """Atrous pyramid, then a 3x3 convolution to the pixel embedding."""
+    """Atrous pyramid, then a 3x3 convolution to the pixel embedding.
 
-    def __init__(self, inputs: int, width: int, embedding: int) -> None:
+    Args:
+        dropout: In training, of the embedding's entries; pyramid_dropout: of the pyramid's.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        width: int,
+        embedding: int,
+        *,
+        dropout: float = DROPOUT,
+        pyramid_dropout: float = PYRAMID_DROPOUT,
+    ) -> None:
         super().__init__()
-        self.aspp = Pyramid(inputs, width)
-        self.block = nn.Sequential(*conv_norm(width, embedding, 3), nn.ReLU())
+        self.aspp = Pyramid(inputs, width, pyramid_dropout)
+        self.block = nn.Sequential(*conv_norm(width, embedding, 3), nn.ReLU(), nn.Dropout(dropout))
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         return self.block(self.aspp(features[-1]))
@@ -161,7 +175,7 @@ class DeepLabHead(nn.Module):
 class Pyramid(nn.Module):
     """A 1x1 branch, three dilated 3x3 branches and a pooled one, concatenated and projected."""
 
-    def __init__(self, inputs: int, width: int) -> None:
+    def __init__(self, inputs: int, width: int, dropout: float) -> None:
         super().__init__()
         self.b0 = nn.Sequential(*conv_norm(inputs, width, 1), nn.ReLU())
         self.b1, self.b2, self.b3 = (
@@ -169,7 +183,7 @@ class Pyramid(nn.Module):
         )
         pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), *conv_norm(inputs, width, 1), nn.ReLU())
         self.b4 = nn.ModuleDict({"gap": pooled})
-        self.project = nn.Sequential(*conv_norm(5 * width, width, 1), nn.ReLU())
+        self.project = nn.Sequential(*conv_norm(5 * width, width, 1), nn.ReLU(), nn.Dropout(dropout))
 
     def forward(self, x: Tensor) -> Tensor:
         dilated = [branch["block"](x) for branch in (self.b1, self.b2, self.b3)]
@@ -180,11 +194,11 @@ class Pyramid(nn.Module):
 class PspHead(nn.Module):
     """The map beside four pooled ones, then a 3x3 convolution to the pixel embedding."""
 
-    def __init__(self, inputs: int, embedding: int) -> None:
+    def __init__(self, inputs: int, embedding: int, *, dropout: float = DROPOUT) -> None:
         super().__init__()
         branch = {f"conv{i}": nn.Sequential(*conv_norm(inputs, inputs // 4, 1), nn.ReLU()) for i in range(1, 5)}
         self.psp = nn.ModuleDict(branch)
-        self.block = nn.Sequential(*conv_norm(2 * inputs, embedding, 3), nn.ReLU())
+        self.block = nn.Sequential(*conv_norm(2 * inputs, embedding, 3), nn.ReLU(), nn.Dropout(dropout))
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         x = features[-1]

@@ -167,7 +167,7 @@ class Segmenter(nn.Module):
         use_grids(self)
 
     def forward(self, batch: Float[Tensor, "B 3 H W"]) -> SegmentationOutput:
-        features = self.encoder(batch)
+        features = self.encoder(batch.to(next(self.parameters()).dtype))
         embedding = self.decoder(features)
         # The auxiliary head is a training aid: evaluation does not pay for it.
         auxiliary = self.auxiliary(features[-2]) if self.auxiliary is not None and self.training else None

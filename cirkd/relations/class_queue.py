@@ -1,9 +1,10 @@
 """A ring buffer per class: the memory bank of the method.
 
-ClassQueue(num_classes, size, width)
+ClassQueue(num_classes, size, width, noise=False)
     .keys [C, Q, d] .written [C] .step [C, Q]      persistent buffers
     .enqueue(embeddings [n, d], labels [n], step)
-    .sample(per_class, generator) -> ClassKeys(keys [k, d], labels [k])
+    .sample(per_class, generator, shared=False) -> ClassKeys(keys [k, d], labels [k])
+    .take(slots [k]) -> ClassKeys
     .fill() -> [C]
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
@@ -37,28 +39,35 @@ class ClassQueue(nn.Module):
     """The last `size` embeddings of each class, in a ring: the newest replaces the oldest.
 
     Buffers (all persistent, so that a resumed run continues exactly):
-        keys: float32 [num_classes, size, width], the rows as they came in; zero where never written.
-        written: int64 [num_classes], rows ever written; the next goes to slot `written % size`.
+        keys: float32 [num_classes, size, width], the rows as they came in; zero, or noise, where never written.
+        written: int64 [num_classes], slots ever passed; the next row goes to slot `written % size`.
         step: int64 [num_classes, size], the training step at which the row was written, -1 = never.
+
+    Args:
+        noise: start from random unit vectors, drawn from the global generator, that are given out as keys until they
+            are written over, as in the published code.
 
     Raises:
         ValueError: a size is not positive.
 
-    Source: CIRKD (Yang et al., CVPR 2022), section 3.3; wraps around where the published code jumps to slot 0.
+    Source: CIRKD (Yang et al., CVPR 2022), section 3.3; wraps around where the published code jumps to slot 0 (see
+    `end_at_last_slot`).
     """
 
     keys: Tensor
     written: Tensor
     step: Tensor
 
-    def __init__(self, num_classes: int, size: int, width: int) -> None:
+    def __init__(self, num_classes: int, size: int, width: int, *, noise: bool = False) -> None:
         super().__init__()
         if min(num_classes, size, width) < 1:
             raise ValueError(
                 f"queue of {num_classes} classes x {size} rows x {width} channels: each must be at least 1"
             )
+        self.noise = noise
         self._least_held = 0  # rows of any class, as far as known
-        self.register_buffer("keys", torch.zeros(num_classes, size, width))
+        keys = torch.zeros(num_classes, size, width)
+        self.register_buffer("keys", F.normalize(keys.normal_(), dim=2) if noise else keys)
         self.register_buffer("written", torch.zeros(num_classes, dtype=torch.int64))
         self.register_buffer("step", torch.full((num_classes, size), -1, dtype=torch.int64))
 
@@ -84,19 +93,22 @@ class ClassQueue(nn.Module):
     def rings(self) -> Rings:
         return Rings(self.keys, self.written, self.step)
 
-    def sample(self, per_class: int, generator: torch.Generator | None = None) -> ClassKeys:
-        """Up to `per_class` different written rows of each class, at random, in class order.
+    def sample(self, per_class: int, generator: torch.Generator | None = None, *, shared: bool = False) -> ClassKeys:
+        """Up to `per_class` different rows of each class, at random, in class order: written ones, or noise.
 
         A class with fewer rows gives what it has, an empty one nothing.
 
         Args:
             generator: source of the draw, on any device; None takes PyTorch's own.
+            shared: one draw of slots serves all classes, as in the published code.
         """
         classes, size, _ = self.keys.shape
         device = self.keys.device
         count = min(per_class, size)
-        held = self.written.clamp(max=size)
-        draw = uniform(classes, size, generator=generator, device=device)
+        held = torch.full_like(self.written, size) if self.noise else self.written.clamp(max=size)
+        draw = uniform(1 if shared else classes, size, generator=generator, device=device).repeat(
+            classes if shared else 1, 1
+        )
         draw.masked_fill_(torch.arange(size, device=device) >= held[:, None], 2.0)
         slots = draw.topk(count, dim=1, largest=False).indices
         labels = torch.arange(classes, device=device).repeat_interleave(count)
@@ -106,10 +118,15 @@ class ClassQueue(nn.Module):
             labels, slots = labels[taken], slots[taken]
         return ClassKeys(self.keys[labels, slots], labels)
 
+    def take(self, slots: Integer[Tensor, " k"]) -> ClassKeys:
+        """The rows of these slots of the first class, then of the second, and so on."""
+        labels = torch.arange(len(self.keys), device=self.keys.device).repeat_interleave(len(slots))
+        return ClassKeys(self.keys[:, slots.to(self.keys.device)].flatten(0, 1), labels)
+
     def _all_hold(self, count: int) -> bool:
         """Whether each class holds `count` rows. A GPU is waited for until it once does: no row is ever given up."""
         if self._least_held < count:
-            self._least_held = int(self.written.min())
+            self._least_held = self.keys.shape[1] if self.noise else int(self.written.min())
         return self._least_held >= count
 
     def _load_from_state_dict(self, *given: Any, **named: Any) -> None:
@@ -145,3 +162,15 @@ def write_rows(
     rings.keys[label, slot] = torch.where(any_stays, rows, rings.keys[label, slot])
     rings.step[label, slot] = torch.where(any_stays, step, rings.step[label, slot])
     rings.written.add_(incoming)
+
+
+def end_at_last_slot(rings: Rings, labels: Integer[Tensor, " n"]) -> None:
+    """Have the rows of each class, where they would reach or pass the last slot, end in it: the published overflow.
+
+    Call it before `write_rows` with the same labels. The rows then replace the newest ones instead of the oldest, and
+    the next row goes to slot 0.
+    """
+    classes, size, _ = rings.keys.shape
+    incoming = (labels == torch.arange(classes, device=labels.device)[:, None]).sum(dim=1)
+    end = (rings.written // size + 1) * size
+    rings.written.copy_(torch.where(rings.written + incoming >= end, end - incoming, rings.written))

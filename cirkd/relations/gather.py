@@ -29,7 +29,8 @@ def share_of_mean(count: Tensor) -> Tensor | None:
     """
     if not several_processes():
         return None
-    total = count.detach().float().clone()
+    # In float64, for the sake of means that are.
+    total = count.detach().double()
     dist.all_reduce(total)
     return count * dist.get_world_size() / total.clamp(min=1)
 

@@ -1,11 +1,11 @@
 """What is trained, as one module."""
 
-import torch
 from torch import nn
 
 from cirkd.losses.heads import Heads
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective, Terms
+from cirkd.losses.pixel_choice import Draws
 from cirkd.models.segmenter import SegmentationOutput, Segmenter
 from cirkd.training.batches import Batch
 
@@ -22,16 +22,14 @@ class Distillation(nn.Module):
         self.heads = heads
         self.objective = objective
 
-    def forward(
-        self, batch: Batch, teacher_output: SegmentationOutput | None, generator: torch.Generator, step: int
-    ) -> Terms:
+    def forward(self, batch: Batch, teacher_output: SegmentationOutput | None, draws: Draws, step: int) -> Terms:
         return self.objective.terms(
             student_output=self.student(batch.images),
             teacher_output=teacher_output,
             labels=batch.labels,
             memory=self.memory,
             heads=self.heads,
-            generator=generator,
+            generator=draws,
             step=step,
             ignore_index=self.student.info.classes.ignore_index,
         )

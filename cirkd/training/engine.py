@@ -20,15 +20,14 @@ from cirkd.training.trackers import require_installed
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-_MIXED = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
+_MIXED = {"float64": "no", "float32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 def make_accelerator(recipe: Recipe) -> Accelerator:
     """The device and the processes that the launcher gave, with the recipe's precision and trackers.
 
     Raises:
-        TrainingError: a tracker is not installed, the launcher's processes did not find each other, or normalisation
-            over processes was asked for without GPUs.
+        TrainingError: a tracker is not installed, or the launcher's processes did not find each other.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -54,8 +53,6 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
     )
     if recipe.precision == "bf16" and not has_bf16(accelerator.device):
         warnings.warn("no arithmetic for bf16 here: a step takes hundreds of times float32's time", stacklevel=2)
-    if recipe.sync_batch_norm and accelerator.num_processes > 1 and accelerator.device.type != "cuda":
-        raise TrainingError("normalisation over processes needs GPUs; leave --sync-batch-norm out")
     return accelerator
 
 
@@ -84,7 +81,7 @@ def any_of(accelerator: Accelerator, *flags: bool) -> tuple[bool, ...]:
 
 def averaged(accelerator: Accelerator, terms: Terms) -> dict[str, float]:
     """Every term's mean over the processes."""
-    values = torch.stack([value.detach().float() for value in terms.values()])
+    values = torch.stack([value.detach() for value in terms.values()])
     if accelerator.num_processes > 1:
         dist.all_reduce(values)
         values /= accelerator.num_processes
@@ -98,11 +95,18 @@ def share_statistics(accelerator: Accelerator, module: nn.Module) -> None:
             dist.broadcast(buffer, src=0)
 
 
-def normalise_over_processes(module: nn.Module) -> None:
+def normalise_over_processes(module: nn.Module, accelerator: Accelerator) -> None:
     """Take batch statistics over all processes, in what lies inside a module; timm's norms keep their activations."""
-    from timm.layers.norm_act import convert_sync_batchnorm
+    if accelerator.num_processes == 1:
+        return
+    if accelerator.device.type == "cuda":
+        from timm.layers.norm_act import convert_sync_batchnorm
 
-    convert_sync_batchnorm(module)
+        convert_sync_batchnorm(module)
+    else:
+        from cirkd.training.batch_norm import share_batch_norms
+
+        share_batch_norms(module)
 
 
 def refuse_overwriting(recipe: Recipe, resume: bool) -> None:

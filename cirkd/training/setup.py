@@ -12,10 +12,11 @@ import torch
 from cirkd.checkpoint import load_model
 from cirkd.data.catalog import DATA_SETS
 from cirkd.data.errors import CheckpointError, TrainingError
-from cirkd.data.sample import SegmentationData
+from cirkd.data.sample import Classes, SegmentationData
 from cirkd.losses.channel import CHANNEL_POOL
 from cirkd.losses.heads import Heads
 from cirkd.losses.memory import RelationMemory
+from cirkd.models import published
 from cirkd.models.build import build_segmenter
 from cirkd.models.segmenter import Segmenter
 from cirkd.training.recipes import Recipe
@@ -42,6 +43,8 @@ def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
     if data.classes is None:
         raise TrainingError(f"{data.name} names no classes; training needs labels and their classes")
     network = recipe.network
+    if network.layout == "published":
+        return _published_student(recipe, data.classes)
     options: dict[str, Any] = {"atrous_rates": network.atrous_rates} if network.architecture == "deeplabv3" else {}
     return build_segmenter(
         network.architecture,
@@ -54,6 +57,26 @@ def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
         input_scale=network.input_scale,
         **options,
     )
+
+
+def _published_student(recipe: Recipe, classes: Classes) -> Segmenter:
+    network = recipe.network
+    if network.output_stride != published.OUTPUT_STRIDE or network.input_scale != 1:
+        raise TrainingError(
+            f"{recipe.name}: published networks see images as they are, at output stride {published.OUTPUT_STRIDE}; "
+            "leave --network.output-stride and --network.input-scale out"
+        )
+    if network.pretrained and network.encoder_weights is None:
+        raise TrainingError(
+            f"{recipe.name}: ImageNet weights of the published {network.encoder} lie in a file of its authors; give it "
+            "with --network.encoder-weights FILE, or train from scratch with --network.no-pretrained"
+        )
+    student = published.fresh(
+        network.architecture, network.encoder, classes, network.embedding_channels, network.auxiliary
+    )
+    if network.encoder_weights is not None:
+        published.load_encoder(student, network.encoder_weights)
+    return student
 
 
 def build_memory(recipe: Recipe, student: Segmenter, teacher: Segmenter | None) -> RelationMemory | None:

@@ -35,8 +35,9 @@ class Teaching:
     """
 
     def __init__(self, teacher: Segmenter, recipe: Recipe, given: Preprocessing, place: Processes) -> None:
-        self.teacher = teacher
+        self.teacher = teacher.double() if recipe.teacher_precision == "float64" else teacher
         self.precision = recipe.teacher_precision
+        self.kept = {"float64": torch.float64, "float32": torch.float32}.get(self.precision, torch.float16)
         self.given = given
         self.encoded = recipe.objective.needs_encoded
         self.cells = recipe.objective.relation_stride if recipe.objective.only_relates else 0
@@ -52,7 +53,7 @@ class Teaching:
         if self.folder is None:
             return self._compute(images)
         path = self.folder / f"{step:06d}-{part}.safetensors"
-        output = _read(path, images.device)
+        output = self._read(path, images.device)
         if output is None or (self.encoded and output.encoded is None):
             output = self._compute(images)
             self._keep(output, path)
@@ -66,23 +67,24 @@ class Teaching:
         # Copies made out here are ordinary tensors, which a loss may keep for its gradient.
         encoded = None if output.encoded is None or not self.encoded else self._plain(output.encoded)
         cells = cells_of((len(theirs), *theirs.shape[2:]), output.embedding.shape, self.cells)
-        embedding = average_cells(output.embedding.float(), cells)
+        embedding = average_cells(self._wide(output.embedding), cells)
         return SegmentationOutput(self._plain(output.logits), self._plain(embedding), encoded=encoded)
 
     def _plain(self, value: Tensor) -> Tensor:
-        rounded = value if self.precision == "float32" else value.half()
-        return rounded.float().clone(memory_format=torch.channels_last)
+        return self._wide(value.to(self.kept)).clone(memory_format=torch.channels_last)
+
+    def _wide(self, value: Tensor) -> Tensor:
+        return value if self.precision == "float64" else value.float()
 
     def _keep(self, output: SegmentationOutput, path: Path) -> None:
         from safetensors.torch import save
 
         named = {"logits": output.logits, "embedding": output.embedding, "encoded": output.encoded}
-        kept = torch.float32 if self.precision == "float32" else torch.float16
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(
-                save({name: value.to(kept).contiguous() for name, value in named.items() if value is not None})
+                save({name: value.to(self.kept).contiguous() for name, value in named.items() if value is not None})
             )
             os.replace(temporary, path)
         except OSError as error:
@@ -91,25 +93,29 @@ class Teaching:
             with suppress(OSError):
                 temporary.unlink()
 
+    def _read(self, path: Path, device: torch.device) -> SegmentationOutput | None:
+        """What is kept there, or None where it is not there or not whole."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        try:
+            found = {
+                name: self._wide(value.to(device)).to(memory_format=torch.channels_last)
+                for name, value in load(path.read_bytes()).items()
+            }
+            return SegmentationOutput(found["logits"], found["embedding"], encoded=found.get("encoded"))
+        except (OSError, SafetensorError, KeyError):
+            return None
+
 
 def teacher_precision(wanted: str, device: torch.device) -> str:
-    """A recipe's precision for its teacher; `auto` is bf16 where the device, a processor too, has arithmetic for it."""
-    return ("bf16" if has_bf16(device) else "float32") if wanted == "auto" else wanted
+    """What a recipe's precision for its teacher is for `autocast`.
 
-
-def _read(path: Path, device: torch.device) -> SegmentationOutput | None:
-    """What is kept there, or None where it is not there or not whole."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        found = {
-            name: value.to(device).float().to(memory_format=torch.channels_last)
-            for name, value in load(path.read_bytes()).items()
-        }
-        return SegmentationOutput(found["logits"], found["embedding"], encoded=found.get("encoded"))
-    except (OSError, SafetensorError, KeyError):
-        return None
+    `auto` is bf16 where the device, a processor too, has arithmetic for it; a teacher in float64 needs no casting.
+    """
+    if wanted == "auto":
+        return "bf16" if has_bf16(device) else "float32"
+    return "float32" if wanted == "float64" else wanted
 
 
 def _digest(teacher: Segmenter, recipe: Recipe, given: Preprocessing, place: Processes) -> str:

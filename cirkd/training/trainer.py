@@ -13,10 +13,9 @@ from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import CirkdError
 from cirkd.data.sample import SegmentationData
-from cirkd.losses.objective import Objective, Terms
+from cirkd.losses.objective import Terms
 from cirkd.models.segmenter import Segmenter
 from cirkd.training import engine, finite, trackers
-from cirkd.training.average import WeightAverage
 from cirkd.training.batches import Batch, Batches
 from cirkd.training.distillation import Distillation
 from cirkd.training.evaluate import Evaluation, evaluate
@@ -26,7 +25,6 @@ from cirkd.training.progress import Progress
 from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import load_state, save_state
 from cirkd.training.runs import holding, note_launch
-from cirkd.training.schedule import polynomial_rate
 from cirkd.training.setup import (
     build_heads,
     build_memory,
@@ -36,6 +34,7 @@ from cirkd.training.setup import (
     peak_memory,
     plain_recipe,
 )
+from cirkd.training.steps import Steps
 from cirkd.training.stopping import stop_requests
 from cirkd.training.teaching import Teaching
 
@@ -102,16 +101,13 @@ class _Run:
         self.teaching = None if teacher is None else Teaching(teacher, recipe, student.info.preprocessing, place)
         self.module = Distillation(student, memory, heads, recipe.objective)
         if recipe.sync_batch_norm:
-            engine.normalise_over_processes(self.module)
-        self.average = WeightAverage(student, recipe.average) if recipe.average else None
-        optimizer = engine.make_optimizer(recipe, self.module)
-        self.wrapped, self.optimizer = self.accelerator.prepare(self.module, optimizer)
-        self.memory_draws = torch.Generator().manual_seed(recipe.seed + 1)
+            engine.normalise_over_processes(self.module, self.accelerator)
+        self.steps = Steps(recipe, self.module, self.teaching, self.accelerator)
         # From here on the global generator serves dropout alone, alike for every objective of the same seed.
         torch.manual_seed(recipe.seed + 2)
-        self.step = self._load() if resume else 0
+        if resume:
+            self.steps.done = self._load()
         self.began = time.monotonic()
-        self.latest: dict[str, float] = {}
         main = self.accelerator.is_main_process
         self.journal = Journal(self.folder / "journal.jsonl", resume_at=self.step if resume else None, writes=main)
 
@@ -154,51 +150,26 @@ class _Run:
             yield Batch(images, batch.labels.to(device, non_blocking=True))
 
     def _train_step(self, batch: Batch) -> Terms:
-        recipe = self.recipe
-        rate = polynomial_rate(
-            self.step, base=recipe.learning_rate, steps=recipe.steps, power=recipe.power, warmup=recipe.warmup
-        )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.module.train()
-        self.optimizer.zero_grad(set_to_none=True)
-        parts = [self._part(part, number) for number, part in enumerate(_parts(batch, recipe.accumulate))]
-        self.optimizer.step()
-        self.step += 1
-        if self.average is not None:
-            self.average.update(self.module.student, self.step)
-        return {name: torch.stack([terms[name] for terms in parts]).mean(dim=0) for name in parts[0]}
+        return self.steps(batch)
 
-    def _part(self, part: Batch, number: int) -> Terms:
-        """Add a part's gradient; processes exchange theirs at the last one."""
-        recipe = self.recipe
-        last = number == recipe.accumulate - 1
-        with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
-            taught = None if self.teaching is None else self.teaching(part.images, self.step, number)
-            terms = self.wrapped(part, taught, self.memory_draws, self.step)
-            total = self._objective().total(terms)
-            if any(engine.any_of(self.accelerator, not bool(torch.isfinite(total)))):
-                raise finite.diverged(recipe.name, self.step, terms, self.latest, self.module)
-            self.accelerator.backward(total / recipe.accumulate)
-        return {name: value.detach() for name, value in terms.items()}
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.steps.done
 
     @property
     def _student(self) -> Segmenter:
         """The network that is evaluated, shown and saved: the weights' average, where the recipe asks for one."""
-        return self.module.student if self.average is None else self.average.student
-
-    def _objective(self, steps_back: int = 0) -> Objective:
-        """With the weights of the step that is next, or of one before it."""
-        return self.recipe.objective.at((self.step - steps_back) / self.recipe.steps)
+        return self.module.student if self.steps.average is None else self.steps.average.student
 
     def _record(self, terms: Terms, progress: Progress) -> None:
-        raw = self.latest = engine.averaged(self.accelerator, terms)
+        raw = self.steps.latest = engine.averaged(self.accelerator, terms)
         progress.advance(raw["task"] if "task" in raw else sum(raw.values()))
         if self.step % self.recipe.journal_every and self.step != self.recipe.steps:
             return
-        objective = self._objective(steps_back=1)
+        objective = self.steps.objective(steps_back=1)
         weighted = {name: value * objective.weight(name) for name, value in raw.items()}
-        memory, total, rate = self.module.memory, sum(weighted.values()), self.optimizer.param_groups[0]["lr"]
+        memory, total, rate = self.module.memory, sum(weighted.values()), self.steps.optimizer.param_groups[0]["lr"]
         trackers.log(self.accelerator, {"raw": raw, "weighted": weighted, "total": total, "rate": rate}, self.step)
         self.journal.write(
             "train",
@@ -244,9 +215,9 @@ class _Run:
                 self.folder / "state.pt",
                 step=self.step,
                 module=self.module,
-                average=self.average,
-                optimizer=self.optimizer,
-                memory_draws=self.memory_draws,
+                average=self.steps.average,
+                optimizer=self.steps.optimizer,
+                memory_draws=self.steps.draws,
                 recipe=plain_recipe(self.recipe),
             )
 
@@ -259,9 +230,9 @@ class _Run:
         return load_state(
             self.folder / "state.pt",
             module=self.module,
-            average=self.average,
-            optimizer=self.optimizer,
-            memory_draws=self.memory_draws,
+            average=self.steps.average,
+            optimizer=self.steps.optimizer,
+            memory_draws=self.steps.draws,
             recipe=plain_recipe(self.recipe),
         )
 
@@ -289,12 +260,6 @@ class _Run:
             peak_memory_bytes=peak_memory(),
         )
         return scores["val"]
-
-
-def _parts(batch: Batch, count: int) -> Iterator[Batch]:
-    """A batch in `count` equal parts."""
-    for images, labels in zip(batch.images.chunk(count), batch.labels.chunk(count), strict=True):
-        yield Batch(images, labels)
 
 
 def _due(step: int, every: int) -> bool:

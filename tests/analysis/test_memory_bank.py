@@ -10,7 +10,8 @@ from cirkd.analysis.bank_map import bank_map, projected_rows
 from cirkd.analysis.memory_bank import BY_BANK, BY_VIEW, banks, memory_bank, sample_bank
 from cirkd.analysis.published_indexing import stored_pixels
 from cirkd.data.errors import StudyError
-from cirkd.losses.memory import RelationMemory, choose_pixels_as_published
+from cirkd.losses.memory import RelationMemory
+from cirkd.losses.pixel_choice import choose_pixels
 from cirkd.study import Study
 from tests.analysis.oracles import unit
 from tests.factories import FakeInfo, FakeSegmenter, make_classes, make_features, make_samples
@@ -167,11 +168,11 @@ def test_the_published_draw_approaches_its_expectation(features):
 
 def test_the_published_draw_stays_among_the_first_positions():
     labels = torch.tensor([[[2, 2, 0, 0, 0, 1, 255, -1]], [[1, 1, 1, 1, 1, 1, 1, 1]]])
-    positions, classes = choose_pixels_as_published(labels, 3, 2, torch.Generator().manual_seed(0))
-    assert classes.tolist() == [0, 0, 1, 2, 2, 1, 1]
-    assert all(p < 3 for p in positions[:2]) and positions[2] == 0
-    assert sorted(positions[3:5].tolist()) == [0, 1]
-    assert all(8 <= p < 16 for p in positions[5:])
-    assert len(set(positions[5:].tolist())) == 2
-    nothing = choose_pixels_as_published(torch.full((1, 2, 2), 255), 3, 2)
-    assert [len(part) for part in nothing] == [0, 0]
+    positions, classes = choose_pixels(labels, 3, 2, torch.Generator().manual_seed(0), "published")
+    assert classes.tolist() == [[0, 0, 1, -1, 2, 2], [-1, -1, 1, 1, -1, -1]]
+    first, second = positions[classes[:, 0] == 0][0], positions[1]
+    assert all(p < 3 for p in first[:2]) and first[2] == 0
+    assert sorted(first[4:].tolist()) == [0, 1]
+    assert len(set(second[2:4].tolist())) == 2
+    _, nothing = choose_pixels(torch.full((1, 2, 2), 255), 3, 2, indexing="published")
+    assert (nothing == -1).all()

@@ -1,8 +1,10 @@
+from typing import Any
+
 import pytest
 import torch
 
 from cirkd.losses import RelationMemory, memory_relation
-from cirkd.losses.memory import choose_pixels
+from cirkd.losses.pixel_choice import choose_pixels
 from cirkd.relations.engine import tiles
 from tests import oracles
 
@@ -11,7 +13,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def make_memory(num_classes: int = 3, **sizes: int) -> RelationMemory:
+def make_memory(num_classes: int = 3, **sizes: Any) -> RelationMemory:
     defaults = {"pixel_queue_size": 10, "region_queue_size": 4, "pixels_per_class": 2}
     return RelationMemory(num_classes, 4, 5, **(defaults | sizes))
 

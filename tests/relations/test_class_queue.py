@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cirkd.relations import ClassQueue
+from cirkd.relations.class_queue import end_at_last_slot
 from tests.oracles import ClassRings
 
 
@@ -73,3 +74,47 @@ def test_rows_that_do_not_fit_are_refused() -> None:
         queue.enqueue(torch.zeros(2, 4), torch.zeros(3, dtype=torch.int64))
     with pytest.raises(ValueError, match="each must be at least 1"):
         ClassQueue(2, 0, 4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(size=st.integers(3, 7), chunks=st.lists(st.lists(st.integers(-1, 1), max_size=3), max_size=8))
+def test_rows_that_would_reach_the_last_slot_end_in_it(size: int, chunks: list[list[int]]) -> None:
+    """The published overflow, slot by slot."""
+    queue = ClassQueue(2, size, 1)
+    slots, pointer = [[0.0] * size for _ in range(2)], [0, 0]
+    for number, chunk in enumerate(chunks, start=1):
+        labels = torch.tensor(chunk, dtype=torch.int64)
+        end_at_last_slot(queue.rings, labels)
+        queue.enqueue(torch.full((len(chunk), 1), float(number)), labels, number)
+        for c in range(2):
+            count = chunk.count(c)
+            overflows = count > 0 and pointer[c] + count >= size
+            start = size - count if overflows else pointer[c]
+            slots[c][start : start + count] = [float(number)] * count
+            pointer[c] = 0 if overflows else pointer[c] + count
+    assert queue.keys[..., 0].tolist() == slots
+    assert (queue.written % size).tolist() == pointer
+
+
+def test_noise_is_given_out_until_it_is_written_over() -> None:
+    queue = ClassQueue(2, 4, 3, noise=True)
+    begun = queue.keys.clone()
+    torch.testing.assert_close(begun.norm(dim=2), torch.ones(2, 4))
+    keys, labels = queue.sample(4, torch.Generator().manual_seed(0))
+    assert labels.tolist() == [0] * 4 + [1] * 4
+    assert sorted(map(tuple, keys[:4].tolist())) == sorted(map(tuple, begun[0].tolist()))
+    queue.enqueue(torch.ones(1, 3), torch.tensor([1]))
+    assert queue.keys[1, 0].tolist() == [1, 1, 1] and torch.equal(queue.keys[1, 1:], begun[1, 1:])
+    assert queue.fill().tolist() == [0, 0.25]
+    assert not ClassQueue(2, 4, 3).sample(4).labels.numel()
+
+
+def test_one_draw_of_slots_serves_all_classes() -> None:
+    queue = filled_queue([5, 5, 5])
+    for seed in range(5):
+        keys, _ = queue.sample(3, torch.Generator().manual_seed(seed), shared=True)
+        orders = keys[:, 1].reshape(3, 3)
+        assert torch.equal(orders[0], orders[1]) and torch.equal(orders[0], orders[2])
+    apart = queue.sample(3, torch.Generator().manual_seed(0)).keys[:, 1].reshape(3, 3)
+    assert not (torch.equal(apart[0], apart[1]) and torch.equal(apart[0], apart[2]))
+    assert torch.equal(queue.take(torch.tensor([4, 1])).keys[:, 1], torch.tensor([4.0, 1.0] * 3))

@@ -11,10 +11,12 @@ import torch
 
 from cirkd.checkpoint import save_checkpoint
 from cirkd.data.catalog import open_data
+from cirkd.data.errors import CheckpointError
 from cirkd.data.transforms import Augmentation
 from cirkd.models.build import build_segmenter
 from cirkd.training import trainer
 from cirkd.training.recipes import Memory, Recipe, find_recipe, paper
+from cirkd.training.setup import build_student
 from tests.data.test_real_layouts import cityscapes, voc
 from tests.training.tiny import write_camvid
 
@@ -68,7 +70,7 @@ def test_two_steps(name: str, folders: dict[str, tuple[Path, Path]], tmp_path: P
         terms = run._train_step(next(batches))
     assert run.step == 2
     wanted = {"task", *(["auxiliary"] if stated.network.auxiliary else [])}
-    if name.endswith("cirkd"):
+    if "cirkd" in name:
         wanted |= {"kd", "minibatch_pixel", "memory_pixel", "memory_region"}
     assert terms.keys() == wanted
     assert terms["task"] > 0 and all(torch.isfinite(value) and value >= -1e-6 for value in terms.values())
@@ -76,14 +78,14 @@ def test_two_steps(name: str, folders: dict[str, tuple[Path, Path]], tmp_path: P
     assert run.module.student.info.output_stride == stated.network.output_stride
     # The second step's rate, and what it did to the weights by the optimizer's own rule.
     rate = stated.learning_rate * (1 - 1 / 40_000) ** 0.9 if not stated.warmup else stated.learning_rate * 2 / 1500
-    for group in run.optimizer.param_groups:
+    for group in run.steps.optimizer.param_groups:
         assert group["lr"] == pytest.approx(rate, rel=1e-3)
         assert group["weight_decay"] in (stated.weight_decay, 0.0)
     if stated.optimizer == "sgd":
         for old, new in zip(before, run.module.student.parameters(), strict=True):
-            velocity = run.optimizer.state[new]["momentum_buffer"]
+            velocity = run.steps.optimizer.state[new]["momentum_buffer"]
             torch.testing.assert_close(new.detach(), old - rate * velocity, rtol=1e-5, atol=1e-6)
-        assert {group["momentum"] for group in run.optimizer.param_groups} == {0.9}
+        assert {group["momentum"] for group in run.steps.optimizer.param_groups} == {0.9}
 
 
 def test_they_are_the_papers() -> None:
@@ -110,6 +112,34 @@ def test_alone_and_distilled_differ_in_the_method_alone() -> None:
             alone, distilled = find_recipe(name.replace("cirkd", "baseline")), make()
             same = {"name": alone.name, "teacher": None, "objective": alone.objective, "memory": alone.memory}
             assert replace(distilled, **same) == alone
+
+
+def test_the_published_run_differs_from_ours_in_network_and_memory_alone() -> None:
+    ours, published = (find_recipe(f"paper-cityscapes-resnet18-cirkd{end}") for end in ("", "-as-published"))
+    assert replace(published, name=ours.name, memory=ours.memory, network=ours.network) == ours
+    assert replace(published.network, layout="cirkd") == ours.network
+    memory = published.memory
+    choices = memory.indexing, memory.enqueue, memory.initial, memory.overflow, memory.slots
+    assert choices == ("published", "before", "noise", "jump", "shared")
+    assert (
+        replace(ours.memory, **dict(zip(("indexing", "enqueue", "initial", "overflow", "slots"), choices, strict=True)))
+        == memory
+    )
+
+
+def test_a_published_encoder_starts_from_a_file(folders: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
+    recipe = tiny(find_recipe("paper-cityscapes-resnet18-cirkd-as-published"), folders, tmp_path)
+    data = open_data(recipe.data, "val", recipe.root)
+    wanted = {key: torch.rand_like(value) if value.is_floating_point() else value
+              for key, value in build_student(recipe, data).encoder.state_dict().items()}  # fmt: skip
+    path = tmp_path / "resnet18-imagenet.pth"
+    torch.save({**wanted, "fc.weight": torch.zeros(1000, 512), "fc.bias": torch.zeros(1000)}, path)
+    network = replace(recipe.network, pretrained=True, encoder_weights=path)
+    student = build_student(replace(recipe, network=network), data)
+    assert all(torch.equal(value, wanted[key]) for key, value in student.encoder.state_dict().items())
+    torch.save({**wanted, "conv1.weight": torch.zeros(64, 3, 7, 7)}, path)
+    with pytest.raises(CheckpointError, match=r"1 tensors are not those of the published resnet18 .*conv1\.weight"):
+        build_student(replace(recipe, network=network), data)
 
 
 def test_a_rival_on_the_papers_network() -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Literal
 
 from cirkd.data.transforms import Augmentation
+from cirkd.losses.memory import Enqueue, Initial, Overflow, Slots
 from cirkd.losses.objective import Objective
+from cirkd.losses.pixel_choice import Indexing
 
-Precision = Literal["float32", "bf16", "fp16"]
-TeacherPrecision = Literal["auto", "float32", "bf16", "fp16"]
+Precision = Literal["float64", "float32", "bf16", "fp16"]
+TeacherPrecision = Literal["auto", "float64", "float32", "bf16", "fp16"]
 Optimizer = Literal["sgd", "adamw"]
 Tracker = Literal["tensorboard", "wandb"]
 
@@ -28,6 +30,9 @@ class Network:
         auxiliary: Train an auxiliary head as well.
         pretrained: Start the encoder from ImageNet weights.
         input_scale: Sides of the network's input over sides of the images, in training and ever after.
+        layout: cirkd, or published for the network of CIRKD's authors: a deep stem, dropout of 0.5 after DeepLabV3's
+            pyramid and of 0.1 before the classifiers, input in BGR from 0 to 255, at stride 8.
+        encoder_weights: File of ImageNet weights to start a published encoder from, as its authors offer them.
     """
 
     architecture: Literal["deeplabv3", "pspnet", "segformer"] = "deeplabv3"
@@ -38,6 +43,8 @@ class Network:
     auxiliary: bool = False
     pretrained: bool = False
     input_scale: float = 1.0
+    layout: Literal["cirkd", "published"] = "cirkd"
+    encoder_weights: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,11 @@ class Memory:
         channel_queue_size: Teacher channels kept, where the objective compares with them.
         channel_contrast: Channel keys drawn a step.
         channels_enqueued: Channels enqueued a step.
+        indexing: own stores pixels of each class; published what lies first in the image, as the published code does.
+        enqueue: A batch is stored after keys were drawn, or before, as in the published code.
+        initial: Keys of queues not yet full: none, or noise, as in the published code.
+        overflow: A full pixel queue wraps, over its oldest rows, or jumps, over its newest, as in the published code.
+        slots: Of keys: each class draws its own, or one shared draw serves all, as in the published code.
     """
 
     pixel_queue_size: int = 1_000
@@ -63,6 +75,11 @@ class Memory:
     channel_queue_size: int = 2_000
     channel_contrast: int = 512
     channels_enqueued: int = 256
+    indexing: Indexing = "own"
+    enqueue: Enqueue = "after"
+    initial: Initial = "none"
+    overflow: Overflow = "wrap"
+    slots: Slots = "each"
 
 
 @dataclass(frozen=True)
@@ -89,8 +106,9 @@ class Recipe:
         learning_rate, momentum, weight_decay, power, warmup: Of the optimiser, with polynomial decay.
         average: Decay of the exponential moving average of the weights, which is then what is evaluated, shown and
             saved; 0 for the last step's weights.
-        sync_batch_norm: Batch statistics over all processes; needs GPUs.
-        precision: Arithmetic of the student's forward pass.
+        sync_batch_norm: Batch statistics over all processes.
+        precision: Arithmetic of the student's forward pass; float64, of weights and memory as well, is for comparing
+            runs number by number, at several times the time.
         teacher_precision: Arithmetic of the teacher's; auto is bf16 where the device has it, else float32.
         teacher_outputs: A folder where the teacher's outputs are kept, for runs with the same teacher, seed and crops;
             what is there already is not computed again. One run of 600 steps on the streets leaves 1.4 GB, which may be
