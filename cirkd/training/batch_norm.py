@@ -22,7 +22,10 @@ class SharedBatchNormAct2d(BatchNormAct2d):
     """The same of timm's normalisation, which an activation follows."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.drop(_normalise(self, x))) if self.training else super().forward(x)
+        if not self.training:
+            return super().forward(x)
+        scaled = _normalise(self, x)  # pyright: ignore[reportArgumentType]
+        return self.act(self.drop(scaled))  # pyright: ignore[reportCallIssue]
 
 
 _SHARED: dict[type[nn.Module], type[nn.Module]] = {
