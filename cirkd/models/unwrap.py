@@ -1,39 +1,134 @@
-"""A state dict out of what people save around it: containers, prefixes of wrappers, a student beside its teacher."""
+"""The network's weights out of what people save around them.
 
-from collections.abc import Mapping
+Containers (`{"state_dict": ...}`), prefixes of wrappers (`module.`, a Lightning attribute) and a student beside its
+teacher are the same thing here: names with something before them. Every such part of a file is a `Part`, the likeliest
+first; the first one that a layout knows is the network, and what lies beside it is left out.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-CONTAINERS = ("state_dict", "model_state_dict", "model", "student", "student_state_dict", "net", "network", "module",
-              "model_state", "weights", "params", "ema")  # fmt: skip
-"""Keys under which state dicts are saved, in the order in which they are tried."""
-PREFIXES = ("module.", "_orig_mod.", "model.", "student.", "net.", "network.")
-"""What wrappers put before every name."""
+from cirkd.data.errors import CheckpointError
+from cirkd.models.pickle_reader import Record, entries, module_tensors
+
+WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+"""Parts of names that wrappers put in anywhere: DataParallel and DDP, torch.compile, FSDP, activation checkpointing."""
+_LIKELY = ("", "state_dict", "model_state_dict", "model", "student", "student_state_dict", "net", "network", "weights",
+           "params")  # fmt: skip
+_NO_NETWORK = ("optim", "sched", "loops", "callback", "scaler", "rng", "message_hub")
+_COUNTERS = {"n_averaged", "steps", "num_updates", "decay"}
+_AVERAGED = re.compile(r"(^|[._])(ema|swa|averaged|avg)([._]|$)|_ema$|^ema")
+_DEEPEST = 5
+_MOST_PARTS = 2000
 
 
-def unwrap(content: Mapping[str, Any]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The tensors of the network by their own names, and a line for each layer that was taken off.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Tensors of a file whose names begin alike.
 
-    Of a file that holds `student.` beside other names, the student is taken.
+    Args:
+        prefix: What they begin with, such as `state_dict.model.`; "" for all.
+        tensors: The tensors by the rest of their names.
+        averaged: Whether they are the averages that a trainer keeps beside its weights (EMA, SWA).
+        beside: Names of the file's other tensors.
+        notes: What was taken off, a line each.
     """
-    notes: list[str] = []
-    for _ in range(4):
-        if any(isinstance(value, Tensor) for value in content.values()):
-            break
-        key = next((key for key in CONTAINERS if isinstance(content.get(key), Mapping)), None)
-        if key is None:
-            break
-        content = content[key]
-        notes.append(f"weights taken from under {key!r}")
-    tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
-    for _ in range(4):
-        prefix = next((p for p in PREFIXES if tensors and all(key.startswith(p) for key in tensors)), None)
-        if prefix is None and any(key.startswith("student.") for key in tensors):
-            prefix = "student."
-            notes.append("of student and teacher in one file, the student is taken")
-        if prefix is None:
-            break
-        tensors = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-        notes.append(f"prefix {prefix!r} taken off")
-    return tensors, tuple(notes)
+
+    prefix: str
+    tensors: dict[str, Tensor]
+    averaged: bool
+    beside: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def parts(content: Mapping[str, Any]) -> list[Part]:
+    """The parts of a file that may be a network, the likeliest first."""
+    named = dict(_named(content))
+    swapped = _is_mmengine(content) and any(_segments(key)[0] == "ema_state_dict" for key in named)
+    found: dict[str, dict[str, Tensor]] = {}
+    dropped = _dropped(named)
+    for key, value in named.items():
+        segments = [s for s in _segments(key) if s not in WRAPPERS]
+        if segments[-1] in _COUNTERS and value.numel() == 1:
+            continue
+        for depth in range(min(len(segments), _DEEPEST)):
+            prefix = "\0".join(segments[:depth])
+            if prefix in found or len(found) < _MOST_PARTS:
+                found.setdefault(prefix, {})[".".join(segments[depth:])] = value
+    averaging = any(key.rpartition("\0")[2] == "n_averaged" for key in named)
+    listed = []
+    for prefix, tensors in found.items():
+        text = prefix.replace("\0", ".")
+        averaged = bool(_AVERAGED.search(text)) or averaging
+        if swapped:
+            averaged = not text.startswith("ema_state_dict")
+        notes = (f"weights taken from under {text!r}", *dropped) if text else dropped
+        listed.append(Part(f"{text}." if text else "", tensors, averaged, _beside(named, prefix, tensors), notes))
+    return sorted(listed, key=lambda part: (part.prefix.count("."), _rank(part.prefix), -len(part.tensors)))
+
+
+def chosen(listed: list[Part], weights: str | None) -> list[Part]:
+    """The parts to look at when the user wants `raw` or `ema` weights, or does not say.
+
+    Raises:
+        CheckpointError: the file holds none of that kind.
+    """
+    if weights is None:
+        return listed
+    if weights not in ("raw", "ema"):
+        raise CheckpointError(f"weights {weights!r} are not offered; choose raw or ema, or leave --weights out")
+    return [part for part in listed if part.averaged == (weights == "ema")]
+
+
+def _named(content: Mapping[Any, Any]) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor in nested dictionaries, its keys joined by a character that names don't have."""
+    waiting: list[tuple[tuple[str, ...], Mapping[Any, Any]]] = [((), content)]
+    seen: set[int] = set()
+    while waiting:
+        keys, held = waiting.pop(0)
+        if id(held) in seen or len(keys) > 4:
+            continue
+        seen.add(id(held))
+        for key, value in held.items():
+            name = str(key)[:300]
+            if isinstance(value, Tensor):
+                yield "\0".join((*keys, name)), value
+            elif name.lower().startswith(_NO_NETWORK) and not keys:
+                continue
+            elif isinstance(value, Record) and (inner := module_tensors(value)):
+                waiting.append(((*keys, name), inner))
+            elif isinstance(value, Mapping | Record):
+                waiting.append(((*keys, name), entries(value)))
+
+
+def _segments(key: str) -> list[str]:
+    return re.split(r"[.\0]", key)
+
+
+def _dropped(named: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """A line for each wrapper whose mark stands in the names."""
+    found = {segment for key in named for segment in _segments(key) if segment in WRAPPERS}
+    return tuple(f"prefix '{wrapper}.' taken off" for wrapper in sorted(found))
+
+
+def _beside(named: Mapping[str, Tensor], prefix: str, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
+    if not prefix or len(tensors) == len(named):
+        return ()
+    taken = {id(value) for value in tensors.values()}
+    return tuple(key.replace("\0", ".") for key, value in named.items() if id(value) not in taken)
+
+
+def _rank(prefix: str) -> tuple[bool, bool, int]:
+    """Students before their teachers, weights before their averages, likely names before others."""
+    names = prefix.rstrip(".").split(".")
+    likely = max((_LIKELY.index(name) if name in _LIKELY else len(_LIKELY)) for name in names)
+    return any("teacher" in name for name in names), bool(_AVERAGED.search(prefix.rstrip("."))), likely
+
+
+def _is_mmengine(content: Mapping[str, Any]) -> bool:
+    meta = entries(content.get("meta"))
+    return "message_hub" in content or "mmengine_version" in meta

@@ -1,0 +1,71 @@
+"""Which names a pickle of weights may mention, and what each of them becomes. None is imported, none is called.
+
+Data of the standard library and of NumPy, and classes of anybody's (written with a capital letter), become inert
+records. Whatever else is named could run if the file were opened by its own library: such a file is refused whole.
+"""
+
+import re
+import sys
+
+MODULES_OF_CLASSES = ("torch.nn.", "torch.optim.", "torchvision.", "timm.", "segmentation_models_pytorch.")
+"""Libraries that pickle functions beside their classes, such as a network's activation."""
+
+_DATA = {
+    "collections": {"OrderedDict", "defaultdict", "Counter", "deque"},
+    "argparse": {"Namespace"},
+    "types": {"SimpleNamespace"},
+    "datetime": {"datetime", "date", "time", "timedelta", "timezone"},
+    "decimal": {"Decimal"},
+    "fractions": {"Fraction"},
+    "uuid": {"UUID"},
+    "time": {"struct_time"},
+    "array": {"array", "_array_reconstructor"},
+    "typing": {"Any", "Union", "Optional", "List", "Dict", "Tuple", "Sequence", "Mapping"},
+    "_codecs": {"encode"},
+    "copyreg": {"_reconstructor", "__newobj__"},
+    "copy_reg": {"_reconstructor", "__newobj__"},
+    "functools": {"partial"},
+}
+_PATHS = {"Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath"}
+_BUILTINS = {"set", "frozenset", "dict", "list", "tuple", "int", "float", "bool", "str", "bytes", "bytearray", "complex",
+             "slice", "range", "object", "unicode", "long", "getattr"}
+_NUMPY = re.compile(
+    r"numpy\.(_?core\.(multiarray\.(_reconstruct|scalar)|numeric\._frombuffer)"
+    r"|ndarray|dtype|dtypes\.\w+DType|(bool|int|uint|float|complex|str|bytes|datetime|timedelta|void|object)\d*_?"
+    r"|random\._pickle\.__\w+_ctor|random\._(mt19937\.MT19937|pcg64\.PCG64|philox\.Philox|sfc64\.SFC64)"
+    r"|random\.bit_generator\.__pyx_unpickle_\w+|random\.(mtrand\.RandomState|_generator\.Generator))"
+)
+_TORCH = re.compile(
+    r"torch\.(_utils\._rebuild_\w+|_tensor\._rebuild_\w+|Size|device|dtype|Tensor|Generator|torch_version\.TorchVersion"
+    r"|storage\.\w*Storage|\w*Storage|serialization\._get_layout|_C\._nn\.\w+|_C\.Generator"
+    r"|(complex|b?float|q?u?int|bool)\d*\w*|nn\.\w[\w.]*|optim\.\w[\w.]*|distributed\.fsdp\.\w[\w.]*"
+    r"|distributed\.tensor\.\w[\w.]*|distributed\._tensor\.\w[\w.]*)"
+)
+_CLASS = re.compile(r"_{0,2}[A-Z]\w*(\.[A-Za-z]\w*)*")
+_FUNCTION = re.compile(r"[A-Za-z]\w*")
+
+
+def may_be_named(module: str, name: str) -> bool:
+    """Whether a pickle of weights may name this; nothing of it is imported.
+
+    >>> may_be_named("argparse", "Namespace"), may_be_named("my.settings", "Config"), may_be_named("os", "system")
+    (True, True, False)
+    """
+    first = module.partition(".")[0]
+    if module in ("builtins", "__builtin__"):
+        return name in _BUILTINS
+    if first == "pathlib":
+        return name in _PATHS
+    if first in ("torch", "numpy"):
+        return bool((_TORCH if first == "torch" else _NUMPY).fullmatch(f"{module}.{name}"))
+    if first in sys.stdlib_module_names or module in _DATA:
+        return name in _DATA.get(module, ())
+    if f"{module}.".startswith(MODULES_OF_CLASSES) and _FUNCTION.fullmatch(name):
+        return True
+    return bool(_CLASS.fullmatch(name))
+
+
+def may_be_fetched(module: str, name: str, attribute: object) -> bool:
+    """Whether `getattr` of this class may stand in a pickle: the way an old protocol writes the method of a class."""
+    ordinary = isinstance(attribute, str) and bool(_FUNCTION.fullmatch(attribute))
+    return ordinary and module.partition(".")[0] not in sys.stdlib_module_names and bool(_CLASS.fullmatch(name))
