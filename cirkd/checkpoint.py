@@ -9,7 +9,7 @@ executed.
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,17 +22,20 @@ from cirkd.data.bundled import checkpoint_path
 from cirkd.data.errors import CheckpointError
 from cirkd.data.sample import Classes
 from cirkd.losses.memory import RelationMemory
+from cirkd.models.answers import Answers, answered, checked, named_classes, read_sidecar
 from cirkd.models.build import build_from_info
 from cirkd.models.fit import compare, filled, on_meta_device
+from cirkd.models.foreign import identify_foreign
+from cirkd.models.header import header_of, info_of, parse_header
+from cirkd.models.hub import fetched, is_remote
 from cirkd.models.inference import resolve_device
-from cirkd.models.layouts import Hints, Recognised, recognise
-from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
-from cirkd.models.unwrap import unwrap
+from cirkd.models.layouts import Recognised
+from cirkd.models.own_network import open_own, own_network
+from cirkd.models.segmenter import Segmenter
 from cirkd.models.weight_files import FileContent, kind_of, read_weights, require_file
 
 Module = TypeVar("Module", bound=nn.Module)
 
-FORMAT = 1
 _WEIGHTS = "model."
 _MEMORY = "memory."
 
@@ -56,7 +59,7 @@ def save_checkpoint(
     tensors = {_WEIGHTS + key: _to_half(key, value) for key, value in weights.items()}
     if memory is None and isinstance(model.memory, RelationMemory):
         memory = model.memory
-    header = _header(model.info, provenance)
+    header = header_of(model.info, provenance)
     if memory is not None:
         tensors |= {_MEMORY + key: _to_half(key, value) for key, value in memory.state_dict().items()}
         header["memory"] = memory.settings()
@@ -90,7 +93,7 @@ def read_header(path: Path | str) -> dict[str, Any]:
         raise CheckpointError(
             f"{path}: a safetensors file without this project's header; save it with cirkd's save_checkpoint"
         )
-    return _parse_header(path, metadata["cirkd"])
+    return parse_header(path, metadata["cirkd"])
 
 
 def build_network(found: Recognised) -> Segmenter:
@@ -101,6 +104,8 @@ def build_network(found: Recognised) -> Segmenter:
     """
     try:
         return build_from_info(found.info)
+    except CheckpointError as error:
+        raise CheckpointError(f"{found.path}: {error}") from None
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, ZeroDivisionError) as error:
         text = " ".join(str(error).split())[:120]
         raise CheckpointError(
@@ -120,25 +125,24 @@ def build_memory(found: Recognised) -> RelationMemory:
         raise CheckpointError(f"{found.path}: its header is incomplete ({error!r}); save the model again") from None
 
 
-def identify(path: Path | str, *, architecture: str | None = None, encoder: str | None = None) -> Recognised:
-    """Find out what a file or folder of weights is, by its content.
+def identify(path: Path | str, answers: Answers | None = None, classes: Classes | None = None) -> Recognised:
+    """Find out what a file or folder of weights is, by its content and by what the user says.
 
     Args:
         path: A file of this project or of another, or a folder that `save_pretrained` wrote.
-        architecture, encoder: What it is, where its content does not tell, such as `unet` and `resnet34`.
+        answers: What its content does not tell; `NAME.cirkd.json` beside it holds where these don't say.
+        classes: The classes, in place of a file that names them.
 
     Raises:
         CheckpointError: unreadable, unsafe or unknown; says what to do.
     """
     file = read_weights(path)
-    if isinstance(file.metadata.get("cirkd"), str):
-        return _own(file)
-    tensors, notes = unwrap(file.content)
-    found = recognise(tensors, Hints(architecture, encoder, file.config))
-    if found is None:
-        raise CheckpointError(_unknown(file.path, tensors))
-    info = replace(found.info, notes=(*found.info.notes, *notes), provenance={"file": file.path.name})
-    return replace(found, info=info, path=file.path)
+    answers = (answers or Answers()).over(read_sidecar(Path(path)))
+    found = _own(file) if isinstance(file.metadata.get("cirkd"), str) else identify_foreign(file, answers)
+    try:
+        return replace(found, info=answered(found.info, answers, classes))
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
 
 
 def load_model(
@@ -147,27 +151,65 @@ def load_model(
     *,
     architecture: str | None = None,
     encoder: str | None = None,
+    classes: Classes | Sequence[str] | Path | str | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    range: float | None = None,
+    channel_order: str | None = None,
+    input_scale: float | None = None,
+    align_corners: bool | None = None,
+    weights: str | None = None,
 ) -> Segmenter:
     """Load a checkpoint as a network in evaluation mode, ready to run.
 
+    What is given here overrules what the file says, and `NAME.cirkd.json` beside it.
+
     Args:
-        path: A `.safetensors` or `.pth` file of this project, or one of those in `cirkd.models.layouts`, or a folder
-            that `save_pretrained` wrote; recognised by content.
+        path: A file of this project, or one of those in `cirkd.models.layouts`, or a folder that `save_pretrained`
+            wrote, recognised by content; `FILE.py:make` or `FILE.py:make,WEIGHTS` for a network of your own; or
+            `hf://OWNER/NAME`.
         device: `auto` takes a GPU when there is one.
         architecture, encoder: What it is, where its content does not tell, such as `unet` and `resnet34`.
+        classes: Their names in the order of the outputs, or a file that lists them.
+        mean, std: Of the input, red, green, blue, in units of `range`.
+        range: What pixels run to before the mean is subtracted: 1 or 255.
+        channel_order: `rgb` or `bgr`, of the input.
+        input_scale: Sides of the input over sides of the image.
+        align_corners: Whether corner pixels coincide when logits are upsampled to the image's size.
+        weights: `raw` or `ema`, of a file that holds both.
 
     Returns:
         The network; `memory` holds projection head and class queues where the file has them.
 
     Raises:
         CheckpointError: missing, damaged, unsafe, unknown, or weights that don't fit or aren't finite; says what to do.
+
+    Example:
+        >>> load_model("checkpoints/streets-baseline.safetensors", "cpu").info.architecture
+        'deeplabv3'
     """
     target = resolve_device(device)
-    found = identify(path, architecture=architecture, encoder=encoder)
+    answers, listed = _answers(
+        path, classes, architecture=architecture, encoder=encoder, mean=mean, std=std, range=range,
+        channel_order=channel_order, input_scale=input_scale, align_corners=align_corners, weights=weights,
+    )  # fmt: skip
+    if own := own_network(str(path)):
+        return open_own(own, answers, listed).to(target).eval()
+    found = identify(fetched(str(path)) if is_remote(path) else path, answers, listed)
     model = _filled(found, build_network, found.tensors)
     if found.memory is not None:
         model.memory = _filled(found, build_memory, found.memory_tensors)
     return model.to(target).eval()
+
+
+def _answers(path: Path | str, classes: Any, **given: Any) -> tuple[Answers, Classes | None]:
+    """What was given, in the form in which it is kept."""
+    listed = named_classes(classes) if isinstance(classes, list | tuple) else classes
+    file = None if isinstance(listed, Classes) else listed
+    try:
+        return checked(**given, classes=file), listed if isinstance(listed, Classes) else None
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{path}: {error}") from None
 
 
 def load_models(
@@ -186,11 +228,6 @@ def load_models(
     return {name: load_model(path, device) for name, path in zip(names, paths, strict=True)}
 
 
-def _header(info: ModelInfo, provenance: dict[str, Any]) -> dict[str, Any]:
-    header = asdict(replace(info, provenance=dict(info.provenance) | provenance))
-    return {"format": FORMAT, **header}
-
-
 def _to_half(key: str, value: Tensor) -> Tensor:
     value = value.detach().cpu().contiguous()
     if not value.is_floating_point():
@@ -201,60 +238,20 @@ def _to_half(key: str, value: Tensor) -> Tensor:
     return half
 
 
-def _parse_header(path: Path, text: str) -> dict[str, Any]:
-    try:
-        header = json.loads(text)
-        if header["format"] > FORMAT:
-            raise CheckpointError(f"{path}: written by a newer version (format {header['format']}); update cirkd")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"{path}: its header is damaged ({error!r}); copy the file again") from None
-    return header
-
-
 def _own(file: FileContent) -> Recognised:
     """A file of this project, as its header says."""
-    header = _parse_header(file.path, file.metadata["cirkd"])
+    header = parse_header(file.path, file.metadata["cirkd"])
     tensors = {key: value for key, value in file.content.items() if isinstance(value, Tensor)}
     weights = {key.removeprefix(_WEIGHTS): value for key, value in tensors.items() if key.startswith(_WEIGHTS)}
     memory = header.get("memory")
     queues = {key.removeprefix(_MEMORY): value for key, value in tensors.items() if key.startswith(_MEMORY)}
     return Recognised(
-        _info(file.path, header),
+        info_of(file.path, header),
         weights,
         path=file.path,
         memory=memory,
         memory_tensors=queues if memory is not None else {},
     )
-
-
-def _info(path: Path, header: dict[str, Any]) -> ModelInfo:
-    try:
-        classes, layout = header["classes"], str(header.get("layout", "cirkd"))
-        return ModelInfo(
-            architecture=str(header["architecture"]),
-            encoder=str(header["encoder"]),
-            output_stride=int(header["output_stride"]),
-            embedding_channels=int(header["embedding_channels"]),
-            auxiliary=bool(header["auxiliary"]),
-            classes=Classes(
-                names=tuple(str(name) for name in classes["names"]),
-                colors=tuple((int(r), int(g), int(b)) for r, g, b in classes["colors"]),
-                ignore_index=int(classes["ignore_index"]),
-                guessed=bool(classes.get("guessed", False)),
-            ),
-            preprocessing=Preprocessing(**{k: _frozen(v) for k, v in header["preprocessing"].items()}),
-            options=dict(header["options"]),
-            provenance=dict(header["provenance"]),
-            layout=layout,
-            notes=tuple(str(note) for note in header.get("notes", ())),
-            align_corners=bool(header.get("align_corners", layout in ("cirkd", "published", "smp"))),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise CheckpointError(f"{path}: its header is incomplete ({error!r}); save the model again") from None
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _filled(found: Recognised, build: Callable[[Recognised], Module], tensors: dict[str, Tensor]) -> Module:
@@ -271,13 +268,3 @@ def _filled(found: Recognised, build: Callable[[Recognised], Module], tensors: d
             f"{found.path}: its weights are not those of {what} ({fit.complaint()}); see `cirkd doctor`, save it again"
         )
     return filled(empty, lambda: build(found), tensors)
-
-
-def _unknown(path: Path, tensors: dict[str, Tensor]) -> str:
-    if not tensors:
-        return f"{path}: holds no weights; save the network's state_dict() with torch.save or save_file"
-    names = ", ".join(list(tensors)[:2])
-    return (
-        f"{path}: weights of an unknown network ({len(tensors)} tensors: {names[:80]}, ...); "
-        "if it is one of segmentation-models-pytorch, name it with --architecture and --encoder"
-    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cirkd.data.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from cirkd.models.answers import Answers
     from cirkd.models.fit import Comparison
     from cirkd.models.layouts import Recognised
     from cirkd.models.segmenter import Preprocessing
@@ -69,18 +70,20 @@ class Verdict:
         return [*found, f"  {'verdict':10s} {self.problem}", f"  {'what to do':10s} {self.remedy}"]
 
 
-def examine(path: Path | str, *, architecture: str | None = None, encoder: str | None = None) -> Verdict:
+def examine(path: Path | str, answers: Answers | None = None, **given: Any) -> Verdict:
     """Look at any file or folder; a bad one is a verdict and no error.
 
     Args:
-        architecture, encoder: What it is, where its content does not tell.
+        answers: What it is, where its content does not tell.
+        given: The same, one by one, such as `encoder="resnet34"`; see `cirkd.models.answers.Answers`.
     """
     from cirkd.checkpoint import identify
+    from cirkd.models.answers import Answers, checked
 
     try:
-        found = identify(path, architecture=architecture, encoder=encoder)
-        return _judge(path, found)
-    except CheckpointError as error:
+        answers = checked(**given).over(answers or Answers())
+        return _judge(path, identify(path, answers))
+    except (CheckpointError, ValueError, TypeError) as error:
         problem, remedy = _split(str(error), str(path))
         return Verdict(str(path), False, "no checkpoint that can be used", problem, remedy)
 
@@ -132,6 +135,8 @@ def describe_input(preprocessing: Preprocessing) -> str:
 def _remedy(fit: Comparison) -> str:
     if fit.not_finite and not (fit.missing or fit.misshapen):
         return "training has diverged: use an earlier file of the run"
+    if fit.rounded:
+        return "save the network before it is quantised"
     if fit.missing and not fit.misshapen and not fit.extra:
         return "save the whole state_dict() again; a part of it is not enough"
     return "name the network with --architecture and --encoder if it is another one, or save the model again"

@@ -75,14 +75,14 @@ UNUSABLE: dict[str, tuple[str, str]] = {
     "not finite": (r"classifier\.bias holds NaN or infinity", "earlier file"),
     "truncated": ("damaged", "copy it again"),
     "empty": ("empty", "copy it again"),
-    "code": ("not a file of plain weights: it needs", "convert it"),
-    "whole model": ("not a file of plain weights: it needs", "convert it"),
-    "stretched": (r"does not fit the 4 numbers", "convert it"),
+    "code": ("not a file of plain weights: it (names|fetches)", "state_dict"),
+    "whole model": ("unknown network", "FILE.py:make"),
+    "stretched": (r"does not fit the 4 numbers", "state_dict"),
     "text": ("begins like text", "are read"),
     "folder": ("this is a folder", "choose another"),
     "nothing": ("no such file", "check the path"),
     "no weights": ("holds no weights", "state_dict"),
-    "unknown network": ("unknown network", "--architecture"),
+    "unknown network": ("unknown network", "FILE.py:make"),
     "link out": ("leads out of its folder", "path of the file itself"),
 }
 

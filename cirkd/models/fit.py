@@ -48,6 +48,7 @@ class Comparison:
         extra: Names that the network has no place for.
         misshapen: (name, shape in the file, shape in the network).
         not_finite: Names of tensors with NaN or infinity.
+        rounded: (name, type) of weights stored as integers: without their scales they are no weights.
     """
 
     fits: int
@@ -55,11 +56,12 @@ class Comparison:
     extra: tuple[str, ...] = ()
     misshapen: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()
     not_finite: tuple[str, ...] = ()
+    rounded: tuple[tuple[str, str], ...] = ()
 
     @property
     def complete(self) -> bool:
         """Whether the network can be filled."""
-        return not (self.missing or self.extra or self.misshapen or self.not_finite)
+        return not (self.missing or self.extra or self.misshapen or self.not_finite or self.rounded)
 
     def complaint(self) -> str:
         """What does not fit, in a few words; empty where everything does."""
@@ -71,6 +73,9 @@ class Comparison:
             name, theirs, ours = self.misshapen[0]
             more = f" and {len(self.misshapen) - 1} more" if len(self.misshapen) > 1 else ""
             parts.append(f"{name} is {list(theirs)} and not {list(ours)}{more}")
+        if self.rounded:
+            name, kind = self.rounded[0]
+            parts.append(f"{name} is stored as {kind}, quantised and without its scale")
         if self.not_finite:
             parts.append(f"{_first(self.not_finite)} holds NaN or infinity")
         return "; ".join(parts)
@@ -93,7 +98,13 @@ def compare(network: nn.Module, tensors: Mapping[str, Tensor]) -> Comparison:
         if tensors[name].shape != wanted[name].shape
     ]
     strange = [name for name in common if not _is_plain(tensors[name])]
+    rounded = [
+        (name, str(tensors[name].dtype).removeprefix("torch."))
+        for name in common
+        if wanted[name].is_floating_point() and not tensors[name].is_floating_point() and name not in strange
+    ]
     return Comparison(
+        rounded=tuple(rounded),
         fits=len(common) - len(misshapen),
         missing=tuple(k for k in wanted if k not in tensors and not k.endswith("num_batches_tracked")),
         extra=tuple(name for name in tensors if name not in wanted),

@@ -72,11 +72,13 @@ class Hints:
         architecture: Such as `unet`.
         encoder: Such as `resnet34`.
         config: What a `config.json` beside the weights says.
+        meta: What a trainer saved as `meta` beside the weights in the file.
     """
 
     architecture: str | None = None
     encoder: str | None = None
     config: Mapping[str, Any] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:

@@ -4,9 +4,12 @@ Data of the standard library and of NumPy, and classes of anybody's (written wit
 records. Whatever else is named could run if the file were opened by its own library: such a file is refused whole.
 """
 
+import _compat_pickle
 import re
 import sys
 
+STANDARD = set(sys.stdlib_module_names) | {name.partition(".")[0] for name in _compat_pickle.IMPORT_MAPPING}
+"""Modules that come with Python, and those that did with Python 2, whose names old protocols write."""
 MODULES_OF_CLASSES = ("torch.nn.", "torch.optim.", "torchvision.", "timm.", "segmentation_models_pytorch.")
 """Libraries that pickle functions beside their classes, such as a network's activation."""
 
@@ -27,8 +30,26 @@ _DATA = {
     "functools": {"partial"},
 }
 _PATHS = {"Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath"}
-_BUILTINS = {"set", "frozenset", "dict", "list", "tuple", "int", "float", "bool", "str", "bytes", "bytearray", "complex",
-             "slice", "range", "object", "unicode", "long", "getattr"}
+_BUILTINS = {
+    "set",
+    "frozenset",
+    "dict",
+    "list",
+    "tuple",
+    "int",
+    "float",
+    "bool",
+    "str",
+    "bytes",
+    "bytearray",
+    "complex",
+    "slice",
+    "range",
+    "object",
+    "unicode",
+    "long",
+    "getattr",
+}
 _NUMPY = re.compile(
     r"numpy\.(_?core\.(multiarray\.(_reconstruct|scalar)|numeric\._frombuffer)"
     r"|ndarray|dtype|dtypes\.\w+DType|(bool|int|uint|float|complex|str|bytes|datetime|timedelta|void|object)\d*_?"
@@ -58,7 +79,7 @@ def may_be_named(module: str, name: str) -> bool:
         return name in _PATHS
     if first in ("torch", "numpy"):
         return bool((_TORCH if first == "torch" else _NUMPY).fullmatch(f"{module}.{name}"))
-    if first in sys.stdlib_module_names or module in _DATA:
+    if first in STANDARD or module in _DATA:
         return name in _DATA.get(module, ())
     if f"{module}.".startswith(MODULES_OF_CLASSES) and _FUNCTION.fullmatch(name):
         return True
@@ -68,4 +89,4 @@ def may_be_named(module: str, name: str) -> bool:
 def may_be_fetched(module: str, name: str, attribute: object) -> bool:
     """Whether `getattr` of this class may stand in a pickle: the way an old protocol writes the method of a class."""
     ordinary = isinstance(attribute, str) and bool(_FUNCTION.fullmatch(attribute))
-    return ordinary and module.partition(".")[0] not in sys.stdlib_module_names and bool(_CLASS.fullmatch(name))
+    return ordinary and module.partition(".")[0] not in STANDARD and bool(_CLASS.fullmatch(name))

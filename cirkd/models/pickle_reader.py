@@ -8,63 +8,21 @@ Source of the format: the modules `pickle` and `pickletools` of Python, `torch.s
 """
 
 import struct
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
 
 from cirkd.models.pickle_names import may_be_fetched, may_be_named
+from cirkd.models.pickle_records import Name, Record, UnsafePickleError
 from cirkd.models.pickle_tensors import REBUILD, Misstated, Storage, Unsupported, rebuilt, stated_storage
 
 LONGEST = 128_000_000
 """Bytes of a pickle; that of a large network has under one million, long loss curves have tens."""
 _MOST_OBJECTS = 3_000_000
 _DEEPEST_STACK = 8_000_000
-_MOST_MODULES = 100_000
 _FORMS = {form: struct.Struct(form) for form in ("<B", "<H", "<i", "<I", "<Q", ">d")}
 _MAPPINGS = {"collections.OrderedDict", "collections.defaultdict", "collections.Counter", "builtins.dict"}
-
-
-class UnsafePickleError(Exception):
-    """The pickle names something that could run, or is damaged; the text says what."""
-
-
-@dataclass(frozen=True)
-class Name:
-    """A name that a pickle mentions; nothing was imported."""
-
-    module: str
-    name: str
-
-    @property
-    def path(self) -> str:
-        return f"{self.module.replace('__builtin__', 'builtins')}.{self.name}"
-
-
-@dataclass(eq=False, slots=True)
-class Record:
-    """What a pickle would have made an object of, were it opened by its own library.
-
-    Args:
-        path: Module and name of its class.
-        arguments: What it was to be made with.
-        state: What was to be put into it: usually its attributes by name.
-        items: Entries of a dictionary's descendant.
-    """
-
-    path: str
-    arguments: tuple[Any, ...] = ()
-    state: Any = None
-    items: dict[Any, Any] = field(default_factory=dict)
-
-
-def entries(value: Any) -> Mapping[Any, Any]:
-    """What a dictionary or a record holds by name; nothing of anything else."""
-    if isinstance(value, Record):
-        state = value.state if isinstance(value.state, Mapping) else {}
-        return {**state, **value.items}
-    return value if isinstance(value, Mapping) else {}
 
 
 def read_pickle(data: memoryview, storages: Callable[[Storage], Tensor]) -> tuple[Any, int]:
@@ -316,20 +274,3 @@ _ACTIONS: dict[int, Callable[[_Reader], Any]] = {
         "Q": lambda r: r.persistent(),
     }.items()
 }
-
-
-def module_tensors(record: Record) -> dict[str, Any]:
-    """Tensors of a `torch.nn.Module` that was pickled whole, by their names in its state dict."""
-    found: dict[str, Any] = {}
-    waiting: list[tuple[str, Record]] = [("", record)]
-    for _ in range(_MOST_MODULES):
-        if not waiting:
-            return found
-        prefix, module = waiting.pop()
-        state = entries(module)
-        for part in ("_parameters", "_buffers"):
-            held = entries(state.get(part)).items()
-            found.update({f"{prefix}{name}": value for name, value in held if isinstance(value, Tensor)})
-        inner = entries(state.get("_modules")).items()
-        waiting += [(f"{prefix}{name}.", value) for name, value in inner if isinstance(value, Record)]
-    raise UnsafePickleError(f"a module in it has over {_MOST_MODULES} parts")

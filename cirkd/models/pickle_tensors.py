@@ -31,7 +31,7 @@ REBUILD = _PLAIN | _WRAPPED | _OF_TYPE | set(_OTHER)
 
 
 class Unsupported(Exception):  # noqa: N818
-    """The file is in order and holds a kind of tensor that no network here takes; the text says which, and the remedy."""
+    """The file is in order and holds tensors that no network here takes; the text says which, and the remedy."""
 
 
 class Misstated(ValueError):  # noqa: N818

@@ -30,7 +30,8 @@ _SETTINGS = {
 """What may be set; whatever else a file says, such as where to fetch weights, is not followed."""
 _SETTLED = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "upsampling"}
 _ENCODER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-_INCEPTION = ("inceptionresnetv2", "inceptionv4", "xception")
+_TWINS = {"inceptionresnetv2": "inception_resnet_v2", "inceptionv4": "inception_v4", "xception": "legacy_xception"}
+"""Encoders of SMP that timm has under another name."""
 
 
 def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
@@ -120,15 +121,22 @@ class SmpSegmenter(Segmenter):
 
 
 def preprocessing_of(encoder: str) -> Preprocessing:
-    """What an encoder's ImageNet weights were trained with, as far as it is known without asking the hub."""
-    if encoder in _INCEPTION:
-        return Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    if encoder.startswith("tu-"):
-        import timm
+    """What an encoder's ImageNet weights were trained with, by timm's own table, which needs no network.
 
-        found: Any = timm.models.get_pretrained_cfg(encoder[3:])
-        if found is not None and len(found.mean) == 3 and len(found.std) == 3:
-            return Preprocessing(tuple(found.mean), tuple(found.std))
+    >>> preprocessing_of("timm-tf_efficientnet_lite0").mean
+    (0.5, 0.5, 0.5)
+    """
+    import timm
+
+    # Other encoders than timm's keep the usual statistics, but for those that timm has from the same source.
+    name = _TWINS.get(encoder) or next((encoder.removeprefix(p) for p in ("tu-", "timm-") if encoder.startswith(p)), "")
+    if not name and not encoder.startswith("dpn"):
+        return Preprocessing()
+    found: Any = timm.models.get_pretrained_cfg(name or encoder) or timm.models.get_pretrained_cfg(
+        name.replace("-", "_"), allow_unregistered=True
+    )
+    if found is not None and found.mean and len(found.mean) == 3 and len(found.std) == 3:
+        return Preprocessing(tuple(found.mean), tuple(found.std))
     return Preprocessing()
 
 

@@ -100,7 +100,11 @@ def infer_encoder(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) ->
     family = next((name for mark, name in _FAMILIES if mark in tensors), None)
     timm = any(key.startswith("encoder.model.") for key in tensors)
     names = list(_TIMM) if timm else [n for n in encoders if family is not None and n.startswith(family)]
-    wanted = {k.removeprefix("encoder."): tuple(v.shape) for k, v in tensors.items() if k.startswith("encoder.")}
+    own = {k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")}
+    channels = next((value.shape[1] for value in own.values() if value.ndim == 4), 3)
+    if channels != 3:
+        raise CheckpointError(f"its first layer takes images of {channels} channels; a network for RGB was wanted")
+    wanted = {key: tuple(value.shape) for key, value in own.items() if not key.endswith("num_batches_tracked")}
     depth = int(settings.get("encoder_depth", 5))
     for name in names:
         for tried in dict.fromkeys((depth, 5, 3)):
@@ -109,7 +113,8 @@ def infer_encoder(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) ->
                     network = get_encoder(name, depth=tried, weights=None)
             except (ValueError, KeyError, RuntimeError, IndexError):
                 continue
-            if {key: tuple(value.shape) for key, value in network.state_dict().items()} == wanted:
+            shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+            if {key: shape for key, shape in shapes.items() if not key.endswith("num_batches_tracked")} == wanted:
                 return name
     raise CheckpointError(
         f"an encoder with {len(wanted)} weights that is none of those tried; name it with --encoder, such as resnet34"

@@ -7,13 +7,13 @@ first; the first one that a layout knows is the network, and what lies beside it
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
 
 from cirkd.data.errors import CheckpointError
-from cirkd.models.pickle_reader import Record, entries, module_tensors
+from cirkd.models.pickle_records import Record, entries, module_tensors
 
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """Parts of names that wrappers put in anywhere: DataParallel and DDP, torch.compile, FSDP, activation checkpointing."""
@@ -34,15 +34,21 @@ class Part:
         prefix: What they begin with, such as `state_dict.model.`; "" for all.
         tensors: The tensors by the rest of their names.
         averaged: Whether they are the averages that a trainer keeps beside its weights (EMA, SWA).
-        beside: Names of the file's other tensors.
+        file: All tensors of the file.
         notes: What was taken off, a line each.
     """
 
     prefix: str
     tensors: dict[str, Tensor]
     averaged: bool
-    beside: tuple[str, ...] = ()
+    file: dict[str, Tensor] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Names of the file's other tensors."""
+        taken = {id(value) for value in self.tensors.values()}
+        return tuple(key.replace("\0", ".") for key, value in self.file.items() if id(value) not in taken)
 
 
 def parts(content: Mapping[str, Any]) -> list[Part]:
@@ -59,15 +65,18 @@ def parts(content: Mapping[str, Any]) -> list[Part]:
             prefix = "\0".join(segments[:depth])
             if prefix in found or len(found) < _MOST_PARTS:
                 found.setdefault(prefix, {})[".".join(segments[depth:])] = value
-    averaging = any(key.rpartition("\0")[2] == "n_averaged" for key in named)
+    averagers = {"\0".join(s for s in _segments(key)[:-1] if s not in WRAPPERS) for key in named
+                 if _segments(key)[-1] in ("n_averaged", "num_updates")}  # fmt: skip
     listed = []
     for prefix, tensors in found.items():
         text = prefix.replace("\0", ".")
-        averaged = bool(_AVERAGED.search(text)) or averaging
+        averaged = bool(_AVERAGED.search(text)) or any(
+            f"{prefix}\0".startswith(f"{a}\0" if a else "") for a in averagers
+        )
         if swapped:
             averaged = not text.startswith("ema_state_dict")
         notes = (f"weights taken from under {text!r}", *dropped) if text else dropped
-        listed.append(Part(f"{text}." if text else "", tensors, averaged, _beside(named, prefix, tensors), notes))
+        listed.append(Part(f"{text}." if text else "", tensors, averaged, named, notes))
     return sorted(listed, key=lambda part: (part.prefix.count("."), _rank(part.prefix), -len(part.tensors)))
 
 
@@ -113,13 +122,6 @@ def _dropped(named: Mapping[str, Tensor]) -> tuple[str, ...]:
     """A line for each wrapper whose mark stands in the names."""
     found = {segment for key in named for segment in _segments(key) if segment in WRAPPERS}
     return tuple(f"prefix '{wrapper}.' taken off" for wrapper in sorted(found))
-
-
-def _beside(named: Mapping[str, Tensor], prefix: str, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
-    if not prefix or len(tensors) == len(named):
-        return ()
-    taken = {id(value) for value in tensors.values()}
-    return tuple(key.replace("\0", ".") for key, value in named.items() if id(value) not in taken)
 
 
 def _rank(prefix: str) -> tuple[bool, bool, int]:

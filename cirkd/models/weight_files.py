@@ -1,31 +1,36 @@
 """Reading files of weights that anyone may have written: what is inside is looked at and never executed.
 
-Read are safetensors, in shards too, and the two forms of `torch.save`. A file costs no more memory than a few times its length,
-whatever it states about itself.
+Read are safetensors, in shards too, and the two forms of `torch.save`. A file costs no more memory than a few times its
+length, whatever it states about itself.
 """
 
 import json
-import mmap
 import os
-import zipfile
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from cirkd.data.bundled import checkpoint_path
 from cirkd.data.errors import CheckpointError
-from cirkd.models.pickle_reader import Record, UnsafePickleError, module_tensors, read_pickle
-from cirkd.models.pickle_tensors import Misstated, Storage, Unsupported
+from cirkd.models.settings_beside import FILES
+from cirkd.models.torch_files import line_of, read_torch
 
 _LONGEST_HEADER = 32_000_000  # bytes of JSON; that of a network of 1,000 tensors has 0.1 MB
 _LONGEST_CONFIG = 1_000_000
-_WEIGHTS_OF_FOLDER = ("model.safetensors", "pytorch_model.bin")
-_CONVERT = "Where you trust it, load it where it was made and save the network's state_dict() alone with torch.save"
+_WEIGHTS_OF_FOLDER = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+_SHARD = re.compile(
+    r"(model|pytorch_model)(?:-\d+-of-\d+)\.(safetensors|bin)|(?:model|pytorch_model)\.\w+\.index\.json"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +43,7 @@ class FileContent:
         content: Tensors by name; in a `torch` file also what lies beside or above them.
         metadata: Text entries of a safetensors file, or of the same name in a `torch` file.
         config: What the `config.json` beside it says.
+        beside: Other settings beside it, by the file's name; see `settings_beside`.
     """
 
     path: Path
@@ -45,6 +51,7 @@ class FileContent:
     content: Mapping[str, Any]
     metadata: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] | None = None
+    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_weights(path: Path | str) -> FileContent:
@@ -56,12 +63,36 @@ def read_weights(path: Path | str) -> FileContent:
         CheckpointError: missing, unreadable, damaged, or not plain weights; says what to do.
     """
     file, config = locate(checkpoint_path(Path(path)))
-    kind = kind_of(file)
-    if kind == "safetensors":
+    if file.name.endswith(".index.json"):
+        content, metadata, kind = _read_shards(file), {}, "torch"
+    elif (kind := kind_of(file)) == "safetensors":
         content, metadata = _read_safetensors(file)
-        return FileContent(file, kind, content, metadata, config)
-    content = _read_torch(file, zipped=kind == "zip")
-    return FileContent(file, "torch", content, {k: v for k, v in content.items() if isinstance(v, str)}, config)
+    else:
+        content, kind = read_torch(file, zipped=kind == "zip"), "torch"
+        metadata = {k: v for k, v in content.items() if isinstance(v, str)}
+    beside = {name: found for name in FILES if config is not None and (found := _config(file.parent / name))}
+    return FileContent(file, kind, content, metadata, config, beside)
+
+
+def _read_shards(index: Path) -> dict[str, Any]:
+    """All tensors of the files that an index lists."""
+    listed = _config(index)
+    names = listed.get("weight_map") if listed else None
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise CheckpointError(f"{index}: no index of weights; copy it again, with all its shards")
+    found: dict[str, Any] = {}
+    for name in sorted(set(names.values())):
+        if Path(name).name != name:
+            raise CheckpointError(f"{index}: lists {name[:60]!r}, which is no file beside it; copy it again")
+        shard = index.parent / name
+        if not shard.exists():
+            raise CheckpointError(f"{shard}: the index lists this shard and it is not there; copy it there")
+        require_file(shard)
+        zipped = kind_of(shard)
+        found |= _read_safetensors(shard)[0] if zipped == "safetensors" else read_torch(shard, zipped=zipped == "zip")
+    if missing := next((name for name in names if name not in found), None):
+        raise CheckpointError(f"{index}: {missing} is in no shard; copy them again")
+    return found
 
 
 def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
@@ -76,7 +107,16 @@ def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
         raise CheckpointError(f"{path}: this path cannot be used ({error}); check it") from None
     if not is_folder:
         require_file(path)
-        return path, _config(path.parent / "config.json")
+        # A configuration belongs to the files of its folder that have the usual names, and to no other.
+        shard = _SHARD.fullmatch(path.name)
+        usual = shard or path.name in _WEIGHTS_OF_FOLDER
+        config = _config(path.parent / "config.json") if usual else None
+        if shard is None or path.name.endswith(".index.json"):
+            return path, config
+        index = path.with_name(f"{shard[1]}.{shard[2]}.index.json")
+        if not index.is_file():
+            raise CheckpointError(f"{path}: one shard of several; copy the others and {index.name} beside it")
+        return index, config
     config = _config(path / "config.json")
     if config is None:
         raise CheckpointError(
@@ -186,116 +226,4 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             metadata = file.metadata() or {}
             return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError, RuntimeError, OverflowError, KeyError) as error:
-        raise CheckpointError(f"{path}: damaged or not a safetensors file ({_line(error)}); copy it again") from None
-
-
-def _read_torch(path: Path, *, zipped: bool) -> Mapping[str, Any]:
-    try:
-        with path.open("rb") as file:
-            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-        content = _read_zip(path, data) if zipped else _read_old_form(data)
-    except UnsafePickleError as error:
-        raise CheckpointError(f"{path}: not a file of plain weights: {error}; it is not opened. {_CONVERT}") from None
-    except Unsupported as error:
-        raise CheckpointError(f"{path}: holds {error}") from None
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
-        raise CheckpointError(
-            f"{path}: not a file of plain weights, or damaged ({_line(error)}); copy it again"
-        ) from None
-    if isinstance(content, Record) and (tensors := module_tensors(content)):
-        return tensors
-    if not isinstance(content, Mapping):
-        what = "tensor" if isinstance(content, Tensor) else getattr(content, "path", type(content).__name__)
-        raise CheckpointError(
-            f"{path}: holds a {what}; a dictionary of weights was wanted; save the network's state_dict() with torch.save"
-        )
-    return content
-
-
-def _read_zip(path: Path, data: memoryview) -> Any:
-    """What `torch.save` put into an archive that is not packed and holds no more than the file is long."""
-    with zipfile.ZipFile(path) as archive:
-        listed = archive.infolist()
-    by_name = {entry.filename: entry for entry in listed}
-    if any(name.endswith("/constants.pkl") for name in by_name):
-        raise CheckpointError(f"{path}: a TorchScript program, not weights; save its state_dict() with torch.save")
-    if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in listed):
-        raise CheckpointError(
-            f"{path}: a packed or encrypted archive, torch.save writes neither; unpack it, give the file in it"
-        )
-    if len(by_name) != len(listed) or sum(e.file_size for e in listed) > len(data):
-        raise CheckpointError(f"{path}: damaged (it states more than it holds); copy it again")
-    pickles = [name for name in by_name if name.endswith("/data.pkl") and name.count("/") == 1]
-    if len(pickles) != 1:
-        raise CheckpointError(f"{path}: a zip archive that torch.save did not write; give the checkpoint in it")
-    folder = pickles[0].removesuffix("data.pkl")
-    if (order := by_name.get(f"{folder}byteorder")) and bytes(_entry(data, order)) != b"little":
-        raise CheckpointError(f"{path}: its numbers are big-endian; save it again on a little-endian machine")
-
-    def numbers(storage: Storage) -> Tensor:
-        record = by_name.get(f"{folder}data/{storage.key}")
-        if record is None or record.file_size != storage.nbytes:
-            held = "nothing" if record is None else f"{record.file_size} bytes"
-            raise Misstated(f"storage {storage.key!r} states {storage.items} numbers and holds {held}")
-        return _as_tensor(_entry(data, record))
-
-    return read_pickle(_entry(data, by_name[pickles[0]]), numbers)[0]
-
-
-def _entry(data: memoryview, entry: zipfile.ZipInfo) -> memoryview:
-    """The content of an entry that is not packed."""
-    start = entry.header_offset
-    if bytes(data[start : start + 4]) != b"PK\x03\x04":
-        raise zipfile.BadZipFile("an entry is not where the archive says")
-    start += 30 + int.from_bytes(data[start + 26 : start + 28], "little")
-    start += int.from_bytes(data[entry.header_offset + 28 : entry.header_offset + 30], "little")
-    found = data[start : start + entry.file_size]
-    if len(found) != entry.file_size:
-        raise zipfile.BadZipFile("an entry is cut off")
-    return found
-
-
-def _read_old_form(data: memoryview) -> Any:
-    """Before PyTorch 1.6: five pickles in a row, then the storages in the order of the last, each with its length."""
-    at, left = 0, len(data)
-    contents: list[Any] = []
-    stated: dict[str, Storage] = {}
-    filled: dict[str, Tensor] = {}
-
-    def numbers(storage: Storage) -> Tensor:
-        # The storages come last: tensors are made of empty ones, which are filled below.
-        nonlocal left
-        stated[storage.key] = storage
-        left -= storage.nbytes + 8
-        if left < 0:
-            raise Misstated("it states more numbers than it holds")
-        return filled.setdefault(storage.key, torch.empty(storage.nbytes, dtype=torch.uint8))
-
-    for _ in range(5):
-        content, length = read_pickle(data[at:], numbers)
-        contents.append(content)
-        at += length
-    for key in contents[4]:
-        count = int.from_bytes(data[at : at + 8], "little")
-        storage = stated.get(key)
-        if storage is None or count != storage.items or at + 8 + storage.nbytes > len(data):
-            raise UnsafePickleError("it states more numbers than it holds")
-        if storage.nbytes:
-            filled[key].copy_(_as_tensor(data[at + 8 : at + 8 + storage.nbytes]))
-        at += 8 + storage.nbytes
-    if set(stated) - set(contents[4]):
-        raise UnsafePickleError("it states more numbers than it holds")
-    return contents[3]
-
-
-def _as_tensor(data: memoryview) -> Tensor:
-    """Bytes as a tensor of bytes, of which no copy is made but where they don't begin at a multiple of 16."""
-    if not len(data):
-        return torch.empty(0, dtype=torch.uint8)
-    found = torch.frombuffer(data, dtype=torch.uint8)
-    return found if found.data_ptr() % 16 == 0 else found.clone()
-
-
-def _line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:100] if text else type(error).__name__
+        raise CheckpointError(f"{path}: damaged or not a safetensors file ({line_of(error)}); copy it again") from None

@@ -1,0 +1,155 @@
+"""HRNet with the parameter names of its authors, and the head that joins its four maps.
+
+Source: HRNet (Wang et al., TPAMI 2020), which works at four resolutions side by side and exchanges between them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cirkd.models.layouts import count_blocks
+from cirkd.models.published_networks import ResidualBlock, conv_norm
+
+
+def hrnet_options(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The sizes of an HRNet, as they show in its weights."""
+    return {
+        "first_width": int(tensors["layer1.0.conv1.weight"].shape[0]),
+        "first_blocks": count_blocks(tensors, "layer1."),
+        "widths": [int(tensors[f"stage4.0.branches.{i}.0.conv1.weight"].shape[0]) for i in range(4)],
+        "modules": [count_blocks(tensors, f"stage{stage}.") for stage in (2, 3, 4)],
+        "blocks": [count_blocks(tensors, f"stage{stage}.0.branches.0.") for stage in (2, 3, 4)],
+    }
+
+
+class HRNet(nn.Module):
+    """Returns the maps at strides 4, 8, 16 and 32.
+
+    Args:
+        first_width, first_blocks: Of the bottlenecks that come before the first exchange.
+        widths: Channels at each stride.
+        modules: How many exchanges each of the three stages has.
+        blocks: How many residual blocks stand before each.
+        twice: Whether a coarser map, on its way to a finer one, is upsampled by 2, 4 or 8 and then brought to the
+            finer one's size once more (mmsegmentation), or goes there in one step.
+        align_corners: Of that upsampling.
+    """
+
+    def __init__(
+        self,
+        first_width: int,
+        first_blocks: int,
+        widths: Sequence[int],
+        modules: Sequence[int],
+        blocks: Sequence[int],
+        twice: bool,
+        align_corners: bool,
+    ) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = conv_norm(3, 64, 3, 2)
+        self.conv2, self.bn2 = conv_norm(64, 64, 3, 2)
+        inputs = [64] + [4 * first_width] * (first_blocks - 1)
+        self.layer1 = nn.Sequential(
+            *(ResidualBlock(n, first_width, 1, 1, 1, True, project=n != 4 * first_width) for n in inputs)
+        )
+        before = [4 * first_width]
+        for stage, (count, depth) in enumerate(zip(modules, blocks, strict=True), 2):
+            now = list(widths[:stage])
+            setattr(self, f"transition{stage - 1}", _transition(before, now))
+            exchanges = (Exchange(now, depth, twice, align_corners) for _ in range(count))
+            setattr(self, f"stage{stage}", nn.ModuleList(exchanges))
+            before = now
+        self.out_channels = before
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu(self.bn2(self.conv2(x)))
+        maps = [self.layer1(x)]
+        for stage in (2, 3, 4):
+            transition = getattr(self, f"transition{stage - 1}")
+            # A new branch starts from the coarsest map there is.
+            maps = [layer(maps[min(i, len(maps) - 1)]) for i, layer in enumerate(transition)]
+            for exchange in getattr(self, f"stage{stage}"):
+                maps = exchange(maps)
+        return maps
+
+
+def _layer(inputs: int, outputs: int, kernel: int, stride: int, active: bool = True) -> nn.Sequential:
+    return nn.Sequential(*conv_norm(inputs, outputs, kernel, stride), *([nn.ReLU()] if active else []))
+
+
+def _transition(before: Sequence[int], now: Sequence[int]) -> nn.ModuleList:
+    layers: list[nn.Module] = []
+    for i, width in enumerate(now):
+        if i < len(before):
+            layers.append(nn.Identity() if before[i] == width else _layer(before[i], width, 3, 1))
+        else:
+            layers.append(nn.Sequential(_layer(before[-1], width, 3, 2)))
+    return nn.ModuleList(layers)
+
+
+class Exchange(nn.Module):
+    """Residual blocks at each resolution, after which each map is given the sum of all."""
+
+    def __init__(self, widths: Sequence[int], depth: int, twice: bool, align_corners: bool) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Sequential(*(ResidualBlock(w, w, 1, 1, 1, False, project=False) for _ in range(depth))) for w in widths
+        )
+        self.fuse_layers = nn.ModuleList(
+            nn.ModuleList(_way(widths, source, target) for source in range(len(widths)))
+            for target in range(len(widths))
+        )
+        self.twice, self.align_corners = twice, align_corners
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        own = [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
+        fused = []
+        for target, ways in enumerate(self.fuse_layers):
+            arrived = [self._brought(way(x), own[target], source - target)
+                       for source, (way, x) in enumerate(zip(ways, own, strict=True))]  # type: ignore[arg-type]  # fmt: skip
+            total = arrived[0]
+            for x in arrived[1:]:
+                total = total + x
+            fused.append(F.relu(total))
+        return fused
+
+    def _brought(self, x: Tensor, target: Tensor, steps: int) -> Tensor:
+        if steps <= 0:
+            return x
+        if self.twice:
+            x = F.interpolate(x, scale_factor=2**steps, mode="bilinear", align_corners=False)
+        return F.interpolate(x, size=target.shape[2:], mode="bilinear", align_corners=self.align_corners)
+
+
+def _way(widths: Sequence[int], source: int, target: int) -> nn.Module:
+    """From one resolution to another, but for the upsampling."""
+    if source == target:
+        return nn.Identity()
+    if source > target:
+        return nn.Sequential(*conv_norm(widths[source], widths[target], 1))
+    steps = target - source
+    last = [_layer(widths[source], widths[target], 3, 2, active=False)]
+    return nn.Sequential(*(_layer(widths[source], widths[source], 3, 2) for _ in range(steps - 1)), *last)
+
+
+class JoinedMaps(nn.Module):
+    """All maps at the finest one's size side by side, then a 1x1 convolution to the embedding."""
+
+    def __init__(self, channels: Sequence[int], width: int, align_corners: bool) -> None:
+        super().__init__()
+        self.align_corners = align_corners
+        self.layers = nn.Sequential(nn.Conv2d(sum(channels), width, 1), nn.BatchNorm2d(width), nn.ReLU())
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        return self.layers(joined(maps, self.align_corners))
+
+
+def joined(maps: Sequence[Tensor], align_corners: bool) -> Tensor:
+    """Maps at the first one's size, side by side."""
+    size = maps[0].shape[2:]
+    others = [F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners) for x in maps[1:]]
+    return torch.cat([maps[0], *others], dim=1)

@@ -1,0 +1,78 @@
+"""Weights from the Hugging Face hub, fetched only where a path begins with `hf://`; safetensors and settings alone.
+
+`hf://OWNER/NAME`, `hf://OWNER/NAME@REVISION` or `hf://OWNER/NAME@REVISION/FILE`.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from cirkd.data.errors import CheckpointError
+from cirkd.models.settings_beside import FILES
+
+_ADDRESS = re.compile(r"hf:/{1,2}([\w.-]+)/([\w.-]+?)(?:@([\w.-]+))?(?:/(.+))?")
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+
+
+def is_remote(path: Path | str) -> bool:
+    """Whether a path names something on the hub."""
+    return str(path).startswith("hf:/")
+
+
+def fetched(address: str) -> Path:
+    """The folder or file on this machine that an address on the hub stands for; fetched where it is not here yet.
+
+    `HF_ENDPOINT` names a mirror and `HF_HUB_CACHE` the folder that is kept, as everywhere.
+
+    Raises:
+        CheckpointError: no such address, no network, or a file that could run code; says what to do.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        raise CheckpointError(f"{address}: hf://OWNER/NAME, with @REVISION and /FILE where wanted, was expected")
+    owner, name, revision, file = match.groups()
+    if file is not None and not file.endswith((".safetensors", ".safetensors.index.json")):
+        raise CheckpointError(f"{address}: only safetensors are fetched, as others can hold code; convert it first")
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError:
+        raise CheckpointError(f"{address}: pip install huggingface_hub, or download the folder yourself") from None
+    asked: dict[str, Any] = {"repo_id": f"{owner}/{name}", "revision": revision}
+    if "HF_HUB_CACHE" in os.environ:
+        asked["cache_dir"] = os.environ["HF_HUB_CACHE"]
+    if "HF_ENDPOINT" in os.environ:
+        asked["endpoint"] = os.environ["HF_ENDPOINT"]
+    for settings in ("config.json", *FILES):
+        _optional(hf_hub_download, asked, settings)
+    weights = [file] if file else list(_WEIGHTS)
+    found = next((path for one in weights if (path := _optional(hf_hub_download, asked, one))), None)
+    if found is None:
+        here = f"{owner}/{name}" + (f" --revision {revision}" if revision else "")
+        raise CheckpointError(
+            f"{address}: no such file, or no network; where there is one, run `hf download {here} --local-dir FOLDER`, "
+            "and give FOLDER"
+        )
+    for shard in _shards(found):
+        if _optional(hf_hub_download, asked, shard) is None:
+            raise CheckpointError(f"{address}: {shard} cannot be fetched; try again")
+    return found if file else found.parent
+
+
+def _optional(download: Any, asked: dict[str, Any], file: str) -> Path | None:
+    """One file, fetched or found in the cache; None where there is none to be had."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(download(filename=file, **asked))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError):
+        return None
+
+
+def _shards(found: Path) -> list[str]:
+    if not found.name.endswith(".index.json"):
+        return []
+    import json
+
+    listed = json.loads(found.read_text(encoding="utf-8")).get("weight_map", {})
+    return sorted({str(name) for name in listed.values() if str(name).endswith(".safetensors")})

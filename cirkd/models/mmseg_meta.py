@@ -1,0 +1,81 @@
+"""What mmsegmentation writes beside its weights: class names, and the whole configuration as text.
+
+Read with regular expressions; the configuration is a program and is never run.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cirkd.data.sample import Classes
+from cirkd.models.pickle_records import entries
+from cirkd.models.segmenter import Preprocessing
+
+_LONGEST = 2_000_000
+_USUAL = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+_NUMBER = r"\s*(-?\d+(?:\.\d*)?(?:e-?\d+)?)\s*"
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a file says about itself, and the usual settings where it says nothing.
+
+    Args:
+        classes: Their names and colours in logit order.
+        preprocessing: From pixels to network input.
+        align_corners: Of the head's upsampling and of the last one.
+        text: The configuration.
+        note: How the classes were found; empty where the file does not say.
+    """
+
+    classes: Classes
+    preprocessing: Preprocessing
+    align_corners: bool
+    text: str
+    note: str
+
+
+def settings_of(meta: Mapping[str, Any], counted: Classes) -> Stated:
+    """What `meta` of a file of mmcv or mmengine states.
+
+    Args:
+        meta: As the file holds it.
+        counted: The classes that the number of outputs suggests.
+    """
+    text = next((v for v in (meta.get("cfg"), meta.get("config")) if isinstance(v, str)), "")[:_LONGEST]
+    data = entries(meta.get("dataset_meta"))
+    classes = _classes(data.get("classes", meta.get("CLASSES")), data.get("palette", meta.get("PALETTE")), counted)
+    found = re.search(r"align_corners\W{1,4}(True|False)", text[max(0, text.find("decode_head")) :])
+    note = f"{len(counted)} classes, as the file names them" if classes is not None else ""
+    return Stated(classes or counted, _preprocessing(text), found is not None and found[1] == "True", text, note)
+
+
+def four_numbers(text: str, name: str, standard: tuple[int, ...]) -> tuple[int, ...]:
+    """A setting such as `strides=(1, 2, 1, 1)` of the backbone."""
+    found = re.search(rf"\b{name}\W{{1,4}}([\d\s,]+)[)\]]", text[max(0, text.find("backbone")) :])
+    numbers = tuple(int(part) for part in found[1].split(",") if part.strip()) if found else ()
+    return numbers if len(numbers) == len(standard) and all(1 <= n <= 64 for n in numbers) else standard
+
+
+def _classes(names: Any, palette: Any, counted: Classes) -> Classes | None:
+    if not isinstance(names, list | tuple) or len(names) != len(counted):
+        return None
+    colors = counted.colors
+    if isinstance(palette, list | tuple) and len(palette) == len(names):
+        listed = [tuple(color) if isinstance(color, list | tuple) else () for color in palette]
+        if all(len(color) == 3 and all(isinstance(v, int) and 0 <= v < 256 for v in color) for color in listed):
+            colors = tuple((int(r), int(g), int(b)) for r, g, b in listed)
+    return Classes(tuple(str(name)[:100] for name in names), colors)
+
+
+def _preprocessing(text: str) -> Preprocessing:
+    values = []
+    for name, usual in zip(("mean", "std"), _USUAL, strict=True):
+        found = re.search(rf"\b{name}\W{{1,4}}[\[(]{_NUMBER},{_NUMBER},{_NUMBER},?\s*[\])]", text)
+        values.append(tuple(float(part) for part in found.groups()) if found else usual)
+    swapped = re.search(r"\b(?:bgr_to_rgb|to_rgb)\W{1,4}(True|False)", text)
+    bgr = swapped is not None and swapped[1] == "False"
+    # Mean and std stand in the order that the network sees; here they are red, green, blue.
+    mean, std = (tuple(v / 255 for v in (part[::-1] if bgr else part)) for part in values)
+    return Preprocessing(mean, std, channel_order="bgr" if bgr else "rgb")

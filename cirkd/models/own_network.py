@@ -1,0 +1,227 @@
+"""A network of the user's own: a `torch.nn.Module` that returns logits, and the submodule that gives its embedding.
+
+In a notebook `wrap_network(module, embedding="decoder.conv")`; elsewhere by a file of Python, as `FILE.py:make` or
+`FILE.py:make,WEIGHTS`, whose function `make()` returns the module or `wrap_network(...)`. The file is run, so it is
+taken from the command line and from Python alone.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cirkd.data.errors import CheckpointError
+from cirkd.data.palettes import classes_by_count
+from cirkd.data.sample import Classes
+from cirkd.models.answers import Answers, answered, named_classes
+from cirkd.models.segmenter import ModelInfo, SegmentationOutput, Segmenter
+from cirkd.models.unwrap import chosen, parts
+from cirkd.models.weight_files import read_weights
+
+_TRIED = 96
+"""Sides of the image that tells a network's sizes."""
+
+
+@dataclass(frozen=True)
+class OwnNetwork:
+    """`FILE.py:make,WEIGHTS`, taken apart."""
+
+    file: Path
+    function: str
+    weights: Path | None
+
+
+def own_network(path: str) -> OwnNetwork | None:
+    """What a path of the form `FILE.py:make` or `FILE.py:make,WEIGHTS` names; None for any other.
+
+    >>> own_network("nets/mine.py:make,best.pth").weights
+    PosixPath('best.pth')
+    """
+    first, _, weights = path.partition(",")
+    file, colon, function = first.rpartition(":")
+    if not colon or not file.endswith(".py") or not function.isidentifier():
+        return None
+    return OwnNetwork(Path(file), function, Path(weights) if weights else None)
+
+
+class WrappedNetwork(Segmenter):
+    """Any module that returns logits, as a `Segmenter`; see `wrap_network`."""
+
+    def __init__(self, network: nn.Module, embedding: str) -> None:
+        nn.Module.__init__(self)
+        self.network = network
+        self.memory = None
+        self.embedding = embedding
+
+    def forward(self, batch: Tensor) -> SegmentationOutput:
+        held: list[Any] = []
+        before = self.embedding.startswith("<")
+        module = self.network.get_submodule(self.embedding.lstrip("<"))
+        hook = (
+            module.register_forward_pre_hook(lambda _, inputs: held.append(inputs[0]))
+            if before
+            else module.register_forward_hook(lambda _, __, output: held.append(output))
+        )
+        try:
+            logits = _logits(self.network(batch))
+        finally:
+            hook.remove()
+        embedding = held[-1] if held else None
+        if not isinstance(embedding, Tensor) or embedding.ndim != 4 or logits.ndim != 4:
+            shape = list(embedding.shape) if isinstance(embedding, Tensor) else type(embedding).__name__
+            raise CheckpointError(
+                f"{self.embedding.lstrip('<')}: gives {shape} as embedding and {list(logits.shape)} as logits; "
+                "maps [B, d, h, w] and [B, C, h, w] were wanted; name another submodule"
+            )
+        if logits.shape[1] == 1:
+            # The softmax of (0, x) is the sigmoid of x.
+            logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+        return SegmentationOutput(logits, embedding)
+
+
+def wrap_network(
+    network: nn.Module,
+    embedding: str | None = None,
+    *,
+    classes: Classes | list[str] | None = None,
+    align_corners: bool = False,
+    **answers: Any,
+) -> Segmenter:
+    """A network of your own as one that everything here takes.
+
+    Args:
+        network: Takes `[B, 3, H, W]` and returns logits `[B, C, h, w]`, or a dictionary with `out` or `logits`, or a
+            list that begins with them.
+        embedding: Name of the submodule whose output `[B, d, h, w]` is the pixel embedding; the input of the last
+            convolution to the classes where not given.
+        classes: Their names, in the order of the outputs.
+        align_corners: How logits are upsampled to the image's size.
+        answers: `mean`, `std`, `range`, `channel_order`, `input_scale`, as for `load_model`.
+
+    Raises:
+        CheckpointError: it doesn't run on an image, or gives no logits or no embedding; says what came.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 1))
+        >>> wrap_network(net, "1").info.embedding_channels
+        8
+    """
+    known = dict(network.named_modules())
+    if embedding is not None and embedding not in known:
+        names = ", ".join(name for name in list(known)[-6:] if name)
+        raise CheckpointError(f"the network has no submodule {embedding!r}; its last ones are {names}")
+    wrapped = WrappedNetwork(network, embedding if embedding is not None else _before_classifier(network))
+    image = torch.zeros(1, 3, _TRIED, _TRIED, device=next((p.device for p in network.parameters()), None))
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            output = wrapped(image)
+    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise CheckpointError(f"the network does not run on [1, 3, {_TRIED}, {_TRIED}]: {str(error)[:120]}") from None
+    network.train(was_training)
+    count = output.logits.shape[1]
+    guessed, note = classes_by_count(count)
+    info = ModelInfo(
+        architecture=type(network).__name__,
+        encoder="of your own",
+        output_stride=max(1, round(_TRIED / output.embedding.shape[2])),
+        embedding_channels=output.embedding.shape[1],
+        auxiliary=False,
+        classes=guessed,
+        layout="own",
+        notes=(note, f"embedding: {_told(wrapped.embedding)}"),
+        align_corners=align_corners,
+    )
+    from cirkd.models.answers import checked
+
+    listed = named_classes(classes) if isinstance(classes, list) else classes
+    wrapped.info = answered(info, checked(**answers), listed)
+    return wrapped
+
+
+def open_own(own: OwnNetwork, answers: Answers, classes: Classes | None = None) -> Segmenter:
+    """The network that a function in a file of Python makes, with weights where some are named.
+
+    Raises:
+        CheckpointError: no such file or function, or weights that don't fit; says which.
+    """
+    made = _made(own)
+    wrapped = made if isinstance(made, WrappedNetwork) else wrap_network(made)
+    if own.weights is not None:
+        _fill(wrapped, own.weights, answers)
+    corrected = answered(wrapped.info, answers, classes)
+    wrapped.info = replace(corrected, provenance={"file": (own.weights or own.file).name})
+    return wrapped
+
+
+def _made(own: OwnNetwork) -> nn.Module:
+    if not own.file.is_file():
+        raise CheckpointError(f"{own.file}: there is no such file; a file with a function {own.function}() was wanted")
+    spec = importlib.util.spec_from_file_location(f"_own_{own.file.stem}", own.file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(own.file.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+        made = getattr(module, own.function)()
+    except Exception as error:
+        # It is the user's own code: whatever it raises is told in a line, with its place.
+        raise CheckpointError(
+            f"{own.file}:{own.function}: {type(error).__name__}: {str(error)[:120]}; run it in Python to see where"
+        ) from error
+    finally:
+        sys.path.remove(str(own.file.parent.resolve()))
+    if not isinstance(made, nn.Module):
+        raise CheckpointError(f"{own.file}:{own.function} returned a {type(made).__name__}; return a torch.nn.Module")
+    return made
+
+
+def _fill(wrapped: WrappedNetwork, path: Path, answers: Answers) -> None:
+    wanted = wrapped.network.state_dict()
+    needed = {name for name in wanted if not name.endswith("num_batches_tracked")}
+    best: tuple[int, Mapping[str, Tensor]] = (-1, {})
+    for part in chosen(parts(read_weights(path).content), answers.weights):
+        fits = sum(name in part.tensors and part.tensors[name].shape == wanted[name].shape for name in needed)
+        best = max(best, (fits, part.tensors), key=lambda pair: pair[0])
+    fits, tensors = best
+    if fits < len(needed):
+        name = next(name for name in wanted if (name in needed and name not in tensors) or
+                    (name in needed and tensors[name].shape != wanted[name].shape))  # fmt: skip
+        raise CheckpointError(
+            f"{path}: {fits} of the network's {len(needed)} tensors are in it ({name} is missing or of another shape); "
+            "give the weights of this network"
+        )
+    state = {name: tensors.get(name, value).to(value.dtype) for name, value in wanted.items()}
+    if bad := next((n for n, v in state.items() if v.is_floating_point() and not bool(torch.isfinite(v).all())), None):
+        raise CheckpointError(f"{path}: {bad} holds NaN or infinity; training diverged, use an earlier file")
+    wrapped.network.load_state_dict(state)
+
+
+def _before_classifier(network: nn.Module) -> str:
+    """The last convolution, whose input is taken: written with a `<` before its name."""
+    layers = [name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)]
+    if not layers:
+        raise CheckpointError("the network has no convolution; name the submodule whose output is the embedding")
+    return f"<{layers[-1]}"
+
+
+def _told(embedding: str) -> str:
+    return f"input of {embedding[1:]}" if embedding.startswith("<") else f"output of {embedding}"
+
+
+def _logits(output: Any) -> Tensor:
+    if isinstance(output, Mapping):
+        output = next((output[name] for name in ("out", "logits", "pred") if name in output), output)
+    elif hasattr(output, "logits"):
+        output = output.logits
+    if isinstance(output, list | tuple) and output:
+        output = output[0]
+    if not isinstance(output, Tensor):
+        raise CheckpointError(f"the network returned a {type(output).__name__}; logits [B, C, h, w] were wanted")
+    return output

@@ -1,0 +1,183 @@
+"""What a user says about a checkpoint holds, in any of the ways to say it, and unusual files open."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from cirkd.checkpoint import load_model
+from cirkd.data.errors import CheckpointError
+from cirkd.models.answers import Answers, read_sidecar, sidecar, write_sidecar
+from cirkd.models.settings_beside import stated_preprocessing
+from cirkd.models.unwrap import chosen, parts
+
+
+@pytest.fixture(scope="module")
+def network() -> torch.nn.Module:
+    import segmentation_models_pytorch as smp
+
+    torch.manual_seed(0)
+    return smp.Unet("resnet18", encoder_weights=None, encoder_depth=3, decoder_channels=(16, 16, 8), classes=4).eval()
+
+
+@pytest.fixture(scope="module")
+def state(network: torch.nn.Module) -> dict[str, Tensor]:
+    return network.state_dict()
+
+
+def prefixed(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {prefix + name: value for name, value in state.items()}
+
+
+def test_range_mean_and_std_are_in_one_unit(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "w.pth"
+    torch.save(state, path)
+    image = torch.randint(0, 256, (32, 32, 3), dtype=torch.uint8)
+    own = load_model(path, "cpu", range=255).preprocess(image.numpy())
+    wanted = (image.permute(2, 0, 1).float() - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor(
+        [0.229, 0.224, 0.225]
+    )[:, None, None]
+    torch.testing.assert_close(own, wanted)
+    same = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375), "range": 255}
+    torch.testing.assert_close(
+        load_model(path, "cpu", **same).preprocess(image.numpy()), load_model(path, "cpu").preprocess(image.numpy())
+    )
+    assert load_model(path, "cpu", channel_order="bgr", align_corners=False).info.align_corners is False
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"mean": (123.675, 116.28, 103.53)}, "--range in the same units"),
+        ({"std": (0.0, 1.0, 1.0)}, "make no sense"),
+        ({"mean": (1.0, 2.0)}, "three finite numbers"),
+        ({"channel_order": "grb"}, "rgb or bgr was wanted"),
+        ({"classes": ["a", "b"]}, "names 2 classes, the network has 4 outputs"),
+        ({"weights": "ema"}, "holds no averaged weights; leave --weights out"),
+        ({"weights": "best"}, "raw or ema"),
+        ({"input_scale": 100}, "scale"),
+        ({"architecture": "fpn"}, "not those of fpn, as was given"),
+    ],
+)
+def test_answers_that_cannot_be(given: dict[str, object], line: str, tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError) as refused:
+        load_model(tmp_path / "w.pth", "cpu", **given)  # type: ignore[arg-type]
+    assert line in str(refused.value)
+    assert str(refused.value).startswith(str(tmp_path / "w.pth"))
+
+
+def test_classes_from_a_file_and_by_name(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save(state, tmp_path / "w.pth")
+    (tmp_path / "classes.json").write_text(json.dumps([{"name": n, "color": [i, 2, 3]} for i, n in enumerate("abcd")]))
+    named = load_model(tmp_path / "w.pth", "cpu", classes=tmp_path / "classes.json").info.classes
+    assert named.names == tuple("abcd")
+    assert named.colors[3] == (3, 2, 3)
+    assert load_model(tmp_path / "w.pth", "cpu", classes=list("wxyz")).info.classes.names == tuple("wxyz")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_model(tmp_path / "w.pth", "cpu", classes=tmp_path / "gone.json")
+
+
+def test_a_file_beside_the_weights_keeps_the_answers(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "best.pth.tar"
+    torch.save({"state_dict": state, "best_acc1": torch.tensor(71.3)}, path)
+    assert sidecar(path).name == "best.cirkd.json"
+    write_sidecar(path, Answers(range=255.0, align_corners=False))
+    assert read_sidecar(path) == Answers(range=255.0, align_corners=False)
+    model = load_model(path, "cpu")
+    assert model.info.align_corners is False
+    assert model.info.preprocessing.std[0] == pytest.approx(0.229 / 255)
+    assert load_model(path, "cpu", align_corners=True).info.align_corners is True
+    for text in ("{", "[]", '{"mean": 3}', '{"surprise": 1}', '{"mean": [1, 2]}', '{"align_corners": "yes"}'):
+        sidecar(path).write_text(text)
+        with pytest.raises(CheckpointError, match=r"best\.cirkd\.json.* was wanted"):
+            load_model(path, "cpu")
+
+
+WRAPPED = {
+    "Lightning with buffers": lambda s: {"state_dict": {"mean": torch.zeros(3), **prefixed(s, "model.")}, "loops": {}},
+    "Lightning, another name": lambda s: {"state_dict": {**prefixed(s, "seg_model.module."), "loss.w": torch.ones(3)}},
+    "compiled encoder": lambda s: {k.replace("encoder.", "encoder._orig_mod.", 1): v for k, v in s.items()},
+    "FSDP": lambda s: prefixed(s, "_fsdp_wrapped_module."),
+    "any container": lambda s: {"generator": s, "optimizer": {"state": {0: {"exp_avg": torch.zeros(3)}}}},
+    "old": lambda s: {k: v for k, v in s.items() if "num_batches" not in k},
+    "averaged": lambda s: {"n_averaged": torch.tensor(3), **prefixed(s, "module.")},
+    "teacher too": lambda s: {**prefixed({k: v + 1 for k, v in s.items()}, "teacher."), **prefixed(s, "student.")},
+}
+
+
+@pytest.mark.parametrize("kind", WRAPPED)
+def test_wrapped_weights_are_found(kind: str, tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save(WRAPPED[kind](state), tmp_path / "w.pth")
+    model = load_model(tmp_path / "w.pth", "cpu")
+    assert torch.equal(model.state_dict()["classifier.weight"], state["segmentation_head.0.weight"])
+    assert any("average" in note for note in model.info.notes) == (kind == "averaged")
+
+
+def test_raw_and_averaged_weights(tmp_path: Path, network: torch.nn.Module, state: dict[str, Tensor]) -> None:
+    raw = {name: value + 1 for name, value in state.items()}
+    averaged = AveragedModel(network).state_dict()
+    files = {
+        "two containers": {"model": raw, "model_ema": averaged},
+        "one dictionary": {"state_dict": {**prefixed(raw, "net."), **prefixed(averaged, "ema_net.")}},
+        # mmengine puts the averages where the weights were.
+        "mmengine": {"state_dict": state, "ema_state_dict": prefixed(raw, "module."), "message_hub": {}},
+    }
+    for kind, content in files.items():
+        torch.save(content, tmp_path / "w.pth")
+        for weights, wanted in (("raw", raw), ("ema", state), (None, state if kind == "mmengine" else raw)):
+            model = load_model(tmp_path / "w.pth", "cpu", weights=weights)
+            assert torch.equal(model.state_dict()["classifier.weight"], wanted["segmentation_head.0.weight"]), kind
+            assert any("--weights" in note for note in model.info.notes), kind
+
+
+def test_hostile_nesting_is_looked_at_once() -> None:
+    inner: dict[str, object] = {"w": torch.zeros(1)}
+    for _ in range(4):
+        inner = {str(i): inner for i in range(300)}
+    assert len(parts(inner)) < 100
+    assert chosen([], "ema") == []
+
+
+def test_one_output_is_two_classes_by_its_sigmoid(tmp_path: Path) -> None:
+    import segmentation_models_pytorch as smp
+
+    torch.manual_seed(0)
+    net = smp.Unet("resnet18", encoder_weights=None, encoder_depth=3, decoder_channels=(16, 16, 8), classes=1).eval()
+    torch.save(net.state_dict(), tmp_path / "w.pth")
+    model = load_model(tmp_path / "w.pth", "cpu")
+    image = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        wanted = net(image).sigmoid()[:, 0]
+        torch.testing.assert_close(model(image).logits.softmax(dim=1)[:, 1], wanted)
+    assert model.info.classes.names == ("background", "foreground")
+    named = load_model(tmp_path / "w.pth", "cpu", classes=["thing"]).info.classes
+    assert named.names == ("background", "thing")
+
+
+def test_settings_beside_the_weights() -> None:
+    hub = {"image_mean": [0.5] * 3, "image_std": [0.25] * 3, "rescale_factor": 1 / 255, "do_normalize": True}
+    found, where = stated_preprocessing({"preprocessor_config.json": hub})
+    assert found is not None
+    assert (found.mean, found.std, where) == ((0.5,) * 3, (0.25,) * 3, "preprocessor_config.json")
+    found, _ = stated_preprocessing({"preprocessor_config.json": {**hub, "do_rescale": False}})
+    assert found is not None
+    assert found.std == pytest.approx((0.25 / 255,) * 3)
+    smp = {"transform": {"__class_fullname__": "Compose", "transforms": [
+        {"__class_fullname__": "Normalize", "mean": [0.4] * 3, "std": [0.2] * 3, "max_pixel_value": 1.0}]}}  # fmt: skip
+    found, _ = stated_preprocessing({"albumentations_config_eval.json": smp})
+    assert found is not None
+    assert found.mean == pytest.approx((0.4 / 255,) * 3)
+    with pytest.raises(CheckpointError, match=r"preprocessor_config\.json.*--mean"):
+        stated_preprocessing({"preprocessor_config.json": {**hub, "image_mean": ["a", 1, 2]}})
+    assert stated_preprocessing({}) == (None, "")
+
+
+def test_weights_rounded_to_integers_are_refused(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    rounded = {k: v.to(torch.int8) if v.ndim == 4 else v for k, v in state.items()}
+    torch.save(rounded, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match="stored as int8"):
+        load_model(tmp_path / "w.pth", "cpu")
