@@ -25,4 +25,8 @@ def checkpoint_path(path: Path) -> Path:
     """
     ours = bundled("checkpoints", path.name if path.suffix == ".safetensors" else f"{path.name}.safetensors")
     named = str(path) == path.name or path.parent == Path("checkpoints")
-    return ours if named and not path.exists() and ours.is_file() else path
+    try:
+        return ours if named and not path.exists() and ours.is_file() else path
+    except (OSError, ValueError):
+        # A name that no file can have: whoever opens it says so.
+        return path
