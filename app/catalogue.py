@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cirkd.data.bundled import bundled
+from cirkd.data.catalog import expanded
 from cirkd.data.folder import IMAGE_FOLDERS, LABEL_FOLDERS
 from cirkd.data.folder import SPLITS as FOLDER_SPLITS
 from cirkd.data.pairs import file_stamp
@@ -95,7 +96,7 @@ def checkpoints() -> list[Checkpoint]:
 def find(key: str) -> Checkpoint | None:
     """The checkpoint that a key stands for; None when it is not there."""
     known = {c.key: c for c in checkpoints()}
-    path = Path(key).expanduser()
+    path = expanded(key)
     given = path.is_file() if path.suffix in SUFFIXES else (path / "config.json").is_file()
     return known.get(key) or (_checkpoint(key, path) if given else None)
 

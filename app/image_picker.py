@@ -12,6 +12,7 @@ from app import cached, catalogue, state
 from app.catalogue import Images
 from app.state import FEWEST_IMAGES, MOST_IMAGES, StudyState
 from cirkd.charts import theme
+from cirkd.data.catalog import expanded
 from cirkd.data.errors import DataError
 
 DEFAULT_COUNT = 6
@@ -88,7 +89,7 @@ def _sources(chosen: StudyState) -> list[str]:
 
 def _root(chosen: StudyState) -> Path:
     if chosen.data == "folder":
-        return Path(chosen.folder).expanduser()
+        return expanded(chosen.folder)
     if chosen.data == "upload":
         return cached.private_folder() / "images"
     return catalogue.data_root(chosen.data)

@@ -10,6 +10,7 @@ import streamlit as st
 from app import cached, catalogue, state
 from app.state import NONE, StudyState
 from cirkd.charts import theme
+from cirkd.data.catalog import expanded
 
 ROLES = ("teacher", "before", "after")
 _HELP = {
@@ -126,7 +127,7 @@ def _add() -> None:
 
 def _examined(key: str) -> None:
     """Say what a file is; put it on screen, once, if it can be used."""
-    path = Path(key).expanduser()
+    path = expanded(key)
     stamp = path.stat().st_mtime if path.exists() else 0.0
     with st.spinner("Looking at the checkpoint"):
         verdict = cached.verdict(str(path), stamp)

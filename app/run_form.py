@@ -12,6 +12,7 @@ import streamlit as st
 from app import catalogue
 from app.guard import guard
 from cirkd.data.bundled import checkpoint_path
+from cirkd.data.catalog import expanded
 from cirkd.data.errors import TrainingError
 from cirkd.training import runs
 
@@ -72,7 +73,7 @@ def _fields(name: str, recipe: Recipe, taken: set[str]) -> tuple[list[str], str,
             f"Folder of {catalogue.title(recipe.data)}", _root(recipe.data), key=f"training_root_{name}", width=360,
             placeholder="bundled" if recipe.data == "streets" else "/path/to/CamVid",
         ).strip()  # fmt: skip
-        flags += ["--root", str(Path(root).expanduser())] if root else []
+        flags += ["--root", str(expanded(root))] if root else []
     more = st.text_input(
         "Further fields, as on the command line", key=f"training_more_{name}",
         placeholder="--batch-size 4 --objective.memory-pixel 0.2", help="All fields: `cirkd train RECIPE --help`",

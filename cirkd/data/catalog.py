@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cirkd.data import ade20k, camvid, cityscapes, coco_stuff, folder, streets, voc
+from cirkd.data import ade20k, bdd100k, camvid, cityscapes, coco_stuff, folder, streets, vistas, voc
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.sample import SegmentationData
@@ -14,6 +14,8 @@ DATA_SETS: dict[str, DataSet] = {
         camvid.ENTRY,
         camvid.ENTRY_32,
         cityscapes.ENTRY,
+        bdd100k.ENTRY,
+        vistas.ENTRY,
         voc.ENTRY,
         ade20k.ENTRY,
         coco_stuff.ENTRY,
@@ -40,7 +42,15 @@ def open_data(name: str, split: str = "val", root: Path | str | None = None) -> 
     """
     if name not in DATA_SETS:
         raise DataError(f"there is no data set {name!r}; choose one of: {', '.join(DATA_SETS)}")
-    return DATA_SETS[name].open(split, Path(root).expanduser() if root is not None else None)
+    return DATA_SETS[name].open(split, expanded(root) if root is not None else None)
+
+
+def expanded(path: Path | str) -> Path:
+    """A path with `~` written out; as it is where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def open_place(root: Path | str, split: str = "val") -> SegmentationData:

@@ -67,9 +67,12 @@ def extract(
     runner = Runner(device, precision, batch_size, kept)
     started = time.perf_counter()
     reference = TEACHER if TEACHER in models else next(iter(models))
+    nameless = classes is None and any(sample.label is not None for sample in images)
     classes = classes if classes is not None else models[reference].info.classes
     found, grid = _run_all(runner, models, images, layer, reference, classes, progress, fine)
     labels, label_notes = _labels(images, classes)
+    if nameless:
+        label_notes.append(f"the labels' classes have no names: they are taken to be numbered as {reference}'s")
     return FeatureSet(
         classes=classes,
         image_names=tuple(sample.name for sample in images),

@@ -139,14 +139,14 @@ def _on_every_image(job: Job, model: Any, splits: Sequence[str]) -> dict[str, fl
         measured, confusions[split] = image_measures(model, open_data(recipe.data, split, recipe.root))
         row |= {f"{name}_{split}": value for name, value in measured.items()}
     keep_confusions(_path(job).with_suffix(".npz"), confusions)
-    train, val = (open_data(recipe.data, split, recipe.root) for split in (recipe.train_split, "val"))
+    train, val = (open_data(recipe.data, split, recipe.root) for split in (recipe.train_split, recipe.val_split))
     return row | {"linear_probe": probed(model, train, val)}
 
 
 def _relations(job: Job, model: Any, teacher: Path, images: int) -> dict[str, float | None]:
     """The relation measures of the app on a few telling images of val, as a whole and by class."""
     recipe = job.recipe
-    data = open_data(recipe.data, "val", recipe.root)
+    data = open_data(recipe.data, recipe.val_split, recipe.root)
     study = Study.open(teacher=teacher, after=model, images=data, indices=telling_images(data, images))
     found, classes = study.divergence(), study.features().grouping().classes
     row: dict[str, float | None] = {

@@ -1,6 +1,7 @@
 """Training batches, each a function of seed and step alone: any step can be made again, in any process."""
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from cirkd.data.errors import DataError
 from cirkd.data.sample import Sample, SegmentationData
 from cirkd.data.transforms import Augmentation, augment
+from cirkd.data.unscored import label_counts, unscored_notes
 from cirkd.models.segmenter import Preprocessing
 
 
@@ -72,6 +74,22 @@ class Batches(Dataset[Batch]):
         self._known = frozenset(self.labelled)
         self._decoded: dict[int, Sample] = {}
 
+    def _labelled(self, sample: Sample) -> Sample:
+        """The sample with labels that are no class ignored, which is said once.
+
+        Raises:
+            DataError: it has no label map.
+        """
+        if sample.label is None:
+            raise DataError(f"{self.data.name}: {sample.name} has no label map; train on images that have one")
+        assert self.data.classes is not None
+        strange = (sample.label >= len(self.data.classes)) & (sample.label != self.ignore_index)
+        if not strange.any():
+            return sample
+        for note in unscored_notes(label_counts(sample.label), self.data.classes):
+            warnings.warn(f"{sample.name}: {note}", stacklevel=2)
+        return replace(sample, label=np.where(strange, np.uint8(self.ignore_index), sample.label))
+
     def indices(self, step: int) -> list[int]:
         """Which samples the whole batch of a step holds."""
         positions = range(step * self.batch_size, (step + 1) * self.batch_size)
@@ -101,7 +119,7 @@ class Batches(Dataset[Batch]):
 
     def _crop(self, index: int, step: int, place: int) -> tuple[np.ndarray, np.ndarray]:
         if index not in self._decoded:
-            self._decoded[index] = self.data[index]
+            self._decoded[index] = self._labelled(self.data[index])
         rng = np.random.default_rng([self.seed, 2, step, place])
         image, label = augment(
             self._decoded[index],

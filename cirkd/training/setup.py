@@ -3,15 +3,18 @@
 import dataclasses
 import math
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
+from torch import Tensor, nn
 
 from cirkd.checkpoint import load_model
 from cirkd.data.catalog import DATA_SETS
 from cirkd.data.errors import CheckpointError, TrainingError
+from cirkd.data.matching import channel_order, match_classes
 from cirkd.data.sample import Classes, SegmentationData
 from cirkd.losses.channel import CHANNEL_POOL
 from cirkd.losses.heads import Heads
@@ -33,9 +36,52 @@ def load_teacher(recipe: Recipe, data: SegmentationData, device: torch.device) -
     if recipe.teacher is None:
         raise TrainingError(f"{recipe.name} distils and names no teacher; give its checkpoint with --teacher")
     teacher = load_model(recipe.teacher, device)
-    if data.classes is None or teacher.info.classes.names != data.classes.names:
-        raise CheckpointError(f"{recipe.teacher}: this teacher's classes are not those of {data.name}; train one on it")
+    if data.classes is None:
+        raise TrainingError(f"{data.name} names no classes; training needs labels and their classes")
+    matching = match_classes(teacher.info.classes, data.classes, data.name)
+    order = channel_order(teacher.info.classes, data.classes)
+    if order is None:
+        raise CheckpointError(
+            f"{recipe.teacher}: this teacher's classes are not those of {data.name}; train one on it, or name them: "
+            f"{matching.note or 'it has several for one of them'}"
+        )
+    if matching.note:
+        warnings.warn(f"{recipe.teacher}: {matching.note}", stacklevel=2)
+    if order != list(range(len(teacher.info.classes))):
+        teacher.classifier = nn.Sequential(teacher.classifier, Channels(order)).to(device)
+        teacher.info = dataclasses.replace(teacher.info, classes=data.classes)
     return teacher.requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+class Channels(nn.Module):
+    """Class scores in another order, or some of them.
+
+    Args:
+        order: For each channel of the output that of the input.
+
+    Example:
+        >>> Channels([1, 0])(torch.tensor([[[[1.0]], [[2.0]]]])).flatten().tolist()
+        [2.0, 1.0]
+    """
+
+    def __init__(self, order: list[int]) -> None:
+        super().__init__()
+        self.register_buffer("order", torch.tensor(order), persistent=False)
+
+    def forward(self, scores: Tensor) -> Tensor:
+        return scores[:, self.get_buffer("order")]
+
+
+def warn_of_overlap(recipe: Recipe, train: SegmentationData, val: SegmentationData) -> None:
+    """Say loudly where images that are trained on are evaluated on as well: their scores say nothing about others."""
+    files = [{frame.image for frame in getattr(data, "frames", ()) if hasattr(frame, "image")} for data in (train, val)]
+    both = len(files[0] & files[1])
+    if both:
+        warnings.warn(
+            f"{both} of the {len(val)} images that {recipe.name} is evaluated on are trained on as well, so scores "
+            "will be far too good; choose others with --train-split and --val-split, such as 0-80% and 80-100%",
+            stacklevel=2,
+        )
 
 
 def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:

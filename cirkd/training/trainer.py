@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -33,6 +33,7 @@ from cirkd.training.setup import (
     load_teacher,
     peak_memory,
     plain_recipe,
+    warn_of_overlap,
 )
 from cirkd.training.steps import Steps
 from cirkd.training.stopping import stop_requests
@@ -91,7 +92,8 @@ class _Run:
         self.folder = recipe.run_folder
         self.accelerator = engine.make_accelerator(recipe)
         self.train_data = open_data(recipe.data, recipe.train_split, recipe.root)
-        self.val_data = open_data(recipe.data, "val", recipe.root)
+        self.val_data = open_data(recipe.data, recipe.val_split, recipe.root)
+        warn_of_overlap(recipe, self.train_data, self.val_data)
         teacher = load_teacher(recipe, self.train_data, self.accelerator.device)
         # Drawn after the teacher is loaded: the same seed starts every student alike, distilled or alone.
         torch.manual_seed(recipe.seed)
@@ -195,9 +197,14 @@ class _Run:
 
     def _evaluate(self, data: SegmentationData) -> Evaluation:
         engine.share_statistics(self.accelerator, self._student)
-        result = evaluate(self._student, data, processes=engine.processes_of(self.accelerator))
+        result = self._scored(self._student, data)
         self._write(result)
         return result
+
+    def _scored(self, model: Segmenter, data: SegmentationData) -> Evaluation:
+        """Scores that go by `val` where they are of the recipe's validation images, whatever these are called."""
+        result = evaluate(model, data, processes=engine.processes_of(self.accelerator))
+        return replace(result, split="val") if data is self.val_data else result
 
     def _write(self, result: Evaluation) -> None:
         self.journal.write("evaluation", self.step, **result.to_dict())
@@ -243,11 +250,11 @@ class _Run:
         recipe, path = self.recipe, self.recipe.checkpoint
         provenance = {"recipe": plain_recipe(recipe), "steps": self.step, "seed": recipe.seed}
         self._write_checkpoint(provenance)
-        written, processes = load_model(path, self.accelerator.device), engine.processes_of(self.accelerator)
-        scores = {"val": evaluate(written, self.val_data, processes=processes)}
+        written = load_model(path, self.accelerator.device)
+        scores = {"val": self._scored(written, self.val_data)}
         if has_labelled_test(recipe):
             test = open_data(recipe.data, "test", recipe.root)
-            scores["test"] = evaluate(written, test, processes=processes)
+            scores["test"] = self._scored(written, test)
         for result in scores.values():
             self._write(result)
         provenance["scores"] = {split: result.to_dict() for split, result in scores.items()}

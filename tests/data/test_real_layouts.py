@@ -1,5 +1,6 @@
 """Published data sets in their real layouts, on tiny trees."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cirkd.data.catalog import DATA_SETS, layout_of, open_data, splits_at
+from cirkd.data.catalog import DATA_SETS, layout_of, open_data, open_place, splits_at
 from cirkd.data.errors import DataError
 from cirkd.data.many_classes import COCO_STUFF_UNUSED as UNUSED
 from cirkd.data.palettes import CAMVID_32, CITYSCAPES, VOC, classes_by_count
@@ -78,12 +79,41 @@ def camvid32(root: Path) -> None:
     Image.fromarray(colors).save(root / "LabeledApproved_full" / "0001TP_006690_L.png")
 
 
+def bdd100k(root: Path) -> None:
+    image(root / "images" / "10k" / "val" / "7d06fefd-f7be05a6.jpg")
+    label(root / "labels" / "sem_seg" / "masks" / "val" / "7d06fefd-f7be05a6.png", [0, 13, 18, 255])
+
+
+def bdd100k_first(root: Path) -> None:
+    image(root / "bdd100k" / "seg" / "images" / "val" / "7d06fefd-f7be05a6.jpg")
+    label(root / "bdd100k" / "seg" / "labels" / "val" / "7d06fefd-f7be05a6_train_id.png", [0, 13, 18, 255])
+
+
+def vistas(root: Path, config: str = "config_v2.0.json", folder: str = "v2.0/labels") -> None:
+    image(root / "validation" / "images" / "a1b2.jpg")
+    label(root / "validation" / folder / "a1b2.png", [0, 1, 2, 200])
+    entries = [
+        {"name": "animal--bird", "readable": "Bird", "evaluate": True, "color": [165, 42, 42]},
+        {"name": "void--ground", "readable": "Ground", "evaluate": False, "color": [0, 192, 0]},
+        {"name": "object--pole", "readable": "Pole", "evaluate": True, "color": [196, 196, 196]},
+    ]
+    (root / config).write_text(json.dumps({"labels": entries}))
+
+
+def camvid_tutorial(root: Path) -> None:
+    image(root / "val" / "0016E5_07959.png")
+    label(root / "valannot" / "0016E5_07959.png", [0, 10, 11])
+    (root / "val.txt").write_text("/SegNet/CamVid/val/0016E5_07959.png /SegNet/CamVid/valannot/0016E5_07959.png\n")
+
+
 TREES: dict[str, tuple[Callable[[Path], None], str, list[int]]] = {
     "cityscapes": (cityscapes, "val", [0, 1, 2, 18, 255, 255, 255]),
     "voc": (voc, "val", [0, 1, 20, 255]),
     "ade20k": (ade20k, "val", [255, 0, 149, 255]),
     "cocostuff": (cocostuff, "val", [0, 10, 255, 11, 80, 170, 255]),
     "camvid32": (camvid32, "all", [21, 0, 255, 255]),
+    "bdd100k": (bdd100k, "val", [0, 13, 18, 255]),
+    "vistas": (vistas, "val", [0, 255, 1, 255]),
 }
 
 
@@ -117,6 +147,74 @@ def test_what_is_missing_is_said_with_its_place(name: str, tmp_path: Path) -> No
     lost.unlink()
     with pytest.raises(DataError, match="expected and not there, as 1 of"):
         open_data(name, split, tmp_path)
+
+
+def test_the_first_release_of_bdd100k(tmp_path: Path) -> None:
+    bdd100k_first(tmp_path)
+    assert first(open_data("bdd100k", "val", tmp_path), 4) == [0, 13, 18, 255]
+    assert layout_of(tmp_path / "bdd100k") == "bdd100k"
+
+
+def test_the_first_release_of_vistas(tmp_path: Path) -> None:
+    vistas(tmp_path, "config.json", "labels")
+    data = open_data("vistas", "val", tmp_path)
+    assert data.classes is not None
+    assert data.classes.names == ("Bird", "Pole") and data.classes.colors[1] == (196, 196, 196)
+    assert layout_of(tmp_path) == "vistas" and splits_at(tmp_path) == ("val",)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_camvid_as_its_tutorial_has_it(listed: bool, tmp_path: Path) -> None:
+    camvid_tutorial(tmp_path)
+    if not listed:
+        (tmp_path / "val.txt").unlink()
+    assert layout_of(tmp_path) == "camvid" and splits_at(tmp_path) == ("val",)
+    assert first(open_data("camvid", "val", tmp_path), 3) == [0, 10, 11]
+
+
+def test_camvid_32_in_folders_of_splits(tmp_path: Path) -> None:
+    image(tmp_path / "val" / "0001.png")
+    (tmp_path / "val_labels").mkdir()
+    Image.new("RGB", (SIZE[1], SIZE[0]), (128, 128, 128)).save(tmp_path / "val_labels" / "0001_L.png")
+    assert layout_of(tmp_path) == "camvid32" and splits_at(tmp_path) == ("val",)
+    assert first(open_data("camvid32", "val", tmp_path), 1) == [21]
+
+
+def test_cityscapes_with_train_ids_alone(tmp_path: Path) -> None:
+    frame = "aachen_000000_000019"
+    image(tmp_path / "leftImg8bit" / "val" / "aachen" / f"{frame}_leftImg8bit.png")
+    label(tmp_path / "gtFine" / "val" / "aachen" / f"{frame}_gtFine_labelTrainIds.png", [0, 18, 255])
+    assert first(open_data("cityscapes", "val", tmp_path), 3) == [0, 18, 255]
+
+
+def test_a_manifest_of_another_tool_makes_no_streets(tmp_path: Path) -> None:
+    image(tmp_path / "images" / "a.png")
+    (tmp_path / "manifest.json").write_text('{"source": "a labelling tool"}')
+    assert layout_of(tmp_path) == "folder" and len(open_place(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf2007_000033\r\n",
+        "2007_000033\n".encode("utf-16"),
+        b"JPEGImages\\2007_000033.jpg\n",
+        b"2007_000033.JPG\n2007_000033\n",
+    ],
+)
+def test_lists_are_read_as_any_system_writes_them(content: bytes, tmp_path: Path) -> None:
+    voc(tmp_path)
+    (tmp_path / "VOCdevkit" / "VOC2012" / "ImageSets" / "Segmentation" / "val.txt").write_bytes(content)
+    assert open_data("voc", "val", tmp_path).names == ["2007_000033"]
+
+
+def test_names_with_spaces_in_lists(tmp_path: Path) -> None:
+    voc(tmp_path)
+    base = tmp_path / "VOCdevkit" / "VOC2012"
+    image(base / "JPEGImages" / "ünïcode straße.jpg")
+    label(base / "SegmentationClass" / "ünïcode straße.png", [7])
+    (base / "ImageSets" / "Segmentation" / "val.txt").write_text("ünïcode straße\n", encoding="utf-8")
+    assert first(open_data("voc", "val", tmp_path), 1) == [7]
 
 
 def test_names_are_in_order_and_unique(tmp_path: Path) -> None:

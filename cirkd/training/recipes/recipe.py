@@ -90,7 +90,8 @@ class Recipe:
         name: Names the run's folder.
         data: A data set of `cirkd.data.catalog`.
         root: Where the data set lies; the bundled streets need none.
-        train_split: What is trained on; evaluation is on val.
+        train_split, val_split: What is trained on, and what is evaluated on. Of a folder also a list, as `mine.txt`,
+            or a share of its images in an order drawn from their names, as `0-80%` and `80-100%`.
         labelled_share: Share of the training images whose labels are used, evenly spread over the split. With a
             teacher the others are seen as well, without labels; without one they are left out.
         network: What is trained.
@@ -126,6 +127,7 @@ class Recipe:
     data: str = "streets"
     root: Path | None = None
     train_split: str = "train"
+    val_split: str = "val"
     labelled_share: float = 1.0
     network: Network = field(default_factory=Network)
     teacher: Path | None = None

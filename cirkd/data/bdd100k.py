@@ -1,0 +1,62 @@
+"""BDD100K's semantic segmentation (Yu et al., CVPR 2020): street scenes in Cityscapes' 19 classes, as train ids.
+
+bdd100k/images/10k/{train,val,test}/NAME.jpg
+bdd100k/labels/sem_seg/masks/{train,val}/NAME.png       in the first release seg/labels/{split}/NAME_train_id.png
+"""
+
+from pathlib import Path
+
+from cirkd.data.entry import DataSet
+from cirkd.data.errors import DataError
+from cirkd.data.pairs import Frame, Pairs, image_files, matched, require_folder, require_root, require_split
+from cirkd.data.palettes import CITYSCAPES
+
+SPLITS = ("val", "train", "test")
+_FORMS = (
+    ("images/10k", "labels/sem_seg/masks", ""),
+    ("seg/images", "seg/labels", "_train_id"),
+    ("images", "labels", "_train_id"),
+)
+"""Folders of images and of label maps, and what label maps' names end in; by release."""
+
+
+def open_bdd100k(split: str, root: Path | None) -> Pairs:
+    """One split of BDD100K; label 255 is ignored.
+
+    Args:
+        split: `train`, `val`, or `test`, which has no labels.
+        root: The folder that holds `images/10k/` and `labels/sem_seg/masks/`, or the one above it, `bdd100k/`.
+
+    Raises:
+        DataError: a folder, images or label maps are missing; says which and where.
+    """
+    require_split("bdd100k", split, SPLITS)
+    given = require_root("bdd100k", root, "images/10k/ and labels/sem_seg/masks/")
+    bases = (given, given / "bdd100k")
+    base, (images, labels, ending) = next(
+        ((base, form) for base in bases for form in _FORMS if (base / form[0] / split).is_dir()), (given, _FORMS[0])
+    )
+    found = image_files(require_folder(base / images / split, "photographs"), (".jpg", ".jpeg"))
+    if not found:
+        raise DataError(f"{base / images / split}: no *.jpg here; unpack bdd100k_images_10k.zip")
+    if split == "test":
+        return Pairs("bdd100k", split, CITYSCAPES, [Frame(path.stem, path, None) for path in found])
+    masks = require_folder(base / labels / split, "label maps of semantic segmentation")
+    frames = matched(found, lambda image: masks / f"{image.stem}{ending}.png", lambda image: image.stem)
+    return Pairs("bdd100k", split, CITYSCAPES, frames)
+
+
+def _has_split(root: Path, split: str) -> bool:
+    return any((base / form[0] / split).is_dir() for base in (root, root / "bdd100k") for form in _FORMS)
+
+
+ENTRY = DataSet(
+    name="bdd100k",
+    title="BDD100K",
+    holds="images/10k/ and labels/sem_seg/masks/",
+    open=open_bdd100k,
+    splits=SPLITS,
+    marks=("images/10k", "bdd100k/images/10k", "labels/sem_seg", "seg/labels/*/*_train_id.png"),
+    has_split=_has_split,
+    classes=CITYSCAPES,
+)

@@ -1,0 +1,81 @@
+"""Mapillary Vistas (Neuhold et al., ICCV 2017), version 1.2 and 2.0: its configuration file names the classes.
+
+{training,validation,testing}/images/NAME.jpg
+{training,validation}/v2.0/labels/NAME.png and config_v2.0.json    or v1.2; at first labels/ and config.json
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cirkd.data.entry import DataSet
+from cirkd.data.errors import DataError
+from cirkd.data.pairs import (
+    Frame,
+    Pairs,
+    image_files,
+    matched,
+    remapped,
+    require_folder,
+    require_root,
+    require_split,
+    table_of,
+)
+from cirkd.data.sample import Classes
+
+SPLITS = ("val", "train", "test")
+_FOLDERS = {"train": "training", "val": "validation", "test": "testing"}
+_FORMS = (("v2.0/labels", "config_v2.0.json"), ("v1.2/labels", "config_v1.2.json"), ("labels", "config.json"))
+"""Folder of label maps in a split's folder, and the configuration in the root; the newest that is there is taken."""
+
+
+def open_vistas(split: str, root: Path | None) -> Pairs:
+    """One split of Mapillary Vistas: the classes that its configuration marks as evaluated; all others are ignored.
+
+    Args:
+        split: `train`, `val`, or `test`, which has no labels.
+        root: The folder that holds `training/`, `validation/` and a configuration file.
+
+    Raises:
+        DataError: a folder, the configuration, images or label maps are missing; says which and where.
+    """
+    require_split("vistas", split, SPLITS)
+    base = require_root("vistas", root, "training/, validation/ and config_v2.0.json")
+    own = require_folder(base / _FOLDERS[split], "images and label maps")
+    found = image_files(require_folder(own / "images", "photographs"), (".jpg", ".jpeg"))
+    if not found:
+        raise DataError(f"{own / 'images'}: no *.jpg here; unpack the data set again")
+    forms = [(labels, config) for labels, config in _FORMS if (base / config).is_file()]
+    forms = [form for form in forms if (own / form[0]).is_dir()] or forms
+    if not forms:
+        raise DataError(f"{base / _FORMS[0][1]}: no such file; it names the classes, unpack it with the images")
+    labels, config = forms[0]
+    classes, ids = _configured(base / config)
+    if split == "test":
+        return Pairs("vistas", split, classes, [Frame(path.stem, path, None) for path in found])
+    maps = require_folder(own / labels, "label maps")
+    frames = matched(found, lambda image: maps / f"{image.stem}.png", lambda image: image.stem)
+    return Pairs("vistas", split, classes, frames, remapped(table_of(ids)))
+
+
+def _configured(path: Path) -> tuple[Classes, list[int]]:
+    """The classes that are evaluated, and their values in label maps."""
+    try:
+        entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8-sig"))["labels"]
+        used = [(value, entry) for value, entry in enumerate(entries) if entry.get("evaluate", True)]
+        names = tuple(str(entry["readable"]) for _, entry in used)
+        colors = tuple((int(r), int(g), int(b)) for r, g, b in (entry["color"] for _, entry in used))
+        return Classes(names, colors), [value for value, _ in used]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not the configuration of Mapillary Vistas ({error!r}); unpack it again") from None
+
+
+ENTRY = DataSet(
+    name="vistas",
+    title="Mapillary Vistas",
+    holds="training/, validation/ and config_v2.0.json",
+    open=open_vistas,
+    splits=SPLITS,
+    marks=("config_v2.0.json", "config_v1.2.json", "validation/images"),
+    has_split=lambda root, split: (root / _FOLDERS[split] / "images").is_dir(),
+)
