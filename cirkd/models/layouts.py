@@ -38,6 +38,9 @@ LAYOUTS: dict[str, Layout] = {
     "published": Layout("published by the authors of CIRKD", "cirkd.models.published"),
     "torchvision": Layout("of torchvision", "cirkd.models.torchvision_layout"),
     "transformers": Layout("of the library transformers", "cirkd.models.transformers_layout"),
+    "nvlabs": Layout("of NVlabs' SegFormer", "cirkd.models.nvlabs"),
+    "mmseg": Layout("of mmsegmentation", "cirkd.models.mmseg"),
+    "hrnet": Layout("of HRNet-Semantic-Segmentation", "cirkd.models.hrnet_layout"),
     "smp": Layout("of segmentation-models-pytorch", "cirkd.models.smp"),
 }
 """Layout -> its entry. Add one here, with a module, and command line, doctor and app know it."""

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count, numbered_classes
 from cirkd.data.sample import Classes
 from cirkd.models.layouts import Hints, Recognised, count_blocks
+from cirkd.models.mix_transformer import mix_transformer
+from cirkd.models.published_networks import SegFormerHead
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
 _NAMES = (
@@ -58,26 +59,8 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
 
 def build(info: ModelInfo) -> Segmenter:
     """The SegFormer that an info of this layout describes, with fresh weights."""
-    from segmentation_models_pytorch.encoders.mix_transformer import MixVisionTransformerEncoder
-
-    from cirkd.models.published_networks import SegFormerHead
-
-    options = {name: [int(value) for value in values][:4] for name, values in info.options.items()}
-    if set(options) != {"widths", "heads", "blocks", "reductions", "expansions"} or max(options["blocks"]) > 100:
-        raise CheckpointError("settings of a SegFormer are missing or out of range; save the model again")
-    encoder = MixVisionTransformerEncoder(
-        out_channels=[3, 0, *options["widths"]],
-        embed_dims=options["widths"],
-        num_heads=options["heads"],
-        mlp_ratios=options["expansions"],
-        depths=options["blocks"],
-        sr_ratios=options["reductions"],
-        qkv_bias=True,
-    )
-    for layer in encoder.modules():
-        if isinstance(layer, nn.LayerNorm):
-            layer.eps = 1e-5
-    return Segmenter(encoder, SegFormerHead(options["widths"], info.embedding_channels), info)
+    encoder, widths = mix_transformer(info.options, epsilon=1e-5)
+    return Segmenter(encoder, SegFormerHead(widths, info.embedding_channels), info)
 
 
 def _options(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, list[int]]:

@@ -21,11 +21,11 @@ def weights(name: str, classes: int = 19) -> dict[str, Tensor]:
     state = {}
     for key, (shape, _) in layout.items():
         shape = [classes if side == 19 else side for side in shape]
-        state[key] = torch.from_numpy(_values(key, shape))
+        state[key] = torch.from_numpy(recipe_values(key, shape))
     return state
 
 
-def _values(key: str, shape: list[int]) -> np.ndarray:
+def recipe_values(key: str, shape: list[int]) -> np.ndarray:
     generator = np.random.default_rng(zlib.crc32(key.encode()))
     if key.endswith("num_batches_tracked"):
         return np.zeros(shape, np.int64)

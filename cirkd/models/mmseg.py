@@ -1,0 +1,234 @@
+"""Networks as mmsegmentation 0.x and 1.x save them: DeepLabV3, V3+, PSPNet, UPerNet, FCN and SegFormer, on ResNet,
+MobileNetV2, HRNet and Mix Transformer.
+
+Sizes show in the weights. Strides, dilations and align_corners do not: they are read in the configuration that the
+trainer saved with them, and where that is cut off they are those of the usual one.
+
+Source: github.com/open-mmlab/mmsegmentation.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cirkd.data.errors import CheckpointError
+from cirkd.data.palettes import classes_by_count
+from cirkd.models import mmseg_heads as heads
+from cirkd.models.hrnet import HRNet, hrnet_options
+from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
+from cirkd.models.mix_transformer import mix_transformer
+from cirkd.models.mmseg_encoders import MobileNetV2, ResNet
+from cirkd.models.mmseg_meta import Stated, four_numbers, settings_of
+from cirkd.models.published import RESNETS
+from cirkd.models.segmenter import ModelInfo, Segmenter
+
+_NAMES = {"backbone.": "encoder.", "decode_head.conv_seg.": "classifier.", "decode_head.": "decoder."}
+_HEADS = (
+    ("fpn_bottleneck.conv.weight", "upernet"),
+    ("fusion_conv.conv.weight", "segformer"),
+    ("sep_bottleneck.0.depthwise_conv.conv.weight", "deeplabv3plus"),
+    ("aspp_modules.0.conv.weight", "deeplabv3"),
+    ("psp_modules.0.1.conv.weight", "pspnet"),
+    ("convs.0.conv.weight", "fcn"),
+)
+"""A weight that each head has, and those before it in the list have not."""
+_TRANSFORMER = (
+    (r"backbone\.layers\.(\d)\.0\.projection\.", r"encoder.patch_embed{}.proj."),
+    (r"backbone\.layers\.(\d)\.0\.norm\.", r"encoder.patch_embed{}.norm."),
+    (r"backbone\.layers\.(\d)\.1\.(\d+)\.(norm\d)\.", r"encoder.block{}.\2.\3."),
+    (r"backbone\.layers\.(\d)\.1\.(\d+)\.attn\.attn\.out_proj\.", r"encoder.block{}.\2.attn.proj."),
+    (r"backbone\.layers\.(\d)\.1\.(\d+)\.attn\.(sr|norm)\.", r"encoder.block{}.\2.attn.\3."),
+    (r"backbone\.layers\.(\d)\.1\.(\d+)\.ffn\.layers\.0\.", r"encoder.block{}.\2.mlp.fc1."),
+    (r"backbone\.layers\.(\d)\.1\.(\d+)\.ffn\.layers\.1\.", r"encoder.block{}.\2.mlp.dwconv.dwconv."),
+    (r"backbone\.layers\.(\d)\.1\.(\d+)\.ffn\.layers\.4\.", r"encoder.block{}.\2.mlp.fc2."),
+    (r"backbone\.layers\.(\d)\.2\.", r"encoder.norm{}."),
+)
+
+
+def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
+    """The network that a state dict with these names belongs to; None for other names.
+
+    Raises:
+        CheckpointError: a backbone or head that is not read here.
+    """
+    classifier = tensors.get("decode_head.conv_seg.weight")
+    if classifier is None or not any(name.startswith("backbone.") for name in tensors):
+        return None
+    head = next((name for mark, name in _HEADS if f"decode_head.{mark}" in tensors), None)
+    backbone = _backbone(tensors)
+    if head is None or backbone is None:
+        known = ", ".join(name for _, name in _HEADS)
+        raise CheckpointError(
+            f"a network of mmsegmentation with a {'head' if head is None else 'backbone'} that is not read here; "
+            f"heads are {known}, backbones ResNet, MobileNetV2, HRNet and MiT; any other opens as FILE.py:make,WEIGHTS"
+        )
+    classes, note = classes_by_count(classifier.shape[0])
+    stated = settings_of(hints.meta, classes)
+    encoder, options = _ENCODERS[backbone][0](tensors, head, stated)
+    info = ModelInfo(
+        architecture=head,
+        encoder=encoder,
+        output_stride=_stride(head, backbone, options),
+        embedding_channels=classifier.shape[1],
+        auxiliary=False,
+        classes=stated.classes,
+        preprocessing=stated.preprocessing,
+        options={"backbone": backbone, "encoder": options, "head": _head_options(head, tensors, backbone)},
+        layout="mmseg",
+        notes=(stated.note or note, *_assumed(stated)),
+        align_corners=stated.align_corners,
+    )
+    ignored = tuple(name for name in tensors if name.startswith("auxiliary_head."))
+    kept = {name: value for name, value in tensors.items() if name not in ignored}
+    return Recognised(info, _transformer_names(kept) if backbone == "mit" else renamed(kept, _NAMES), ignored)
+
+
+def build(info: ModelInfo) -> Segmenter:
+    """The network that an info of this layout describes, with fresh weights."""
+    backbone, options = str(info.options["backbone"]), dict(info.options["encoder"])
+    if backbone not in _ENCODERS:
+        raise CheckpointError(f"backbone {backbone!r} is none of {', '.join(_ENCODERS)}; save the model again")
+    encoder, channels = _ENCODERS[backbone][1](options, info.align_corners)
+    given, width, corners = dict(info.options["head"]), info.embedding_channels, info.align_corners
+    made: dict[str, Callable[[], nn.Module]] = {
+        "upernet": lambda: heads.UperHead(channels, width, corners, **given),
+        "segformer": lambda: heads.SegFormerHead(channels, width, corners),
+        "deeplabv3plus": lambda: heads.DeepLabV3Plus(channels[-1], width, corners, **given),
+        "deeplabv3": lambda: heads.Pyramid(channels[-1], width, corners, **given),
+        "pspnet": lambda: heads.PspHead(channels[-1], width, corners, **given),
+        "fcn": lambda: heads.FcnHead(sum(channels) if given.get("all_maps") else channels[-1], width, corners, **given),
+    }
+    return Segmenter(encoder, made[info.architecture](), info)
+
+
+def _backbone(tensors: Mapping[str, Tensor]) -> str | None:
+    marks = (
+        ("backbone.stage4.0.branches.3.0.conv1.weight", "hrnet"),
+        ("backbone.layers.0.1.0.attn.attn.in_proj_weight", "mit"),
+        ("backbone.layer7.0.conv.0.conv.weight", "mobilenetv2"),
+        ("backbone.layer4.0.conv1.weight", "resnet"),
+    )
+    return next((name for mark, name in marks if mark in tensors), None)
+
+
+def _resnet(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[str, dict[str, Any]]:
+    blocks = [count_blocks(tensors, f"backbone.layer{stage}.") for stage in range(1, 5)]
+    bottleneck, deep = "backbone.layer1.0.conv3.weight" in tensors, "backbone.stem.0.weight" in tensors
+    found = next((name for name, known in RESNETS.items() if known == (tuple(blocks), bottleneck)), f"resnet{blocks}")
+    strides, dilations = ((1, 2, 2, 2), (1, 1, 1, 1)) if head == "upernet" else ((1, 2, 1, 1), (1, 1, 2, 4))
+    options = {
+        "blocks": blocks,
+        "bottleneck": bottleneck,
+        "deep_stem": deep,
+        "strides": list(four_numbers(stated.text, "strides", strides)),
+        "dilations": list(four_numbers(stated.text, "dilations", dilations)),
+    }
+    return f"{found}_v1c" if deep else found, options
+
+
+def _mobile(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[str, dict[str, Any]]:
+    return "mobilenetv2", {
+        "strides": list(four_numbers(stated.text, "strides", (1, 2, 2, 1, 1, 1, 1))),
+        "dilations": list(four_numbers(stated.text, "dilations", (1, 1, 1, 2, 2, 4, 4))),
+    }
+
+
+def _hrnet(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[str, dict[str, Any]]:
+    options = hrnet_options({k.removeprefix("backbone."): v for k, v in tensors.items() if k.startswith("backbone.")})
+    return f"hrnet_w{options['widths'][0]}", options
+
+
+def _mit(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[str, dict[str, Any]]:
+    def side(name: str, dimension: int) -> int:
+        return int(tensors[name].shape[dimension]) if name in tensors else 1
+
+    stages = [f"backbone.layers.{i}." for i in range(4)]
+    widths = [side(stage + "0.projection.weight", 0) for stage in stages]
+    hidden = [side(stage + "1.0.ffn.layers.0.weight", 0) for stage in stages]
+    return "mix transformer", {
+        "widths": widths,
+        "heads": list(four_numbers(stated.text, "num_heads", (1, 2, 5, 8))),
+        "blocks": [count_blocks(tensors, stage + "1.") for stage in stages],
+        "reductions": [side(stage + "1.0.attn.sr.weight", -1) for stage in stages],
+        "expansions": [h // w for h, w in zip(hidden, widths, strict=True)],
+    }
+
+
+def _resnet_of(options: dict[str, Any], align_corners: bool) -> tuple[nn.Module, list[int]]:
+    encoder = ResNet(**options)
+    return encoder, encoder.out_channels
+
+
+def _mobile_of(options: dict[str, Any], align_corners: bool) -> tuple[nn.Module, list[int]]:
+    encoder = MobileNetV2(**options)
+    return encoder, encoder.out_channels
+
+
+def _hrnet_of(options: dict[str, Any], align_corners: bool) -> tuple[nn.Module, list[int]]:
+    # The backbone upsamples with align_corners false, whatever its head does.
+    encoder = HRNet(**options, twice=True, align_corners=False)
+    return encoder, encoder.out_channels
+
+
+def _mit_of(options: dict[str, Any], align_corners: bool) -> tuple[nn.Module, list[int]]:
+    return mix_transformer(options, epsilon=1e-6)
+
+
+_ENCODERS: dict[str, tuple[Callable[..., tuple[str, dict[str, Any]]], Callable[..., tuple[nn.Module, list[int]]]]] = {
+    "resnet": (_resnet, _resnet_of),
+    "mobilenetv2": (_mobile, _mobile_of),
+    "hrnet": (_hrnet, _hrnet_of),
+    "mit": (_mit, _mit_of),
+}
+"""Backbone -> how its name and sizes are read from weights, and how it is built from these."""
+
+
+def _head_options(head: str, tensors: Mapping[str, Tensor], backbone: str) -> dict[str, Any]:
+    if head == "fcn":
+        return {
+            "kernel": int(tensors["decode_head.convs.0.conv.weight"].shape[-1]),
+            "count": count_blocks(tensors, "decode_head.convs."),
+            "concatenated": "decode_head.conv_cat.conv.weight" in tensors,
+            "all_maps": backbone == "hrnet",
+        }
+    if head == "deeplabv3plus" and (fine := tensors.get("decode_head.c1_bottleneck.conv.weight")) is not None:
+        return {"fine_inputs": int(fine.shape[1]), "fine_width": int(fine.shape[0])}
+    return {}
+
+
+def _stride(head: str, backbone: str, options: Mapping[str, Any]) -> int:
+    if backbone in ("hrnet", "mit") or head in ("upernet", "deeplabv3plus"):
+        return 4
+    strides = options["strides"]
+    # A stem of stride 4, or MobileNetV2's first convolution of stride 2.
+    result = 4 if backbone == "resnet" else 2
+    for stride in strides:
+        result *= stride
+    return result
+
+
+def _assumed(stated: Stated) -> tuple[str, ...]:
+    return () if stated.text else ("its configuration is cut off: strides, dilations and align_corners are the usual",)
+
+
+def _transformer_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Queries, keys and values apart, 1x1 convolutions as linear layers, and the encoder's own names."""
+    found: dict[str, Tensor] = {}
+    for name, value in renamed(tensors, {k: v for k, v in _NAMES.items() if k != "backbone."}).items():
+        if match := re.fullmatch(r"backbone\.layers\.(\d)\.1\.(\d+)\.attn\.attn\.in_proj_(weight|bias)", name):
+            width = value.shape[0] // 3
+            start = f"encoder.block{int(match[1]) + 1}.{match[2]}.attn."
+            found[f"{start}q.{match[3]}"], found[f"{start}kv.{match[3]}"] = value[:width], value[width:]
+            continue
+        for pattern, new in _TRANSFORMER:
+            if match := re.match(pattern, name):
+                new_name = match.expand(new.format(int(match[1]) + 1)) + name[match.end() :]
+                linear = new_name.endswith((".fc1.weight", ".fc2.weight")) and value.ndim == 4
+                found[new_name] = torch.flatten(value, 1) if linear else value
+                break
+        else:
+            found[name] = value
+    return found
