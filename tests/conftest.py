@@ -20,7 +20,7 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 # Before anything imports them: shapes in signatures hold at run time in every test. Not of the modules of kernels
 # for Triton and numba, which can't call each other through a check.
-KERNELS = ("numba_passes", "triton_passes", "triton_kernels")
+KERNELS = ("numba_passes", "triton_kernels")
 ROOT = Path(__file__).parents[1]
 RELATIONS = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "cirkd" / "relations").rglob("[!_]*.py")

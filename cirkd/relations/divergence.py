@@ -21,7 +21,8 @@ from torch.autograd import Function
 
 from cirkd.relations.engine.cuda_graphs import Recorded
 from cirkd.relations.engine.products import check_temperature
-from cirkd.relations.engine.select import add_up_pairs, keyed_values, worth_recording
+from cirkd.relations.engine.relate import add_up_pairs, keyed_values
+from cirkd.relations.engine.select import worth_recording
 from cirkd.relations.gather import other_images
 from cirkd.relations.precision import Precision, full_precision
 from cirkd.relations.similarity import before_normalized, normalize, unit_and_norm

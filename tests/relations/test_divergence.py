@@ -12,8 +12,7 @@ from cirkd.relations import (
     relation_divergence,
 )
 from cirkd.relations import precision as precision_module
-from cirkd.relations.engine import products, tiles
-from cirkd.relations.engine import tiled as pairwise
+from cirkd.relations.engine import products, tiled, tiles
 from tests import oracles
 
 TEMPERATURES = [0.01, 0.1, 0.5]  # the first takes the path for sharp distributions
@@ -45,7 +44,7 @@ def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = relation_divergence(student, student_keys, teacher, teacher_keys)
     monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", 10)
     for name, value in (("CPU_ROWS", 4), ("CPU_KEYS", 20), ("GPU_KEYS", 20), ("KEPT_OF_BLOCK", 80)):
-        monkeypatch.setattr(pairwise, name, value)  # keys go in three parts, of which one is kept
+        monkeypatch.setattr(tiled, name, value)  # keys go in three parts, of which one is kept
     torch.testing.assert_close(relation_divergence(student, student_keys, teacher, teacher_keys), whole)
 
 
@@ -54,7 +53,7 @@ def test_keys_in_parts_give_the_same_gradient(kept: int, monkeypatch: pytest.Mon
     student, teacher, keys = unit_rows(9, 4).requires_grad_(), unit_rows(9, 4, seed=1), unit_rows(50, 4, seed=2)
     (whole,) = torch.autograd.grad(keyed_divergence(student, teacher, keys, 0.1), student)
     for name, value in (("CPU_ROWS", 4), ("CPU_KEYS", 20), ("KEPT_OF_BLOCK", kept)):
-        monkeypatch.setattr(pairwise, name, value)
+        monkeypatch.setattr(tiled, name, value)
     (found,) = torch.autograd.grad(keyed_divergence(student, teacher, keys, 0.1), student)
     torch.testing.assert_close(found, whole)
 

@@ -1,6 +1,6 @@
 """Each pass over the entries of a tile as one loop for CPUs, compiled by numba: they are read and written once.
 
-    entries = CompiledEntries()                                                           used as `entries.Entries`
+    passes = NumbaPasses()                                                    used as `torch_passes.TorchPasses`
 
 PyTorch's operations one after the other read and write a tile some twenty times. Here an entry stays in registers on
 its way from logits to sums. The loops let go of Python's lock, so that threads work on their tiles side by side. Sums
@@ -10,9 +10,6 @@ To import this module is to compile it, or to load what an earlier process has c
 """
 
 # Type checkers don't know that numba passes an intrinsic its context.
-# pyright: reportCallIssue=false
-
-# Type checkers don't know what an intrinsic is called with.
 # pyright: reportCallIssue=false
 
 from __future__ import annotations
@@ -26,7 +23,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from cirkd.relations.engine.passes import Entries
+from cirkd.relations.engine.torch_passes import TorchPasses
 
 # Loops may add up in lanes and fuse products with sums. They may not take it that nothing is NaN or infinite.
 LOOSE = {"reassoc", "contract", "nsz", "arcp"}
@@ -132,7 +129,7 @@ def _powers(logits: Any) -> None:
         logits[i] = _exp2(logits[i])
 
 
-class CompiledEntries(Entries):
+class NumbaPasses(TorchPasses):
     """A loop for each pass over float32 tiles that lie row by row in memory or upright, key by key."""
 
     def sums(
@@ -151,7 +148,7 @@ class CompiledEntries(Entries):
         _run(_sums, (p.mT, q.mT), key_sums, row_sums, width, 1)
         return row_sums.sum(dim=2).mT, key_sums if by_key else None
 
-    def again(self, p: Tensor, q: Tensor) -> None:
+    def exponentials(self, p: Tensor, q: Tensor) -> None:
         for matrix in (p, q):
             _powers((matrix if matrix.is_contiguous() else matrix.mT).view(-1).numpy())
 

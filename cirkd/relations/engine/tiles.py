@@ -24,9 +24,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cirkd.relations.engine import huge_pages as pages
-from cirkd.relations.engine.passes import Entries
 from cirkd.relations.engine.products import Logits
+from cirkd.relations.engine.torch_passes import TorchPasses
 from cirkd.relations.engine.workers import Workers
 
 # Entries of a tile: enough for fast products, near enough to a core for its few passes; and what keeps a GPU busy.
@@ -66,7 +65,7 @@ class FirstPass(NamedTuple):
     Attributes:
         row_sums: [s, 3, n, m], for each row and image of the keys: the sums of P, of Q, and of Q * (t - s) in base 2.
         key_sums: [s, 3, k, 1], the same for each key over the rows; None where keys are no rows.
-        kept: of every tile what `Entries.sums` left of student and teacher, None where it has to be made again.
+        kept: of every tile what `TorchPasses.sums` left of student and teacher, None where it has to be made again.
     """
 
     row_sums: Float[Tensor, "s 3 n m"]
@@ -91,7 +90,7 @@ class Scratch:
     ) -> None:  # fmt: skip
         self.upright = upright
         self._tiles = torch.empty(workers, 3 if students == 1 else 4, entries, dtype=dtype, device=device)
-        self._kept = pages.empty(2, kept, dtype=dtype, device=device)
+        self._kept = torch.empty(2, kept, dtype=dtype, device=device)
 
     def tile(self, worker: int, tile: Tile) -> list[Tensor]:
         """To write in: for both exponentials and a third matrix; with several students one for teacher logits."""
@@ -165,7 +164,7 @@ def first_pass(
     teacher: Logits,
     scratch: Scratch,
     workers: Workers,
-    entries: Entries,
+    passes: TorchPasses,
 ) -> FirstPass:
     """The sums of every softmax in the rectangle, for several students beside one teacher.
 
@@ -189,7 +188,7 @@ def first_pass(
             by_key = key_sums is not None and not (rectangle.square and rows == keys)
             for number, student in enumerate(students):
                 student.write(p, *tile)
-                of_rows, of_keys = entries.sums(p, t, q, x, rectangle.images, by_key, known=number > 0)
+                of_rows, of_keys = passes.sums(p, t, q, x, rectangle.images, by_key, known=number > 0)
                 row_sums[worker, number, :, within(rows, rectangle.rows)] += of_rows
                 if key_sums is not None and of_keys is not None:
                     key_sums[worker, number, :, within(keys, rectangle.keys), 0] += of_keys
@@ -213,7 +212,7 @@ def add_gradients(
     gradients: Sequence[Tensor],
     scratch: Scratch,
     workers: Workers,
-    entries: Entries,
+    passes: TorchPasses,
 ) -> None:
     """Add the derivative of the sum of all divergences in the rectangle by the student's rows, times the temperature.
 
@@ -231,11 +230,11 @@ def add_gradients(
             else:
                 student.write(p, *tile)
                 teacher.write(q, *tile)
-                entries.again(p, q)
+                passes.exponentials(p, q)
             rows, keys = tile
             by_row = row_scales[:, within(rows, rectangle.rows)]
             by_key = None if key_scales is None else key_scales[:, within(keys, rectangle.keys)]
-            slope = student.factor(entries.slope(p, q, x, by_row, by_key))
+            slope = student.factor(passes.slope(p, q, x, by_row, by_key))
             student.add_row_gradient(gradients[worker][rows], slope, keys)
             if rectangle.trained_keys and not (rectangle.square and rows == keys):
                 student.add_key_gradient(gradients[worker][keys], slope, rows)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cirkd.relations import keyed_divergence, normalize, pairwise_divergence
-from cirkd.relations.engine import select as choice
+from cirkd.relations.engine import relate, select
 from tests import oracles
 from tests.relations.building import sizes_of_built
 
@@ -24,7 +24,7 @@ PRECISIONS = ["float32", "bf16"] if DEVICE.type == "cuda" else ["float32"]
 @pytest.fixture
 def with_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every relation through the kernels, in small blocks."""
-    monkeypatch.setattr(choice, "streamed_for", lambda *given: streamed.relate)
+    monkeypatch.setattr(relate, "streamed_for", lambda *given: streamed.relate)
 
 
 def rows(*shape: int, seed: int = 0) -> Tensor:
@@ -125,7 +125,7 @@ def test_shares_keep_processors_busy_in_little_memory(blocks: int, parts: int, p
 
 def test_a_cpu_has_none() -> None:
     rows = torch.zeros(2, 4)
-    assert choice.streamed_for(rows, rows, 0.1, "float32") is None
+    assert select.streamed_for(rows, rows, 0.1, "float32") is None
 
 
 BUILD = """
@@ -186,4 +186,4 @@ def test_a_gpu_takes_them(precision: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         rows = torch.zeros(2, 64, device="cuda")
-        assert choice.streamed_for(rows, rows, 0.1, precision) is streamed.relate
+        assert select.streamed_for(rows, rows, 0.1, precision) is streamed.relate
