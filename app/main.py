@@ -31,6 +31,19 @@ PAGES = (
     ("export", "Export", ":material/download:"),
 )
 
+# The address holds the whole view, and Streamlit makes a step of the browser's history of each change of it. Here only
+# another page is a step, so that the back button leads to the page before.
+ONE_STEP = """<script>
+if (!window.cirkdHistory) {
+  window.cirkdHistory = true;
+  const push = history.pushState.bind(history);
+  history.pushState = (state, title, url) => {
+    const samePage = new URL(url ?? "", location.href).pathname === location.pathname;
+    samePage ? history.replaceState(state, title, url) : push(state, title, url);
+  };
+}
+</script>"""
+
 
 def main() -> None:
     """Draw the sidebar and the page that is chosen."""
@@ -39,14 +52,17 @@ def main() -> None:
     st.set_page_config("CIRKD Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
     st.html("<style>[data-testid=stMainBlockContainer]{padding-inline:clamp(1rem,3.5vw,3.5rem)}</style>")
     st.html(work.STYLE)
+    with st.container(key="history"):
+        st.html(f"<style>.st-key-history{{display:none}}</style>{ONE_STEP}", unsafe_allow_javascript=True)
     pages = [
         st.Page(VIEWS / f"{name}.py", title=title, icon=icon, default=name == "overview") for name, title, icon in PAGES
     ]
     page = st.navigation(pages)
     with guard():
-        study_bar.draw()
+        study_bar.draw(page.url_path)
     with guard():
         page.run()
+    study_bar.shown(page.url_path)
 
 
 def screen_mode() -> theme.Theme:

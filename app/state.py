@@ -88,15 +88,15 @@ def remember(state: StudyState) -> None:
 
 
 def write(state: StudyState) -> None:
-    """Remember the state and put it into the address."""
+    """Remember the state and put it into the address, all of it at once."""
     query = state.query()
     st.session_state[_KEY] = state
     st.session_state[_SEEN] = query
     for name in _names():
-        if name in query and st.query_params.get(name) != query[name]:
-            st.query_params[name] = query[name]
-        elif name not in query and name in st.query_params:
+        if name not in query and name in st.query_params:
             del st.query_params[name]
+    if changed := {name: value for name, value in query.items() if st.query_params.get(name) != value}:
+        st.query_params.update(changed)
 
 
 def _names() -> tuple[str, ...]:

@@ -15,8 +15,14 @@ from cirkd.data.errors import CheckpointError, StudyError
 ROLES = ("teacher", "before", "after")
 
 
-def draw() -> None:
-    """Draw the sidebar; remember what is chosen, in the session and in the address.
+_WIDGETS = tuple(
+    f"bar_{name}" for name in (*ROLES, "others", "data", "folder", "split", "layer", "device", "precision")
+)
+_SHOWN = "bar_shown"  # session key: the page whose run came to its end, so that the browser has every widget's value
+
+
+def draw(page: str) -> None:
+    """Draw the sidebar beside a page; remember what is chosen, in the session and in the address.
 
     Raises:
         CirkdError: the images chosen cannot be listed.
@@ -26,6 +32,8 @@ def draw() -> None:
     if from_address:
         model_picker.show(chosen)
         image_picker.show(chosen)
+    if st.session_state.get(_SHOWN) != page:
+        _send_again()
     with st.sidebar:
         folder = image_picker.stored(image_picker.asked(chosen))
         if folder is None:
@@ -38,6 +46,22 @@ def draw() -> None:
         if folder is None:
             chosen = _settings(chosen, from_address)
     state.write(chosen)
+
+
+def shown(page: str) -> None:
+    """The run for this page has come to its end."""
+    st.session_state[_SHOWN] = page
+
+
+def _send_again() -> None:
+    """Let every widget bring its value along, as if it had been set now.
+
+    A value is told to the browser by the run that sets it. Where another page is opened before that run has come to
+    the widget, the browser would show, and send back, the first of its options.
+    """
+    for key in _WIDGETS:
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
 
 
 def current() -> Handle:
@@ -99,6 +123,11 @@ def _settings(chosen: StudyState, from_address: bool) -> StudyState:
             help="auto: bf16 on a GPU that has it, else float32. A processor without arithmetic for bf16 takes "
             "hundreds of times as long for it.",
         )  # fmt: skip
+        held = cached.cache()
+        st.caption(
+            f"Results kept in memory: {held.used() / 1e9:.2f} of {held.budget / 1e9:g} GB beside the models; what was "
+            "not asked for longest goes first. `CIRKD_CACHE_GB` sets how much."
+        )
         if layer == "projected" and not model_picker.has_projection(chosen):
             st.caption("No checkpoint chosen here has a projection head: the decoder embedding is shown.")
     return replace(chosen, layer=layer, device=device, precision=precision)

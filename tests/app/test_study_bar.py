@@ -170,3 +170,9 @@ def test_an_upload_says_what_it_is(page: Open, study_folders: Path) -> None:
     clean(test)
     said = [caption.value for caption in test.caption if "theirs.safetensors" in caption.value]
     assert any("classes; takes RGB" in text for text in said)
+
+
+def test_the_settings_state_how_much_memory_results_take(page: Open) -> None:
+    test = page()
+    (said,) = [caption.value for caption in test.caption if "kept in memory" in caption.value]
+    assert "of 1.5 GB beside the models" in said and "CIRKD_CACHE_GB" in said
