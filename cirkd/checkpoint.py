@@ -213,9 +213,15 @@ def _answers(path: Path | str, classes: Any, **given: Any) -> tuple[Answers, Cla
 
 
 def load_models(
-    paths: Sequence[Path], device: str | torch.device = "auto", names: Sequence[str] = ()
+    paths: Sequence[Path],
+    device: str | torch.device = "auto",
+    names: Sequence[str] = (),
+    answers: Answers | None = None,
 ) -> dict[str, Segmenter]:
     """Load several checkpoints, as `load_model`, each under its name; without names, under that of its file.
+
+    Args:
+        answers: What those are that are not this project's own.
 
     Raises:
         CheckpointError: two have one name, or there are not as many names as files.
@@ -225,7 +231,21 @@ def load_models(
         raise CheckpointError(f"{len(names)} names for {len(paths)} checkpoints; give each one, in the same order")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise CheckpointError(f"two checkpoints are called {twice}; give names of their own with --names")
-    return {name: load_model(path, device) for name, path in zip(names, paths, strict=True)}
+    return {name: load_told(path, device, answers) for name, path in zip(names, paths, strict=True)}
+
+
+def load_told(path: Path | str, device: str | torch.device, answers: Answers | None) -> Segmenter:
+    """As `load_model`, with answers that are meant for files of other projects: this one's say all themselves."""
+    given = {} if answers is None or _is_own(path) else answers.given()
+    return load_model(path, device, **given)
+
+
+def _is_own(path: Path | str) -> bool:
+    try:
+        read_header(path)
+    except CheckpointError:
+        return False
+    return True
 
 
 def _to_half(key: str, value: Tensor) -> Tensor:

@@ -1,137 +1,14 @@
 """The command line: `cirkd COMMAND`, one of `COMMANDS`. Exit code 0, or 1 with one clear line on stderr."""
 
-import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Literal
 
 import tyro
 
 import cirkd
 from cirkd.data.bundled import bundled
 from cirkd.data.errors import CirkdError
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluateOptions:
-    """Scores of a checkpoint on one split of a data set.
-
-    Args:
-        checkpoint: The file to evaluate.
-        data: A data set; `cirkd data` lists them.
-        split: Such as val; `cirkd data` lists those of each data set.
-        root: Where the data set lies; the bundled streets need none.
-        device: auto, cpu or cuda.
-        precision: float32, bf16 or fp16.
-        architecture, encoder: What the checkpoint is, where its content does not tell, such as unet and resnet34.
-        workers: Processes that read images ahead.
-        precise: Print the scores with all their digits.
-    """
-
-    checkpoint: tyro.conf.Positional[Path]
-    data: str = "streets"
-    split: str = "val"
-    root: Path | None = None
-    device: str = "auto"
-    precision: str = "float32"
-    architecture: str | None = None
-    encoder: str | None = None
-    workers: int = 1
-    precise: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class ExtractOptions:
-    """Embeddings of a data set's pixels, so many of each class, as a folder of Parquet files.
-
-    Started by `accelerate launch -m cirkd.cli extract ...` or torchrun, several processes share the images. Started
-    again, it goes on where it was interrupted.
-
-    Args:
-        checkpoints: The files; the first one's grid is taken.
-        output: The folder to write.
-        names: What each is called, in their order; their files' names when not given.
-        data: A data set; `cirkd data` lists them.
-        split: Such as val; `cirkd data` lists those of each data set.
-        root: Where the data set lies; the bundled streets need none.
-        per_class: Pixels kept of each class.
-        layer: decoder, or projected through the head of the distillation where a checkpoint has one.
-        images: Only so many; all when not given.
-        workers: Processes that read images ahead.
-        seed: Of the choice of pixels.
-        device: auto, cpu or cuda.
-        precision: float32, bf16 or fp16.
-    """
-
-    checkpoints: tyro.conf.Positional[tuple[Path, ...]]
-    output: Path
-    names: tuple[str, ...] = ()
-    data: str = "streets"
-    split: str = "val"
-    root: Path | None = None
-    per_class: int = 1000
-    layer: str = "decoder"
-    images: int | None = None
-    workers: int = 1
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "float32"
-
-
-@dataclasses.dataclass(frozen=True)
-class DoctorOptions:
-    """What a file of weights is, what fits, and what to do.
-
-    Args:
-        file: A checkpoint of any origin, or a folder that save_pretrained wrote.
-        architecture: What it is, where its content does not tell, such as unet.
-        encoder: Its encoder, where its content does not tell, such as resnet34.
-    """
-
-    file: tyro.conf.Positional[Path]
-    architecture: str | None = None
-    encoder: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class ReportOptions:
-    """A study as one HTML file that opens without a network, and, where asked for, its parts as files.
-
-    Without a checkpoint named, the bundled ones are taken.
-
-    Args:
-        output: The HTML file.
-        teacher, before, after: Checkpoints; any may be left out.
-        images: streets, streets/test, a folder of images, or another data set's name.
-        root: Where the data set lies; the bundled streets need none.
-        count: How many images, chosen so that they show most of the classes.
-        layer: decoder or projected.
-        device: auto, cpu or cuda.
-        precision: auto, float32, bf16 or fp16.
-        tables: A folder for all tables; table_format: csv or parquet.
-        figures: A folder for all figures; figure_format: html, png or svg.
-        embeddings: A Parquet file for the embeddings of all pixels.
-        projector: A folder or .zip file for the TensorBoard projector.
-    """
-
-    output: tyro.conf.Positional[Path] = Path("report.html")
-    teacher: Path | None = None
-    before: Path | None = None
-    after: Path | None = None
-    images: str = "streets/val"
-    root: Path | None = None
-    count: int = 6
-    layer: str = "decoder"
-    device: str = "auto"
-    precision: str = "auto"
-    tables: Path | None = None
-    table_format: Literal["csv", "parquet"] = "csv"
-    figures: Path | None = None
-    figure_format: Literal["html", "png", "svg"] = "html"
-    embeddings: Path | None = None
-    projector: Path | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -182,19 +59,19 @@ def _sweep(words: list[str]) -> int:
 
 def _evaluate(words: list[str]) -> int:
     """Score a checkpoint on a data set: cirkd evaluate CHECKPOINT --data streets --split val."""
-    options = tyro.cli(EvaluateOptions, prog="cirkd evaluate", args=words)
     from cirkd.checkpoint import load_model
     from cirkd.data.catalog import open_data
+    from cirkd.data.mapped import mapped
+    from cirkd.options import EvaluateOptions
     from cirkd.training.evaluate import evaluate
     from cirkd.training.processes import joined_processes
     from cirkd.training.progress import bar
 
-    data = open_data(options.data, options.split, options.root)
+    options = tyro.cli(EvaluateOptions, prog="cirkd evaluate", args=words)
+    data = mapped(open_data(options.data, options.split, options.root), options.class_map)
     with joined_processes() as processes, bar("evaluating", processes.is_main) as progress:
         # Joined first: that is what gives each process a GPU of its own.
-        model = load_model(
-            options.checkpoint, options.device, architecture=options.architecture, encoder=options.encoder
-        )
+        model = load_model(options.checkpoint, options.device, **options.answers.given())
         result = evaluate(
             model, data, precision=options.precision, progress=progress, workers=options.workers, processes=processes
         )
@@ -213,16 +90,18 @@ def _evaluate(words: list[str]) -> int:
 
 def _extract(words: list[str]) -> int:
     """Write embeddings of a whole data set: cirkd extract CHECKPOINT ... --output FOLDER."""
-    options = tyro.cli(ExtractOptions, prog="cirkd extract", args=words)
     from cirkd.checkpoint import load_models
     from cirkd.data.catalog import open_data
+    from cirkd.data.mapped import mapped
     from cirkd.features.store import extract_to
+    from cirkd.options import ExtractOptions
     from cirkd.training.processes import joined_processes
     from cirkd.training.progress import bar
 
-    data = open_data(options.data, options.split, options.root)
+    options = tyro.cli(ExtractOptions, prog="cirkd extract", args=words)
+    data = mapped(open_data(options.data, options.split, options.root), options.class_map)
     with joined_processes() as processes, bar("extracting", processes.is_main) as progress:
-        models = load_models(options.checkpoints, options.device, options.names)
+        models = load_models(options.checkpoints, options.device, options.names, options.answers)
         path = extract_to(
             options.output, models, data, per_class=options.per_class, layer=options.layer, images=options.images,
             precision=options.precision, seed=options.seed, workers=options.workers, processes=processes,
@@ -235,11 +114,15 @@ def _extract(words: list[str]) -> int:
 
 def _doctor(words: list[str]) -> int:
     """Say what a file of weights is, what fits, and what to do: cirkd doctor FILE."""
-    options = tyro.cli(DoctorOptions, prog="cirkd doctor", args=words)
     from cirkd.doctor import examine
+    from cirkd.models.answers import write_sidecar
+    from cirkd.options import DoctorOptions
 
-    verdict = examine(options.file, architecture=options.architecture, encoder=options.encoder)
+    options = tyro.cli(DoctorOptions, prog="cirkd doctor", args=words)
+    verdict = examine(options.file, options.answers)
     print("\n".join(verdict.lines()))
+    if verdict.usable and options.keep:
+        print(f"  {'kept in':10s} {write_sidecar(options.file, options.answers)}")
     if not verdict.usable:
         print(f"cirkd: {verdict.path}: {verdict.problem}; {verdict.remedy}", file=sys.stderr)
     return 0 if verdict.usable else 1
@@ -247,12 +130,13 @@ def _doctor(words: list[str]) -> int:
 
 def _report(words: list[str]) -> int:
     """Write a study to one HTML file: cirkd report FILE --teacher T --before B --after A --images streets/val."""
-    options = tyro.cli(ReportOptions, prog="cirkd report", args=words)
+    from cirkd.options import ReportOptions
     from cirkd.report import export_figures, open_study, write_report
 
+    options = tyro.cli(ReportOptions, prog="cirkd report", args=words)
     study = open_study(
         options.teacher, options.before, options.after, options.images, root=options.root, count=options.count,
-        layer=options.layer, device=options.device, precision=options.precision,
+        layer=options.layer, device=options.device, precision=options.precision, answers=options.answers,
     )  # fmt: skip
     written = [write_report(study, options.output)]
     if options.tables is not None:
@@ -273,6 +157,26 @@ def _app(words: list[str]) -> int:
     return subprocess.call([sys.executable, "-P", "-m", "streamlit", "run", str(bundled("app", "main.py")), *words])
 
 
+def _predict(words: list[str]) -> int:
+    """Write a network's label maps for images: cirkd predict CHECKPOINT FOLDER --output OUT."""
+    from cirkd.checkpoint import load_model
+    from cirkd.data.catalog import open_named
+    from cirkd.options import PredictOptions
+    from cirkd.training.predict import predict
+    from cirkd.training.progress import bar
+
+    options = tyro.cli(PredictOptions, prog="cirkd predict", args=words)
+    data = open_named(options.images, options.split, options.root)
+    model = load_model(options.checkpoint, options.device, **options.answers.given())
+    with bar("predicting", True) as progress:
+        written = predict(
+            model, data, options.output, form=options.form, flip=options.flip, scales=options.scales,
+            precision=options.precision, workers=options.workers, progress=progress,
+        )  # fmt: skip
+    print(f"{options.output}: {len(written)} label maps")
+    return 0
+
+
 def _data(words: list[str]) -> int:
     """List the data sets that can be opened, with their splits and what their folders hold: cirkd data."""
     from cirkd.data.catalog import DATA_SETS
@@ -288,6 +192,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "sweep": _sweep,
     "evaluate": _evaluate,
     "extract": _extract,
+    "predict": _predict,
     "doctor": _doctor,
     "report": _report,
     "data": _data,

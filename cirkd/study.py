@@ -134,6 +134,7 @@ class Study(Results):
         split: str = "val",
         indices: Sequence[int] | None = None,
         classes: Classes | None = None,
+        answers: Any = None,
         batch_size: int | None = None,
         cache: Cache | None = None,
     ) -> Study:
@@ -150,6 +151,8 @@ class Study(Results):
             precision: "auto" (bf16 on GPUs that have it, else float32), "float32", "bf16" or "fp16".
             split, indices: which images of a data set; None = its first 6.
             classes: of the labels, where the images' source does not say.
+            answers: what a file of another project does not tell, as `load_model` takes it, such as
+                `{"encoder": "resnet34", "mean": (0.5, 0.5, 0.5)}`: one for all such files, or a dict of these by model.
             batch_size: images at once; None = 8 on a GPU, 1 on a CPU; halves itself when memory runs out.
             cache: shared by studies of the same loaded models: what one of them ran, the others need not.
 
@@ -159,7 +162,7 @@ class Study(Results):
         named = {TEACHER: teacher, BEFORE: before, AFTER: after, **dict(students or {})}
         source = open_images(images, split=split, indices=indices, classes=classes)
         return cls(
-            open_models(named, device), source,
+            open_models(named, device, answers), source,
             layer=layer, device=device, precision=precision, batch_size=batch_size, cache=cache,
         )  # fmt: skip
 

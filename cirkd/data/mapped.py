@@ -13,6 +13,15 @@ from cirkd.data.sample import Classes, Sample, SegmentationData
 _WANTED = 'an object from class to class was wanted, as {"truck": "vehicle", "bus": "vehicle", "sky": null}'
 
 
+def mapped(data: SegmentationData, path: Path | None) -> SegmentationData:
+    """The split in the classes that a file says; as it is where there is no file.
+
+    Raises:
+        DataError: as of `Mapped`.
+    """
+    return data if path is None else Mapped(data, path)
+
+
 class Mapped:
     """A split of a data set with its classes renamed, joined or left out.
 

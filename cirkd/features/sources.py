@@ -13,6 +13,7 @@ from cirkd.data.errors import DataError, StudyError
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes, Sample, SegmentationData
+    from cirkd.models.answers import Answers
 
 DEFAULT_IMAGES = 6
 """How many images of a data set are taken when none are chosen."""
@@ -65,25 +66,44 @@ def open_images(
     return ImageSource(tuple(samples), classes, text)
 
 
-def open_models(models: Mapping[str, Any], device: str = "auto") -> dict[str, Any]:
+def open_models(models: Mapping[str, Any], device: str = "auto", answers: Any = None) -> dict[str, Any]:
     """Load those models that are given as paths; leave out those that are None.
+
+    Args:
+        answers: What a file of another project does not tell: `Answers` or such a dict for all of them, or a dict of
+            these by model.
 
     Raises:
         CheckpointError: a checkpoint cannot be read.
         StudyError: no model at all.
     """
-    found = {name: _loaded(model, device) for name, model in models.items() if model is not None}
+    found = {
+        name: _loaded(model, device, _answers(answers, name)) for name, model in models.items() if model is not None
+    }
     if not found:
         raise StudyError("a study without a model; give a teacher, a before or an after")
     return found
 
 
-def _loaded(model: Any, device: str) -> Any:
+def _answers(given: Any, name: str) -> Answers | None:
+    """What is said of one model."""
+    from cirkd.models.answers import Answers, checked
+
+    if isinstance(given, Mapping):
+        by_model = all(value is None or isinstance(value, Mapping | Answers) for value in given.values())
+        given = given.get(name) if by_model else given
+    try:
+        return checked(**given) if isinstance(given, Mapping) else given
+    except (ValueError, TypeError) as error:
+        raise StudyError(f"{name}: {error}") from None
+
+
+def _loaded(model: Any, device: str, answers: Answers | None) -> Any:
     if not isinstance(model, str | Path):
         return model
-    from cirkd.checkpoint import load_model
+    from cirkd.checkpoint import load_told
 
-    return load_model(model, device)
+    return load_told(model, device, answers)
 
 
 def _data_set(images: Any, name: str, split: str) -> SegmentationData | None:

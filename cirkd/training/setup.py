@@ -35,7 +35,7 @@ def load_teacher(recipe: Recipe, data: SegmentationData, device: torch.device) -
         return None
     if recipe.teacher is None:
         raise TrainingError(f"{recipe.name} distils and names no teacher; give its checkpoint with --teacher")
-    teacher = load_model(recipe.teacher, device)
+    teacher = load_model(recipe.teacher, device, **recipe.told.given())
     if data.classes is None:
         raise TrainingError(f"{data.name} names no classes; training needs labels and their classes")
     matching = match_classes(teacher.info.classes, data.classes, data.name)

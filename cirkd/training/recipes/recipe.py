@@ -4,10 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import tyro
+
 from cirkd.data.transforms import Augmentation
 from cirkd.losses.memory import Enqueue, Initial, Overflow, Slots
 from cirkd.losses.objective import Objective
 from cirkd.losses.pixel_choice import Indexing
+from cirkd.models.answers import Answers
 
 Precision = Literal["float64", "float32", "bf16", "fp16"]
 TeacherPrecision = Literal["auto", "float64", "float32", "bf16", "fp16"]
@@ -96,6 +99,7 @@ class Recipe:
             teacher the others are seen as well, without labels; without one they are left out.
         network: What is trained.
         teacher: Checkpoint of the teacher; None trains without one.
+        told: What the teacher's file does not tell, where another project wrote it.
         objective: Weights of the loss terms.
         memory: Sizes of the memory bank, where the objective uses one.
         augmentation: How a training crop is drawn.
@@ -131,6 +135,7 @@ class Recipe:
     labelled_share: float = 1.0
     network: Network = field(default_factory=Network)
     teacher: Path | None = None
+    told: tyro.conf.OmitArgPrefixes[Answers] = field(default_factory=Answers)
     objective: Objective = field(default_factory=Objective.task_only)
     memory: Memory = field(default_factory=Memory)
     augmentation: Augmentation = STREETS_CROPS

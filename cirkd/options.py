@@ -1,0 +1,173 @@
+"""The options of each command. What a file of weights does not tell is asked for in the same words by all of them."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from cirkd.models.answers import Answers
+
+Told = tyro.conf.OmitArgPrefixes[Answers]
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions:
+    """Scores of a checkpoint on one split of a data set.
+
+    Args:
+        checkpoint: The file to evaluate.
+        data: A data set; `cirkd data` lists them.
+        split: Such as val; `cirkd data` lists those of each data set.
+        root: Where the data set lies; the bundled streets need none.
+        device: auto, cpu or cuda.
+        precision: float32, bf16 or fp16.
+        answers: What the checkpoint is, where its content does not tell.
+        workers: Processes that read images ahead.
+        precise: Print the scores with all their digits.
+        class_map: A JSON object from class to class, as {"truck": "vehicle", "sky": null}: which count as which.
+    """
+
+    checkpoint: tyro.conf.Positional[Path]
+    data: str = "streets"
+    split: str = "val"
+    root: Path | None = None
+    device: str = "auto"
+    precision: str = "float32"
+    workers: int = 1
+    precise: bool = False
+    class_map: Path | None = None
+    answers: Told = dataclasses.field(default_factory=Answers)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractOptions:
+    """Embeddings of a data set's pixels, so many of each class, as a folder of Parquet files.
+
+    Started by `accelerate launch -m cirkd.cli extract ...` or torchrun, several processes share the images. Started
+    again, it goes on where it was interrupted.
+
+    Args:
+        checkpoints: The files; the first one's grid is taken.
+        output: The folder to write.
+        names: What each is called, in their order; their files' names when not given.
+        data: A data set; `cirkd data` lists them.
+        split: Such as val; `cirkd data` lists those of each data set.
+        root: Where the data set lies; the bundled streets need none.
+        per_class: Pixels kept of each class.
+        layer: decoder, or projected through the head of the distillation where a checkpoint has one.
+        images: Only so many; all when not given.
+        workers: Processes that read images ahead.
+        seed: Of the choice of pixels.
+        device: auto, cpu or cuda.
+        precision: float32, bf16 or fp16.
+        class_map: A JSON object from class to class, as {"truck": "vehicle", "sky": null}: which count as which.
+        answers: What those of the checkpoints are that are not this project's own; where they differ, keep the answers
+            beside each with `cirkd doctor FILE --keep`.
+    """
+
+    checkpoints: tyro.conf.Positional[tuple[Path, ...]]
+    output: Path
+    names: tuple[str, ...] = ()
+    data: str = "streets"
+    split: str = "val"
+    root: Path | None = None
+    per_class: int = 1000
+    layer: str = "decoder"
+    images: int | None = None
+    workers: int = 1
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "float32"
+    class_map: Path | None = None
+    answers: Told = dataclasses.field(default_factory=Answers)
+
+
+@dataclasses.dataclass(frozen=True)
+class DoctorOptions:
+    """What a file of weights is, what fits, and what to do.
+
+    Args:
+        file: A checkpoint of any origin, or a folder that save_pretrained wrote.
+        answers: What it is, where its content does not tell.
+        keep: Write these answers to NAME.cirkd.json beside the file, where every command and the app find them.
+    """
+
+    file: tyro.conf.Positional[Path]
+    answers: Told = dataclasses.field(default_factory=Answers)
+    keep: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportOptions:
+    """A study as one HTML file that opens without a network, and, where asked for, its parts as files.
+
+    Without a checkpoint named, the bundled ones are taken.
+
+    Args:
+        output: The HTML file.
+        teacher, before, after: Checkpoints; any may be left out.
+        images: streets, streets/test, a folder of images, or another data set's name.
+        root: Where the data set lies; the bundled streets need none.
+        count: How many images, chosen so that they show most of the classes.
+        layer: decoder or projected.
+        device: auto, cpu or cuda.
+        precision: auto, float32, bf16 or fp16.
+        tables: A folder for all tables; table_format: csv or parquet.
+        figures: A folder for all figures; figure_format: html, png or svg.
+        embeddings: A Parquet file for the embeddings of all pixels.
+        projector: A folder or .zip file for the TensorBoard projector.
+        answers: What those of the checkpoints are that are not this project's own; where they differ, keep the answers
+            beside each with `cirkd doctor FILE --keep`.
+    """
+
+    output: tyro.conf.Positional[Path] = Path("report.html")
+    teacher: Path | None = None
+    before: Path | None = None
+    after: Path | None = None
+    images: str = "streets/val"
+    root: Path | None = None
+    count: int = 6
+    layer: str = "decoder"
+    device: str = "auto"
+    precision: str = "auto"
+    tables: Path | None = None
+    table_format: Literal["csv", "parquet"] = "csv"
+    figures: Path | None = None
+    figure_format: Literal["html", "png", "svg"] = "html"
+    embeddings: Path | None = None
+    projector: Path | None = None
+    answers: Told = dataclasses.field(default_factory=Answers)
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictOptions:
+    """Label maps of a network for images, as PNG files of their names.
+
+    Args:
+        checkpoint: The network.
+        images: A folder of images, or a data set's name.
+        output: The folder to write.
+        split: Of a data set, or of a folder that has splits.
+        root: Where the data set lies, if one is named.
+        form: ids for class numbers, cityscapes for the label ids that its server wants, colors for RGB.
+        flip: Average over each image and its mirror image.
+        scales: Average over the image at these sizes, as 0.75 1 1.25.
+        workers: Processes that read images ahead.
+        device: auto, cpu or cuda.
+        precision: float32, bf16 or fp16.
+        answers: What the checkpoint is, where its content does not tell.
+    """
+
+    checkpoint: tyro.conf.Positional[Path]
+    images: tyro.conf.Positional[str]
+    output: Path
+    split: str = "val"
+    root: Path | None = None
+    form: Literal["ids", "cityscapes", "colors"] = "ids"
+    flip: bool = False
+    scales: tuple[float, ...] = (1.0,)
+    workers: int = 1
+    device: str = "auto"
+    precision: str = "float32"
+    answers: Told = dataclasses.field(default_factory=Answers)
