@@ -30,7 +30,7 @@ MOST_POSITIONS = 50_000
 DOTS = 12_500
 """Dots that a map draws at most, class-balanced; a lasso takes what lies in it all the same."""
 MOST_DIMENSIONS, FEWEST_DIMENSIONS = 64, 32
-MOST_NUMBERS = 1_600_000
+MOST_NUMBERS = 2_000_000
 """Positions times dimensions of one model: what a browser multiplies for every pixel pointed at, in about 2 ms."""
 MEASURED = 4096
 """Positions whose pairs are all measured for the error; of more, that many rows' worth of pairs."""

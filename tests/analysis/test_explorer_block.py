@@ -216,7 +216,7 @@ def test_a_model_with_other_classes_keeps_its_own() -> None:
 
 
 def test_many_positions_have_fewer_numbers_and_maps_draw_a_class_balanced_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [dimensions_for(n) for n in (1, 12_288, 25_000, 40_000, 49_152, 10**6)] == [64, 64, 64, 40, 32, 32]
+    assert [dimensions_for(n) for n in (1, 12_288, 25_000, 40_000, 49_152, 10**6)] == [64, 64, 64, 48, 40, 32]
     monkeypatch.setattr(explorer_block_module, "DOTS", 40)
     features = make_features()
     block = explorer_block(features)
