@@ -57,7 +57,7 @@ def draw(chosen: StudyState) -> StudyState:
     """Draw the pickers and return the state with what they say."""
     before = (chosen.data, chosen.folder, chosen.split)
     st.session_state.setdefault("bar_data", chosen.data)
-    source = st.selectbox(":material/photo_library: Images", _sources(chosen), key="bar_data", format_func=_title)
+    source = st.selectbox("Images", _sources(chosen), key="bar_data", format_func=_title)
     chosen = replace(chosen, data=source, folder=_folder(chosen) if source == "folder" else "")
     if source == "upload":
         _upload()

@@ -11,7 +11,7 @@ import streamlit as st
 if str(Path(__file__).resolve().parents[1]) not in sys.path[:1]:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app import study_bar, warm, work
+from app import looks, study_bar, warm, work
 from app.guard import guard
 from cirkd.charts import theme
 
@@ -50,7 +50,7 @@ def main() -> None:
     warm.up()
     theme.follow(screen_mode)
     st.set_page_config("CIRKD Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
-    st.html("<style>[data-testid=stMainBlockContainer]{padding-inline:clamp(1rem,3.5vw,3.5rem)}</style>")
+    st.html(f"<style>{looks.style()}</style>")
     st.html(work.STYLE)
     with st.container(key="history"):
         st.html(f"<style>.st-key-history{{display:none}}</style>{ONE_STEP}", unsafe_allow_javascript=True)

@@ -49,7 +49,7 @@ def draw(chosen: StudyState) -> StudyState:
         shown = st.session_state[f"bar_{role}"]
         options = list(dict.fromkeys([NONE, *known, shown]))
         picked[role] = st.selectbox(
-            f"{theme.role(role).markdown} {theme.role(role).label}",
+            theme.role(role).label,
             options, key=f"bar_{role}", format_func=_title, help=_HELP[role], filter_mode="fuzzy",
         )  # fmt: skip
     with st.expander("More checkpoints", icon=":material/add:", key="bar_more"):
