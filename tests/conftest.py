@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,18 @@ from tests import typecheck
 # Before anything imports Triton: without a GPU its kernels run, slowly, in its interpreter.
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
-# Before anything imports them: shapes in signatures hold at run time in every test. Not of the modules of kernels
-# for Triton and numba, which can't call each other through a check.
-KERNELS = ("numba_passes", "triton_kernels")
+# Before anything imports them: signatures hold at run time in every test. Not in the modules of kernels for Triton and
+# numba, which can't call each other through a check.
 ROOT = Path(__file__).parents[1]
-RELATIONS = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "cirkd" / "relations").rglob("[!_]*.py")
-)
-jaxtyping.install_import_hook(
-    ("cirkd.losses", *(name for name in RELATIONS if name.split(".")[-1] not in KERNELS)),
-    f"{typecheck.__name__}.checked",
-)
+KERNELS = re.compile(r"^@(triton\.jit|njit|numba\.)|^from numba |^import numba", re.MULTILINE)
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "cirkd").rglob("[!_]*.py")
+    if not KERNELS.search(path.read_text(encoding="utf-8"))
+}
+STRICT = {name for name in MODULES if name.startswith(("cirkd.losses.", "cirkd.relations."))}
+for modules, checker in ((STRICT, "checked"), (MODULES - STRICT, "shapes")):
+    jaxtyping.install_import_hook(sorted(modules), f"{typecheck.__name__}.{checker}")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
-def miou(confusion: Float[np.ndarray, "*n c c"]) -> Float[np.ndarray, "*n"]:
+def miou(confusion: Real[np.ndarray, "*n c c"]) -> Float[np.ndarray, "*n"] | np.float64:
     """Mean IoU in percent over the classes that occur in labels or predictions.
 
     Example:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int
+from jaxtyping import Float, Float32, Float64, Integer
 
 from cirkd.analysis.relations import group_sums
 
@@ -30,7 +30,7 @@ class Geometry:
     accuracy: float
 
 
-def geometry_of(unit: Float32[np.ndarray, "n d"], member: Int[np.ndarray, " n"], count: int) -> Geometry:
+def geometry_of(unit: Float32[np.ndarray, "n d"], member: Integer[np.ndarray, " n"], count: int) -> Geometry:
     """Centroids of `count` classes, none empty, and what lies around them.
 
     Args:
@@ -56,7 +56,7 @@ def geometry_of(unit: Float32[np.ndarray, "n d"], member: Int[np.ndarray, " n"],
     )
 
 
-def cosine_silhouette(unit: Float32[np.ndarray, "n d"], groups: Int[np.ndarray, " n"]) -> float:
+def cosine_silhouette(unit: Float[np.ndarray, "n d"], groups: Integer[np.ndarray, " n"]) -> float:
     """Mean silhouette by cosine distance, -1..1; nan with fewer than two groups or no pixel to spare.
 
     Source: Rousseeuw (1987); scikit-learn's `silhouette_score`.

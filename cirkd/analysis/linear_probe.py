@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Integer, Real
 
 
 def linear_probe(
-    train: Float[np.ndarray, "n d"],
-    train_labels: Int[np.ndarray, " n"],
-    val: Float[np.ndarray, "m d"],
-    val_labels: Int[np.ndarray, " m"],
+    train: Real[np.ndarray, "n d"],
+    train_labels: Integer[np.ndarray, " n"],
+    val: Real[np.ndarray, "m d"],
+    val_labels: Integer[np.ndarray, " m"],
 ) -> float:
     """Mean accuracy over classes, in percent, of a logistic regression fitted to `train` and asked about `val`.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int, Int64, UInt8
+from jaxtyping import Float, Float32, Float64, Int64, Integer, UInt8
 
 from cirkd.analysis.divergences import Divergence, divergence
 from cirkd.data.errors import StudyError
@@ -225,7 +225,9 @@ def class_means(features: FeatureSet, across_images: bool = False) -> ClassRelat
     )
 
 
-def group_sums(rows: Float[np.ndarray, "n d"], group: Int[np.ndarray, " n"], count: int) -> Float64[np.ndarray, "g d"]:
+def group_sums(
+    rows: Float[np.ndarray, "n d"], group: Integer[np.ndarray, " n"], count: int
+) -> Float64[np.ndarray, "g d"]:
     """Sum of the rows of each of `count` groups, in double precision."""
     sums = np.zeros((count, rows.shape[1]))
     for g in np.unique(group):
@@ -233,7 +235,7 @@ def group_sums(rows: Float[np.ndarray, "n d"], group: Int[np.ndarray, " n"], cou
     return sums
 
 
-def runs(labels: Int[np.ndarray, " n"]) -> tuple[Run, ...]:
+def runs(labels: Integer[np.ndarray, " n"]) -> tuple[Run, ...]:
     """The runs of equal neighbours."""
     cuts = np.flatnonzero(np.diff(labels.astype(np.int64))) + 1
     edges = [0, *cuts.tolist(), len(labels)]

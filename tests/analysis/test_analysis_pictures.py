@@ -51,7 +51,7 @@ def test_upsample_is_pytorchs(h, w, height, width):
     np.testing.assert_allclose(pictures.upsample(values, (height, width)), wanted[0, 0].numpy(), atol=1e-5)
 
 
-def test_overlay():
+def test_overlay(as_shipped):
     image = np.full((2, 2, 3), 100, np.uint8)
     colors = np.full((2, 2, 3), 200, np.uint8)
     assert (pictures.overlay(image, colors, 0) == 100).all()

@@ -175,7 +175,9 @@ def test_without_labels_or_pair_there_is_no_change() -> None:
     assert header["groupedBy"] == "prediction of teacher"
 
 
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "umap" else ()) for name in MAPS]
+)
 def test_every_map_shows_positions_of_the_block(name: str) -> None:
     features = make_features()
     block = explorer_block(features, most=60)
