@@ -79,11 +79,12 @@ def pixel_story(features: FeatureSet, pixel: int, temperature: float = 0.1, neig
 
 def _log_shares(row: np.ndarray, images: list[slice], temperature: float) -> Float64[np.ndarray, " p"]:
     """Log of a relation distribution for each image by itself."""
+    from scipy.special import log_softmax
+
     logits = row.astype(np.float64) / temperature
     out = np.empty_like(logits)
     for image in images:
-        shifted = logits[image] - logits[image].max()
-        out[image] = shifted - np.log(np.exp(shifted).sum())
+        out[image] = log_softmax(logits[image])
     return out
 
 

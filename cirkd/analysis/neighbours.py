@@ -45,6 +45,8 @@ def pixel_relations(features: FeatureSet, pixel: int, temperature: float = 0.1, 
     Raises:
         StudyError: no such pixel, or the temperature is not above 0.
     """
+    from scipy.special import softmax
+
     count = len(features.pixels)
     if not 0 <= pixel < count:
         raise StudyError(f"there is no pixel {pixel}; this study has pixels 0 to {count - 1}")
@@ -55,8 +57,8 @@ def pixel_relations(features: FeatureSet, pixel: int, temperature: float = 0.1, 
     for name, model in features.models.items():
         unit = model.unit_embedding()
         row = np.clip(unit @ unit[pixel], -1, 1).astype(np.float32)
-        weights = np.exp((row.astype(np.float64) - row.max()) / temperature)
-        similarity[name], distribution[name] = row, (weights / weights.sum()).astype(np.float32)
+        similarity[name] = row
+        distribution[name] = softmax(row.astype(np.float64) / temperature).astype(np.float32)
         nearest[name] = _largest(row, pixel, wanted)
     reference = set(nearest[features.reference].tolist())
     return PixelRelations(

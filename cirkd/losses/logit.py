@@ -17,6 +17,12 @@ def logit_distillation(
 
     Only the student receives a gradient.
 
+    Example:
+        >>> import torch
+        >>> logits = torch.tensor([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1)
+        >>> logit_distillation(logits, logits + 5)  # probabilities are the same
+        tensor(0.)
+
     Source: Hinton et al., 2015, at every position; L_kd of CIRKD (Yang et al., CVPR 2022).
     """
     log_p = F.log_softmax(student / temperature, dim=1)

@@ -52,6 +52,11 @@ def memory_relation(
     For each row: KL(teacher || student) of the softmax, at `temperature`, of its cosines with all keys. All three
     are l2-normalised here. Only the student receives a gradient. 0, with zero gradient, without rows or keys.
 
+    Example:
+        >>> pixels, keys = torch.eye(4), torch.eye(4)
+        >>> memory_relation(pixels, pixels, keys)
+        tensor(0.)
+
     Args:
         precision: of the products of matrices, as in `minibatch_pixel_relation`.
 

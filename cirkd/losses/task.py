@@ -17,6 +17,11 @@ def segmentation_cross_entropy(
 
     Logits are upsampled bilinearly with align_corners=True. 0 if every pixel is ignored.
 
+    Example:
+        >>> import torch
+        >>> segmentation_cross_entropy(torch.zeros(1, 2, 1, 1), torch.tensor([[[0, 255]]]))  # log 2
+        tensor(0.6931)
+
     Raises:
         ValueError: logits and labels differ in batch.
     """

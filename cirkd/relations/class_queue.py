@@ -50,6 +50,12 @@ class ClassQueue(nn.Module):
     Raises:
         ValueError: a size is not positive.
 
+    Example:
+        >>> queue = ClassQueue(num_classes=2, size=3, width=4)
+        >>> queue.enqueue(torch.ones(5, 4), torch.tensor([0, 0, 0, 0, 1]))
+        >>> queue.fill(), queue.sample(per_class=2).labels
+        (tensor([1.0000, 0.3333]), tensor([0, 0, 1]))
+
     Source: CIRKD (Yang et al., CVPR 2022), section 3.3; wraps around where the published code jumps to slot 0 (see
     `end_at_last_slot`).
     """

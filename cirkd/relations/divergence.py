@@ -32,6 +32,10 @@ from cirkd.relations.similarity import before_normalized, normalize, unit_and_no
 def relation_distribution(relation: Float[Tensor, "n k"], temperature: float) -> Float[Tensor, "n k"]:
     """Softmax of each relation row at `temperature`.
 
+    Example:
+        >>> relation_distribution(torch.tensor([[1.0, 1.0]]), temperature=0.1)
+        tensor([[0.5000, 0.5000]])
+
     Raises:
         ValueError: the temperature is not positive.
     """
@@ -51,6 +55,11 @@ def relation_divergence(
     """KL(teacher || student) of each row's relation distribution over the keys, in nats; 0 without keys.
 
     All inputs are l2-normalised here. Goes tile by tile: memory grows with n and k, not with n * k. No gradient.
+
+    Example:
+        >>> pixels = torch.eye(3)
+        >>> relation_divergence(pixels, pixels, pixels, pixels)
+        tensor([0., 0., 0.])
 
     Raises:
         ValueError: the temperature is not positive, or student and teacher differ in rows or keys.

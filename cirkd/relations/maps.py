@@ -84,6 +84,11 @@ def most_similar(
 ) -> Similar:
     """The `count` keys of the largest cosine with each row; all keys where there are fewer.
 
+    Example:
+        >>> rows = torch.eye(3)
+        >>> most_similar(rows[:1], rows, count=1).key
+        tensor([[0]])
+
     Args:
         rows, keys: l2-normalised.
         themselves: False where the rows are the keys, and none is to be its own neighbour.

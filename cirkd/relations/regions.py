@@ -41,6 +41,11 @@ def region_embeddings(
     Labels outside [0, num_classes) are ignored. Regions come in image order, then class order; an image
     without labelled pixels has none.
 
+    Example:
+        >>> regions = region_embeddings(torch.ones(1, 4, 2, 2), torch.tensor([[[0, 0], [2, 255]]]), num_classes=3)
+        >>> regions.label, regions.embedding[0]
+        (tensor([0, 2]), tensor([0.5000, 0.5000, 0.5000, 0.5000]))
+
     Raises:
         ValueError: labels and embedding differ in batch or size.
 
@@ -78,7 +83,12 @@ def class_members(labels: Integer[Tensor, "b h w"], num_classes: int) -> Tensor:
 
 
 def resize_labels(labels: Integer[Tensor, "b H W"], size: tuple[int, int]) -> Integer[Tensor, "b h w"]:
-    """Labels on a map of (h, w), by nearest neighbour; int64."""
+    """Labels on a map of (h, w), by nearest neighbour; int64.
+
+    Example:
+        >>> resize_labels(torch.tensor([[[0, 0, 1, 1], [0, 0, 1, 1]]]), (1, 2))
+        tensor([[[0, 1]]])
+    """
     if tuple(labels.shape[1:]) == tuple(size):
         return labels.long()
     return F.interpolate(labels[:, None].float(), size=size, mode="nearest")[:, 0].long()

@@ -54,7 +54,12 @@ def unit_and_norm(x: Tensor, dim: int = -1) -> tuple[Tensor, Tensor]:
 
 @full_precision
 def cosine_similarity(a: Float[Tensor, "n d"], b: Float[Tensor, "k d"]) -> Float[Tensor, "n k"]:
-    """The relation matrix: cosine of every row of `a` with every row of `b`, in [-1, 1]; 0 for a zero row."""
+    """The relation matrix: cosine of every row of `a` with every row of `b`, in [-1, 1]; 0 for a zero row.
+
+    Example:
+        >>> cosine_similarity(torch.tensor([[3.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
+        tensor([[1., 0.]])
+    """
     return normalize(a) @ normalize(b).T
 
 
