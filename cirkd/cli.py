@@ -138,7 +138,11 @@ def _report(words: list[str]) -> int:
         options.teacher, options.before, options.after, options.images, root=options.root, count=options.count,
         layer=options.layer, device=options.device, precision=options.precision, answers=options.answers,
     )  # fmt: skip
-    written = [write_report(study, options.output)]
+    written = [write_report(study, options.output, lesson=options.lesson)]
+    if options.lesson is not None:
+        from cirkd.lesson import write_lesson
+
+        written.append(write_lesson(study, options.lesson))
     if options.tables is not None:
         written += study.export_tables(options.tables, options.table_format)
     if options.figures is not None:
@@ -149,6 +153,13 @@ def _report(words: list[str]) -> int:
         written.append(study.export_projector(options.projector))
     print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB" + "".join(f"\n{p}" for p in written[1:]))
     return 0
+
+
+def _lesson(words: list[str]) -> int:
+    """Write lesson and Explorer to one HTML file: cirkd lesson FILE --teacher T --before B --after A."""
+    from cirkd.lesson import command
+
+    return command(words)
 
 
 def _app(words: list[str]) -> int:
@@ -195,6 +206,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "predict": _predict,
     "doctor": _doctor,
     "report": _report,
+    "lesson": _lesson,
     "data": _data,
 }
 

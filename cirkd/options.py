@@ -117,6 +117,7 @@ class ReportOptions:
         figures: A folder for all figures; figure_format: html, png or svg.
         embeddings: A Parquet file for the embeddings of all pixels.
         projector: A folder or .zip file for the TensorBoard projector.
+        lesson: An HTML file for the lesson (see `cirkd lesson`), which the report then links to.
         answers: What those of the checkpoints are that are not this project's own; where they differ, keep the answers
             beside each with `cirkd doctor FILE --keep`.
     """
@@ -137,6 +138,7 @@ class ReportOptions:
     figure_format: Literal["html", "png", "svg"] = "html"
     embeddings: Path | None = None
     projector: Path | None = None
+    lesson: Path | None = None
     answers: Told = dataclasses.field(default_factory=Answers)
 
 

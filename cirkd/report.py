@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from cirkd.analysis import pictures
 from cirkd.analysis.stored_scores import seed_gain, whole_split_change
@@ -69,14 +71,16 @@ def open_study(
 
 
 def write_report(
-    study: Study, path: Path | str, *, title: str = "What distillation changed", progress: Progress | None = None
-) -> Path:
+    study: Study, path: Path | str, *, title: str = "What distillation changed", lesson: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:  # fmt: skip
     """Write the whole study to one HTML file.
 
     It holds Plotly's script once and all images as `data:` addresses, so it needs nothing else; light or dark as the
     reader's screen is. Written piece by piece: no more than one figure is in memory at a time.
 
     Args:
+        lesson: the file of `cirkd.lesson.write_lesson`, to link to.
         progress: called with (fraction, text); an exception raised from it cancels and is passed on, and no file is
             left behind.
 
@@ -87,7 +91,7 @@ def write_report(
     study.features(progress)
     found = _chosen(gallery(study))
     with whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for part in _parts(study, title, found, progress):
+        for part in _parts(study, title, found, progress, _link(lesson, Path(path))):
             file.write(part)
     return Path(path)
 
@@ -123,9 +127,18 @@ def figure_files(
         yield f"{file_name(picture.name)}.{kind}", content
 
 
-def _parts(study: Study, title: str, found: list[Picture], progress: Progress | None) -> Iterator[str]:
+def _link(lesson: Path | None, path: Path) -> str:
+    """A line that leads to the lesson, by its place beside the report."""
+    if lesson is None:
+        return ""
+    address = quote(Path(os.path.relpath(lesson.resolve(), path.resolve().parent)).as_posix())
+    return f'<p><a href="{address}">The lesson and the Explorer of this study</a></p>'
+
+
+def _parts(study: Study, title: str, found: list[Picture], progress: Progress | None, link: str = "") -> Iterator[str]:
     yield begin(title)
     yield _opening(study)
+    yield link
     yield _images(study)
     known = tables(study)
     for section in SECTIONS:

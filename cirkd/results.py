@@ -23,8 +23,6 @@ from cirkd.analysis.centroids import Centroids, centroids
 from cirkd.analysis.changed_places import ChangedPlace, changed_places
 from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
 from cirkd.analysis.explorer_maps import cells_of, explorer_map
-from cirkd.analysis.gradient_lesson import GradientLesson, gradient_lesson
-from cirkd.analysis.lesson import PixelLesson, pixel_lesson, telling_pixel
 from cirkd.analysis.memory_bank import MemoryBank, banks, memory_bank
 from cirkd.analysis.memory_lesson import MemoryLesson, memory_lesson
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
@@ -301,24 +299,6 @@ class Results:
         """The loss that training would report for the images in view, term by term."""
         self.features()  # puts the models on their device
         return batch_terms(self.models, name, self.source.samples, self.source.classes)
-
-    @result("Comparing relation distributions", "images")
-    def telling_pixel(self, image: int = 0, student: str | None = None) -> int:
-        """A pixel of an image at which a student's relations diverge most, to begin with."""
-        return telling_pixel(self.features(), image, student)
-
-    @result("Relating one pixel", "images")
-    def pixel_lesson(self, pixel: int, image: int = 1, temperature: float = 0.1) -> PixelLesson:
-        """The formulas for one pixel and the pixels of another image."""
-        return pixel_lesson(self.features(), pixel, image, temperature)
-
-    @result("Taking the gradient", "images")
-    def gradient_lesson(
-        self, first: int = 0, second: int = 1, student: str = AFTER, temperature: float = 0.1
-    ) -> GradientLesson:
-        """Value and gradient of the mini-batch relation loss on two images."""
-        features = self.features()
-        return gradient_lesson(features, first, second, student, temperature, device=features.provenance["device"])
 
     @result("Relating pixels to keys", "images")
     def memory_lesson(self, name: str = AFTER, temperature: float = 0.1) -> MemoryLesson:

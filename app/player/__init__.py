@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamlit.components.v2 import component
 
+from cirkd.charts.training import playable
 from cirkd.web import script, style
 
 if TYPE_CHECKING:
@@ -28,20 +29,4 @@ def player(found: Trajectory, groups: list[tuple[str, str, list[int]]], run: str
     groups: (name, CSS colour, which dots) of each class; run: tells trajectories apart: more steps of the same run are
     taken in where the user is; label: the map's `alt` text.
     """
-    _component()(key="training_trajectory", data=_data(found, groups) | {"run": run, "label": label})
-
-
-def _data(found: Trajectory, groups: list[tuple[str, str, list[int]]]) -> dict[str, Any]:
-    """What the browser draws: the places of the dots as shares of the map's width and height."""
-    (left, bottom), (right, top) = found.frame
-    width, height = max(right - left, 1e-9), max(top - bottom, 1e-9)
-    places = (found.coordinates - (left, bottom)) / (width, height)
-    return {
-        "version": f"{found.provenance['of_snapshots']}-{found.provenance['fitted']}-{found.steps[-1]}",
-        "fitted": found.provenance["fitted"],
-        "steps": found.steps.tolist(),
-        "frames": places.round(4).tolist(),
-        "shape": [width, height],
-        "groups": [{"name": name, "color": color, "dots": dots} for name, color, dots in groups],
-        "names": [found.names[i] for i in found.image.tolist()],
-    }
+    _component()(key="training_trajectory", data=playable(found, groups) | {"run": run, "label": label})

@@ -13,7 +13,7 @@ from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.explorer_encode import encode
 from cirkd.analysis.explorer_maps import AT_ONCE
-from cirkd.charts.looks import look
+from cirkd.charts.looks import arrows, look
 
 KEY = "explorer"
 WANTED = "explorer_wanted"  # session key: (study, the slow maps asked for, the temperature of the divergence or None)
@@ -55,7 +55,7 @@ def _block(study: Handle, maps: tuple[str, ...], temperature: float | None) -> b
     if found is None:
         divergence = study.explorer_divergence(temperature) if temperature is not None else None
         shown = {name: study.explorer_map(name) for name in (*AT_ONCE, *maps)}
-        extra: dict[str, Any] = {"look": look(study.names), "arrows": _arrows(study.names)}
+        extra: dict[str, Any] = {"look": look(study.names), "arrows": arrows(study.names)}
         extra |= {"first": first, "study": _name(study)}
         found = encode(study.explorer(), shown, divergence, extra)
         cache.keep(key, found)
@@ -95,13 +95,6 @@ def _answer(study: Handle, chosen: dict[str, Any], temperature: float | None) ->
 
 def _tau(chosen: dict[str, Any]) -> float:
     return round(float(chosen.get("tau", 0.1)), 4)
-
-
-def _arrows(names: tuple[str, ...]) -> dict[str, str] | None:
-    """From which student to which the arrows of relation space lead."""
-    students = [name for name in names if name != "teacher"]
-    pair = ("before", "after") if {"before", "after"} <= set(students) else tuple(students[:2])
-    return {"from": pair[0], "to": pair[1]} if len(pair) == 2 else None
 
 
 def _have(study: Handle) -> tuple[tuple[str, ...], float | None]:

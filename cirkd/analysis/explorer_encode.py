@@ -4,8 +4,8 @@
     header    UTF-8, padded with spaces so that the body starts at a multiple of 8
     body      arrays (little endian) and pictures, each at a multiple of 8
 
-A `ref` in the header is `{"at": offset in the body, "length": bytes, "type": "int8" | "uint8" | "float32" | "int32" |
-"image/..."}`.
+A `ref` in the header is `{"at": offset in the body, "length": bytes, "type": "int8" | "uint8" | "int16" | "int32" |
+"float32" | "image/..."}`.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def encode(
 
     Args:
         maps: name -> a 2-D map of positions of the block (`Projection.index` among `ExplorerBlock.index`).
-        extra: goes into the header under its own keys: looks, words, what to show first.
+        extra: goes into the header under its own keys: looks, words, what to show first. Arrays in it, at any depth,
+            go into the body, with a ref in their place.
 
     Raises:
         StudyError: a map of other positions or not in 2-D, or more than 60 MB.
     """
     body = _Body()
     header: dict[str, Any] = {
-        **(extra or {}),
         "positions": len(block.index),
         "of": block.provenance["of"],
         "stride": block.stride,
@@ -55,7 +55,7 @@ def encode(
         "low": block.low,
         "layer": block.provenance["layer"],
         "groupedBy": block.provenance["grouped_by"],
-        "classes": _classes(block.classes),
+        "classes": class_table(block.classes),
         "label": body.add(block.label),
         "change": None if block.change is None else body.add(block.change),
         "dots": None if block.dots is None else body.add(block.dots),
@@ -65,7 +65,16 @@ def encode(
     header["id"] = body.digest()
     header["maps"] = {name: _map(name, block, item, body) for name, item in maps.items()}
     header["divergence"] = None if divergence is None else _divergence(block, divergence, body)
-    return _joined(header, body)
+    return _joined({**_with_refs(dict(extra or {}), body), **header}, body)
+
+
+def _with_refs(item: Any, body: _Body) -> Any:
+    """The same with a ref for every array."""
+    if isinstance(item, np.ndarray):
+        return body.add(item)
+    if isinstance(item, Mapping):
+        return {name: _with_refs(part, body) for name, part in item.items()}
+    return [_with_refs(part, body) for part in item] if isinstance(item, list | tuple) else item
 
 
 class _Body:
@@ -115,7 +124,7 @@ def _model(model: ExplorerModel, body: _Body) -> dict[str, Any]:
         "pairs": model.pairs,
         "comparable": model.comparable,
         "note": model.note,
-        "classes": _classes(model.classes),
+        "classes": class_table(model.classes),
         "embedding": body.add(model.embedding),
         "scale": body.add(model.scale),
         "prediction": body.add(model.prediction),
@@ -124,7 +133,8 @@ def _model(model: ExplorerModel, body: _Body) -> dict[str, Any]:
     }
 
 
-def _classes(classes: Classes) -> dict[str, Any]:
+def class_table(classes: Classes) -> dict[str, Any]:
+    """Names and colours of classes, as a header has them."""
     return {"names": list(classes.names), "colors": [list(map(int, color)) for color in classes.colors]}
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float32
 
 from cirkd.analysis.bank_map import projected_rows
-from cirkd.analysis.memory_bank import require_memory, view_centroids
+from cirkd.analysis.memory_bank import bank_centroids, require_memory, view_centroids
 from cirkd.analysis.published_indexing import OWN, PUBLISHED, stored_pixels
 from cirkd.data.errors import StudyError
+from cirkd.data.sample import Classes
 from cirkd.features.feature_set import TEACHER, FeatureSet
 
 if TYPE_CHECKING:
@@ -34,15 +36,12 @@ class KeyLoss:
         loss: `cirkd.losses.memory_relation`, in nats.
         ceiling: what a student would pay whose relations to all keys are equal: the mean divergence of the teacher's
             distributions from the even one, in nats. Keys that resemble each other leave little to learn.
-        deviation: the spread of the differences between the student's and the teacher's cosines that the loss comes
-            from, as a standard deviation under the teacher's distribution; `cosine_deviation(loss)` where it is small.
     """
 
     keys: str
     count: int
     loss: float
     ceiling: float
-    deviation: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +51,8 @@ class MemoryLesson:
     Attributes:
         model: whose; losses: one for each set of keys.
         rows: pixels they are means over.
+        classes: of the bank that have a region in it; relations: TEACHER and `model` -> float32 [P, K], cosines of all
+            pixels in view with the mean region of each.
         weight: of each memory term in the student's training, by name; empty = its checkpoint does not say.
         temperature.
     """
@@ -59,18 +60,11 @@ class MemoryLesson:
     model: str
     losses: tuple[KeyLoss, ...]
     rows: int
+    classes: Classes
+    relations: dict[str, Float32[np.ndarray, "p k"]]
     weight: dict[str, float]
     temperature: float
     provenance: dict[str, Any] = field(default_factory=dict)
-
-
-def cosine_deviation(loss: float, temperature: float = 0.1) -> float:
-    """The spread of cosine differences that a small relation loss means: temperature * sqrt(2 loss).
-
-    For logits that differ by d, KL = Var(d) / 2 up to third order, the variance taken under the teacher's
-    distribution; d is the difference of cosines over the temperature.
-    """
-    return temperature * float(np.sqrt(2 * max(loss, 0.0)))
 
 
 def memory_lesson(
@@ -92,8 +86,13 @@ def memory_lesson(
     if why:
         raise StudyError(f"memory losses compare with the teacher that filled the bank, and {why}")
     known = features.grouping().members().known
-    student = torch.from_numpy(projected_rows(features, name, memory)[known])
+    projected = projected_rows(features, name, memory)
+    student = torch.from_numpy(projected[known])
     teacher = torch.from_numpy(features.models[TEACHER].unit_embedding())
+    means = bank_centroids(memory.region_queue)
+    held = [c for c in range(len(means)) if not np.isnan(means[c, 0])]
+    regions = means[held].T.astype(np.float32)
+    classes = model.info.classes
     draw = torch.Generator().manual_seed(seed)
     stored = stored_pixels(features, memory.pixels_per_class, seed)
     pixel_keys = memory.sample_pixels(draw).keys.cpu()
@@ -113,6 +112,8 @@ def memory_lesson(
         model=name,
         losses=tuple(_key_loss(k, student, rows, normalize(v), temperature) for k, v in keys.items() if len(v)),
         rows=int(known.sum()),
+        classes=Classes(tuple(classes.names[c] for c in held), tuple(classes.colors[c] for c in held)),
+        relations={TEACHER: teacher.numpy() @ regions, name: projected @ regions},
         weight=weights,
         temperature=temperature,
         provenance={"seed": seed, "grouped_by": features.grouping().source},
@@ -124,17 +125,13 @@ def _key_loss(name: str, student: Tensor, teacher: Tensor, keys: Tensor, tempera
 
     from cirkd.losses import memory_relation
 
-    ceiling, variance = 0.0, 0.0
+    ceiling = 0.0
     for block in torch.arange(len(teacher)).split(2048):
-        t, s = teacher[block] @ keys.T, student[block] @ keys.T
-        q = (t / temperature).softmax(dim=1)
+        q = (teacher[block] @ keys.T / temperature).softmax(dim=1)
         ceiling += float((q * q.clamp(min=1e-38).log()).sum(dim=1).add(float(np.log(len(keys)))).double().sum())
-        mean = (q * (t - s)).sum(dim=1, keepdim=True)
-        variance += float((q * (t - s - mean) ** 2).sum(dim=1).double().sum())
     return KeyLoss(
         keys=name,
         count=len(keys),
         loss=float(memory_relation(student, teacher, keys, temperature)),
         ceiling=ceiling / len(teacher),
-        deviation=float(np.sqrt(variance / len(teacher))),
     )

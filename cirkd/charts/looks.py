@@ -19,8 +19,30 @@ def look(names: Iterable[str]) -> dict[str, Any]:
         "light": _states("light"),
         "dark": _states("dark"),
         "sequential": list(PALETTES["cividis"]),
+        "diverging": {mode: [color for _, color in theme.diverging(mode)] for mode in ("light", "dark")},
         "images": ["#{:02x}{:02x}{:02x}".format(*color) for color in IMAGE_COLORS],
     }
+
+
+def arrows(names: tuple[str, ...]) -> dict[str, str] | None:
+    """From which student to which the arrows of relation space lead."""
+    students = [name for name in names if name != "teacher"]
+    pair = ("before", "after") if {"before", "after"} <= set(students) else tuple(students[:2])
+    return {"from": pair[0], "to": pair[1]} if len(pair) == 2 else None
+
+
+def color_variables() -> str:
+    """The app's colours as the variables that its pages set, for a light and a dark screen."""
+
+    def root(mode: theme.Theme, soft: str, accent: str) -> str:
+        paper, ink, line = theme.paper(mode), theme.ink(mode), theme.grid(mode)
+        return (
+            f":root{{--st-background-color:{paper};--st-text-color:{ink};--st-border-color:{line};"
+            f"--st-secondary-background-color:{soft};--st-primary-color:{accent};--st-base-radius:.5rem}}"
+        )
+
+    dark = root("dark", "#1B2230", "#9C8BFF")
+    return f"{root('light', '#F4F5F8', '#5B45D6')}@media (prefers-color-scheme:dark){{{dark}}}"
 
 
 def _states(mode: theme.Theme) -> dict[str, str]:

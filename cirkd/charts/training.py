@@ -75,6 +75,22 @@ def groups(found: Trajectory, classes: Mapping[str, Any]) -> list[tuple[str, str
     return known_groups
 
 
+def playable(found: Trajectory, groups: list[tuple[str, str, list[int]]]) -> dict[str, Any]:
+    """What the player in the browser draws: the places of the dots as shares of the map's width and height."""
+    (left, bottom), (right, top) = found.frame
+    width, height = max(right - left, 1e-9), max(top - bottom, 1e-9)
+    places = (found.coordinates - (left, bottom)) / (width, height)
+    return {
+        "version": f"{found.provenance['of_snapshots']}-{found.provenance['fitted']}-{found.steps[-1]}",
+        "fitted": found.provenance["fitted"],
+        "steps": found.steps.tolist(),
+        "frames": places.round(4).tolist(),
+        "shape": [width, height],
+        "groups": [{"name": name, "color": color, "dots": dots} for name, color, dots in groups],
+        "names": [found.names[i] for i in found.image.tolist()],
+    }
+
+
 def _line(
     figure: go.Figure, x: Sequence[int], y: Sequence[Any], name: str, color: str, hover: str, *,
     dash: str = "solid", symbol: str | None = None,

@@ -65,6 +65,6 @@ def _body(path: Path, names: dict[Path, str]) -> str:
 
 
 def _scope(path: Path, names: dict[Path, str]) -> str:
-    body = _body(path, names)
+    body = _body(path, names).replace("\nexport default ", "\n")
     exports = ", ".join(_EXPORT.findall(body))
     return f"const {names[path]} = (() => {{\n{_EXPORT.sub('', body)}\nreturn {{ {exports} }};\n}})();"

@@ -74,7 +74,7 @@ def test_a_bundle_of_modules_in_a_circle_is_refused(tmp_path: Path) -> None:
 def test_a_joined_script_fetches_nothing(name: str) -> None:
     text = script(name)
     assert text.count("export ") == 1
-    assert "export default function mount" in text
+    assert "\nexport default " in text
     assert not re.search(r"\bimport\b|fetch\(|https?://|XMLHttpRequest|WebSocket", text)
 
 

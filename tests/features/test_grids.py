@@ -84,7 +84,6 @@ def test_all_analysis_of_unets_ends_in_time(unets: dict, samples: list[Sample]) 
         ask()
     study.relations(None, None)
     study.projection(budget=500)
-    study.gradient_lesson()
     terms = study.batch_terms("after")
     assert terms.raw["minibatch_pixel"] > 0
     assert "maps of 256x320 averaged to 52x64" in terms.note

@@ -135,7 +135,7 @@ def test_what_needs_whole_images_says_so_in_one_line(folder: Path, tmp_path: Pat
     asked: tuple[Callable[[], object], ...] = (
         study.scores, study.pixel_change, study.relations, study.region_relations, study.divergence, study.explorer,
         study.summary, study.evaluate, study.stored_pixels, study.memory_bank, study.bank_map, study.batch_terms,
-        study.memory_lesson, study.gradient_lesson, lambda: study.pixel_lesson(0), lambda: study.telling_pixel(0),
+        study.memory_lesson,
         lambda: study.export_projector(tmp_path / "p"), lambda: study.export_embeddings(tmp_path / "e.parquet"),
         lambda: study.pixel_colors("divergence"), lambda: study.features().pixels.of_image(0),
     )  # fmt: skip

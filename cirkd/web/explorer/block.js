@@ -1,6 +1,6 @@
 // Reading the bytes that Python sends: see cirkd/analysis/explorer_encode.py for their layout.
 
-const KINDS = { int8: Int8Array, uint8: Uint8Array, int32: Int32Array, float32: Float32Array };
+const KINDS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, int32: Int32Array, float32: Float32Array };
 
 /** The header alone, to see whether anything is new; `bytes` is a Uint8Array at any offset of its buffer. */
 export function readHeader(bytes) {
@@ -39,8 +39,16 @@ export function readBlock(bytes) {
     ...header.divergence,
     values: Object.fromEntries(Object.entries(header.divergence.values).map(([name, ref]) => [name, open(ref)])),
   };
-  const arrays = { label: open(header.label), change: open(header.change), dots: open(header.dots) };
-  return { ...header, ...arrays, images, models, maps, divergence };
+  const arrays = { label: open(header.label), change: open(header.change), dots: open(header.dots), index: open(header.index) };
+  return { ...header, ...arrays, lesson: opened(header.lesson, open), images, models, maps, divergence };
+}
+
+/** Anything of the header with every ref in it opened. */
+function opened(item, open) {
+  if (item === null || typeof item !== "object") return item;
+  if (Array.isArray(item)) return item.map((part) => opened(part, open));
+  if ("at" in item && "type" in item) return open(item);
+  return Object.fromEntries(Object.entries(item).map(([name, part]) => [name, opened(part, open)]));
 }
 
 function readMap(map, open) {

@@ -34,7 +34,7 @@ export function colorings(block) {
     ["image", "Image"],
     ...(labelled ? [["error", "Right or wrong"]] : []),
     ["confidence", "Confidence"],
-    ...(block.models.length > 1 ? [["divergence", "Relation divergence"]] : []),
+    ...(block.models.length > 1 && (!block.still || block.divergence) ? [["divergence", "Relation divergence"]] : []),
     ...(block.change ? [["change", "Fixed or broken"]] : []),
   ];
 }

@@ -35,7 +35,7 @@ export class Controls {
       type: "range", min: "110", max: "640", step: "10", "data-testid": "tile-size", "aria-label": "Size of the images",
       oninput: () => change({ tile: Number(this.size.value) }),
     });
-    this.projection = select("projection", "Map", MAPS, (map) => change({ map }));
+    this.projection = select("projection", "Map", MAPS.filter(([value]) => !block.still || value in block.maps), (map) => change({ map }));
     this.colorBy = select("color-by", "Colour by", colorings(block), (color) => change({ color }));
     const possible = OVERLAYS.filter(({ value }) => this.allows(block, value));
     this.overlay = segments("overlay", "Images show", possible.map(({ value, words }) => [value, words, "", keyOf(value)]),
@@ -71,6 +71,7 @@ export class Controls {
 
   allows(block, overlay) {
     if (overlay === "labels") return block.images.some((image) => image.label);
+    if (overlay === "divergence" && block.still) return Boolean(block.divergence);
     return overlay !== "divergence" || block.models.length > 1;
   }
 

@@ -1,12 +1,12 @@
 // Relations in the browser: cosines from the 8-bit embeddings, distributions, divergences, neighbours.
 
-/** Cosine of one position with all; `out` is a Float32Array of all positions. */
-export function similarities(model, position, out) {
+/** Cosine of one position with those of start..end; `out` is a Float32Array of all positions. */
+export function similarities(model, position, out, start = 0, end = out.length) {
   const { embedding, scale, dimensions: k } = model;
   const row = Int32Array.from(embedding.subarray(position * k, position * k + k));
   const whole = k - (k % 4);
   const own = scale[position];
-  for (let i = 0, at = 0; i < out.length; i++, at += k) {
+  for (let i = start, at = start * k; i < end; i++, at += k) {
     let sum = 0;
     let more = 0;
     let j = 0;

@@ -21,7 +21,7 @@ export default function mount({ data, parentElement }) {
   };
 }
 
-class Player {
+export class Player {
   constructor(parent) {
     this.canvas = make("canvas", { class: "cp-dots", role: "img", "data-testid": "trajectory-map" });
     this.tip = make("div", { class: "cp-tip", hidden: true });
