@@ -27,7 +27,7 @@ from cirkd.models.build import build_from_info
 from cirkd.models.fit import compare, filled, on_meta_device
 from cirkd.models.foreign import identify_foreign
 from cirkd.models.header import header_of, info_of, parse_header
-from cirkd.models.hub import fetched, is_remote
+from cirkd.models.hub import fetched, is_remote, with_revision
 from cirkd.models.inference import resolve_device
 from cirkd.models.layouts import Recognised
 from cirkd.models.own_network import open_own, own_network
@@ -55,6 +55,8 @@ def save_checkpoint(
         CheckpointError: weights are not finite in float16, or the disk refuses.
     """
     path = Path(path)
+    if model.info.layout == "own":
+        raise CheckpointError(f"{path}: a network of your own is made by your own code; save its state_dict() instead")
     weights = {key: value for key, value in model.state_dict().items() if not key.startswith(_MEMORY)}
     tensors = {_WEIGHTS + key: _to_half(key, value) for key, value in weights.items()}
     if memory is None and isinstance(model.memory, RelationMemory):
@@ -136,9 +138,13 @@ def identify(path: Path | str, answers: Answers | None = None, classes: Classes 
     Raises:
         CheckpointError: unreadable, unsafe or unknown; says what to do.
     """
+    if remote := is_remote(path):
+        path = fetched(str(path))
     file = read_weights(path)
     answers = (answers or Answers()).over(read_sidecar(Path(path)))
     found = _own(file) if isinstance(file.metadata.get("cirkd"), str) else identify_foreign(file, answers)
+    if remote:
+        found = replace(found, info=with_revision(found.info, file.path))
     try:
         return replace(found, info=answered(found.info, answers, classes))
     except CheckpointError as error:
@@ -195,7 +201,7 @@ def load_model(
     )  # fmt: skip
     if own := own_network(str(path)):
         return open_own(own, answers, listed).to(target).eval()
-    found = identify(fetched(str(path)) if is_remote(path) else path, answers, listed)
+    found = identify(path, answers, listed)
     model = _filled(found, build_network, found.tensors)
     if found.memory is not None:
         model.memory = _filled(found, build_memory, found.memory_tensors)

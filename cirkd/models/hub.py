@@ -5,10 +5,12 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cirkd.data.errors import CheckpointError
+from cirkd.models.segmenter import ModelInfo
 from cirkd.models.settings_beside import FILES
 
 _ADDRESS = re.compile(r"hf:/{1,2}([\w.-]+)/([\w.-]+?)(?:@([\w.-]+))?(?:/(.+))?")
@@ -43,6 +45,9 @@ def fetched(address: str) -> Path:
         asked["cache_dir"] = os.environ["HF_HUB_CACHE"]
     if "HF_ENDPOINT" in os.environ:
         asked["endpoint"] = os.environ["HF_ENDPOINT"]
+    if not _reachable(asked.get("endpoint", "https://huggingface.co")):
+        # The client would try again for a long time, for each file; what is in its cache is there without a network.
+        asked["local_files_only"] = True
     for settings in ("config.json", *FILES):
         _optional(hf_hub_download, asked, settings)
     weights = [file] if file else list(_WEIGHTS)
@@ -57,6 +62,27 @@ def fetched(address: str) -> Path:
         if _optional(hf_hub_download, asked, shard) is None:
             raise CheckpointError(f"{address}: {shard} cannot be fetched; try again")
     return found if file else found.parent
+
+
+def _reachable(endpoint: str) -> bool:
+    """Whether somebody answers there, whatever the answer is."""
+    import urllib.error
+    import urllib.request
+
+    try:
+        urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=10).close()
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def with_revision(info: ModelInfo, file: Path) -> ModelInfo:
+    """A network's description that says which revision it is of; that is the name of the folder in the hub's cache."""
+    revision = file.parent.name
+    note = f"from the hub, revision {revision[:12]}"
+    return replace(info, provenance={**info.provenance, "revision": revision}, notes=(*info.notes, note))
 
 
 def _optional(download: Any, asked: dict[str, Any], file: str) -> Path | None:

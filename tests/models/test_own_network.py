@@ -1,0 +1,139 @@
+"""A network of one's own opens from Python and from a file, and is told apart from anything else."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import cirkd
+from cirkd.checkpoint import load_model, save_checkpoint
+from cirkd.data.errors import CheckpointError
+from cirkd.models.hub import fetched
+from cirkd.models.own_network import own_network, wrap_network
+
+FILE = """
+import torch
+from torch import nn
+
+def make():
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ReLU())
+    return nn.Sequential(body, nn.Conv2d(8, 4, 1))
+
+def named():
+    from cirkd.models.own_network import wrap_network
+    return wrap_network(make(), "0.0", classes=list("abcd"), mean=(0.5, 0.5, 0.5))
+
+def broken():
+    raise KeyError("surprise")
+
+def text():
+    return "a network"
+"""
+
+
+class Dictionary(nn.Module):
+    """Returns what torchvision's networks return."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Conv2d(3, 6, 3, stride=4), nn.Conv2d(6, 5, 1)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"out": self.head(self.body(x))}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "mine.py").write_text(FILE)
+    return tmp_path / "mine.py"
+
+
+def test_a_module_in_a_notebook() -> None:
+    network = Dictionary().eval()
+    for name in (None, "body"):
+        model = wrap_network(network, name, mean=(0.5, 0.5, 0.5))
+        image = torch.randn(2, 3, 40, 48)
+        with torch.inference_mode():
+            output = model(image)
+            torch.testing.assert_close(output.embedding, network.body(image))
+            torch.testing.assert_close(output.logits, network(image)["out"])
+        assert (len(model.info.classes), model.info.embedding_channels, model.info.output_stride) == (5, 6, 4)
+        assert model.info.preprocessing.mean == (0.5, 0.5, 0.5)
+    with pytest.raises(CheckpointError, match="no submodule 'tail'; its last ones are body, head"):
+        wrap_network(network, "tail")
+    with pytest.raises(CheckpointError, match="does not run on"):
+        wrap_network(nn.Conv2d(1, 4, 1))
+    with pytest.raises(CheckpointError, match=r"maps .* were wanted"):
+        wrap_network(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten()))
+    with pytest.raises(CheckpointError, match="name the submodule"):
+        wrap_network(nn.Identity())
+
+
+def test_a_study_of_it() -> None:
+    model = wrap_network(Dictionary().eval(), "body")
+    image = np.zeros((32, 40, 3), np.uint8)
+    study = cirkd.Study.open(before=model, images=[image], device="cpu")
+    assert study.features().models["before"].prediction_maps[0].shape == (32, 40)
+
+
+def test_a_file_of_python_with_weights(file: Path, tmp_path: Path) -> None:
+    assert own_network("mine.pth") is None
+    assert own_network("a/b.py:make,c/w.pth") == own_network("a/b.py:make,c/w.pth")
+    plain = load_model(f"{file}:make", "cpu")
+    state = {f"module.{name}": value + 1 for name, value in plain.network.state_dict().items()}  # type: ignore[union-attr]
+    torch.save({"model": state, "epoch": 3}, tmp_path / "w.pth")
+    filled = load_model(f"{file}:make,{tmp_path / 'w.pth'}", "cpu", classes=list("wxyz"), range=255)
+    name = next(iter(plain.state_dict()))
+    assert torch.equal(filled.state_dict()[name], plain.state_dict()[name] + 1)
+    assert filled.info.classes.names == tuple("wxyz")
+    assert load_model(f"{file}:named", "cpu").info.classes.names == tuple("abcd")
+    with pytest.raises(CheckpointError, match=r"KeyError.*run it in Python"):
+        load_model(f"{file}:broken", "cpu")
+    with pytest.raises(CheckpointError, match="AttributeError"):
+        load_model(f"{file}:absent", "cpu")
+    with pytest.raises(CheckpointError, match=r"returned a str; return a torch\.nn\.Module"):
+        load_model(f"{file}:text", "cpu")
+    with pytest.raises(CheckpointError, match="there is no such file"):
+        load_model(f"{tmp_path / 'gone.py'}:make", "cpu")
+    torch.save({"0.0.weight": torch.zeros(3)}, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match="0 of the network's 4 tensors"):
+        load_model(f"{file}:make,{tmp_path / 'w.pth'}", "cpu")
+    with pytest.raises(CheckpointError, match=r"save its state_dict\(\)"):
+        save_checkpoint(tmp_path / "own.safetensors", plain)
+
+
+def mirror(folder: Path) -> Path:
+    """A hub's cache with one network of SMP: `blobs`, `refs` and `snapshots`, as the hub's client lays it out."""
+    import segmentation_models_pytorch as smp
+
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    place = folder / "models--owner--name"
+    snapshot = place / "snapshots" / revision
+    net = smp.Unet("resnet18", encoder_weights=None, encoder_depth=3, decoder_channels=(16, 16, 8), classes=3)
+    net.save_pretrained(str(snapshot))
+    (snapshot / "preprocessor_config.json").write_text(json.dumps({"image_mean": [0.5] * 3, "image_std": [0.5] * 3}))
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text(revision)
+    return folder
+
+
+def test_the_hub_from_a_local_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setenv("HF_HUB_CACHE", str(mirror(tmp_path / "hub")))
+    # Nobody listens there: what is not in the mirror is not to be had.
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for address in ("hf://owner/name", "hf://owner/name@main", "hf://owner/name/model.safetensors"):
+        model = load_model(address, "cpu")
+        assert model.info.architecture == "unet"
+        assert model.info.preprocessing.mean == (0.5, 0.5, 0.5)
+        assert "0123456789ab" in str(model.info.provenance["revision"])
+    with pytest.raises(CheckpointError, match=r"hf download owner/other --local-dir FOLDER"):
+        load_model("hf://owner/other", "cpu")
+    with pytest.raises(CheckpointError, match="only safetensors are fetched"):
+        fetched("hf://owner/name/pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="hf://OWNER/NAME"):
+        fetched("hf://owner")
