@@ -16,7 +16,7 @@ from cirkd.data.folder import IMAGE_FOLDERS, LABEL_FOLDERS
 from cirkd.data.folder import SPLITS as FOLDER_SPLITS
 from cirkd.data.pairs import file_stamp
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
 _NESTED = (*FOLDER_SPLITS, *IMAGE_FOLDERS, *LABEL_FOLDERS, "training", "validation", "train2017", "val2017")
 """Folders in a data set's folders whose files come and go with it."""
 STORED = "stored"
@@ -97,7 +97,7 @@ def find(key: str) -> Checkpoint | None:
     """The checkpoint that a key stands for; None when it is not there."""
     known = {c.key: c for c in checkpoints()}
     path = expanded(key)
-    given = path.is_file() if path.suffix in SUFFIXES else (path / "config.json").is_file()
+    given = path.is_file() if path.name.endswith(SUFFIXES) else (path / "config.json").is_file()
     return known.get(key) or (_checkpoint(key, path) if given else None)
 
 
@@ -163,7 +163,7 @@ def _in_folder(folder: Path) -> list[Checkpoint]:
         return []
     # A link that leads out of the folder is none of its checkpoints.
     inside = [p for p in folder.iterdir() if p.resolve().is_relative_to(folder.resolve())]
-    return [_checkpoint(p.stem, p) for p in inside if p.suffix in SUFFIXES and not p.name.startswith(".")]
+    return [_checkpoint(p.stem, p) for p in inside if p.name.endswith(SUFFIXES) and not p.name.startswith(".")]
 
 
 def _checkpoint(key: str, path: Path) -> Checkpoint:

@@ -106,7 +106,8 @@ def _others(chosen: StudyState, known: list[str]) -> tuple[str, ...]:
 
 def _add() -> None:
     file = st.file_uploader(
-        "Upload a checkpoint", type=["safetensors", "pth", "pt", "bin"], key="bar_upload", max_upload_size=UPLOAD_LIMIT,
+        "Upload a checkpoint", type=["safetensors", "pth", "pt", "bin", "ckpt", "tar"], key="bar_upload",
+        max_upload_size=UPLOAD_LIMIT,
         help="Kept in a private folder of this window and removed when it is closed. Only weights are read: "
         "nothing in a file is executed.",
     )  # fmt: skip

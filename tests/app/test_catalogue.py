@@ -35,6 +35,14 @@ def test_a_key_or_a_path_finds_a_checkpoint(folder: Path) -> None:
     assert catalogue.find("/etc/passwd") is None
 
 
+def test_files_of_trainers_are_seen_by_their_endings(folder: Path) -> None:
+    for name in ("last.ckpt", "best.pth.tar", "weights.bin", "archive.tar", "log.txt"):
+        (catalogue.checkpoints_folder() / name).write_bytes(b"")
+    names = {checkpoint.path.name for checkpoint in catalogue.checkpoints()}
+    assert {"last.ckpt", "best.pth.tar", "weights.bin"} <= names
+    assert not {"archive.tar", "log.txt"} & names
+
+
 def test_a_file_that_changes_is_another_checkpoint(folder: Path) -> None:
     import os
 
