@@ -177,7 +177,10 @@ def _opening(study: Study) -> str:
     whole = whole_split_change(splits, BEFORE, AFTER, gain, study.source.text.split()[0])
     text = " ".join(escape(sentence).replace("`", "") for sentence in filter(None, [whole, *study.summary()]))
     images = ", ".join(map(escape, study.features().image_names))
-    return f"<p class=lead>{text}</p>{table_html(tables(study)['models']())}<p class=caption>Images: {images}.</p>"
+    noted = "".join(f"<li>{escape(note)}</li>" for note in study.features().provenance.get("notes", []))
+    notes = f"<ul class=caption>{noted}</ul>" if noted else ""
+    models = table_html(tables(study)["models"]())
+    return f"<p class=lead>{text}</p>{models}<p class=caption>Images: {images}.</p>{notes}"
 
 
 def _images(study: Study) -> str:
