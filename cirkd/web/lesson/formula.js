@@ -35,4 +35,4 @@ export const frac = (top, bottom) => make("span", { class: "ls-frac" }, part("sp
 /** A sum or the like with what stands below it. */
 export const big = (sign, below) => make("span", { class: "ls-big" }, part("span", sign), part("span", below));
 
-export const formula = (...parts) => make("div", { class: "ls-formula", role: "math" }, ...parts.flat().map(text));
+export const formula = (...parts) => make("div", { class: "ls-formula", role: "group", "aria-label": "Formula" }, ...parts.flat().map(text));
