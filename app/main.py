@@ -51,7 +51,7 @@ def main() -> None:
     theme.follow(screen_mode)
     st.set_page_config("CIRKD Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
     st.html(f"<style>{looks.style()}</style>")
-    st.html(work.STYLE)
+    st.html(work.style())
     with st.container(key="history"):
         st.html(f"<style>.st-key-history{{display:none}}</style>{ONE_STEP}", unsafe_allow_javascript=True)
     pages = [

@@ -13,16 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
+
+from cirkd.charts import theme
 
 T = TypeVar("T")
 Progress = Callable[[float, str], None]
-
-STYLE = (
-    "<style>[class*=st-key-work-]{position:fixed;right:1.5rem;bottom:1.25rem;width:min(26rem,calc(100vw - 3rem));"
-    "z-index:1000;background:var(--st-background-color);"
-    "border-radius:.5rem;box-shadow:0 4px 24px rgba(0,0,0,.28)}</style>"
-)
-"""Where work is shown: in a corner of the window, wherever on the page it was asked for."""
 
 _PATIENCE = 0.4  # seconds before a progress bar appears; shorter work never flickers
 _TICK = 0.15
@@ -111,6 +108,14 @@ def run(key: Hashable, label: str, function: Callable[[Progress], T]) -> T:
     return job.result
 
 
+def style() -> str:
+    """Where work is shown: in a corner of the window, wherever on the page it was asked for."""
+    return (
+        "<style>[class*=st-key-work-]{position:fixed;right:1.5rem;bottom:1.25rem;width:min(26rem,calc(100vw - 3rem));"
+        f"z-index:1000;background:{theme.paper()};border-radius:.5rem;box-shadow:0 4px 24px rgba(0,0,0,.28)}}</style>"
+    )
+
+
 def running(key: Hashable) -> bool:
     """Whether this work is under way in this window: a page that is drawn again joins it."""
     return key in _jobs().running
@@ -141,4 +146,19 @@ def _show(jobs: _Jobs, job: _Job, key: Hashable) -> None:
         st.button("Cancel", key=f"cancel-{key}", on_click=jobs.stop, args=(key, job), icon=":material/stop_circle:")
         while not job.done.wait(_TICK):
             bar.progress(job.fraction, f"{job.text or job.label} · {time.monotonic() - job.started:.0f} s")
+            _give_way()
     place.empty()
+
+
+def _give_way() -> None:
+    """End this run of the page if a click is waiting for it; the next one heeds the click and joins the same job.
+
+    Streamlit lets a click within a fragment, such as Cancel there, wait until the run that goes on has ended.
+    """
+    context = get_script_run_ctx()
+    requests = context.script_requests if context else None
+    if context is None or requests is None or requests._state is not ScriptRequestType.RERUN:
+        return
+    if context.fragment_ids_this_run:
+        st.rerun(scope="fragment")
+    st.rerun()

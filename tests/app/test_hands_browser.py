@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -51,3 +52,27 @@ def test_a_change_of_page_is_one_step_back(browser_page: Open) -> None:
     tab.go_back()
     settle(tab)
     assert tab.locator("h1").inner_text() == "What distillation changed"
+
+
+def test_cancel_of_a_map_acts_at_once_and_the_page_stands(browser_page: Open) -> None:
+    tab = browser_page("explorer")
+    tab.wait_for_selector("[data-testid=explorer][data-ready=true]", timeout=90_000)
+    tab.locator("[data-testid=projection]").select_option("umap")
+    cancel = tab.get_by_role("button", name="Cancel")
+    cancel.wait_for(timeout=30_000)
+    box = cancel.bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 900, "in view, wherever the page is scrolled to"
+    tab.wait_for_timeout(2_000)  # it is in the middle of its work
+    began = time.monotonic()
+    cancel.click()
+    cancel.wait_for(state="detached", timeout=30_000)
+    tab.get_by_text("stopped").wait_for(timeout=30_000)
+    took = time.monotonic() - began
+    assert took < 4, f"{took:.1f} s until the work was gone"
+    assert tab.locator("[data-testid=explorer][data-ready=true]").count() == 1
+    assert tab.locator("h1").inner_text() == "Explorer"
+    began = time.monotonic()
+    tab.locator("[data-testid=projection]").select_option("relation")
+    tab.get_by_text("stopped").wait_for(state="detached", timeout=30_000)
+    assert time.monotonic() - began < 4, "the next click waits for nothing"
+    assert_stands(tab)
