@@ -44,7 +44,11 @@ class Settings:
         context: a trained self-attention module before the hint (CIRKDv2). The published code then relates what
             the module returns; here relations stay those of the embedding that feeds the classifier.
         across_processes: whether mini-batch relations run over the images of all processes that train together; the
-            memory terms do in any case, as every process's memory holds the rows of all.
+            memory terms do in any case, as every process's memory holds the rows of all. The published code relates
+            the images of one GPU alone, as is done here unless this is set.
+        means_by_process: whether cross-entropy and memory terms are means over the labelled pixels of each process,
+            of which the mean is taken, as in the published code; else every labelled pixel of the batch counts alike,
+            however they are shared out.
         relations_fade: whether the weights of the relations between pixels fall from their value at the first step
             to 0 at the last (not of the paper): they shape the features first, and leave the end to the task.
         minibatch_projected: whether the mini-batch relations, too, are those of the embedding behind the memory's
@@ -62,6 +66,7 @@ class Settings:
     channel_wise_temperature: float = 4.0
     context: bool = False
     across_processes: bool = False
+    means_by_process: bool = False
     relations_fade: bool = False
     minibatch_projected: bool = False
     relation_stride: int = 0
@@ -173,9 +178,12 @@ class Inputs:
         return self.head("generation")(embedding, random_mask(embedding, self.generator))
 
 
-def over_processes(value: Tensor, count: Tensor) -> Tensor:
-    """A mean over `count` items, scaled so that the mean over processes is that over all their items."""
-    share = share_of_mean(count)
+def over_processes(batch: Inputs, value: Tensor, count: Tensor) -> Tensor:
+    """A mean over `count` items, scaled so that the mean over processes is that over all their items.
+
+    As it is where the settings ask for means by process.
+    """
+    share = None if batch.settings.means_by_process else share_of_mean(count)
     return value if share is None else value * share.to(value.dtype)
 
 

@@ -58,7 +58,7 @@ def _cross_entropy(batch: Inputs, logits: Tensor | None) -> Tensor | None:
     if logits is None:
         return None
     value = segmentation_cross_entropy(logits, batch.labels, batch.ignore_index)
-    return over_processes(value, (batch.labels != batch.ignore_index).sum())
+    return over_processes(batch, value, (batch.labels != batch.ignore_index).sum())
 
 
 def _minibatch_pixel(batch: Inputs) -> Tensor:
@@ -81,7 +81,7 @@ def _memory_region(batch: Inputs) -> Tensor:
 def _to_keys(batch: Inputs, keys: Tensor) -> Tensor:
     student, teacher = batch.labelled_rows
     value = memory_relation(student, teacher, keys, batch.settings.temperature)
-    return over_processes(value, torch.tensor(len(student), device=value.device))
+    return over_processes(batch, value, torch.tensor(len(student), device=value.device))
 
 
 def _attention(batch: Inputs) -> Tensor:

@@ -172,7 +172,9 @@ def recipe_of(trace: Trace, precision: str) -> Recipe:
         recipe.objective,
         temperature=temperatures["memory"],
         kd_temperature=temperatures["kd"],
+        # Recorded in one process, where all is over the whole batch.
         across_processes=True,
+        means_by_process=False,
         **{TERMS.get(name, name): weight for name, weight in settings["weights"].items()},
     )
     return replace(

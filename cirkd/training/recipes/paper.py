@@ -5,7 +5,7 @@ taken from a file, and given with `--teacher`; where none is named, that of the 
 other method on these networks is a user's own recipe: `distilled(CITYSCAPES, "resnet18", "skd")`.
 
 They are the method as the paper has it. `paper-cityscapes-resnet18-cirkd-as-published` is what the published code does,
-which differs in network and memory (`Memory` says how).
+which differs in network, memory and means over GPUs (docs/published.md).
 
 Source: CIRKD (Yang et al., CVPR 2022), section 4.1, and its published code.
 """
@@ -108,6 +108,7 @@ def as_published() -> Recipe:
         recipe,
         name=f"{recipe.name}-as-published",
         network=replace(recipe.network, layout="published"),
+        objective=replace(recipe.objective, means_by_process=True),
         memory=replace(
             MEMORY, indexing="published", enqueue="before", initial="noise", overflow="jump", slots="shared"
         ),
