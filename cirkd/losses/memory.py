@@ -1,6 +1,6 @@
 """Relations to a memory of past teacher embeddings, and that memory.
 
-memory_relation(student [n,d], teacher [n,d], keys [k,d], temperature=0.1, *, precision=None) -> scalar
+memory_relation(student [n,d], teacher [n,d], keys [k,d], temperature=0.1, *, precision=None, unit_keys=False)
 RelationMemory(num_classes, student_width, teacher_width, pixel_queue_size=20000, region_queue_size=2000,
                pixel_contrast=4096, region_contrast=1024, pixels_per_class=16, indexing="own", enqueue="after",
                initial="none", overflow="wrap", slots="each")
@@ -46,6 +46,7 @@ def memory_relation(
     temperature: float = 0.1,
     *,
     precision: Precision | None = None,
+    unit_keys: bool = False,
 ) -> Float[Tensor, ""]:
     """Mean divergence of the rows' relations to the keys of a memory, in nats.
 
@@ -59,6 +60,7 @@ def memory_relation(
 
     Args:
         precision: of the products of matrices, as in `minibatch_pixel_relation`.
+        unit_keys: keys are of length 1 already, as those of a `RelationMemory` are, and taken as they come.
 
     Raises:
         ValueError: student and teacher differ in shape or the keys in width, or the temperature is not positive.
@@ -76,6 +78,7 @@ def memory_relation(
         keys.detach(),
         temperature,
         product_precision(precision, student),
+        unit_keys,
     )
 
 

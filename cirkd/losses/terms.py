@@ -80,7 +80,7 @@ def _memory_region(batch: Inputs) -> Tensor:
 
 def _to_keys(batch: Inputs, keys: Tensor) -> Tensor:
     student, teacher = batch.labelled_rows
-    value = memory_relation(student, teacher, keys, batch.settings.temperature)
+    value = memory_relation(student, teacher, keys, batch.settings.temperature, unit_keys=True)
     return over_processes(batch, value, torch.tensor(len(student), device=value.device))
 
 

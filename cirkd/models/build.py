@@ -15,10 +15,17 @@ from cirkd.models.pretrained import load_imagenet_weights
 from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
 
 
-def _deeplabv3(encoder_channels: Sequence[int], width: int, *, atrous_rates: Sequence[int] = (12, 24, 36)) -> nn.Module:
+def _deeplabv3(
+    encoder_channels: Sequence[int],
+    width: int,
+    *,
+    atrous_rates: Sequence[int] = (12, 24, 36),
+    pyramid_dropout: float = 0.1,
+) -> nn.Module:
     from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Decoder
 
-    return DeepLabV3Decoder(encoder_channels[-1], width, tuple(atrous_rates), aspp_separable=False, aspp_dropout=0.1)
+    rates = tuple(atrous_rates)
+    return DeepLabV3Decoder(encoder_channels[-1], width, rates, aspp_separable=False, aspp_dropout=pyramid_dropout)
 
 
 def _pspnet(encoder_channels: Sequence[int], width: int, *, dropout: float = 0.1) -> nn.Module:

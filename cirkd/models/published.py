@@ -113,11 +113,12 @@ def build(info: ModelInfo) -> Segmenter:
     return Segmenter(encoder, decoder, info, auxiliary)
 
 
-def fresh(architecture: str, encoder: str, classes: Classes, width: int, auxiliary: bool) -> Segmenter:
+def fresh(architecture: str, encoder: str, classes: Classes, width: int, auxiliary: bool, **options: Any) -> Segmenter:
     """A published DeepLabV3 or PSPNet with fresh weights.
 
     Args:
         width: Of the pixel embedding.
+        options: As `build` reads them.
 
     Raises:
         CheckpointError: an architecture or encoder that was not published.
@@ -130,7 +131,7 @@ def fresh(architecture: str, encoder: str, classes: Classes, width: int, auxilia
         auxiliary=auxiliary,
         classes=classes,
         preprocessing=PREPROCESSING,
-        options={"pyramid_channels": width} if architecture == "deeplabv3" else {},
+        options={**({"pyramid_channels": width} if architecture == "deeplabv3" else {}), **options},
         layout="published",
     )
     return build(info)

@@ -82,10 +82,12 @@ def keyed_divergence(
     keys: Float[Tensor, "k d"],
     temperature: float,
     precision: Precision = "float32",
+    unit_keys: bool = False,
 ) -> Float[Tensor, ""]:
     """Mean over rows of the divergence of their relations to shared `keys`.
 
-    All are l2-normalised here. Only the student receives a gradient; 0, with zero gradient, without rows or keys.
+    All are l2-normalised here, keys unless they are of length 1 already. Only the student receives a gradient; 0, with
+    zero gradient, without rows or keys.
 
     Args:
         precision: of the products of matrices; bf16 for twice the speed, see `product_precision`.
@@ -95,7 +97,7 @@ def keyed_divergence(
         RuntimeError: a second derivative is asked for.
     """
     check_temperature(temperature)
-    return _Keyed.apply(student, teacher.detach(), keys.detach(), temperature, precision)  # type: ignore[return-value]
+    return _Keyed.apply(student, teacher.detach(), keys.detach(), temperature, precision, unit_keys)  # type: ignore[return-value]
 
 
 @full_precision
@@ -128,16 +130,22 @@ def pairwise_divergence(
 class _Keyed(Function):
     @staticmethod
     def forward(
-        ctx: Any, student: Tensor, teacher: Tensor, keys: Tensor, temperature: float, precision: Precision
+        ctx: Any,
+        student: Tensor,
+        teacher: Tensor,
+        keys: Tensor,
+        temperature: float,
+        precision: Precision,
+        unit_keys: bool,
     ) -> Tensor:
-        constants = temperature, precision, ctx.needs_input_grad[0]
+        constants = temperature, precision, ctx.needs_input_grad[0], unit_keys
         if worth_recording(student, teacher, len(student) * len(keys), temperature, precision):
             return _keep(ctx, student, _KEYED(student, teacher, keys, constants=constants))
         return _keep(ctx, student, _to_keys(student, teacher, keys, *constants))
 
     @staticmethod
-    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None, None, None, None]:
-        return _scaled_gradient(ctx, grad_output[0]), None, None, None, None
+    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None, None, None, None, None]:
+        return _scaled_gradient(ctx, grad_output[0]), None, None, None, None, None
 
 
 class _Pairwise(Function):
@@ -165,14 +173,20 @@ class _Pairwise(Function):
 
 
 def _to_keys(
-    student: Tensor, teacher: Tensor, keys: Tensor, temperature: float, precision: Precision, derived: bool
+    student: Tensor,
+    teacher: Tensor,
+    keys: Tensor,
+    temperature: float,
+    precision: Precision,
+    derived: bool,
+    unit_keys: bool,
 ) -> tuple[Tensor, ...]:
     """Mean divergence, and where it is `derived` its gradient by the student."""
     unit, norm = unit_and_norm(student)
     gradient = torch.zeros_like(unit, memory_format=torch.contiguous_format) if derived else None
     total = student.new_zeros(())
     if len(student) and len(keys):
-        keys = unit_and_norm(keys)[0]
+        keys = keys.to(unit.dtype) if unit_keys else unit_and_norm(keys)[0]
         values = keyed_values((unit, keys), (unit_and_norm(teacher)[0], keys), temperature, precision, gradient)
         total = values.sum(dtype=torch.float64)
     return _finished(total, gradient, unit, norm, 1 / max(len(student), 1), temperature)

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,15 @@ def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
     if data.classes is None:
         raise TrainingError(f"{data.name} names no classes; training needs labels and their classes")
     network = recipe.network
+    options: dict[str, Any] = {}
+    if network.pyramid_dropout is not None:
+        if network.architecture != "deeplabv3":
+            raise TrainingError(f"{network.architecture} has no pyramid; leave --network.pyramid-dropout out")
+        options["pyramid_dropout"] = network.pyramid_dropout
     if network.layout == "published":
-        return _published_student(recipe, data.classes)
-    options: dict[str, Any] = {"atrous_rates": network.atrous_rates} if network.architecture == "deeplabv3" else {}
+        return _published_student(recipe, data.classes, options)
+    if network.architecture == "deeplabv3":
+        options["atrous_rates"] = network.atrous_rates
     return build_segmenter(
         network.architecture,
         network.encoder,
@@ -105,7 +112,7 @@ def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
     )
 
 
-def _published_student(recipe: Recipe, classes: Classes) -> Segmenter:
+def _published_student(recipe: Recipe, classes: Classes, options: Mapping[str, Any]) -> Segmenter:
     network = recipe.network
     if network.output_stride != published.OUTPUT_STRIDE or network.input_scale != 1:
         raise TrainingError(
@@ -118,7 +125,7 @@ def _published_student(recipe: Recipe, classes: Classes) -> Segmenter:
             "with --network.encoder-weights FILE, or train from scratch with --network.no-pretrained"
         )
     student = published.fresh(
-        network.architecture, network.encoder, classes, network.embedding_channels, network.auxiliary
+        network.architecture, network.encoder, classes, network.embedding_channels, network.auxiliary, **options
     )
     if network.encoder_weights is not None:
         published.load_encoder(student, network.encoder_weights)

@@ -31,6 +31,14 @@ def test_value_and_gradient_are_those_of_the_formula(monkeypatch: pytest.MonkeyP
     assert torch.autograd.gradcheck(lambda s: memory_relation(s, teacher, keys), student)
 
 
+def test_keys_of_length_1_need_no_normalising() -> None:
+    student, teacher, keys = (torch.randn(n, 4, dtype=torch.float64) for n in (9, 9, 6))
+    unit = torch.nn.functional.normalize(keys)
+    wanted = memory_relation(student, teacher, keys)
+    torch.testing.assert_close(memory_relation(student, teacher, unit, unit_keys=True), wanted, rtol=1e-12, atol=0)
+    assert memory_relation(student, teacher, 2 * unit, unit_keys=True) != wanted, "they are taken as they come"
+
+
 @pytest.mark.parametrize("rows, keys", [(0, 3), (3, 0), (0, 0)])
 def test_nothing_to_compare_is_zero_with_zero_gradient(rows: int, keys: int) -> None:
     student = torch.randn(rows, 4, requires_grad=True)

@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from cirkd.data.catalog import open_data
 from cirkd.data.errors import TrainingError
 from cirkd.losses.pixel_choice import GivenDraws
 from cirkd.training import trainer
 from cirkd.training.batches import Batch
 from cirkd.training.recipes import Recipe
+from cirkd.training.setup import build_student
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +86,17 @@ def test_a_published_student_needs_a_file_for_its_imagenet_weights(distilled: Re
         trainer._Run(replace(distilled, network=published), False)
     with pytest.raises(TrainingError, match=r"leave --network\.output-stride"):
         trainer._Run(replace(distilled, network=replace(published, output_stride=16)), False)
+
+
+@pytest.mark.parametrize("layout, wanted", [("cirkd", 0.1), ("published", 0.5)])
+def test_dropout_of_the_pyramid_is_the_layouts_or_as_asked(distilled: Recipe, layout: str, wanted: float) -> None:
+    encoder = "resnet18" if layout == "published" else distilled.network.encoder
+    network = replace(distilled.network, architecture="deeplabv3", encoder=encoder, output_stride=8, input_scale=1.0,
+                      layout=layout, pretrained=False)  # fmt: skip
+    for asked, found in ((None, wanted), (0.25, 0.25)):
+        recipe = replace(distilled, network=replace(network, pyramid_dropout=asked))
+        student = build_student(recipe, open_data(recipe.data, "train", recipe.root))
+        assert found in {part.p for part in student.decoder.modules() if isinstance(part, torch.nn.Dropout)}
+    segformer = replace(network, architecture="segformer", output_stride=4, layout="cirkd", pyramid_dropout=0.5)
+    with pytest.raises(TrainingError, match=r"leave --network\.pyramid-dropout out"):
+        build_student(replace(distilled, network=segformer), open_data(distilled.data, "train", distilled.root))

@@ -35,6 +35,7 @@ class Network:
         input_scale: Sides of the network's input over sides of the images, in training and ever after.
         layout: cirkd, or published for the network of CIRKD's authors: a deep stem, dropout of 0.5 after DeepLabV3's
             pyramid and of 0.1 before the classifiers, input in BGR from 0 to 255, at stride 8.
+        pyramid_dropout: In training, after DeepLabV3's pyramid; None for 0.1, and for 0.5 in a published network.
         encoder_weights: File of ImageNet weights to start a published encoder from, as its authors offer them.
     """
 
@@ -47,6 +48,7 @@ class Network:
     pretrained: bool = False
     input_scale: float = 1.0
     layout: Literal["cirkd", "published"] = "cirkd"
+    pyramid_dropout: float | None = None
     encoder_weights: Path | None = None
 
 
