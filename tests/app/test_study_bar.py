@@ -42,6 +42,13 @@ def test_a_link_opens_the_same_view(page: Open) -> None:
     assert asked(test, "precision") == "float32"
 
 
+def test_a_folder_of_nobody_is_one_line_and_can_be_typed_over(page: Open) -> None:
+    test = page(data="folder", folder="~nobodyhere/x")
+    assert not test.exception
+    assert ["there is no such folder" in error.value for error in test.error] == [True]
+    assert test.text_input(key="bar_folder").value == "~nobodyhere/x"
+
+
 def test_a_picker_changes_the_study_and_the_address(page: Open) -> None:
     test = page()
     test.selectbox(key="bar_after").set_value("none").run()
