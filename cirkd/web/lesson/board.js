@@ -255,7 +255,9 @@ export class Lesson {
   drawOne(step, fit) {
     if (!this.drawn(step)) return;
     for (const picture of step.pictures ?? []) this.drawPicture(picture, fit);
-    step.draw();
+    if (!step.later) return step.draw();
+    cancelAnimationFrame(step.frame);
+    step.frame = requestAnimationFrame(() => this.drawn(step) && step.draw());
   }
 
   drawPicture(picture, fit) {

@@ -204,6 +204,7 @@ export function imagePairs(ctx) {
       make("h4", {}, "How all its relations share themselves out among the images"), shares,
     ],
     pictures: photos,
+    later: true, // all images at once take longer than one: drawn with the next frame, and only for the last pixel
     draw() {
       const found = ctx.live.acrossImages(ctx.a, ctx.view.tau);
       const model = ctx.view.student;
