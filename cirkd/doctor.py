@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cirkd.models.answers import Answers
     from cirkd.models.fit import Comparison
     from cirkd.models.layouts import Recognised
-    from cirkd.models.segmenter import Preprocessing
+    from cirkd.models.segmenter import Preprocessing, Segmenter
 
 SHOWN = 5
 """How many names of each kind are listed."""
@@ -79,13 +79,33 @@ def examine(path: Path | str, answers: Answers | None = None, **given: Any) -> V
     """
     from cirkd.checkpoint import identify
     from cirkd.models.answers import Answers, checked
+    from cirkd.models.own_network import open_own, own_network
 
     try:
         answers = checked(**given).over(answers or Answers())
+        if own := own_network(str(path)):
+            return _own(path, open_own(own, answers))
         return _judge(path, identify(path, answers))
     except (CheckpointError, ValueError, TypeError) as error:
         problem, remedy = _split(str(error), str(path))
         return Verdict(str(path), False, "no checkpoint that can be used", problem, remedy)
+
+
+def _own(path: Path | str, network: Segmenter) -> Verdict:
+    """A network that the user's own code makes, and that has run on an image already."""
+    info = network.info
+    return Verdict(
+        str(path),
+        True,
+        f"{info.architecture}, a network of your own",
+        layout=info.layout,
+        architecture=info.architecture,
+        encoder=info.encoder,
+        classes=info.classes.names,
+        parameters=sum(math.prod(p.shape) for p in network.parameters()),
+        expected_input=describe_input(info.preprocessing),
+        notes=info.notes,
+    )
 
 
 def _judge(path: Path | str, found: Recognised) -> Verdict:

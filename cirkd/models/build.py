@@ -4,7 +4,7 @@ Source: DeepLabV3 (Chen et al., 2017), PSPNet (Zhao et al., CVPR 2017), SegForme
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -40,13 +40,29 @@ def _segformer(encoder_channels: Sequence[int], width: int) -> nn.Module:
     return AllLevelDecoder(list(encoder_channels), segmentation_channels=width)
 
 
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
-    "deeplabv3": _deeplabv3,
-    "pspnet": _pspnet,
-    "segformer": _segformer,
+@dataclass(frozen=True)
+class Architecture:
+    """A way from an encoder's maps to the pixel embedding: an entry of `ARCHITECTURES`.
+
+    Args:
+        decoder: Makes it out of the maps' channels, the embedding's width and the options.
+        strides: Input pixels a position of the embedding map, per side, that it can have.
+        encoder_stride: Of the encoder's last map; where None, that of the embedding, and the last maps are dilated.
+        options: Names of further arguments of `decoder` that a recipe's network has.
+    """
+
+    decoder: Callable[..., nn.Module]
+    strides: tuple[int, ...]
+    encoder_stride: int | None = None
+    options: tuple[str, ...] = ()
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "deeplabv3": Architecture(_deeplabv3, strides=(8, 16), options=("atrous_rates",)),
+    "pspnet": Architecture(_pspnet, strides=(8, 16)),
+    # It reads all levels of an encoder as it is.
+    "segformer": Architecture(_segformer, strides=(4,), encoder_stride=32),
 }
-STRIDES: dict[str, tuple[int, ...]] = {"deeplabv3": (8, 16), "pspnet": (8, 16), "segformer": (4,)}
-"""Input pixels a position of the embedding map, per side, that each can have."""
 
 
 def build_segmenter(
@@ -68,7 +84,7 @@ def build_segmenter(
         architecture: A key of `ARCHITECTURES`.
         encoder: An encoder's name in segmentation-models-pytorch; `tu-NAME` for any timm model.
         classes: What the logits name.
-        output_stride: One of `STRIDES`: 8 or 16, and 4 for segformer.
+        output_stride: One of the architecture's strides: 8 or 16, and 4 for segformer.
         embedding_channels: Width of the pixel embedding.
         auxiliary: Add an FCN head on the encoder's last map but one, used in training only.
         preprocessing: ImageNet statistics when None.
@@ -81,11 +97,11 @@ def build_segmenter(
     """
     if architecture not in ARCHITECTURES:
         raise CheckpointError(f"there is no architecture {architecture!r}; choose one of: {', '.join(ARCHITECTURES)}")
-    if output_stride not in STRIDES[architecture]:
-        offered = " or ".join(map(str, STRIDES[architecture]))
+    entry = ARCHITECTURES[architecture]
+    if output_stride not in entry.strides:
+        offered = " or ".join(map(str, entry.strides))
         raise CheckpointError(f"output stride {output_stride} is not offered by {architecture}; choose {offered}")
-    # SegFormer reads all levels of an encoder as it is; the others have the last ones dilated.
-    body = _encoder(encoder, 32 if architecture == "segformer" else output_stride)
+    body = _encoder(encoder, entry.encoder_stride or output_stride)
     preprocessing = load_imagenet_weights(body, encoder) if pretrained else preprocessing or Preprocessing()
     if input_scale is not None:
         preprocessing = replace(preprocessing, scale=input_scale)
@@ -100,7 +116,7 @@ def build_segmenter(
         preprocessing=preprocessing,
         options=options,
     )
-    decoder = ARCHITECTURES[architecture](channels, embedding_channels, **options)
+    decoder = entry.decoder(channels, embedding_channels, **options)
     head = FcnHead(channels[-2], len(classes)) if auxiliary else None
     return Segmenter(body, decoder, info, head)
 

@@ -21,7 +21,7 @@ from cirkd.losses.channel import CHANNEL_POOL
 from cirkd.losses.heads import Heads
 from cirkd.losses.memory import RelationMemory
 from cirkd.models import published
-from cirkd.models.build import build_segmenter
+from cirkd.models.build import ARCHITECTURES, build_segmenter
 from cirkd.models.segmenter import Segmenter
 from cirkd.training.recipes import Recipe
 
@@ -97,8 +97,8 @@ def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
         options["pyramid_dropout"] = network.pyramid_dropout
     if network.layout == "published":
         return _published_student(recipe, data.classes, options)
-    if network.architecture == "deeplabv3":
-        options["atrous_rates"] = network.atrous_rates
+    entry = ARCHITECTURES.get(network.architecture)
+    options |= {name: getattr(network, name) for name in entry.options if hasattr(network, name)} if entry else {}
     return build_segmenter(
         network.architecture,
         network.encoder,

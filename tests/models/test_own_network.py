@@ -90,6 +90,8 @@ def test_a_file_of_python_with_weights(file: Path, tmp_path: Path) -> None:
     name = next(iter(plain.state_dict()))
     assert torch.equal(filled.state_dict()[name], plain.state_dict()[name] + 1)
     assert filled.info.classes.names == tuple("wxyz")
+    verdict = cirkd.examine(f"{file}:make,{tmp_path / 'w.pth'}")
+    assert (verdict.usable, verdict.parameters, len(verdict.classes)) == (True, 3 * 8 * 9 + 8 + 8 * 4 + 4, 4)
     assert load_model(f"{file}:named", "cpu").info.classes.names == tuple("abcd")
     with pytest.raises(CheckpointError, match=r"KeyError.*run it in Python"):
         load_model(f"{file}:broken", "cpu")

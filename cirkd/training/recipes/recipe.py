@@ -25,7 +25,7 @@ class Network:
     """A network to build.
 
     Args:
-        architecture: deeplabv3, pspnet or segformer.
+        architecture: A key of `cirkd.models.build.ARCHITECTURES`: deeplabv3, pspnet or segformer.
         encoder: An encoder of segmentation-models-pytorch; tu-NAME for any timm model.
         output_stride: 8 or 16; 4 for segformer.
         embedding_channels: Width of the pixel embedding.
@@ -39,7 +39,7 @@ class Network:
         encoder_weights: File of ImageNet weights to start a published encoder from, as its authors offer them.
     """
 
-    architecture: Literal["deeplabv3", "pspnet", "segformer"] = "deeplabv3"
+    architecture: str = "deeplabv3"
     encoder: str = "tu-mobilenetv3_small_050"
     output_stride: Literal[4, 8, 16] = 8
     embedding_channels: int = 64
