@@ -11,25 +11,9 @@ import streamlit as st
 if str(Path(__file__).resolve().parents[1]) not in sys.path[:1]:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app import looks, study_bar, warm, work
+from app import looks, page_list, study_bar, warm, work
 from app.guard import guard
 from cirkd.charts import theme
-
-# Not app/pages: a folder of that name makes Streamlit run its files without this frame when the first address that a
-# new server is asked for is that of a page, and such a link must open as well.
-VIEWS = Path(__file__).parent / "views"
-PAGES = (
-    ("overview", "Overview", ":material/insights:"),
-    ("predictions", "Predictions", ":material/image:"),
-    ("explorer", "Explorer", ":material/hub:"),
-    ("embeddings", "Embeddings", ":material/scatter_plot:"),
-    ("relations", "Relations", ":material/grid_on:"),
-    ("centroids", "Centroids", ":material/adjust:"),
-    ("memory", "Memory bank", ":material/database:"),
-    ("training", "Training", ":material/model_training:"),
-    ("learn", "Learn", ":material/school:"),
-    ("export", "Export", ":material/download:"),
-)
 
 # The address holds the whole view, and Streamlit makes a step of the browser's history of each change of it. Here only
 # another page is a step, so that the back button leads to the page before.
@@ -55,7 +39,8 @@ def main() -> None:
     with st.container(key="history"):
         st.html(f"<style>.st-key-history{{display:none}}</style>{ONE_STEP}", unsafe_allow_javascript=True)
     pages = [
-        st.Page(VIEWS / f"{name}.py", title=title, icon=icon, default=name == "overview") for name, title, icon in PAGES
+        st.Page(entry.file, title=entry.title, icon=entry.icon, default=not number)
+        for number, entry in enumerate(page_list.PAGES)
     ]
     page = st.navigation(pages)
     with guard():

@@ -1,7 +1,8 @@
 """Pictures of the running app for the documentation: `make screenshots`.
 
 Starts the app on a free port and opens pages in a headless Chromium (`CHROMIUM` names another). Without an argument it
-saves the README's pictures under `docs/`; with a folder, every page wide and narrow, light and dark, to look at there.
+saves the README's pictures under `docs/`; with a folder, every page wide and narrow, light and dark, to look at there;
+with `--table` it prints the README's table of pages instead.
 """
 
 import os
@@ -13,19 +14,19 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from app import page_list
+
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-PAGES = (
-    "overview", "predictions", "explorer", "embeddings", "relations",
-    "centroids", "memory", "training", "learn", "export",
-)  # fmt: skip
-
-
+PAGES = tuple(entry.name for entry in page_list.PAGES)
 README = ("overview", "explorer")
 VARIANTS = tuple((scheme, width) for scheme in ("light", "dark") for width in (1440, 800))
 
 
 def main() -> None:
+    if "--table" in sys.argv:
+        print(page_list.table())
+        return
     from playwright.sync_api import sync_playwright
 
     whole = len(sys.argv) > 1

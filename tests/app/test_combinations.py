@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from app import page_list
 from tests.app.conftest import assert_stands
 from tests.app.test_embeddings import study_without
 from tests.app.toy import CLASSES
 
 Open = Callable[..., Any]
-PAGES = ("overview", "predictions", "explorer", "embeddings", "relations", "centroids", "memory", "learn", "export")
+PAGES = tuple(entry.name for entry in page_list.PAGES if entry.name != "training")  # which shows no study
 KINDS = ("teacher alone", "student alone", "two", "five", "no labels", "one without labels", "other classes")
 
 

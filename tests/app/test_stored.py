@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import cirkd
+from app import page_list
+from app.page_list import PageEntry
 from cirkd.features.store import extract_to
 
-PAGES = ("overview", "predictions", "explorer", "embeddings", "relations", "centroids", "memory", "training", "learn",
-         "export")  # fmt: skip
 Open = Callable[..., Any]
 
 
@@ -31,15 +31,15 @@ def text_of(test: Any) -> str:
     return "\n".join(item.value for item in [*test.caption, *test.markdown, *test.info])
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_shows_the_folder_or_says_what_it_lacks(page: Open, folder: Path, name: str) -> None:
-    test = page(name, data="folder", folder=str(folder))
+@pytest.mark.parametrize("entry", page_list.PAGES, ids=lambda entry: entry.name)
+def test_every_page_shows_the_folder_or_says_what_it_lacks(page: Open, folder: Path, entry: PageEntry) -> None:
+    test = page(entry.name, data="folder", folder=str(folder))
     assert not test.exception
     assert not test.error
     lacking = [item.value for item in test.info if "whole images" in item.value]
-    assert len(lacking) == (name not in ("embeddings", "centroids", "training"))
+    assert len(lacking) == entry.needs_images
     assert all("choose images in the sidebar" in line for line in lacking)
-    if name in ("embeddings", "relations", "centroids"):
+    if entry.name in ("embeddings", "relations", "centroids"):
         assert len(test.get("plotly_chart")) >= 3
 
 
