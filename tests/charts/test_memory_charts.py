@@ -57,7 +57,7 @@ def test_bars_of_what_is_stored_add_up_and_places_lie_in_the_image(features):
         bars = [trace for trace in figure.data if trace.type == "bar"]
         np.testing.assert_allclose(np.sum([bar.x for bar in bars], axis=0), 100)
         assert list(figure.data[-1].text) == [theme.percent(float(v), 0) for v in found.purity[kind][::-1]]
-        places = charts.stored_places(features, found, kind, 2, 1, mode="light").data[0]
-        chosen = (found.stored_as[kind] == 2) & (features.pixels.image[found.pixels[kind]] == 1)
+        places = charts.stored_places(features, found, kind, 2, 3, mode="light").data[0]
+        chosen = (found.stored_as[kind] == 2) & (features.pixels.image[found.pixels[kind]] == 3)
         np.testing.assert_array_equal(places.x, features.pixels.column[found.pixels[kind][chosen]])
         assert len(places.x) == 3
