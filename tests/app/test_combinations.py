@@ -53,14 +53,58 @@ def fewer_classes(path: Path) -> Path:
     return path
 
 
+THREE = ("Teacher", "Before", "After")
+MODELS = {
+    "teacher alone": ("Teacher",),
+    "student alone": ("After",),
+    "two": ("Teacher", "After"),
+    "five": (*THREE, "first", "second"),
+    "no labels": THREE,
+    "one without labels": ("Teacher",),
+    "other classes": THREE,
+}
+TITLES = {name: name.capitalize() for name in PAGES} | {"memory": "Memory bank"}
+BANKLESS = ("teacher alone", "one without labels", "other classes")
+UNLABELLED = ("no labels", "one without labels")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_stands(page: Open, studies: dict[str, dict[str, str]], name: str, kind: str) -> None:
+def test_every_page_shows_what_the_study_has(
+    page: Open, studies: dict[str, dict[str, str]], name: str, kind: str
+) -> None:
     test = page(name, **studies[kind])
     assert not test.exception
     assert not test.error
-    if (name, kind) == ("overview", "one without labels"):
-        assert not test.get("plotly_chart")  # nor an empty one that keeps a place
+    models = MODELS[kind]
+    title = "One model" if len(models) == 1 else "What distillation changed"
+    assert test.title[0].value == (title if name == "overview" else TITLES[name])
+    charts = len(test.get("plotly_chart"))
+    text = "\n".join(item.value for item in test.markdown)
+    noted = " ".join(item.value for item in test.info)
+    if name in ("embeddings", "relations", "centroids"):
+        assert all((f"**{role}**" in text) == (role in models) for role in THREE)
+    if name == "embeddings":
+        assert charts == len(models)
+    if name in ("relations", "centroids"):
+        assert charts >= len(models)
+    if name == "explorer":
+        assert len(test.get("bidi_component")) == 1
+    if name == "predictions":
+        scored = kind not in UNLABELLED
+        assert ("mIoU" in text) == scored
+        assert ("distillation **fixed" in text) == (
+            kind == "five"
+        )  # both students, labels, and classes that are theirs
+    if name == "memory":
+        assert ("brings a memory bank" in noted) == (kind in BANKLESS)
+        assert ("**How full**" in text) == (kind not in BANKLESS)
+    if name == "learn":
+        assert ("nothing to be compared with" in noted) == (len(models) == 1)
+        assert charts >= 5
+    if name == "overview":
+        assert ("Without labels" in text) == (kind in UNLABELLED)
+        assert (charts == 0) == (kind == "one without labels")  # nor an empty one that keeps a place
     if kind == "other classes" and name not in ("overview", "export"):
         said = " ".join(item.value for item in (*test.caption, *test.info, *test.warning, *test.markdown))
         assert "classes" in said

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.state import DEVICES, LAYERS, NONE, PRECISIONS, StudyState, from_query, sources
+from app.state import DEVICES, LAYERS, NONE, PRECISIONS, UPLOAD, StudyState, from_query, sources
+from cirkd.data.catalog import DATA_SETS
 
 text = st.text(min_size=0, max_size=20).map(str.strip)
 name = st.text(min_size=1, max_size=20)
@@ -45,3 +46,11 @@ def test_any_address_gives_a_state(query: dict[str, str]) -> None:
 def test_names_with_commas_and_percents_survive() -> None:
     state = StudyState(images=("a,b", "100%", "ä b"))
     assert from_query(state.query()).images == state.images
+
+
+def test_every_data_set_is_a_source_and_survives_a_link() -> None:
+    """A link to a data set that the address does not know would open the streets."""
+    assert set(sources()) == {*DATA_SETS, UPLOAD}
+    for source in sources():
+        assert from_query(StudyState(data=source).query()).data == source
+    assert from_query({"data": "nonsense"}).data == "streets"

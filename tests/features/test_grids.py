@@ -75,6 +75,7 @@ def test_embeddings_of_a_unet_are_the_means_of_cells(unets: dict, samples: list[
     np.testing.assert_allclose(fine.models["after"].embedding, wanted.numpy(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_all_analysis_of_unets_ends_in_time(unets: dict, samples: list[Sample]) -> None:
     study = Study.open(**unets, images=samples, classes=numbered_classes(5), device="cpu")
     assert len(study.features().pixels) <= 4 * MOST_POSITIONS

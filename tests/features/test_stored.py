@@ -192,6 +192,7 @@ print(pa.default_memory_pool().max_memory() + tracemalloc.get_traced_memory()[1]
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(copy: Path) -> None:
     peaks, sizes = [], []
     for groups in (3, 30):
