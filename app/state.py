@@ -20,7 +20,7 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bf16")
 UPLOAD = "upload"
 """In the place of a data set: images that were uploaded in this window."""
-FEWEST_IMAGES, MOST_IMAGES = 2, 12
+FEWEST_IMAGES, MOST_IMAGES = 2, 24
 
 _KEY = "study"
 _SEEN = "study_query"

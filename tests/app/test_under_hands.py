@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app.explorer.looks import look
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -16,6 +15,7 @@ from benchmarks.explorer import page as standalone
 from cirkd.analysis.explorer_block import explorer_block
 from cirkd.analysis.explorer_encode import encode
 from cirkd.analysis.explorer_maps import explorer_map
+from cirkd.charts.looks import look
 from tests.app.conftest import choose, settle
 from tests.app.explorer_view import View
 from tests.factories import make_features
