@@ -69,13 +69,22 @@ def on_grid(labels: np.ndarray, size: Grid) -> np.ndarray:
         [[1]]
     """
     height, width = labels.shape
-    rows, columns = np.arange(size[0]) * height // size[0], np.arange(size[1]) * width // size[1]
+    (top, bottom), (left, right) = _bounds(height, size[0]), _bounds(width, size[1])
     if size[0] > height or size[1] > width:
-        return labels[rows[:, None], columns[None, :]]
+        return labels[top[:, None], left[None, :]]
     best, most = np.zeros(size, np.uint8), np.zeros(size, np.int64)
     for value in np.flatnonzero(np.bincount(labels.reshape(-1), minlength=256)):
-        here = (labels == value).astype(np.int32)
-        count = np.add.reduceat(np.add.reduceat(here, rows, axis=0), columns, axis=1)
+        # How many are above and left of each corner; four corners make the count of a cell.
+        sums = np.zeros((height + 1, width + 1), np.int32)
+        np.cumsum(np.cumsum(labels == value, axis=0, dtype=np.int32), axis=1, out=sums[1:, 1:])
+        rows = sums[bottom] - sums[top]
+        count = rows[:, right] - rows[:, left]
         larger = count > most
         best[larger], most[larger] = value, count[larger]
     return best
+
+
+def _bounds(side: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the cells of a side begin and end: those that `averaged` takes the means of, which share edges."""
+    at = np.arange(count)
+    return at * side // count, -(-(at + 1) * side // count)

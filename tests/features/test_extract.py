@@ -1,5 +1,7 @@
 """Extraction against a direct run of each network, and everything that can go wrong on the way."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from cirkd.data.errors import StudyError
 from cirkd.data.matching import match_classes
 from cirkd.data.sample import Classes, Sample
 from cirkd.features.extract import extract, make_pixels
-from cirkd.features.grids import on_grid
+from cirkd.features.grids import averaged, on_grid
 from tests.factories import FakeSegmenter, make_classes, make_samples
 
 
@@ -179,12 +181,25 @@ def test_labels_missing_or_strange():
 @pytest.mark.parametrize(("size", "grid"), [((24, 32), (6, 8)), ((25, 33), (4, 5)), ((7, 5), (7, 5)), ((6, 9), (6, 2))])
 def test_a_cell_has_the_label_of_most_of_its_pixels(size, grid):
     labels = np.random.default_rng(0).choice(np.array([0, 1, 5, 255], np.uint8), size)
-    edges = [[i * side // count for i in range(count)] + [side] for side, count in zip(size, grid, strict=True)]
+    edges = [
+        [(i * side // count, math.ceil((i + 1) * side / count)) for i in range(count)]
+        for side, count in zip(size, grid, strict=True)
+    ]
     wanted = np.zeros(grid, np.uint8)
     for i, j in np.ndindex(*grid):
-        cell = labels[edges[0][i] : edges[0][i + 1], edges[1][j] : edges[1][j + 1]].ravel().tolist()
+        cell = labels[slice(*edges[0][i]), slice(*edges[1][j])].ravel().tolist()
         wanted[i, j] = min(set(cell), key=lambda value: (-cell.count(value), value))
     np.testing.assert_array_equal(on_grid(labels, grid), wanted)
+
+
+def test_a_perfect_network_is_right_in_every_cell():
+    labels = np.random.default_rng(0).integers(0, 3, (100, 90)).astype(np.uint8)
+    scores = F.one_hot(torch.from_numpy(labels).long(), 3).permute(2, 0, 1).double()
+    cells = averaged(scores)
+    assert cells.shape[1:] == (50, 45)
+    np.testing.assert_array_equal(cells.argmax(0).numpy(), on_grid(labels, (50, 45)))
+    uneven = F.adaptive_avg_pool2d(scores, (43, 41)).argmax(0).numpy()
+    assert (uneven == on_grid(labels, (43, 41))).mean() > 0.99
 
 
 def test_a_grid_finer_than_the_labels_repeats_them():
