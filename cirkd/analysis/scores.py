@@ -81,7 +81,7 @@ class PixelChange:
 
     before: str
     after: str
-    maps: tuple[UInt8[np.ndarray, "h w"], ...]
+    maps: tuple[UInt8[np.ndarray, "_ _"], ...]
     grid: UInt8[np.ndarray, " p"]
     counts: dict[str, int]
     by_class: Int64[np.ndarray, "c 4"]

@@ -98,8 +98,8 @@ class ModelFeatures:
     embedding: Float32[np.ndarray, "p d"]
     prediction: UInt8[np.ndarray, " p"]
     confidence: Float32[np.ndarray, " p"]
-    prediction_maps: tuple[UInt8[np.ndarray, "h w"], ...]
-    confidence_maps: tuple[Float16[np.ndarray, "h w"], ...]
+    prediction_maps: tuple[UInt8[np.ndarray, "_ _"], ...]
+    confidence_maps: tuple[Float16[np.ndarray, "_ _"], ...]
     classes: Classes
     info: Mapping[str, Any] = field(default_factory=dict)
     comparable: bool = True
@@ -179,8 +179,8 @@ class FeatureSet:
 
     classes: Classes
     image_names: tuple[str, ...]
-    images: tuple[UInt8[np.ndarray, "h w 3"], ...]
-    labels: tuple[UInt8[np.ndarray, "h w"], ...] | None
+    images: tuple[UInt8[np.ndarray, "_ _ 3"], ...]
+    labels: tuple[UInt8[np.ndarray, "_ _"], ...] | None
     pixels: Pixels
     models: dict[str, ModelFeatures]
     provenance: dict[str, Any] = field(default_factory=dict)
