@@ -63,9 +63,9 @@ def _classes(names: Any, palette: Any, counted: Classes) -> Classes | None:
         return None
     colors = counted.colors
     if isinstance(palette, list | tuple) and len(palette) == len(names):
-        listed = [tuple(color) if isinstance(color, list | tuple) else () for color in palette]
+        listed: list[tuple[Any, ...]] = [tuple(color) if isinstance(color, list | tuple) else () for color in palette]
         if all(len(color) == 3 and all(isinstance(v, int) and 0 <= v < 256 for v in color) for color in listed):
-            colors = tuple((int(r), int(g), int(b)) for r, g, b in listed)
+            colors = tuple((int(color[0]), int(color[1]), int(color[2])) for color in listed)
     return Classes(tuple(str(name)[:100] for name in names), colors)
 
 

@@ -91,7 +91,7 @@ def wrap_network(
     classes: Classes | list[str] | None = None,
     align_corners: bool = False,
     **answers: Any,
-) -> Segmenter:
+) -> WrappedNetwork:
     """A network of your own as one that everything here takes.
 
     Args:
@@ -197,7 +197,7 @@ def _fill(wrapped: WrappedNetwork, path: Path, answers: Answers) -> None:
             f"{path}: {fits} of the network's {len(needed)} tensors are in it ({name} is missing or of another shape); "
             "give the weights of this network"
         )
-    state = {name: tensors.get(name, value).to(value.dtype) for name, value in wanted.items()}
+    state = {name: tensors[name].to(value.dtype) if name in tensors else value for name, value in wanted.items()}
     if bad := next((n for n, v in state.items() if v.is_floating_point() and not bool(torch.isfinite(v).all())), None):
         raise CheckpointError(f"{path}: {bad} holds NaN or infinity; training diverged, use an earlier file")
     wrapped.network.load_state_dict(state)
