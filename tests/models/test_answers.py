@@ -181,3 +181,25 @@ def test_weights_rounded_to_integers_are_refused(tmp_path: Path, state: dict[str
     torch.save(rounded, tmp_path / "w.pth")
     with pytest.raises(CheckpointError, match="stored as int8"):
         load_model(tmp_path / "w.pth", "cpu")
+
+
+def test_shards_are_joined_by_their_index(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    from safetensors.torch import save_file
+
+    names = list(state)
+    parts_of = {"model-00001-of-00002.safetensors": names[:50], "model-00002-of-00002.safetensors": names[50:]}
+    for file, held in parts_of.items():
+        save_file({name: state[name].contiguous() for name in held}, tmp_path / file)
+    with pytest.raises(CheckpointError, match=r"one shard of several; copy .* model\.safetensors\.index\.json"):
+        load_model(tmp_path / "model-00001-of-00002.safetensors", "cpu")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {name: file for file, held in parts_of.items() for name in held}}))
+    for path in (index, tmp_path / "model-00001-of-00002.safetensors"):
+        model = load_model(path, "cpu")
+        assert torch.equal(model.state_dict()["classifier.weight"], state["segmentation_head.0.weight"])
+    (tmp_path / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="the index lists this shard and it is not there; copy it there"):
+        load_model(index, "cpu")
+    index.write_text(json.dumps({"weight_map": {"w": "../outside.safetensors"}}))
+    with pytest.raises(CheckpointError, match="which is no file beside it"):
+        load_model(index, "cpu")
