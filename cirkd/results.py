@@ -224,7 +224,7 @@ class Results:
         grouped = self.centroids() if features.grouping().present() else None
         return sentences(features, self.scores(), compared, grouped)
 
-    @result("Relating one pixel", "images")
+    @result("Relating one pixel")
     def pixel_relations(self, pixel: int, temperature: float = 0.1, neighbours: int = 10) -> PixelRelations:
         """One pixel's similarity with all others and its nearest neighbours, in every model."""
         return pixel_relations(self.features(), pixel, temperature, neighbours)

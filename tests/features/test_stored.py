@@ -23,6 +23,7 @@ from cirkd.features.feature_set import FeatureSet
 from cirkd.features.store import extract_to
 from cirkd.features.stored import class_counts, is_stored, open_stored, read_stored
 from cirkd.models.build import build_segmenter
+from cirkd.results import declarations
 from cirkd.study import Study
 from tests.training.tiny import write_camvid
 
@@ -90,7 +91,7 @@ def places(features: FeatureSet) -> tuple[list, list, list]:
 def test_analysis_is_that_of_the_same_pixels_of_a_plain_study(camvid: Path, models: dict, folder: Path) -> None:
     study = Study.from_folder(folder)
     plain = Study({}, study.source)
-    plain._kept["features"] = the_same_pixels(study.features(), camvid, models)
+    plain.cache.keep(plain.key(declarations()["features"], {}), the_same_pixels(study.features(), camvid, models))
     assert study.names == ROLES
     assert study.sample(100).index.tolist() == plain.sample(100).index.tolist()
     for across in (False, True):
