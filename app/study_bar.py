@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cached, catalogue, image_picker, model_picker, state, stored_bar
+from app import cached, catalogue, image_picker, link, model_picker, state, stored_bar
 from app.handle import Handle
 from app.state import StudyState
 from cirkd.data.errors import CheckpointError, StudyError
@@ -45,6 +45,7 @@ def draw(page: str) -> None:
         state.write(chosen)
         if folder is None:
             chosen = _settings(chosen, from_address)
+    link.draw()
     state.write(chosen)
 
 

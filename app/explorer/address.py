@@ -12,6 +12,8 @@ from cirkd.study import COLORINGS
 
 OVERLAYS = ("image", "labels", "prediction", "similarity", "relation", "divergence")
 _CHOICES = {"overlay": OVERLAYS, "map": tuple(MAPS), "color": COLORINGS}
+LONGEST = 1500
+"""Characters of a selection at most: of a longer one an address holds nothing, as browsers and chats cut it."""
 _DEFAULTS = {"overlay": "similarity", "map": "pca", "color": "class", "tau": "0.1"}
 
 
@@ -25,6 +27,10 @@ def parse(query: Mapping[str, str]) -> dict[str, Any]:
             found["tau"] = tau
     except ValueError:
         pass
+    # A tuple, as all of this becomes part of the key under which the view's bytes are kept.
+    runs = query.get(_key("selection"), "").split("-")
+    if len(runs) > 1 and len(runs) % 2 == 0 and all(run.isascii() and run.isdigit() for run in runs):
+        found["selection"] = tuple(int(run) for run in runs)
     pin = query.get(_key("pin"), "")
     return found | ({"pin": int(pin)} if pin.isascii() and pin.isdigit() else {})
 
@@ -37,7 +43,10 @@ def write(chosen: Mapping[str, Any]) -> None:
     wanted = {name: value for name, value in shown.items() if value != _DEFAULTS[name]}
     if chosen.get("pin") is not None:
         wanted["pin"] = str(chosen["pin"])
-    for name in (*_DEFAULTS, "pin"):
+    runs = "-".join(map(str, chosen.get("selection") or []))
+    if 0 < len(runs) <= LONGEST:
+        wanted["selection"] = runs
+    for name in (*_DEFAULTS, "pin", "selection"):
         if name in wanted and st.query_params.get(_key(name)) != wanted[name]:
             st.query_params[_key(name)] = wanted[name]
         elif name not in wanted and _key(name) in st.query_params:

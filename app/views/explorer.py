@@ -68,7 +68,7 @@ def _first(study: Handle) -> dict[str, Any]:
         st.session_state[FIRST] = (study.key, address.parse(st.query_params.to_dict()))
     key, found = st.session_state[FIRST]
     if key != study.key:
-        return {name: value for name, value in found.items() if name not in ("pin", "visit")}
+        return {name: value for name, value in found.items() if name not in ("pin", "selection", "visit")}
     if (place := found.get("place")) is None:
         return found
     return {"pin": study.explorer().position_at(*place), "visit": found["visit"]}

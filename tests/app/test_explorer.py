@@ -151,18 +151,32 @@ def test_what_was_chosen_in_another_study_is_not_taken_for_this_one(page: Open) 
 
 
 def test_the_address_says_what_is_shown_and_a_link_reopens_it(page: Open) -> None:
-    test = page("explorer", explorer_map="relation", explorer_pin="12", explorer_tau="0.3", explorer_color="nonsense")
+    test = page(
+        "explorer",
+        explorer_map="relation",
+        explorer_pin="12",
+        explorer_tau="0.3",
+        explorer_color="nonsense",
+        explorer_selection="3-4",
+    )
     header, _ = read(sent(test))
-    assert header["first"] == {"map": "relation", "pin": 12, "tau": 0.3}
-    tell(test, pin=40, selection=[], tau=0.1, map="pca", overlay="relation", color="image")
+    assert header["first"] == {"map": "relation", "pin": 12, "tau": 0.3, "selection": [3, 4]}
+    tell(test, pin=40, selection=[3, 4, 20, 1], tau=0.1, map="pca", overlay="relation", color="image")
     assert not test.exception
     query = {key: value for key, value in test.query_params.items() if key.startswith("explorer_")}
     shown = {key: value if isinstance(value, str) else value[0] for key, value in query.items()}
-    assert shown == {"explorer_pin": "40", "explorer_overlay": "relation", "explorer_color": "image"}
+    assert shown == {
+        "explorer_pin": "40",
+        "explorer_overlay": "relation",
+        "explorer_color": "image",
+        "explorer_selection": "3-4-20-1",
+    }
+    assert address.parse(shown) == {"pin": 40, "overlay": "relation", "color": "image", "selection": (3, 4, 20, 1)}
 
 
 @pytest.mark.parametrize("tau", ["0", "7", "nan", "x", ""])
 def test_nonsense_in_the_address_is_left_out(tau: str) -> None:
+    assert address.parse({"explorer_selection": "1-x"}) == address.parse({"explorer_selection": "7"}) == {}
     assert address.parse({"explorer_tau": tau, "explorer_pin": "-3", "explorer_overlay": "x"}) == {}
 
 

@@ -121,3 +121,27 @@ def test_the_uploader_names_the_limit_that_holds(browser_page: Open) -> None:
     tab = browser_page("")
     tab.get_by_text("More checkpoints").click()
     expect(tab.get_by_text("500MB").first).to_be_visible()
+
+
+def test_a_link_holds_page_pin_and_selection(chromium: Any, app_url: str, study_folders: Path) -> None:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab = context.new_page()
+    tab.goto(f"{app_url}/explorer")
+    settle(tab)
+    here = View(tab, study_folders)
+    here.box("tile-after-1")
+    tab.get_by_test_id("tile-after-1").click()
+    for key in ("Enter", "ArrowRight", "ArrowDown", "Enter"):
+        tab.keyboard.press(key)
+    pin, selection = here.read("pin"), here.read("selection")
+    assert len(selection) == 4
+    tab.wait_for_function("location.search.includes('explorer_selection')", timeout=60_000)
+    tab.get_by_role("button", name="Copy link to this view").click()
+    expect(tab.get_by_role("button", name="Copied")).to_be_visible()
+    address = tab.evaluate("navigator.clipboard.readText()")
+    tab.goto(address)
+    settle(tab)
+    again = View(tab, study_folders)
+    assert (again.read("pin"), again.read("selection")) == (pin, selection)
+    context.close()

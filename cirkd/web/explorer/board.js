@@ -1,6 +1,6 @@
 // The linked view: what is pointed at, pinned and chosen, and who has to draw what when that changes.
 
-import { runsOf } from "./block.js";
+import { maskOf, runsOf } from "./block.js";
 import { colorings, css, ramp } from "./colors.js";
 import { make, measure, themeOf } from "./dom.js";
 import { coloring, drawAll, drawDots, drawHeat, drawMarks, drawTiles, drawVeils, drawWords } from "./drawing.js";
@@ -28,14 +28,15 @@ export class Board {
     this.arrows = block.arrows; // { from, to }: the models between which arrows of relation space lead, or null
     this.send = send;
     this.keep = keep;
-    const { pin = -1, ...view } = block.first ?? {}; // what the address asked for
+    const { pin = -1, selection, ...view } = block.first ?? {}; // what the address asked for
     this.view = { ...VIEW, ...view, ...remembered?.view };
     if (!colorings(block).some(([value]) => value === this.view.color)) this.view.color = VIEW.color;
     this.tour = new Tour(block);
     // On arrival a place that says something is pinned, so that heatmaps are the first thing seen.
-    this.given = pin >= 0 && pin < block.positions ? pin : this.tour.arrival();
-    this.pin = remembered?.pin ?? this.given;
-    this.selection = remembered?.selection ?? null; // a mask of all positions, or null
+    this.arrival = this.tour.arrival();
+    this.pin = remembered?.pin ?? (pin >= 0 && pin < block.positions ? pin : this.arrival);
+    const asked = selection ? maskOf(selection, block.positions) : null;
+    this.selection = remembered ? (remembered.selection ?? null) : asked; // a mask of all positions, or null
     this.hover = -1;
     this.drawing = null; // { target, path, from, box } while a lasso or a box is drawn
     this.zooms = block.images.map(() => WHOLE);
@@ -273,7 +274,7 @@ export class Board {
   untouched() {
     const { overlay, map, color, tau } = this.view;
     const plain = overlay === VIEW.overlay && map === VIEW.map && color === VIEW.color && tau === VIEW.tau;
-    return plain && this.pin === this.given && !this.selection;
+    return plain && this.pin === this.arrival && !this.selection;
   }
 
   /** Remember what is shown, and let Python know once things have come to rest. */
