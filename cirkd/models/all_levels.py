@@ -1,10 +1,11 @@
 """SegFormer's all-level decoder, computed at each level's own size."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch.nn.functional as F
 from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class AllLevelDecoder(SegformerDecoder):
@@ -21,13 +22,13 @@ class AllLevelDecoder(SegformerDecoder):
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         size = [side // 4 for side in features[0].shape[2:]]
         levels = list(features[2:] if features[1].size(1) == 0 else features[1:])[::-1]
-        convolution, normalise, activate = self.fuse_stage
+        convolution, normalise, activate = cast(tuple[nn.Conv2d, nn.Module, nn.Module], tuple(self.fuse_stage))
         parts = convolution.weight.chunk(len(levels), dim=1)
         total = 0
         for level, layer, fusing in zip(levels, self.mlp_stage, parts, strict=True):
             if level.shape[2] > size[0]:
                 level = F.interpolate(level, size=size, mode="bilinear", align_corners=False)
-            linear = layer.linear
+            linear = cast(nn.Linear, layer.linear)
             fused = F.conv2d(F.conv2d(level, linear.weight[:, :, None, None], linear.bias), fusing)
             total = total + (fused if list(fused.shape[2:]) == size else _enlarged(fused, size))
         return activate(normalise(total))
