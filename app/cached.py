@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -16,6 +16,7 @@ import streamlit as st
 
 from app.catalogue import STORED, Images
 from cirkd.data.errors import DataError
+from cirkd.data.safe_palette import OWN
 
 if TYPE_CHECKING:
     from cirkd.analysis.trajectory import Trajectory
@@ -44,6 +45,12 @@ class StudyKey:
     device: str
     precision: str
     stamps: tuple[tuple[int, ...], ...] = ()
+    palette: str = OWN
+
+    @property
+    def content(self) -> StudyKey:
+        """The key of the same study in the classes' own colours: places in one are places in the other."""
+        return replace(self, palette=OWN)
 
     @property
     def sampled(self) -> bool:
@@ -69,7 +76,7 @@ def study(key: StudyKey) -> Study:
     from cirkd.study import Study
 
     if key.sampled:
-        return Study.from_folder(key.images.root, cache=cache())
+        return Study.from_folder(key.images.root, cache=cache(), palette=key.palette)
     models = {name: model(path, stamp, key.device) for name, path, stamp in key.models}
     opened = data(key.images)
     known = {name: index for index, name in enumerate(opened.names)}
@@ -79,6 +86,7 @@ def study(key: StudyKey) -> Study:
     return Study.open(
         **roles, students=models, images=opened, indices=[known[name] for name in key.names],
         layer=key.layer, device=key.device, precision=key.precision, cache=cache(),
+        palette=key.palette,
     )  # fmt: skip
 
 

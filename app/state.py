@@ -12,6 +12,8 @@ from urllib.parse import quote, unquote
 
 import streamlit as st
 
+from cirkd.data.safe_palette import COLORS_OF_CLASSES, OWN
+
 NONE = "none"
 """In the address: this model is left out on purpose (an absent parameter means the default)."""
 
@@ -46,6 +48,7 @@ class StudyState:
     layer: str = "decoder"
     device: str = "auto"
     precision: str = "auto"
+    palette: str = OWN
 
     def query(self) -> dict[str, str]:
         """The state as query parameters; `from_query` inverts it."""
@@ -56,7 +59,8 @@ def from_query(query: Mapping[str, str]) -> StudyState:
     """Read a state from query parameters; what is missing or not one of the choices becomes the default."""
     lists = {"others", "images"}
     values = {f.name: query[f.name] for f in fields(StudyState) if f.name in query and f.name not in lists}
-    for name, allowed in (("data", sources()), ("layer", LAYERS), ("device", DEVICES), ("precision", PRECISIONS)):
+    settings = {"layer": LAYERS, "device": DEVICES, "precision": PRECISIONS, "palette": COLORS_OF_CLASSES}
+    for name, allowed in {"data": sources(), **settings}.items():
         if values.get(name) not in allowed:
             values.pop(name, None)
     for name in lists & set(query):

@@ -11,12 +11,13 @@ from app import cached, catalogue, image_picker, link, model_picker, state, stor
 from app.handle import Handle
 from app.state import StudyState
 from cirkd.data.errors import CheckpointError, StudyError
+from cirkd.data.safe_palette import OWN, SAFE
 
 ROLES = ("teacher", "before", "after")
 
 
 _WIDGETS = tuple(
-    f"bar_{name}" for name in (*ROLES, "others", "data", "folder", "split", "layer", "device", "precision")
+    f"bar_{name}" for name in (*ROLES, "others", "data", "folder", "split", "layer", "device", "precision", "palette")
 )
 _SHOWN = "bar_shown"  # session key: the page whose run came to its end, so that the browser has every widget's value
 
@@ -43,8 +44,7 @@ def draw(page: str) -> None:
         state.write(chosen)
         chosen = image_picker.draw(chosen)
         state.write(chosen)
-        if folder is None:
-            chosen = _settings(chosen, from_address)
+        chosen = _settings(chosen, from_address, stored=folder is not None)
     link.draw()
     state.write(chosen)
 
@@ -84,7 +84,7 @@ def study_key(chosen: StudyState) -> cached.StudyKey:
     """
     if folder := image_picker.stored(chosen):
         names = tuple((name, "", 0.0) for name in cached.stored(folder).models)
-        return cached.StudyKey(names, folder, (), "", "", "")
+        return cached.StudyKey(names, folder, (), "", "", "", palette=chosen.palette)
     models = [_model(role, key) for role in ROLES if (key := getattr(chosen, role)) not in ("", state.NONE)]
     models += [_model(Path(key).stem, key) for key in chosen.others]
     if not models:
@@ -95,7 +95,7 @@ def study_key(chosen: StudyState) -> cached.StudyKey:
         raise StudyError("no images are chosen; pick some in the sidebar")
     return cached.StudyKey(
         tuple(models), images, chosen.images, chosen.layer, chosen.device, chosen.precision,
-        cached.stamps(images, chosen.images),
+        cached.stamps(images, chosen.images), chosen.palette,
     )  # fmt: skip
 
 
@@ -106,31 +106,43 @@ def _model(name: str, key: str) -> tuple[str, str, float]:
     return name, str(checkpoint.path), checkpoint.stamp
 
 
-def _settings(chosen: StudyState, from_address: bool) -> StudyState:
-    """Layer, device and precision."""
-    fields = {"layer": state.LAYERS, "device": state.DEVICES, "precision": state.PRECISIONS}
-    for name in fields:
+def _settings(chosen: StudyState, from_address: bool, stored: bool) -> StudyState:
+    """How models run, where they do, and the colours of classes."""
+    fields = {"layer": chosen.layer, "device": chosen.device, "precision": chosen.precision}
+    for name, value in {**fields, "palette": chosen.palette == SAFE}.items():
         if from_address or f"bar_{name}" not in st.session_state:
-            st.session_state[f"bar_{name}"] = getattr(chosen, name)
+            st.session_state[f"bar_{name}"] = value
     with st.expander("Settings", icon=":material/tune:", key="bar_settings"):
-        layer = st.selectbox(
-            "Layer", state.LAYERS, key="bar_layer", format_func=_LAYER_NAMES.__getitem__,
-            help="Projected: through the head that distillation trained between student and teacher. Models "
-            "without one show their decoder embedding.",
-        )  # fmt: skip
-        device = st.selectbox("Device", state.DEVICES, key="bar_device", help="auto: a GPU where there is one")
-        precision = st.selectbox(
-            "Precision", state.PRECISIONS, key="bar_precision",
-            help="auto: bf16 on a GPU that has it, else float32. A processor without arithmetic for bf16 takes "
-            "hundreds of times as long for it.",
+        if not stored:
+            chosen = _extraction(chosen)
+        safe = st.toggle(
+            "Colours for colour-blind viewers", key="bar_palette",
+            help="Classes in colours that stay apart with protanopia, deuteranopia and tritanopia, instead of those "
+            "of their data set. Results are coloured anew; the models don't run again.",
         )  # fmt: skip
         held = cached.cache()
         st.caption(
             f"Results kept in memory: {held.used() / 1e9:.2f} of {held.budget / 1e9:g} GB beside the models; what was "
             "not asked for longest goes first. `CIRKD_CACHE_GB` sets how much."
         )
-        if layer == "projected" and not model_picker.has_projection(chosen):
-            st.caption("No checkpoint chosen here has a projection head: the decoder embedding is shown.")
+    return replace(chosen, palette=SAFE if safe else OWN)
+
+
+def _extraction(chosen: StudyState) -> StudyState:
+    """Layer, device and precision."""
+    layer = st.selectbox(
+        "Layer", state.LAYERS, key="bar_layer", format_func=_LAYER_NAMES.__getitem__,
+        help="Projected: through the head that distillation trained between student and teacher. Models "
+        "without one show their decoder embedding.",
+    )  # fmt: skip
+    if layer == "projected" and not model_picker.has_projection(chosen):
+        st.caption("No checkpoint chosen here has a projection head: the decoder embedding is shown.")
+    device = st.selectbox("Device", state.DEVICES, key="bar_device", help="auto: a GPU where there is one")
+    precision = st.selectbox(
+        "Precision", state.PRECISIONS, key="bar_precision",
+        help="auto: bf16 on a GPU that has it, else float32. A processor without arithmetic for bf16 takes "
+        "hundreds of times as long for it.",
+    )  # fmt: skip
     return replace(chosen, layer=layer, device=device, precision=precision)
 
 

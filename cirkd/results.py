@@ -7,6 +7,7 @@ write a plain function in `cirkd.analysis` that takes a `FeatureSet`, and declar
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -42,6 +43,7 @@ from cirkd.analysis.relations import (
 from cirkd.analysis.scores import PixelChange, Scores, grid_change, pixel_change, scores
 from cirkd.analysis.summary import sentences
 from cirkd.data.errors import StudyError
+from cirkd.data.safe_palette import OWN, in_palette
 from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, FeatureSet
 from cirkd.features.grids import MOST_POSITIONS
 from cirkd.features.sampling import PixelSample, balanced_sample
@@ -128,6 +130,7 @@ class Results:
     models: dict[str, Any]
     source: ImageSource
     cache: Cache
+    palette: str
 
     def serve(self, declared: Declaration, arguments: dict[str, Any], progress: Progress | None = None) -> Any:
         """The result of a declaration for these arguments."""
@@ -306,14 +309,19 @@ class Results:
         return memory_lesson(self.features(), name, self.model(name), temperature)
 
     def model(self, name: str) -> Any:
-        """A loaded model.
+        """A loaded model, its classes in the study's palette.
 
         Raises:
             StudyError: there is none of that name.
         """
         if name not in self.models:
             raise StudyError(f"there is no model {name!r}; this study has: {', '.join(self.models)}")
-        return self.models[name]
+        model = self.models[name]
+        if self.palette == OWN:
+            return model
+        shown = copy.copy(model)  # the same weights; only what it says of its classes differs
+        shown.info = replace(model.info, classes=in_palette(model.info.classes, self.palette))
+        return shown
 
 
 def declarations(of: type[Results] = Results) -> dict[str, Declaration]:

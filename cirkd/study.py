@@ -25,6 +25,7 @@ from cirkd.analysis.scores import CHANGES, ModelScore
 from cirkd.analysis.stored_scores import StoredScore, stored_score
 from cirkd.cache import Cache
 from cirkd.data.errors import CirkdError, StudyError
+from cirkd.data.safe_palette import COLORS_OF_CLASSES, OWN
 from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, ROLES, TEACHER, FeatureSet, ModelFeatures, Pixels
 from cirkd.features.sampling import PixelSample
 from cirkd.features.sources import ImageSource, open_images, open_models
@@ -111,11 +112,14 @@ class Study(Results):
         cache: Cache | None = None,
         stored: StoredFolder | None = None,
         budget: int = BUDGET,
+        palette: str = OWN,
     ) -> None:
+        if palette not in COLORS_OF_CLASSES:
+            raise StudyError(f"palette {palette!r}: one of {', '.join(COLORS_OF_CLASSES)} is wanted")
         self.models = dict(models)
         self.source = source
         self.layer, self.device, self.precision, self.batch_size = layer, device, precision, batch_size
-        self.stored, self.budget = stored, budget
+        self.stored, self.budget, self.palette = stored, budget, palette
         self.cache = Cache() if cache is None else cache
         self._own = object()  # in the keys of its results: no other study has it
 
@@ -137,6 +141,7 @@ class Study(Results):
         answers: Any = None,
         batch_size: int | None = None,
         cache: Cache | None = None,
+        palette: str = OWN,
     ) -> Study:
         """Open models and images; nothing is computed yet.
 
@@ -155,6 +160,8 @@ class Study(Results):
                 `{"encoder": "resnet34", "mean": (0.5, 0.5, 0.5)}`: one for all such files, or a dict of these by model.
             batch_size: images at once; None = 8 on a GPU, 1 on a CPU; halves itself when memory runs out.
             cache: shared by studies of the same loaded models: what one of them ran, the others need not.
+            palette: classes in the colours of their data set ("own"), or in such as colour-blind viewers can tell
+                apart ("safe").
 
         Raises:
             CheckpointError, DataError, StudyError: one line: what came, what was wanted, what to do.
@@ -164,10 +171,13 @@ class Study(Results):
         return cls(
             open_models(named, device, answers), source,
             layer=layer, device=device, precision=precision, batch_size=batch_size, cache=cache,
+            palette=palette,
         )  # fmt: skip
 
     @classmethod
-    def from_folder(cls, path: Path | str, budget: int = BUDGET, *, cache: Cache | None = None) -> Study:
+    def from_folder(
+        cls, path: Path | str, budget: int = BUDGET, *, cache: Cache | None = None, palette: str = OWN
+    ) -> Study:
         """A class-balanced sample of the pixels in a folder that `cirkd extract` wrote, as a study.
 
         Only the sample is read into memory, and no checkpoint is needed. What needs whole images (scores, relations
@@ -176,6 +186,7 @@ class Study(Results):
         Args:
             path: the folder; models have the names they were extracted under, see `cirkd.features.stored`.
             budget: pixels in all.
+            palette: as of `open`.
 
         Raises:
             StudyError: no such folder, or one that is not finished or cannot be read.
@@ -184,7 +195,7 @@ class Study(Results):
         source = ImageSource((), None, found.text())
         return cls(
             {}, source, layer=found.settings.layer, precision=found.settings.precision, stored=found, budget=budget,
-            cache=cache,
+            cache=cache, palette=palette,
         )  # fmt: skip
 
     @property
@@ -197,11 +208,12 @@ class Study(Results):
         from cirkd.features.extract import extract
 
         if self.stored is not None:
-            return read_stored(self.stored, self.budget)
-        return extract(
+            return read_stored(self.stored, self.budget).in_palette(self.palette)
+        found = extract(
             self.models, self.source.samples, layer=self.layer, device=self.device, precision=self.precision,
             batch_size=self.batch_size, progress=progress, classes=self.source.classes, kept=self.cache, fine=fine,
         )  # fmt: skip
+        return found.in_palette(self.palette)
 
     def serve(self, declared: Declaration, arguments: dict[str, Any], progress: Progress | None = None) -> Any:
         """The result of a declaration for these arguments: made once, by one thread, and kept.

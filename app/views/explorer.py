@@ -65,9 +65,9 @@ def _block(study: Handle, maps: tuple[str, ...], temperature: float | None) -> b
 def _first(study: Handle) -> dict[str, Any]:
     """What the address said when the page was opened: what the view shows before anything is chosen."""
     if FIRST not in st.session_state:
-        st.session_state[FIRST] = (study.key, address.parse(st.query_params.to_dict()))
+        st.session_state[FIRST] = (study.key.content, address.parse(st.query_params.to_dict()))
     key, found = st.session_state[FIRST]
-    if key != study.key:
+    if key != study.key.content:
         return {name: value for name, value in found.items() if name not in ("pin", "selection", "visit")}
     if (place := found.get("place")) is None:
         return found
@@ -75,8 +75,8 @@ def _first(study: Handle) -> dict[str, Any]:
 
 
 def _name(study: Handle) -> str:
-    """Tells the studies of a session apart."""
-    return f"{crc32(repr(study.key).encode()):08x}"
+    """Tells the studies of a session apart; in other colours a study is the same."""
+    return f"{crc32(repr(study.key.content).encode()):08x}"
 
 
 def _answer(study: Handle, chosen: dict[str, Any], temperature: float | None) -> None:

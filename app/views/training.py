@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app import cached, catalogue, panels, run_form, tiles
+from app import cached, catalogue, panels, run_form, state, tiles
 from app.guard import guard
 from app.player import player
 from cirkd.analysis.trajectory import snapshots
 from cirkd.charts import theme
 from cirkd.charts import training as charts
+from cirkd.data.safe_palette import SAFE, safe_colors
 from cirkd.training import runs
 from cirkd.training.journal import History, read_history
 from cirkd.training.runs import Run
@@ -207,7 +208,14 @@ def _fitted(run: Run, count: int) -> int:
 
 
 def _classes(run: Run) -> dict[str, Any]:
-    """Names and colours of what a run learns: from its journal, from the checkpoint it wrote, or as bundled."""
+    """Names and colours of what a run learns, in the palette that is chosen."""
+    found = _own_classes(run)
+    safe = bool(found) and state.read()[0].palette == SAFE
+    return {**found, "colors": safe_colors(len(found["names"]))} if safe else found
+
+
+def _own_classes(run: Run) -> dict[str, Any]:
+    """As its journal says, or the checkpoint it wrote, or as bundled."""
     history, written = read_history(run.folder / "journal.jsonl"), run.folder / f"{run.name}.safetensors"
     if history.classes:
         return history.classes

@@ -8,13 +8,14 @@ row after row, and every array of length P in this package is in that order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float16, Float32, Int32, Int64, UInt8
 
 from cirkd.data.errors import StudyError
+from cirkd.data.safe_palette import OWN, in_palette
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes
@@ -194,6 +195,13 @@ class FeatureSet:
     def sampled(self) -> bool:
         """Whether the pixels are a sample from a folder of embeddings: no images, no grids, no maps."""
         return not self.pixels.grid
+
+    def in_palette(self, palette: str) -> FeatureSet:
+        """The same features with all classes in the colours of a palette, see `cirkd.data.safe_palette`."""
+        if palette == OWN:
+            return self
+        models = {n: replace(m, classes=in_palette(m.classes, palette)) for n, m in self.models.items()}
+        return replace(self, classes=in_palette(self.classes, palette), models=models)
 
     def require_images(self, what: str) -> None:
         """Nothing, where there are whole images.

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from app.state import DEVICES, LAYERS, NONE, PRECISIONS, UPLOAD, StudyState, from_query, sources
 from cirkd.data.catalog import DATA_SETS
+from cirkd.data.safe_palette import COLORS_OF_CLASSES
 
 text = st.text(min_size=0, max_size=20).map(str.strip)
 name = st.text(min_size=1, max_size=20)
@@ -23,13 +24,14 @@ states = st.builds(
     layer=st.sampled_from(LAYERS),
     device=st.sampled_from(DEVICES),
     precision=st.sampled_from(PRECISIONS),
+    palette=st.sampled_from(COLORS_OF_CLASSES),
 )
 
 
 @given(states)
 def test_the_address_brings_the_state_back(state: StudyState) -> None:
     back = from_query(state.query())
-    for field in ("teacher", "before", "after", "others", "data", "folder", "images", "layer", "device", "precision"):
+    for field in set(StudyState.__dataclass_fields__) - {"split"}:
         assert getattr(back, field) == getattr(state, field)
     assert back.split == (state.split or StudyState().split)
 
@@ -41,6 +43,7 @@ def test_any_address_gives_a_state(query: dict[str, str]) -> None:
     assert state.layer in LAYERS
     assert state.device in DEVICES
     assert state.precision in PRECISIONS
+    assert state.palette in COLORS_OF_CLASSES
 
 
 def test_names_with_commas_and_percents_survive() -> None:

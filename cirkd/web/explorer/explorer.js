@@ -11,8 +11,9 @@ export default function mount({ data, parentElement, setStateValue }) {
   if (!data) return undefined;
   const started = performance.now();
   const { header } = readHeader(data);
+  const key = header.study ?? header.id; // the same for one study in other colours, whose places are the same
   const visit = header.first?.visit ?? 0; // counts up when another page sends somebody to a place
-  if (visit > visited) memories.delete(header.id);
+  if (visit > visited) memories.delete(key);
   visited = Math.max(visit, visited);
   const send = (state) => setStateValue("state", state);
   let board = boards.get(parentElement);
@@ -22,8 +23,8 @@ export default function mount({ data, parentElement, setStateValue }) {
     const before = board ? { view: board.view } : null; // another study: the same view, but no pin of the old
     board?.destroy();
     // Kept with every change: a new element may be there before the old one goes.
-    const keep = (memory) => memories.set(header.id, memory);
-    board = new Board(parentElement, readBlock(data), { send, keep }, memories.get(header.id) ?? before, started);
+    const keep = (memory) => memories.set(key, memory);
+    board = new Board(parentElement, readBlock(data), { send, keep }, memories.get(key) ?? before, started);
     boards.set(parentElement, board);
   }
   return () => {

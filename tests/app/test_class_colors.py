@@ -1,0 +1,64 @@
+"""The palette for colour-blind viewers: by a switch, kept in the address, the same wherever classes have colours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cirkd.charts import theme
+from cirkd.data.errors import StudyError
+from cirkd.data.safe_palette import safe_colors
+from cirkd.study import Study
+from tests.analysis.test_explorer_block import read
+from tests.app.test_explorer import sent
+from tests.app.test_overview import images_of, open_study
+
+Open = Callable[..., Any]
+
+
+def test_the_switch_recolours_the_explorer_and_is_kept_in_the_address(page: Open) -> None:
+    test = page("explorer")
+    before, _ = read(sent(test))
+    test.toggle(key="bar_palette").set_value(True).run()
+    assert not test.exception
+    assert test.query_params["palette"] in ("safe", ["safe"])
+    after, _ = read(sent(test))
+    count = len(before["classes"]["names"])
+    assert after["classes"] == {**before["classes"], "colors": [list(color) for color in safe_colors(count)]}
+    assert before["classes"] != after["classes"]
+    assert [model["classes"] for model in after["models"]] == [after["classes"]] * 3
+    assert after["id"] != before["id"], "pictures of labels are drawn anew"
+    assert after["study"] == before["study"], "its pin and what is chosen stay"
+
+
+@pytest.mark.parametrize("name", ["predictions", "memory"])
+def test_a_link_opens_pages_in_the_palette(page: Open, study_folders: Path, name: str) -> None:
+    test = page(name, palette="safe")
+    assert not test.exception
+    assert not test.error
+    assert test.toggle(key="bar_palette").value is True
+    known = open_study(study_folders, images_of(test)).features().classes
+    drawn = "".join(str(item.proto) for item in test.main.get("html"))
+    for own, safe in zip(known.colors, safe_colors(len(known)), strict=True):
+        assert theme.class_color(own) not in drawn
+        assert theme.class_color(safe) in drawn
+
+
+def test_in_other_colours_a_study_has_the_same_numbers_and_runs_no_model_again(study_folders: Path) -> None:
+    own = open_study(study_folders, ("val000", "val001"))
+    before = own.features()
+    other = Study(own.models, own.source, cache=own.cache, palette="safe")
+    for model in own.models.values():
+        model.forward = None  # whoever runs it fails
+    found = other.features()
+    assert (
+        found.models["after"].embedding is before.models["after"].embedding
+        or (found.models["after"].embedding == before.models["after"].embedding).all()
+    )
+    assert found.classes.colors == other.memory_bank("after").classes.colors == safe_colors(len(found.classes))
+    assert own.memory_bank("after").classes.colors == before.classes.colors
+    with pytest.raises(StudyError, match="one of own, safe is wanted"):
+        Study(own.models, own.source, palette="rainbow")
