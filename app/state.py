@@ -6,6 +6,7 @@ address with Streamlit's `bind="query-params"`; their keys are the parameter nam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from urllib.parse import quote, unquote
@@ -13,17 +14,20 @@ from urllib.parse import quote, unquote
 import streamlit as st
 
 from cirkd.data.safe_palette import COLORS_OF_CLASSES, OWN
+from cirkd.models.layer_names import EMBEDDINGS, STAGE
 
 NONE = "none"
 """In the address: this model is left out on purpose (an absent parameter means the default)."""
 
-LAYERS = ("decoder", "projected")
+LAYERS = (*EMBEDDINGS, *(f"{STAGE}{number}" for number in range(1, 6)))
+"""The layers that are offered; any other that the models have can be named."""
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bf16")
 UPLOAD = "upload"
 """In the place of a data set: images that were uploaded in this window."""
 FEWEST_IMAGES, MOST_IMAGES = 2, 24
 
+_LAYER = re.compile(r"[\w.,= -]{1,300}")
 _KEY = "study"
 _SEEN = "study_query"
 
@@ -59,10 +63,12 @@ def from_query(query: Mapping[str, str]) -> StudyState:
     """Read a state from query parameters; what is missing or not one of the choices becomes the default."""
     lists = {"others", "images"}
     values = {f.name: query[f.name] for f in fields(StudyState) if f.name in query and f.name not in lists}
-    settings = {"layer": LAYERS, "device": DEVICES, "precision": PRECISIONS, "palette": COLORS_OF_CLASSES}
+    settings = {"device": DEVICES, "precision": PRECISIONS, "palette": COLORS_OF_CLASSES}
     for name, allowed in {"data": sources(), **settings}.items():
         if values.get(name) not in allowed:
             values.pop(name, None)
+    if not _LAYER.fullmatch(values.get("layer", "")):
+        values.pop("layer", None)
     for name in lists & set(query):
         values[name] = tuple(unquote(part) for part in query[name].split(",") if part)  # type: ignore[assignment]
     return StudyState(**values)  # type: ignore[arg-type]

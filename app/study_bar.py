@@ -130,13 +130,7 @@ def _settings(chosen: StudyState, from_address: bool, stored: bool) -> StudyStat
 
 def _extraction(chosen: StudyState) -> StudyState:
     """Layer, device and precision."""
-    layer = st.selectbox(
-        "Layer", state.LAYERS, key="bar_layer", format_func=_LAYER_NAMES.__getitem__,
-        help="Projected: through the head that distillation trained between student and teacher. Models "
-        "without one show their decoder embedding.",
-    )  # fmt: skip
-    if layer == "projected" and not model_picker.has_projection(chosen):
-        st.caption("No checkpoint chosen here has a projection head: the decoder embedding is shown.")
+    layer = _layer(chosen)
     device = st.selectbox("Device", state.DEVICES, key="bar_device", help="auto: a GPU where there is one")
     precision = st.selectbox(
         "Precision", state.PRECISIONS, key="bar_precision",
@@ -146,4 +140,23 @@ def _extraction(chosen: StudyState) -> StudyState:
     return replace(chosen, layer=layer, device=device, precision=precision)
 
 
-_LAYER_NAMES = {"decoder": "Decoder embedding", "projected": "Projected embedding"}
+def _layer(chosen: StudyState) -> str:
+    """The layer, picked or written."""
+    shown = st.session_state["bar_layer"] or state.LAYERS[0]
+    layer = st.selectbox(
+        "Layer", list(dict.fromkeys([*state.LAYERS, shown])), key="bar_layer", accept_new_options=True,
+        format_func=lambda name: _LAYER_NAMES.get(str(name), str(name)),
+        help="Projected: through the head that distillation trained between student and teacher. Stage: an output of "
+        "the encoder, finest first. Or write a submodule's name, such as `decoder.aspp`, or a layer for each model: "
+        "`teacher=stage4, after=stage3`. Models without the layer show their decoder embedding.",
+    )  # fmt: skip
+    if layer == "projected" and not model_picker.has_projection(chosen):
+        st.caption("No checkpoint chosen here has a projection head: the decoder embedding is shown.")
+    return layer or state.LAYERS[0]
+
+
+_LAYER_NAMES = {
+    "decoder": "Decoder embedding",
+    "projected": "Projected embedding",
+    **{f"stage{number}": f"Encoder, stage {number}" for number in range(1, 10)},
+}

@@ -55,7 +55,8 @@ class ExtractOptions:
         split: Such as val; `cirkd data` lists those of each data set.
         root: Where the data set lies; the bundled streets need none.
         per_class: Pixels kept of each class.
-        layer: decoder, or projected through the head of the distillation where a checkpoint has one.
+        layer: decoder, or projected through the head of the distillation where a checkpoint has one, or stage1, stage2,
+            ... of the encoder, or a submodule's name, or by model: teacher=stage4,after=stage3.
         images: Only so many; all when not given.
         workers: Processes that read images ahead.
         seed: Of the choice of pixels.
@@ -110,7 +111,7 @@ class ReportOptions:
         images: streets, streets/test, a folder of images, or another data set's name.
         root: Where the data set lies; the bundled streets need none.
         count: How many images, chosen so that they show most of the classes.
-        layer: decoder or projected.
+        layer: decoder, projected, stage1, stage2, ... of the encoder, or a submodule's name.
         device: auto, cpu or cuda.
         precision: auto, float32, bf16 or fp16.
         tables: A folder for all tables; table_format: csv or parquet.

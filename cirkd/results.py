@@ -24,6 +24,7 @@ from cirkd.analysis.centroids import Centroids, centroids
 from cirkd.analysis.changed_places import ChangedPlace, changed_places
 from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
 from cirkd.analysis.explorer_maps import cells_of, explorer_map
+from cirkd.analysis.layer_similarity import BUDGET, LayerSimilarity, layer_similarity
 from cirkd.analysis.memory_bank import MemoryBank, banks, memory_bank
 from cirkd.analysis.memory_lesson import MemoryLesson, memory_lesson
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
@@ -218,6 +219,17 @@ class Results:
     def centroids(self) -> Centroids:
         """Class centroids and the geometry around them, in native space."""
         return centroids(self.features())
+
+    @result("Comparing the layers", "images", "teacher")
+    def layer_similarity(
+        self, budget: int = BUDGET, seed: int = 0, progress: Progress | None = None
+    ) -> LayerSimilarity:
+        """CKA of every layer of every student with every layer of the teacher; `cirkd.analysis.layer_similarity`."""
+        features = self.features()  # puts the models on their device
+        return layer_similarity(
+            self.models, self.source.samples, features.reference, precision=features.provenance["precision"],
+            budget=budget, seed=seed, progress=progress,
+        )  # fmt: skip
 
     @result("Summing up", "images")
     def summary(self, temperature: float = 0.1, progress: Progress | None = None) -> list[str]:

@@ -105,7 +105,7 @@ class Study(Results):
         models: Mapping[str, Any],
         source: ImageSource,
         *,
-        layer: str = "decoder",
+        layer: str | Mapping[str, str] = "decoder",
         device: str = "auto",
         precision: str = "auto",
         batch_size: int | None = None,
@@ -132,7 +132,7 @@ class Study(Results):
         images: Any = "streets",
         *,
         students: Mapping[str, Any] | None = None,
-        layer: str = "decoder",
+        layer: str | Mapping[str, str] = "decoder",
         device: str = "auto",
         precision: str = "auto",
         split: str = "val",
@@ -150,8 +150,10 @@ class Study(Results):
             images: a data set's name ("streets", "streets/test"), a folder, files, a data set object, or a sequence
                 of arrays uint8 [H, W, 3], PIL images or `Sample`s.
             students: further students by name.
-            layer: "decoder" (what feeds the classifier) or "projected" (through the distillation's projection head,
-                for the students that have one).
+            layer: any name of `model.layers()`, for all models or a dict by model: "decoder" (what feeds the
+                classifier), "projected" (through the distillation's projection head), "stage1" ... (the encoder), or a
+                submodule.
+                A model that has not the one layer named for all shows its decoder embedding, and a note says so.
             device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1", ...
             precision: "auto" (bf16 on GPUs that have it, else float32), "float32", "bf16" or "fp16".
             split, indices: which images of a data set; None = its first 6.

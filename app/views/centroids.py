@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app import captions, matrices, panels, study_bar
+from app import captions, layer_panels, matrices, panels, study_bar
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.class_fisher import fisher_by_class
@@ -47,6 +47,7 @@ def main() -> None:
     _map(study, found)
     _cosines(study, found)
     _table(study, found)
+    layer_panels.draw(study, _pair(study))
 
 
 def _pair(study: Handle) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from cirkd.analysis.projection import METHODS, Progress, principal_axes, stoppab
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import TEACHER, FeatureSet
 from cirkd.features.sampling import balanced_sample
+from cirkd.models.layer_names import EMBEDDINGS
 
 Frame = tuple[tuple[float, float], tuple[float, float]]
 
@@ -119,6 +120,11 @@ def projected_rows(features: FeatureSet, name: str, memory: Any) -> Float32[np.n
     from cirkd.relations import normalize
 
     found = features.models[name]
+    if found.layer not in EMBEDDINGS:
+        raise StudyError(
+            f"{name} shows its layer {found.layer}, and the memory bank is compared with decoder embeddings; "
+            "choose the layer decoder or projected"
+        )
     rows = torch.from_numpy(found.embedding)
     with torch.no_grad():
         if found.layer != "projected":

@@ -18,6 +18,7 @@ from cirkd.data.errors import StudyError
 from cirkd.data.matching import match_classes
 from cirkd.features.feature_set import TEACHER, FeatureSet
 from cirkd.features.sampling import balanced_sample
+from cirkd.models.layer_names import EMBEDDINGS
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes
@@ -152,6 +153,11 @@ def view_centroids(features: FeatureSet, model: Any) -> tuple[Float64[np.ndarray
     if TEACHER not in features.models:
         return nothing, "there is no teacher in view"
     teacher, grouping = features.models[TEACHER], features.grouping()
+    if teacher.layer not in EMBEDDINGS:
+        return (
+            nothing,
+            f"the teacher in view shows its layer {teacher.layer}, not the decoder's that the keys come from",
+        )
     if memory is None or teacher.embedding.shape[1] != memory.teacher_width:
         width = 0 if memory is None else memory.teacher_width
         return nothing, f"the teacher in view is {teacher.embedding.shape[1]} wide and the keys are {width}"

@@ -29,7 +29,7 @@ def extract(
     models: Mapping[str, Segmenter],
     images: Sequence[Sample],
     *,
-    layer: str = "decoder",
+    layer: str | Mapping[str, str] = "decoder",
     device: str = "auto",
     precision: str = "auto",
     batch_size: int | None = None,
@@ -45,8 +45,9 @@ def extract(
             models with another grid are resampled to it bilinearly (align_corners=False). Maps of more than 4,096
             positions are averaged over cells of k x k before, see `cirkd.features.grids`.
         images: of any sizes; those of one size go through a model together.
-        layer: "decoder", or "projected": through the projection head of the distillation; a model without one
-            (every teacher) shows its decoder embedding, which is what a projected student is compared with.
+        layer: one of `cirkd.models.taps.layers` for all models, or a dict by model, see `layer_of_each` there:
+            "decoder", or "projected": through the projection head of the distillation, or "stage3", or a submodule's
+            name. A model without it (of "projected" every teacher) shows its decoder embedding.
         device: "auto", "cpu", "cuda", ...
         precision: "auto", "float32", "bf16" or "fp16" (autocast); results are float32 in any case.
         batch_size: images at once; None = 8 on a GPU, 1 on a CPU; halves itself when memory runs out.
@@ -61,9 +62,8 @@ def extract(
             image too large for the memory.
     """
     from cirkd.features.forward import Runner
-    from cirkd.models.inference import LAYERS
 
-    _check(models, images, layer, LAYERS)
+    _check(models, images)
     runner = Runner(device, precision, batch_size, kept)
     started = time.perf_counter()
     reference = TEACHER if TEACHER in models else next(iter(models))
@@ -81,7 +81,7 @@ def extract(
         pixels=make_pixels(grid, labels),
         models=found,
         provenance={
-            "layer": layer,
+            "layer": layer if isinstance(layer, str) else ", ".join(f"{name}={own}" for name, own in layer.items()),
             "device": str(runner.device),
             "precision": runner.precision,
             "grid": rule(reference, MOST_SHOWN if fine else MOST_POSITIONS),
@@ -98,16 +98,18 @@ def _run_all(
     runner: Runner,
     models: Mapping[str, Segmenter],
     images: Sequence[Sample],
-    layer: str,
+    layer: str | Mapping[str, str],
     reference: str,
     classes: Classes,
     progress: Progress | None,
     fine: bool,
 ) -> tuple[dict[str, ModelFeatures], tuple[Grid, ...]]:
     """Every model's features, and the grid of each image: that of the reference's embedding map."""
-    layers = {name: layer if _has_projection(model) else "decoder" for name, model in models.items()}
+    from cirkd.models.taps import layer_of_each
+
+    layers = layer_of_each(models, layer)
     outputs = {
-        name: runner.run(name, model, images, layers[name], _reporter(progress, name, i, len(models), len(images)))
+        name: runner.run(name, model, images, layers[name][0], _reporter(progress, name, i, len(models), len(images)))
         for i, (name, model) in enumerate(models.items())
     }
     if fine:
@@ -118,7 +120,7 @@ def _run_all(
     grid, own = tuple(_grid(output) for output in outputs[reference]), outputs[reference][0].grid
     # An output is let go as soon as it has been turned into arrays.
     found = {
-        name: _model_features(name, models[name], (layers[name], layer), outputs.pop(name), grid, classes, own)
+        name: _model_features(name, models[name], layers[name], outputs.pop(name), grid, classes, own)
         for name in models
     }
     return found, grid
@@ -143,17 +145,11 @@ def make_pixels(grid: Sequence[Grid], labels: Sequence[np.ndarray] | None) -> Pi
     )
 
 
-def _check(models: Mapping[str, Any], images: Sequence[Any], layer: str, layers: Sequence[str]) -> None:
+def _check(models: Mapping[str, Any], images: Sequence[Any]) -> None:
     if not models:
         raise StudyError("a study without a model; give a teacher, a before or an after")
     if not images:
         raise StudyError("a study without an image; choose at least one")
-    if layer not in layers:
-        raise StudyError(f"layer {layer!r} is unknown; choose one of: {', '.join(layers)}")
-
-
-def _has_projection(model: Any) -> bool:
-    return getattr(getattr(model, "memory", None), "projection", None) is not None
 
 
 def _reporter(progress: Progress | None, name: str, position: int, models: int, images: int) -> Callable[[int], None]:
@@ -179,7 +175,7 @@ def _model_features(
     classes: Classes,
     own_of_reference: Grid,
 ) -> ModelFeatures:
-    """One model's arrays on the common grid; `layers` are the one taken and the one wanted."""
+    """One model's arrays on the common grid; `layers`: the one taken, and what is to be said of it."""
     from cirkd.models.inference import best_class
 
     matching = match_classes(model.info.classes, classes, "this study")
@@ -215,9 +211,7 @@ def _note(
     own_of_reference: Grid,
 ) -> str:
     """What is special about a model's features, in one line; averaging as the reference's is said with that."""
-    notes = []
-    if layers[0] != layers[1]:
-        notes.append(f"{name} has no projection head: its decoder embedding is shown")
+    notes = [layers[1]] if layers[1] else []
     averaged = next((output for output in outputs if output.grid != _grid(output)), None)
     if averaged and averaged.grid != own_of_reference:
         notes.append(f"{name}: {_averaged(averaged.grid, _grid(averaged))}, so that relations stay in bounds")

@@ -81,7 +81,7 @@ class ModelFeatures:
 
     Attributes:
         name: "teacher", "before", "after" or the name of a further student.
-        layer: "decoder" or "projected".
+        layer: the one that was taken, such as "decoder".
         embedding: float32 [P, d], NOT normalised; d differs between models.
         prediction: uint8 [P], argmax of the logits on the grid, in the numbering of `FeatureSet.classes`; where the
             model has other classes (`comparable` False), in the numbering of its own `classes`.

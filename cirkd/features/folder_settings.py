@@ -67,10 +67,11 @@ def settings_of(
     Raises:
         StudyError: no model, an unknown layer or no pixel a class.
     """
-    from cirkd.models.inference import LAYERS
+    from cirkd.models.taps import layer_of_each
 
-    if not models or layer not in LAYERS or per_class < 1:
-        raise StudyError(f"{len(models)} models, layer {layer!r}, {per_class} pixels a class: check these settings")
+    if not models or per_class < 1:
+        raise StudyError(f"{len(models)} models, {per_class} pixels a class: at least one of each was wanted")
+    layers = layer_of_each(models, layer)
     first = next(iter(models.values()))
     labelled = _has_labels(data)
     classes = data.classes if labelled and data.classes is not None else first.info.classes
@@ -78,7 +79,7 @@ def settings_of(
         data=data.name,
         split=data.split,
         images=tuple(data.names[: len(data) if images is None else images]),
-        models={name: _described(model, layer, classes) for name, model in models.items()},
+        models={name: _described(model, layers[name][0], classes) for name, model in models.items()},
         classes=classes.names,
         colors=_colors(classes),
         labelled=labelled,
@@ -137,13 +138,13 @@ def _has_labels(data: SegmentationData) -> bool:
 
 
 def _described(model: Segmenter, layer: str, common: Classes) -> dict[str, Any]:
-    info, memory = model.info, getattr(model, "memory", None)
+    info = model.info
     numbered = info.classes if match_classes(info.classes, common).table is None else common
     return {
         "architecture": info.architecture,
         "encoder": info.encoder,
         "digest": digest(model),
-        "layer": layer if getattr(memory, "projection", None) is not None else "decoder",
+        "layer": layer,
         "classes": list(numbered.names),
         "colors": list(_colors(numbered)),
     }

@@ -264,8 +264,9 @@ def _model(name: str, stored: str, settings: Settings, arrays: dict[str, np.ndar
     notes = []
     if table is None:
         notes.append(f"{name} knows {len(own)} classes that are not the {len(common)} of this folder")
-    if about["layer"] != settings.layer:
-        notes.append(f"{name} has no projection head: its decoder embedding is shown")
+    if about["layer"] != settings.layer and "=" not in settings.layer:
+        lacking = "no projection head" if settings.layer == "projected" else f"no layer {settings.layer}"
+        notes.append(f"{name} has {lacking}: its decoder embedding is shown")
     return ModelFeatures(
         name=name,
         layer=about["layer"],

@@ -11,13 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cirkd.data.errors import DeviceError
+from cirkd.models.layer_names import DECODER
 from cirkd.models.segmenter import SegmentationOutput
+from cirkd.models.taps import taken, tapped
 from cirkd.relations.precision import has_bf16
 
 if TYPE_CHECKING:
     from cirkd.models.segmenter import Segmenter
 
-LAYERS = ("decoder", "projected")
 PRECISIONS = ("auto", "float32", "bf16", "fp16")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -93,34 +94,42 @@ def evaluating(model: Segmenter, device: torch.device | None = None) -> Iterator
 
 
 def run(
-    name: str, model: Segmenter, batch: Tensor, images: Sequence[str], *, precision: str, layer: str = "decoder"
+    name: str, model: Segmenter, batch: Tensor, images: Sequence[str], *, precision: str, layer: str = DECODER
 ) -> SegmentationOutput:
-    """Logits and embedding, float32 and on the network's device, of preprocessed images.
+    """Logits and the map of a layer, float32 and on the network's device, of preprocessed images.
 
     Args:
         name: What to call the network in errors.
         batch: Network input `[B, 3, h, w]`, on any device.
         images: The images' names, for errors.
         precision: As of `resolve_precision`.
-        layer: `decoder`, or `projected`: through the projection head of the distillation.
+        layer: One of `cirkd.models.taps.layers`, such as `decoder`.
 
     Raises:
         DeviceError: an unknown precision, memory that is too small, or numbers that are not finite.
+        StudyError: the network has no such layer.
     """
+    logits, maps = run_layers(name, model, batch, images, precision=precision, layers=(layer,))
+    return SegmentationOutput(logits, maps[layer])
+
+
+def run_layers(
+    name: str, model: Segmenter, batch: Tensor, images: Sequence[str], *, precision: str, layers: Sequence[str]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Logits, and layer -> map, of several layers in one pass; arguments and errors as of `run`."""
     device = next(model.parameters()).device
     with fitting(name, tuple(batch.shape[2:]), device):
-        with autocast(device, precision):
+        with autocast(device, precision), tapped(model, layers) as tap:
             output = model(batch.to(device, non_blocking=True))
-            embedding = output.embedding
-            if layer == "projected":
-                memory: Any = model.memory
-                embedding = memory.projection(embedding)
-        logits, embedding = output.logits.float(), embedding.float()
-        finite = torch.isfinite(embedding).flatten(1).all(dim=1) & torch.isfinite(logits).flatten(1).all(dim=1)
+            maps = {layer: taken(model, layer, tap, output.embedding, batch.shape[2:]) for layer in layers}
+        logits, maps = output.logits.float(), {layer: values.float() for layer, values in maps.items()}
+        finite = torch.isfinite(logits).flatten(1).all(dim=1)
+        for values in maps.values():
+            finite = finite & torch.isfinite(values).flatten(1).all(dim=1)
     if not finite.all():
         image = next(image for image, good in zip(images, finite.tolist(), strict=True) if not good)
-        raise DeviceError(_not_finite(name, layer, image, resolve_precision(precision, device)))
-    return SegmentationOutput(logits, embedding)
+        raise DeviceError(_not_finite(name, ", ".join(layers), image, resolve_precision(precision, device)))
+    return logits, maps
 
 
 @contextlib.contextmanager

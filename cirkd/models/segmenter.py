@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from cirkd.data.images import resize_image, scaled_size
 from cirkd.data.sample import Classes
 from cirkd.models.atrous import use_grids
+from cirkd.models.taps import layers
 
 
 @dataclass(frozen=True)
@@ -180,3 +181,10 @@ class Segmenter(nn.Module):
             ValueError: the array is not uint8 `[H, W, 3]`.
         """
         return self.info.preprocessing(image)
+
+    def layers(self) -> tuple[str, ...]:
+        """The names of all layers that can be shown: `stage1` ..., `decoder`, `projected`, then submodules by name.
+
+        Each gives a map `[B, d, h, w]`; `Study.open(layer=...)` takes any of them.
+        """
+        return layers(self)

@@ -57,6 +57,21 @@ def test_the_table_ties_geometry_to_the_iou(page: Open, study_folders: Path) -> 
     np.testing.assert_allclose(table["change"], 100 * scores.iou_change("before", "after")[found.classes], atol=1e-3)
 
 
+def test_layers_are_compared_when_asked_for(page: Open, study_folders: Path) -> None:
+    test = page("centroids")
+    before = len(figures(test))
+    test.toggle(key="centroids_layers").set_value(True).run()
+    assert not test.exception
+    assert not test.error
+    found = open_study(study_folders, images_of(test)).layer_similarity()
+    shown = [array(trace["z"]) for trace in traces(test, "heatmap")[-3:]]
+    wanted = [found.cka["before"], found.cka["after"], found.change("before", "after")[1]]
+    for z, values in zip(shown, wanted, strict=True):
+        np.testing.assert_allclose(z, values, atol=1e-4)
+    assert len(figures(test)) == before + 3
+    assert any(f"{found.positions:,} positions of {found.images} images" in c.value for c in test.caption)
+
+
 @pytest.mark.parametrize("missing", [("teacher",), ("before",), ("teacher", "after"), ("before", "after")])
 def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
     test = page("centroids", **study_without(missing))

@@ -42,6 +42,15 @@ def test_a_link_opens_the_same_view(page: Open) -> None:
     assert asked(test, "precision") == "float32"
 
 
+def test_any_layer_by_name_or_by_model(page: Open) -> None:
+    test = page(layer="teacher=stage4, after=stage2")
+    clean(test)
+    assert test.selectbox(key="bar_layer").value == "teacher=stage4, after=stage2"
+    wrong = page(layer="stage9")
+    assert not wrong.exception
+    assert any("layer 'stage9' is unknown" in error.value and "stage1" in error.value for error in wrong.error)
+
+
 def test_a_folder_of_nobody_is_one_line_and_can_be_typed_over(page: Open) -> None:
     test = page(data="folder", folder="~nobodyhere/x")
     assert not test.exception
