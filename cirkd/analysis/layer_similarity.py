@@ -38,7 +38,7 @@ class LayerSimilarity:
     """
 
     layers: dict[str, tuple[str, ...]]
-    cka: dict[str, Float[np.ndarray, "s t"]]
+    cka: dict[str, Float[np.ndarray, "_ _"]]
     positions: int
     images: int
     seed: int
@@ -105,7 +105,9 @@ def layer_similarity(
     )  # fmt: skip
 
 
-def cka_of_all(layers: Sequence[Float[np.ndarray, "n d"]], tick: Callable[[float], object] | None = None) -> np.ndarray:
+def cka_of_all(
+    layers: Sequence[Float[np.ndarray, "n _"]], tick: Callable[[float], object] | None = None
+) -> Float[np.ndarray, "l l"]:
     """Debiased linear CKA of every layer with every other, float64 [L, L]; nan where a layer does not vary.
 
     Goes through the positions x positions similarities a block of rows at a time, so that it holds

@@ -156,7 +156,7 @@ def view_centroids(features: FeatureSet, model: Any) -> tuple[Float64[np.ndarray
     if teacher.layer not in EMBEDDINGS:
         return (
             nothing,
-            f"the teacher in view shows its layer {teacher.layer}, not the decoder's that the keys come from",
+            f"the teacher in view shows its layer {teacher.layer}, and the keys are its decoder's",
         )
     if memory is None or teacher.embedding.shape[1] != memory.teacher_width:
         width = 0 if memory is None else memory.teacher_width

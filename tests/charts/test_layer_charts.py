@@ -5,8 +5,9 @@ import numpy as np
 from cirkd.analysis.layer_similarity import LayerSimilarity
 from cirkd.charts import layers as charts
 
+LAYERS = ("stage1", "decoder")
 FOUND = LayerSimilarity(
-    layers={"teacher": ("stage1", "decoder"), "before": ("stage1", "decoder"), "after": ("stage1", "decoder", "projected")},
+    layers={"teacher": LAYERS, "before": LAYERS, "after": (*LAYERS, "projected")},
     cka={"before": np.array([[0.9, 0.2], [0.1, 0.5]]), "after": np.array([[0.9, 0.3], [0.1, 0.8], [0.1, 0.9]])},
     positions=40, images=2, seed=0, grids=((4, 5), (4, 5)), reference="teacher",
 )  # fmt: skip
