@@ -95,9 +95,10 @@ def test_a_study_keeps_it_and_gives_it_up_when_cancelled():
     study = Study.open(**make_models(), images=make_samples(3), device="cpu", layer={"teacher": "features"})
 
     def cancel(fraction, text):
-        if "image 2" in text:
+        if text.startswith("every layer: image 2"):
             raise KeyboardInterrupt
 
+    study.features()
     with pytest.raises(KeyboardInterrupt):
         study.layer_similarity(progress=cancel)
     seen = []
