@@ -134,6 +134,18 @@ def test_the_map_lays_keys_and_pixels_out_together(features):
         bank_map(features, "after", model, "x")
 
 
+def test_other_layers_than_the_distilled_are_not_laid_among_the_keys(features):
+    model = Distilled(features)
+    others = {name: dataclasses.replace(found, layer="stage3") for name, found in features.models.items()}
+    teacher = dataclasses.replace(features, models={**features.models, "teacher": others["teacher"]})
+    found = memory_bank(teacher, "after", model)
+    assert found.measured_by == BY_BANK
+    assert "shows its layer stage3" in found.note
+    student = dataclasses.replace(features, models={**features.models, "after": others["after"]})
+    with pytest.raises(StudyError, match="shows its layer stage3.*choose the layer decoder or projected"):
+        bank_map(student, "after", model)
+
+
 def test_an_empty_bank_cannot_be_drawn():
     memory = RelationMemory(4, 8, 16, pixel_queue_size=2, region_queue_size=2)
     with pytest.raises(StudyError, match="empty"):
