@@ -142,7 +142,7 @@ def test_other_layers_than_the_distilled_are_not_laid_among_the_keys(features):
     assert found.measured_by == BY_BANK
     assert "shows its layer stage3" in found.note
     student = dataclasses.replace(features, models={**features.models, "after": others["after"]})
-    with pytest.raises(StudyError, match="shows its layer stage3.*choose the layer decoder or projected"):
+    with pytest.raises(StudyError, match=r"shows its layer stage3.*choose the layer decoder or projected"):
         bank_map(student, "after", model)
 
 
