@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Integer, Real
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def miou(confusion: Real[np.ndarray, "*n c c"]) -> Float[np.ndarray, "*n"] | np.
 
 
 def difference_interval(
-    one: Mapping[int, Int[np.ndarray, "n c c"]],
-    other: Mapping[int, Int[np.ndarray, "n c c"]],
+    one: Mapping[int, Integer[np.ndarray, "n c c"]],
+    other: Mapping[int, Integer[np.ndarray, "n c c"]],
     *,
     draws: int = 2000,
     seed: int = 0,
