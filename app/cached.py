@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import streamlit as st
 
 from app.catalogue import STORED, Images
-from cirkd.data.errors import DataError
+from cirkd.data.errors import CheckpointError, DataError
 from cirkd.data.safe_palette import OWN
+from cirkd.models.places import commanded, own_network
 
 if TYPE_CHECKING:
     from cirkd.analysis.trajectory import Trajectory
@@ -63,6 +64,7 @@ def model(path: str, stamp: float, device: str) -> Any:
     """A loaded checkpoint, shared by all windows; loaded again when the file has changed."""
     import cirkd
 
+    _refuse_code(path)
     return cirkd.load_model(path, device=device)
 
 
@@ -228,9 +230,26 @@ def trajectory(run: str, count: int, stamp: float, fitted: int) -> Trajectory:
 @kept
 def verdict(path: str, stamp: float) -> Verdict:
     """What the doctor says of a file; asked again when the file has changed."""
-    from cirkd.doctor import examine
+    from cirkd.doctor import examine, refused
 
+    try:
+        _refuse_code(path)
+    except CheckpointError as error:
+        return refused(path, error)
     return examine(path)
+
+
+def _refuse_code(path: str) -> None:
+    """A file of Python is run only where the command line named it.
+
+    Raises:
+        CheckpointError: it did not.
+    """
+    if own_network(path) and path not in commanded().values():
+        raise CheckpointError(
+            f"{path}: a network of your own is run, and opens from the command line alone; "
+            "start the app with `cirkd app --model after=FILE.py:make,WEIGHTS`"
+        )
 
 
 @st.cache_resource(scope="session", on_release=lambda folder: shutil.rmtree(folder, ignore_errors=True))

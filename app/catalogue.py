@@ -15,6 +15,7 @@ from cirkd.data.catalog import expanded
 from cirkd.data.folder import IMAGE_FOLDERS, LABEL_FOLDERS
 from cirkd.data.folder import SPLITS as FOLDER_SPLITS
 from cirkd.data.pairs import file_stamp
+from cirkd.models.places import commanded, own_network, read_with
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
 _NESTED = (*FOLDER_SPLITS, *IMAGE_FOLDERS, *LABEL_FOLDERS, "training", "validation", "train2017", "val2017")
@@ -30,7 +31,7 @@ class Checkpoint:
 
     key: what stands for it in the address: its name in the checkpoints folder, or its path.
     group: the data set it was trained on, as far as its name tells (`streets-teacher` -> `streets`), or "".
-    stamp: time of last change; a file that changes is another checkpoint.
+    stamp: changes with the file and with the answers beside it; a file that changes is another checkpoint.
     """
 
     key: str
@@ -41,6 +42,8 @@ class Checkpoint:
     @property
     def title(self) -> str:
         """Its name for people, e.g. `Streets · cirkd`."""
+        if own := own_network(self.key):
+            return f"{own.file.name}:{own.function}" + (f" · {own.weights.name}" if own.weights else "")
         return f"{title(self.group)} · {self.path.stem.partition('-')[2]}" if self.group else self.path.name
 
 
@@ -94,7 +97,13 @@ def checkpoints() -> list[Checkpoint]:
 
 
 def find(key: str) -> Checkpoint | None:
-    """The checkpoint that a key stands for; None when it is not there."""
+    """The checkpoint that a key stands for; None when it is not there.
+
+    A network of the user's own is there only where the app was started with it: its file is run.
+    """
+    if own := own_network(key):
+        files = [file for file in (own.file, own.weights) if file]
+        return Checkpoint(key, Path(key), "", _stamped(files)) if key in commanded().values() else None
     known = {c.key: c for c in checkpoints()}
     path = expanded(key)
     given = path.is_file() if path.name.endswith(SUFFIXES) else (path / "config.json").is_file()
@@ -144,8 +153,7 @@ def _stamp(root: Path) -> float:
     folders = [path for path in inside if path.is_dir()]
     nested = [folder / name for folder in folders for name in _NESTED]
     told = [path for path in inside if path.suffix in (".txt", ".json", ".csv")]
-    found = [(str(path), *file_stamp(path)) for path in (root, *folders, *nested, *told)]
-    return float(zlib.crc32(repr(found).encode()))
+    return _stamped([root, *folders, *nested, *told])
 
 
 def stored(folder: Path) -> Images | None:
@@ -168,7 +176,11 @@ def _in_folder(folder: Path) -> list[Checkpoint]:
 
 def _checkpoint(key: str, path: Path) -> Checkpoint:
     group = path.stem.partition("-")[0] if "-" in path.stem else ""
-    return Checkpoint(key, path, group, path.stat().st_mtime)
+    return Checkpoint(key, path, group, _stamped(read_with(path)))
+
+
+def _stamped(files: list[Path]) -> float:
+    return float(zlib.crc32(repr([(str(file), *file_stamp(file)) for file in files]).encode()))
 
 
 def _order(checkpoint: Checkpoint) -> tuple[bool, str, int, str]:

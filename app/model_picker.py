@@ -7,10 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cached, catalogue, state
+from app import answers_form, cached, catalogue, state
 from app.state import NONE, StudyState
 from cirkd.charts import theme
 from cirkd.data.catalog import expanded
+from cirkd.models.places import commanded, sidecar
 
 ROLES = ("teacher", "before", "after")
 _HELP = {
@@ -22,9 +23,13 @@ UPLOAD_LIMIT = 500  # MB; a DeepLabV3 on a ResNet-101 has 240; from 512 on Strea
 
 
 def with_defaults(chosen: StudyState) -> StudyState:
-    """Fill in the first group of checkpoints where no model was ever chosen."""
+    """Fill in the models that the app was started with, or the first group, where no model was ever chosen."""
+    if any(getattr(chosen, role) for role in ROLES):
+        return chosen
+    if given := commanded():
+        return replace(chosen, **given)
     groups = catalogue.groups()
-    if not groups or any(getattr(chosen, role) for role in ROLES):
+    if not groups:
         return chosen
     group = chosen.data if chosen.data in groups else groups[0]
     return replace(chosen, **catalogue.defaults(group))
@@ -41,7 +46,7 @@ def draw(chosen: StudyState) -> StudyState:
     """Draw the pickers and return the state with what they say."""
     _presets(chosen)
     uploaded = _uploaded()
-    known = [c.key for c in catalogue.checkpoints()] + uploaded
+    known = [*(c.key for c in catalogue.checkpoints()), *commanded().values(), *uploaded]
     picked: dict[str, str] = {}
     for role in ROLES:
         value = getattr(chosen, role) or NONE
@@ -54,7 +59,8 @@ def draw(chosen: StudyState) -> StudyState:
         )  # fmt: skip
     with st.expander("More checkpoints", icon=":material/add:", key="bar_more"):
         others = _others(chosen, known)
-        _add()
+        added = _add()
+    answers_form.draw([*added, *(key for key in (*picked.values(), *others) if key != NONE)])
     return replace(chosen, **picked, others=others)
 
 
@@ -104,7 +110,9 @@ def _others(chosen: StudyState, known: list[str]) -> tuple[str, ...]:
     return tuple(picked)
 
 
-def _add() -> None:
+def _add() -> list[str]:
+    """Fields for further files; returns those that were given."""
+    given: list[str] = []
     file = st.file_uploader(
         "Upload a checkpoint", type=["safetensors", "pth", "pt", "bin", "ckpt", "tar"], key="bar_upload",
         max_upload_size=UPLOAD_LIMIT,
@@ -116,20 +124,25 @@ def _add() -> None:
         if st.session_state.get("_upload_seen") != file.file_id or not target.is_file():
             target.parent.mkdir(exist_ok=True)
             target.write_bytes(file.getbuffer())
+            sidecar(target).unlink(missing_ok=True)  # answers to a file of the same name before
             st.session_state["_upload_seen"] = file.file_id
-        _examined(str(target))
+        given.append(str(target))
     path = st.text_input(
         "or give its path", key="bar_path", placeholder="/path/to/student.safetensors",
         help="A file, or a folder that `save_pretrained` wrote.",
     )  # fmt: skip
     if path:
-        _examined(path)
+        given.append(path)
+    for key in given:
+        _examined(key)
+    return given
 
 
 def _examined(key: str) -> None:
     """Say what a file is; put it on screen, once, if it can be used."""
     path = expanded(key)
-    stamp = path.stat().st_mtime if path.exists() else 0.0
+    found = catalogue.find(key)
+    stamp = found.stamp if found else (path.stat().st_mtime if path.exists() else 0.0)
     with st.spinner("Looking at the checkpoint"):
         verdict = cached.verdict(str(path), stamp)
     if not verdict.usable:
@@ -148,6 +161,8 @@ def _added(key: str) -> None:
     if key not in added:
         added.append(key)
     chosen, _ = state.read()
+    if key in (*(getattr(chosen, role) for role in ROLES), *chosen.others):
+        return
     role = next((r for r in ("after", "before", "teacher") if getattr(chosen, r) in ("", NONE)), "after")
     chosen = replace(chosen, **{role: key})
     state.remember(chosen)

@@ -30,7 +30,8 @@ from cirkd.models.header import header_of, info_of, parse_header
 from cirkd.models.hub import fetched, is_remote, with_revision
 from cirkd.models.inference import resolve_device
 from cirkd.models.layouts import Recognised
-from cirkd.models.own_network import open_own, own_network
+from cirkd.models.own_network import open_own
+from cirkd.models.places import own_network
 from cirkd.models.segmenter import Segmenter
 from cirkd.models.weight_files import FileContent, kind_of, read_weights, require_file
 
@@ -127,13 +128,16 @@ def build_memory(found: Recognised) -> RelationMemory:
         raise CheckpointError(f"{found.path}: its header is incomplete ({error!r}); save the model again") from None
 
 
-def identify(path: Path | str, answers: Answers | None = None, classes: Classes | None = None) -> Recognised:
+def identify(
+    path: Path | str, answers: Answers | None = None, classes: Classes | None = None, *, beside: bool = True
+) -> Recognised:
     """Find out what a file or folder of weights is, by its content and by what the user says.
 
     Args:
         path: A file of this project or of another, or a folder that `save_pretrained` wrote.
         answers: What its content does not tell; `NAME.cirkd.json` beside it holds where these don't say.
         classes: The classes, in place of a file that names them.
+        beside: Whether `NAME.cirkd.json` is read.
 
     Raises:
         CheckpointError: unreadable, unsafe or unknown; says what to do.
@@ -141,7 +145,7 @@ def identify(path: Path | str, answers: Answers | None = None, classes: Classes 
     if remote := is_remote(path):
         path = fetched(str(path))
     file = read_weights(path)
-    answers = (answers or Answers()).over(read_sidecar(Path(path)))
+    answers = (answers or Answers()).over(read_sidecar(Path(path)) if beside else Answers())
     found = _own(file) if isinstance(file.metadata.get("cirkd"), str) else identify_foreign(file, answers)
     if remote:
         found = replace(found, info=with_revision(found.info, file.path))
@@ -271,13 +275,8 @@ def _own(file: FileContent) -> Recognised:
     weights = {key.removeprefix(_WEIGHTS): value for key, value in tensors.items() if key.startswith(_WEIGHTS)}
     memory = header.get("memory")
     queues = {key.removeprefix(_MEMORY): value for key, value in tensors.items() if key.startswith(_MEMORY)}
-    return Recognised(
-        info_of(file.path, header),
-        weights,
-        path=file.path,
-        memory=memory,
-        memory_tensors=queues if memory is not None else {},
-    )
+    held = queues if memory is not None else {}
+    return Recognised(info_of(file.path, header), weights, path=file.path, memory=memory, memory_tensors=held)
 
 
 def _filled(found: Recognised, build: Callable[[Recognised], Module], tensors: dict[str, Tensor]) -> Module:

@@ -1,5 +1,8 @@
 """The command line: `cirkd COMMAND`, one of `COMMANDS`. Exit code 0, or 1 with one clear line on stderr."""
 
+import argparse
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -115,14 +118,15 @@ def _extract(words: list[str]) -> int:
 def _doctor(words: list[str]) -> int:
     """Say what a file of weights is, what fits, and what to do: cirkd doctor FILE."""
     from cirkd.doctor import examine
-    from cirkd.models.answers import write_sidecar
+    from cirkd.models.answers import read_sidecar, write_sidecar
     from cirkd.options import DoctorOptions
 
     options = tyro.cli(DoctorOptions, prog="cirkd doctor", args=words)
     verdict = examine(options.file, options.answers)
     print("\n".join(verdict.lines()))
     if verdict.usable and options.keep:
-        print(f"  {'kept in':10s} {write_sidecar(options.file, options.answers)}")
+        kept = options.answers.over(read_sidecar(options.file))
+        print(f"  {'kept in':10s} {write_sidecar(options.file, kept)}")
     if not verdict.usable:
         print(f"cirkd: {verdict.path}: {verdict.problem}; {verdict.remedy}", file=sys.stderr)
     return 0 if verdict.usable else 1
@@ -163,9 +167,16 @@ def _lesson(words: list[str]) -> int:
 
 
 def _app(words: list[str]) -> int:
-    """Open the app in the browser: cirkd app [options of `streamlit run`]."""
+    """Open the app in the browser: cirkd app [--model ROLE=PATH ...] [options of `streamlit run`]."""
+    from cirkd.models.places import COMMANDED, told_models
+
+    parser = argparse.ArgumentParser(prog="cirkd app", allow_abbrev=False, add_help=False)
+    parser.add_argument("--model", action="append", default=[])
+    options, rest = parser.parse_known_args(words)
+    environment = {**os.environ, COMMANDED: json.dumps(told_models(options.model))}
     # With -P nothing in the current folder hides a library's module.
-    return subprocess.call([sys.executable, "-P", "-m", "streamlit", "run", str(bundled("app", "main.py")), *words])
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(bundled("app", "main.py")), *rest]
+    return subprocess.call(command, env=environment)
 
 
 def _predict(words: list[str]) -> int:

@@ -70,25 +70,32 @@ class Verdict:
         return [*found, f"  {'verdict':10s} {self.problem}", f"  {'what to do':10s} {self.remedy}"]
 
 
-def examine(path: Path | str, answers: Answers | None = None, **given: Any) -> Verdict:
+def examine(path: Path | str, answers: Answers | None = None, *, beside: bool = True, **given: Any) -> Verdict:
     """Look at any file or folder; a bad one is a verdict and no error.
 
     Args:
         answers: What it is, where its content does not tell.
+        beside: Whether the answers kept beside it hold where these don't say.
         given: The same, one by one, such as `encoder="resnet34"`; see `cirkd.models.answers.Answers`.
     """
     from cirkd.checkpoint import identify
     from cirkd.models.answers import Answers, checked
-    from cirkd.models.own_network import open_own, own_network
+    from cirkd.models.own_network import open_own
+    from cirkd.models.places import own_network
 
     try:
         answers = checked(**given).over(answers or Answers())
         if own := own_network(str(path)):
             return _own(path, open_own(own, answers))
-        return _judge(path, identify(path, answers))
+        return _judge(path, identify(path, answers, beside=beside))
     except (CheckpointError, ValueError, TypeError) as error:
-        problem, remedy = _split(str(error), str(path))
-        return Verdict(str(path), False, "no checkpoint that can be used", problem, remedy)
+        return refused(path, error)
+
+
+def refused(path: Path | str, error: Exception) -> Verdict:
+    """The verdict on a file that cannot be opened."""
+    problem, remedy = _split(str(error), str(path))
+    return Verdict(str(path), False, "no checkpoint that can be used", problem, remedy)
 
 
 def _own(path: Path | str, network: Segmenter) -> Verdict:

@@ -15,10 +15,10 @@ from typing import Any, Literal
 from cirkd.data.errors import CheckpointError, DataError
 from cirkd.data.palettes import spread_colors
 from cirkd.data.sample import Classes
+from cirkd.models.places import sidecar
 from cirkd.models.segmenter import ModelInfo, Preprocessing
 
 _LONGEST = 1_000_000
-_SUFFIXES = (".safetensors", ".pth.tar", ".tar", ".pth", ".pt", ".ckpt", ".bin")
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,6 @@ class Answers:
         return {k: v for k, v in ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self)) if v is not None}
 
 
-def sidecar(path: Path) -> Path:
-    """Where the answers to a file, or to a folder of weights, are kept.
-
-    >>> sidecar(Path("runs/best.pth.tar")).as_posix()
-    'runs/best.cirkd.json'
-    """
-    if path.is_dir():
-        return path / "model.cirkd.json"
-    suffix = next((suffix for suffix in _SUFFIXES if path.name.endswith(suffix)), "")
-    return path.with_name(path.name.removesuffix(suffix) + ".cirkd.json")
-
-
 def read_sidecar(path: Path) -> Answers:
     """The answers beside a file of weights; none where there is no such file.
 
@@ -92,12 +80,21 @@ def read_sidecar(path: Path) -> Answers:
 
 
 def write_sidecar(path: Path, answers: Answers) -> Path:
-    """Keep answers beside a file of weights; returns where."""
+    """Keep answers beside a file of weights; returns where.
+
+    Raises:
+        CheckpointError: the folder refuses.
+    """
     file = sidecar(path)
     found = answers.given()
     if answers.classes is not None:
         found["classes"] = str(answers.classes.resolve())
-    file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    try:
+        file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise CheckpointError(
+            f"{file}: cannot be written ({error.strerror}); copy the weights to a folder of your own, or upload them"
+        ) from None
     return file
 
 

@@ -8,7 +8,7 @@ taken from the command line and from Python alone.
 import importlib.util
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +19,13 @@ from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count
 from cirkd.data.sample import Classes
 from cirkd.models.answers import Answers, answered, named_classes
+from cirkd.models.places import OwnNetwork
 from cirkd.models.segmenter import ModelInfo, SegmentationOutput, Segmenter
 from cirkd.models.unwrap import chosen, parts
 from cirkd.models.weight_files import read_weights
 
 _TRIED = 96
 """Sides of the image that tells a network's sizes."""
-
-
-@dataclass(frozen=True)
-class OwnNetwork:
-    """`FILE.py:make,WEIGHTS`, taken apart."""
-
-    file: Path
-    function: str
-    weights: Path | None
-
-
-def own_network(path: str) -> OwnNetwork | None:
-    """What a path of the form `FILE.py:make` or `FILE.py:make,WEIGHTS` names; None for any other.
-
-    >>> own_network("nets/mine.py:make,best.pth").weights
-    PosixPath('best.pth')
-    """
-    first, _, weights = path.partition(",")
-    file, colon, function = first.rpartition(":")
-    if not colon or not file.endswith(".py") or not function.isidentifier():
-        return None
-    return OwnNetwork(Path(file), function, Path(weights) if weights else None)
 
 
 class WrappedNetwork(Segmenter):

@@ -10,7 +10,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from cirkd.checkpoint import load_model
 from cirkd.data.errors import CheckpointError
-from cirkd.models.answers import Answers, read_sidecar, sidecar, write_sidecar
+from cirkd.models.answers import Answers, read_sidecar, write_sidecar
+from cirkd.models.places import sidecar
 from cirkd.models.settings_beside import stated_preprocessing
 from cirkd.models.unwrap import chosen, parts
 

@@ -12,7 +12,8 @@ import cirkd
 from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.errors import CheckpointError
 from cirkd.models.hub import fetched
-from cirkd.models.own_network import own_network, wrap_network
+from cirkd.models.own_network import wrap_network
+from cirkd.models.places import own_network
 
 FILE = """
 import torch

@@ -1,0 +1,179 @@
+"""Fields for what a file of another project does not tell, or tells wrongly; the answers are kept beside the file.
+
+An upload lies in the private folder of its window, and its answers beside it go with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from app import cached, catalogue
+from app.catalogue import Checkpoint
+from cirkd.charts import theme
+from cirkd.data.errors import CheckpointError
+from cirkd.models.places import own_network, sidecar
+
+if TYPE_CHECKING:
+    from cirkd.doctor import Verdict
+    from cirkd.models.answers import Answers
+
+_FOUND = "found"  # shown in a field that is left to the file
+
+
+def draw(keys: Iterable[str]) -> None:
+    """Say what was guessed about these checkpoints, and offer fields for those that answers may help."""
+    verdicts = {c: _verdict(c) for key in dict.fromkeys(keys) if (c := catalogue.find(key)) and not _tells_all(c)}
+    for checkpoint, verdict in verdicts.items():
+        if verdict.usable and verdict.notes:
+            st.caption(theme.plain(f"{checkpoint.title}: {'; '.join(verdict.notes)}."))
+    asked = [c for c, verdict in verdicts.items() if _helps(c, verdict)]
+    asked.sort(key=lambda c: verdicts[c].usable)
+    if not asked:
+        return
+    stuck = not verdicts[asked[0]].usable
+    key = "bar_answers_missing" if stuck else "bar_answers"  # an expander of one key stays as it was, open or not
+    with st.expander("What files leave open", icon=":material/help:", expanded=stuck, key=key):
+        checkpoint = asked[0]
+        if len(asked) > 1:
+            checkpoint = st.selectbox("File", asked, format_func=lambda c: c.title)
+        _form(checkpoint, verdicts[checkpoint])
+
+
+def _verdict(checkpoint: Checkpoint) -> Verdict:
+    with st.spinner("Looking at the checkpoint"):
+        return cached.verdict(str(checkpoint.path), checkpoint.stamp)
+
+
+def _tells_all(checkpoint: Checkpoint) -> bool:
+    """Whether a file is this project's own, whose header says everything."""
+    return bool(cached.header(str(checkpoint.path), checkpoint.stamp))
+
+
+def _helps(checkpoint: Checkpoint, verdict: Verdict) -> bool:
+    """Whether answers can help: not for a file that is no weights, nor for a network that the user's code describes."""
+    if own_network(checkpoint.key):
+        return False
+    asks = "--" in f"{verdict.problem} {verdict.remedy}"
+    return verdict.usable or asks or sidecar(checkpoint.path).is_file()
+
+
+def _form(checkpoint: Checkpoint, verdict: Verdict) -> None:
+    path = checkpoint.path
+    kept = _kept(path)
+    if not verdict.usable:
+        st.caption(theme.plain(f"{path.name}: {verdict.problem}"))
+    # Other answers beside the file make other fields, which begin with them.
+    with st.form(f"answers-{checkpoint.key}-{checkpoint.stamp:.0f}", border=False):
+        given = _fields(path, verdict, kept)
+        where = "in this window" if _uploaded(path) else f"in `{sidecar(path).name}` beside it"
+        st.caption(f"Kept {where}. A field left empty is taken as found.")
+        if st.form_submit_button("Open with these", icon=":material/check:", width="stretch"):
+            _keep(path, given)
+
+
+def _kept(path: Path) -> Answers:
+    from cirkd.models.answers import Answers, read_sidecar
+
+    try:
+        return read_sidecar(path)
+    except CheckpointError as error:
+        st.error(theme.plain(str(error)), icon=":material/error:")
+        return Answers()
+
+
+def _fields(path: Path, verdict: Verdict, kept: Answers) -> dict[str, Any]:
+    """The fields, with the answers kept so far; returns what stands in them."""
+    from cirkd.models.smp import ARCHITECTURES
+
+    def pick(label: str, options: dict[Any, str], value: Any, found: str = _FOUND, **more: Any) -> Any:
+        # "Found" is an option: a select box that begins with another one cannot be emptied.
+        names = {None: found, **options}
+        names.setdefault(value, str(value))
+        return st.selectbox(label, list(names), list(names).index(value), format_func=names.__getitem__, **more)
+
+    given: dict[str, Any] = {}
+    found = f"{_FOUND}: {verdict.architecture}" if verdict.architecture else "not told"
+    given["architecture"] = pick("Architecture", {name: name for name in ARCHITECTURES}, kept.architecture, found)
+    given["encoder"] = st.text_input(
+        "Encoder", kept.encoder or "", placeholder=verdict.encoder or "not told; such as resnet34"
+    ).strip()
+    given["classes"] = _classes(path, kept)
+    given["mean"] = _numbers(st.text_input("Mean", _text(kept.mean), placeholder=_FOUND, help=_STATISTICS))
+    given["std"] = _numbers(st.text_input("Std", _text(kept.std), placeholder=_FOUND, help=_STATISTICS))
+    left, right = st.columns(2)
+    with left:
+        given["range"] = pick("Range", {1.0: "1", 255.0: "255"}, kept.range, help=_RANGE)
+        scale = (kept.input_scale,) if kept.input_scale else None
+        given["input_scale"] = st.text_input("Input scale", _text(scale), placeholder=_FOUND, help=_SCALE).strip()
+    with right:
+        given["channel_order"] = pick("Channels", {"rgb": "RGB", "bgr": "BGR"}, kept.channel_order, help=_ORDER)
+        corners = {True: "yes", False: "no"}
+        given["align_corners"] = pick("Align corners", corners, kept.align_corners, help=_CORNERS)
+    given["weights"] = pick(
+        "Weights",
+        {"raw": "raw", "ema": "averaged"},
+        kept.weights,
+        help="Of a file that holds both: the raw ones, or their average over training (EMA).",
+    )
+    return {name: value for name, value in given.items() if value not in (None, "")}
+
+
+def _classes(path: Path, kept: Answers) -> Path | None:
+    """A file that names the classes: an upload's is uploaded as well, and stays until another is."""
+    told = "Names of the classes in the order of the outputs: classes.json, or a name a line."
+    if not _uploaded(path):
+        named = st.text_input("Classes file", str(kept.classes or ""), placeholder=_FOUND, help=told).strip()
+        return path.parent / Path(named).expanduser() if named else None
+    file = st.file_uploader("Classes file", type=["json", "txt", "csv"], max_upload_size=1, help=told)
+    if file is None:
+        return kept.classes
+    target = cached.private_folder() / "classes" / file.file_id / Path(file.name).name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(file.getbuffer())
+    return target
+
+
+def _keep(path: Path, given: dict[str, Any]) -> None:
+    """Write the answers beside the file, once the file opens with them; the study is opened anew."""
+    from cirkd.doctor import examine
+    from cirkd.models.answers import checked, write_sidecar
+
+    with st.spinner("Looking at the checkpoint"):
+        verdict = examine(path, beside=False, **given)
+    if not verdict.usable:
+        st.error(theme.plain(f"{path.name}: {verdict.problem}; {verdict.remedy}"), icon=":material/error:")
+        return
+    try:
+        if given:
+            write_sidecar(path, checked(**given))
+        else:
+            sidecar(path).unlink(missing_ok=True)
+    except CheckpointError as error:
+        st.error(theme.plain(str(error)), icon=":material/error:")
+        return
+    st.rerun()
+
+
+def _uploaded(path: Path) -> bool:
+    return path.is_relative_to(cached.private_folder())
+
+
+def _numbers(text: str) -> list[str] | None:
+    """What was typed, apart; `checked` says what is no number."""
+    return re.split(r"[\s,;]+", text.strip()) if text.strip() else None
+
+
+def _text(values: tuple[float, ...] | None) -> str:
+    return " ".join(str(value) for value in values or ())
+
+
+_STATISTICS = "Red, green, blue, in units of the range, such as 0.485 0.456 0.406."
+_RANGE = "What pixels run to before the mean is subtracted."
+_SCALE = "Sides of the network's input over sides of the image."
+_ORDER = "Channel order of the network's input."
+_CORNERS = "Whether corner pixels coincide when logits are upsampled to the image's size."

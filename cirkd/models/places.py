@@ -1,0 +1,92 @@
+"""Where weights lie and what lies beside them: rules about paths, which need no PyTorch."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cirkd.data.errors import CheckpointError
+
+COMMANDED = "CIRKD_APP_MODELS"
+"""The environment variable by which `cirkd app --model` tells the app its models: role -> path, as JSON."""
+_ROLES = ("teacher", "before", "after")
+_LONGEST = 1_000_000
+_SUFFIXES = (".safetensors", ".pth.tar", ".tar", ".pth", ".pt", ".ckpt", ".bin")
+
+
+@dataclass(frozen=True)
+class OwnNetwork:
+    """`FILE.py:make,WEIGHTS`, taken apart."""
+
+    file: Path
+    function: str
+    weights: Path | None
+
+
+def own_network(path: str) -> OwnNetwork | None:
+    """What a path of the form `FILE.py:make` or `FILE.py:make,WEIGHTS` names; None for any other.
+
+    >>> own_network("nets/mine.py:make,best.pth").weights
+    PosixPath('best.pth')
+    """
+    first, _, weights = path.partition(",")
+    file, colon, function = first.rpartition(":")
+    if not colon or not file.endswith(".py") or not function.isidentifier():
+        return None
+    return OwnNetwork(Path(file), function, Path(weights) if weights else None)
+
+
+def sidecar(path: Path) -> Path:
+    """Where the answers to a file, or to a folder of weights, are kept.
+
+    >>> sidecar(Path("runs/best.pth.tar")).as_posix()
+    'runs/best.cirkd.json'
+    """
+    if path.is_dir():
+        return path / "model.cirkd.json"
+    suffix = next((suffix for suffix in _SUFFIXES if path.name.endswith(suffix)), "")
+    return path.with_name(path.name.removesuffix(suffix) + ".cirkd.json")
+
+
+def read_with(path: Path) -> list[Path]:
+    """The files that are read with a file or folder of weights: a folder's own, the answers, the classes they name."""
+    file = sidecar(path)
+    try:
+        with file.open(encoding="utf-8-sig") as opened:
+            named = json.loads(opened.read(_LONGEST)).get("classes")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        named = None
+    inside = sorted(path.iterdir()) if path.is_dir() else []
+    return [path, *inside, file, *([file.parent / str(named)] if named else [])]
+
+
+def told_models(given: Sequence[str]) -> dict[str, str]:
+    """role -> path, out of what `cirkd app --model ROLE=PATH` was given; paths are made absolute.
+
+    Raises:
+        CheckpointError: another form, a role given twice, or a file that is not there.
+
+    >>> told_models(["student=a.pth"])
+    Traceback (most recent call last):
+    cirkd.data.errors.CheckpointError: --model student=a.pth: ROLE=PATH was wanted, ROLE one of teacher, before, after
+    """
+    told: dict[str, str] = {}
+    for text in given:
+        role, equals, path = text.partition("=")
+        if not equals or not path or role not in _ROLES:
+            raise CheckpointError(f"--model {text}: ROLE=PATH was wanted, ROLE one of {', '.join(_ROLES)}")
+        if role in told:
+            raise CheckpointError(f"--model {text}: {role} is given twice; give each role once")
+        own = own_network(path)
+        files = [file for file in (own.file, own.weights) if file] if own else [Path(path)]
+        files = [file.expanduser().absolute() for file in files]
+        if missing := next((file for file in files if not file.exists()), None):
+            raise CheckpointError(f"--model {text}: there is no file {missing}; give a file or folder of this machine")
+        told[role] = f"{files[0]}:{own.function}" + "".join(f",{f}" for f in files[1:]) if own else str(files[0])
+    return told
+
+
+def commanded(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """role -> path of the models that the app was started with; {} where none were named."""
+    return json.loads(environment.get(COMMANDED) or "{}")
