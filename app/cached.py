@@ -86,10 +86,16 @@ def study(key: StudyKey) -> Study:
         raise DataError(f"{missing[0]}: no such image in {key.images.name} {key.images.split}; choose the images again")
     roles = {role: models.pop(role, None) for role in ("teacher", "before", "after")}
     return Study.open(
-        **roles, students=models, images=opened, indices=[known[name] for name in key.names],
-        layer=key.layer, device=key.device, precision=key.precision, cache=cache(),
+        **roles,
+        students=models,
+        images=opened,
+        indices=[known[name] for name in key.names],
+        layer=key.layer,
+        device=key.device,
+        precision=key.precision,
+        cache=cache(),
         palette=key.palette,
-    )  # fmt: skip
+    )
 
 
 @st.cache_resource(show_spinner=False)

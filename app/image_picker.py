@@ -98,10 +98,12 @@ def _root(chosen: StudyState) -> Path:
 def _folder(chosen: StudyState) -> str:
     st.session_state.setdefault("bar_folder", chosen.folder)
     return st.text_input(
-        "Folder", key="bar_folder", placeholder="/path/to/images",
+        "Folder",
+        key="bar_folder",
+        placeholder="/path/to/images",
         help=f"Image files; or `images/` with `labels/` beside it; or one of {catalogue.listed()} as it is unpacked; "
         "or what `cirkd extract` wrote.",
-    ).strip()  # fmt: skip
+    ).strip()
 
 
 def _split(chosen: StudyState) -> str:
@@ -115,10 +117,13 @@ def _split(chosen: StudyState) -> str:
 
 def _upload() -> None:
     files = st.file_uploader(
-        "Images", type=["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"], accept_multiple_files=True,
-        key="bar_images", max_upload_size=UPLOAD_LIMIT,
+        "Images",
+        type=["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"],
+        accept_multiple_files=True,
+        key="bar_images",
+        max_upload_size=UPLOAD_LIMIT,
         help="Kept in a private folder of this window and removed when it is closed.",
-    )  # fmt: skip
+    )
     folder = cached.private_folder() / "images"
     if not files:
         return
@@ -172,9 +177,13 @@ def _pick(available: Images) -> None:
             with st.container(width=150, gap="xxsmall"):
                 st.image(cached.thumbnail(available, name), width=150, alt=f"image {name}")
                 st.checkbox(
-                    theme.plain(name), name in picking, key=f"pick_{available.split}_{name}", on_change=_tick,
-                    args=(name,), disabled=len(picking) >= MOST_IMAGES and name not in picking,
-                )  # fmt: skip
+                    theme.plain(name),
+                    name in picking,
+                    key=f"pick_{available.split}_{name}",
+                    on_change=_tick,
+                    args=(name,),
+                    disabled=len(picking) >= MOST_IMAGES and name not in picking,
+                )
     with st.container(horizontal=True):
         enough = fewest <= len(picking) <= MOST_IMAGES
         if st.button("Show these", type="primary", disabled=not enough, key="pick_done"):

@@ -18,9 +18,11 @@ def draw(study: Handle, pair: tuple[str, str] | None) -> None:
         return
     st.subheader("Where in the network did distillation act?")
     if not st.toggle(
-        "Compare every layer", key="centroids_layers", bind="query-params",
+        "Compare every layer",
+        key="centroids_layers",
+        bind="query-params",
         help="Runs the models over the images once more, and keeps what every stage of them gives.",
-    ):  # fmt: skip
+    ):
         return
     with guard():
         found = study.layer_similarity()
@@ -40,17 +42,23 @@ def _heatmaps(found: LayerSimilarity, pair: tuple[str, str] | None) -> None:
         with place:
             st.markdown(f"{look.markdown} **{look.label}** with the {reference}")
             st.plotly_chart(
-                charts.similarity(found, name), theme=None, config=theme.CONFIG, key=f"layers-{name}",
+                charts.similarity(found, name),
+                theme=None,
+                config=theme.CONFIG,
+                key=f"layers-{name}",
                 alt=f"heatmap, CKA of every layer of {look.label} (rows) with every layer of the {reference} (columns)",
-            )  # fmt: skip
+            )
     if pair:
         first, second = (theme.role(name) for name in pair)
         with places[-1]:
             st.markdown(f"{second.markdown} **{second.label}** minus {first.markdown} {first.label}")
             st.plotly_chart(
-                charts.change(found, *pair), theme=None, config=theme.CONFIG, key="layers-change",
+                charts.change(found, *pair),
+                theme=None,
+                config=theme.CONFIG,
+                key="layers-change",
                 alt=f"heatmap, change of the layers' CKA with the {reference}'s from {first.label} to {second.label}",
-            )  # fmt: skip
+            )
 
 
 def _how(found: LayerSimilarity) -> str:

@@ -31,12 +31,21 @@ def draw(
 
 
 def _heatmap(
-    key: str, name: str, note: str, z: Any, rows: matrix.Side, columns: matrix.Side, scale: matrix.Scale,
+    key: str,
+    name: str,
+    note: str,
+    z: Any,
+    rows: matrix.Side,
+    columns: matrix.Side,
+    scale: matrix.Scale,
     mark: int | None,
-) -> None:  # fmt: skip
+) -> None:
     look = theme.role(name)
     st.markdown(f"{look.markdown} **{look.label}** {note}")
     st.plotly_chart(
-        matrix.heatmap(z, rows, columns, scale, mark=mark), theme=None, config=theme.CONFIG, key=key,
+        matrix.heatmap(z, rows, columns, scale, mark=mark),
+        theme=None,
+        config=theme.CONFIG,
+        key=key,
         alt=f"heatmap, {look.label} {note}: {scale.label}",
-    )  # fmt: skip
+    )

@@ -55,8 +55,12 @@ def draw(chosen: StudyState) -> StudyState:
         options = list(dict.fromkeys([NONE, *known, shown]))
         picked[role] = st.selectbox(
             theme.role(role).label,
-            options, key=f"bar_{role}", format_func=_title, help=_HELP[role], filter_mode="fuzzy",
-        )  # fmt: skip
+            options,
+            key=f"bar_{role}",
+            format_func=_title,
+            help=_HELP[role],
+            filter_mode="fuzzy",
+        )
     with st.expander("More checkpoints", icon=":material/add:", key="bar_more"):
         others = _others(chosen, known)
         added = _add()
@@ -104,9 +108,14 @@ def _others(chosen: StudyState, known: list[str]) -> tuple[str, ...]:
     st.session_state.setdefault("bar_others", list(chosen.others))
     options = list(dict.fromkeys([*known, *st.session_state["bar_others"]]))
     picked = st.multiselect(
-        "Further students", options, key="bar_others", format_func=_title, max_selections=3, placeholder="none",
+        "Further students",
+        options,
+        key="bar_others",
+        format_func=_title,
+        max_selections=3,
+        placeholder="none",
         help="Shown beside before and after.",
-    )  # fmt: skip
+    )
     return tuple(picked)
 
 
@@ -114,11 +123,13 @@ def _add() -> list[str]:
     """Fields for further files; returns those that were given."""
     given: list[str] = []
     file = st.file_uploader(
-        "Upload a checkpoint", type=["safetensors", "pth", "pt", "bin", "ckpt", "tar"], key="bar_upload",
+        "Upload a checkpoint",
+        type=["safetensors", "pth", "pt", "bin", "ckpt", "tar"],
+        key="bar_upload",
         max_upload_size=UPLOAD_LIMIT,
         help="Kept in a private folder of this window and removed when it is closed. Only weights are read: "
         "nothing in a file is executed.",
-    )  # fmt: skip
+    )
     if file is not None:
         target = cached.private_folder() / "checkpoints" / Path(file.name).name
         if st.session_state.get("_upload_seen") != file.file_id or not target.is_file():
@@ -128,9 +139,11 @@ def _add() -> list[str]:
             st.session_state["_upload_seen"] = file.file_id
         given.append(str(target))
     path = st.text_input(
-        "or give its path", key="bar_path", placeholder="/path/to/student.safetensors",
+        "or give its path",
+        key="bar_path",
+        placeholder="/path/to/student.safetensors",
         help="A file, or a folder that `save_pretrained` wrote.",
-    )  # fmt: skip
+    )
     if path:
         given.append(path)
     for key in given:

@@ -39,49 +39,71 @@ class PageEntry:
 
 PAGES = (
     PageEntry(
-        "overview", "Overview", ":material/insights:",
+        "overview",
+        "Overview",
+        ":material/insights:",
         "mIoU of teacher, before and after; what changed for each class; how far the relations are from the teacher's",
     ),
     PageEntry(
-        "predictions", "Predictions", ":material/image:",
+        "predictions",
+        "Predictions",
+        ":material/image:",
         "labels and the three predictions; what distillation fixed and what it broke, pixel by pixel; confidence",
     ),
     PageEntry(
-        "explorer", "Explorer", ":material/hub:",
+        "explorer",
+        "Explorer",
+        ":material/hub:",
         "all pixels of all images in all models, linked: point at one and see what is similar to it everywhere; pin, "
         "lasso, relation distributions, neighbours",
     ),
     PageEntry(
-        "embeddings", "Embeddings", ":material/scatter_plot:",
-        "a class-balanced sample of pixels as a figure, in PCA, UMAP or t-SNE, in 2-D and 3-D", needs_images=False,
+        "embeddings",
+        "Embeddings",
+        ":material/scatter_plot:",
+        "a class-balanced sample of pixels as a figure, in PCA, UMAP or t-SNE, in 2-D and 3-D",
+        needs_images=False,
     ),
     PageEntry(
-        "relations", "Relations", ":material/grid_on:",
+        "relations",
+        "Relations",
+        ":material/grid_on:",
         "cosine similarities of the pixels of two images, and how far each row is from the teacher's",
     ),
     PageEntry(
-        "centroids", "Centroids", ":material/adjust:",
-        "where class centroids lie, how they moved, how tight and how far apart the classes are", needs_images=False,
+        "centroids",
+        "Centroids",
+        ":material/adjust:",
+        "where class centroids lie, how they moved, how tight and how far apart the classes are",
+        needs_images=False,
     ),
     PageEntry(
-        "memory", "Memory bank", ":material/database:",
+        "memory",
+        "Memory bank",
+        ":material/database:",
         "how full, old and pure a distilled student's queues are; what the published indexing would have stored",
     ),
     PageEntry(
-        "training", "Training", ":material/model_training:",
+        "training",
+        "Training",
+        ":material/model_training:",
         "starts, watches, stops and resumes runs; plays how the feature space of a run formed, step by step",
         needs_images=False,
     ),
     PageEntry(
-        "learn", "Learn", ":material/school:",
+        "learn",
+        "Learn",
+        ":material/school:",
         "why and how relations are distilled, live under the pointer; the loss to play with; what none of it shows; a "
         "presenter mode ([teaching](docs/teaching.md))",
     ),
     PageEntry(
-        "export", "Export", ":material/download:",
+        "export",
+        "Export",
+        ":material/download:",
         "figures, tables, embeddings, and the whole study as one HTML page; so does `cirkd report`",
     ),
-)  # fmt: skip
+)
 
 
 def table(pages: tuple[PageEntry, ...] = PAGES) -> str:

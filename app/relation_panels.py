@@ -17,10 +17,13 @@ VIEW = "regions of the images in view"
 PIXEL = "relations_pixel"
 """Session key: (study, part of the page, pixel) whose row is looked at, where it was chosen."""
 NAMES = {
-    "task": "cross-entropy", "auxiliary": "cross-entropy of the auxiliary head", "kd": "class probabilities",
-    "minibatch_pixel": "mini-batch, pixel to pixel", "memory_pixel": "memory, pixel to pixel",
+    "task": "cross-entropy",
+    "auxiliary": "cross-entropy of the auxiliary head",
+    "kd": "class probabilities",
+    "minibatch_pixel": "mini-batch, pixel to pixel",
+    "memory_pixel": "memory, pixel to pixel",
     "memory_region": "memory, pixel to region",
-}  # fmt: skip
+}
 
 
 @st.fragment
@@ -32,13 +35,21 @@ def regions(study: Handle) -> None:
         names = features.image_names
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             image = st.selectbox(
-                "Pixels of", list(range(len(names))), format_func=names.__getitem__, key="relations_region_image",
-                width=220, bind="query-params",
-            )  # fmt: skip
+                "Pixels of",
+                list(range(len(names))),
+                format_func=names.__getitem__,
+                key="relations_region_image",
+                width=220,
+                bind="query-params",
+            )
             source = st.selectbox(
-                "Regions", [VIEW, *banks], key="relations_regions", width=320, bind="query-params",
+                "Regions",
+                [VIEW, *banks],
+                key="relations_regions",
+                width=320,
+                bind="query-params",
                 format_func=lambda n: n if n == VIEW else f"memory bank of {theme.role(n).label}",
-            )  # fmt: skip
+            )
         bank = None if source == VIEW else source
         found = study.region_relations(image) if bank is None else study.bank_relations(bank, image)
         compared = compare_matrices(found.matrices, features.reference)
@@ -121,10 +132,12 @@ def row_of_pixel(study: Handle, part: str) -> None:
             ):
                 with panel:
                     st.plotly_chart(
-                        heat.heat(features, row, i, scale, width=170, mark=pixel), theme=None, config=theme.CONFIG,
+                        heat.heat(features, row, i, scale, width=170, mark=pixel),
+                        theme=None,
+                        config=theme.CONFIG,
                         key=f"relations_row_{part}_{name}_{i}",
                         alt=f"relations of the chosen pixel in {name} with image {features.image_names[i]}",
-                    )  # fmt: skip
+                    )
 
 
 def _let_go() -> None:

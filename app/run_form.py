@@ -55,9 +55,15 @@ def _fields(name: str, recipe: Recipe, taken: set[str]) -> tuple[list[str], str,
         steps = st.number_input("Steps", 1, 1_000_000, recipe.steps, key=f"training_steps_{name}", width=140)
         seed = st.number_input("Seed", 0, 1_000_000, recipe.seed, key=f"training_seed_{name}", width=120)
         rate = st.number_input(
-            "Learning rate", 0.0, 10.0, recipe.learning_rate, format="%.4g", step=0.01, key=f"training_rate_{name}",
+            "Learning rate",
+            0.0,
+            10.0,
+            recipe.learning_rate,
+            format="%.4g",
+            step=0.01,
+            key=f"training_rate_{name}",
             width=150,
-        )  # fmt: skip
+        )
     flags += ["--steps", str(steps), "--seed", str(seed), "--learning-rate", f"{rate:g}"]
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         if recipe.objective.needs_teacher:
@@ -65,19 +71,29 @@ def _fields(name: str, recipe: Recipe, taken: set[str]) -> tuple[list[str], str,
             default = str(checkpoint_path(recipe.teacher).resolve()) if recipe.teacher else ""
             options = list(dict.fromkeys([*([default] if Path(default).is_file() else []), *known]))
             teacher = st.selectbox(
-                "Teacher", options, key=f"training_teacher_{name}", format_func=lambda path: Path(path).stem,
-                accept_new_options=True, width=300, help="A checkpoint; any path can be typed.",
-            )  # fmt: skip
+                "Teacher",
+                options,
+                key=f"training_teacher_{name}",
+                format_func=lambda path: Path(path).stem,
+                accept_new_options=True,
+                width=300,
+                help="A checkpoint; any path can be typed.",
+            )
             flags += ["--teacher", str(teacher)] if teacher else []
         root = st.text_input(
-            f"Folder of {catalogue.title(recipe.data)}", _root(recipe.data), key=f"training_root_{name}", width=360,
+            f"Folder of {catalogue.title(recipe.data)}",
+            _root(recipe.data),
+            key=f"training_root_{name}",
+            width=360,
             placeholder="bundled" if recipe.data == "streets" else "/path/to/CamVid",
-        ).strip()  # fmt: skip
+        ).strip()
         flags += ["--root", str(expanded(root))] if root else []
     more = st.text_input(
-        "Further fields, as on the command line", key=f"training_more_{name}",
-        placeholder="--batch-size 4 --objective.memory-pixel 0.2", help="All fields: `cirkd train RECIPE --help`",
-    )  # fmt: skip
+        "Further fields, as on the command line",
+        key=f"training_more_{name}",
+        placeholder="--batch-size 4 --objective.memory-pixel 0.2",
+        help="All fields: `cirkd train RECIPE --help`",
+    )
     return flags, more, called.strip()
 
 

@@ -35,9 +35,11 @@ def draw(folder: Images) -> None:
         with guard():
             counts = cached.stored_counts(folder)
             st.dataframe(
-                {"Class": list(counts), "Stored": list(counts.values())}, hide_index=True, key="bar_counts_table",
+                {"Class": list(counts), "Stored": list(counts.values())},
+                hide_index=True,
+                key="bar_counts_table",
                 alt="How many pixels of each class are stored",
-            )  # fmt: skip
+            )
 
 
 def needs_images(study: Handle, title: str, what: str) -> bool:

@@ -94,9 +94,15 @@ def study_key(chosen: StudyState) -> cached.StudyKey:
         cached.data(images)  # says what is wrong with the source, if anything
         raise StudyError("no images are chosen; pick some in the sidebar")
     return cached.StudyKey(
-        tuple(models), images, chosen.images, chosen.layer, chosen.device, chosen.precision,
-        cached.stamps(images, chosen.images), chosen.palette,
-    )  # fmt: skip
+        tuple(models),
+        images,
+        chosen.images,
+        chosen.layer,
+        chosen.device,
+        chosen.precision,
+        cached.stamps(images, chosen.images),
+        chosen.palette,
+    )
 
 
 def _model(name: str, key: str) -> tuple[str, str, float]:
@@ -116,10 +122,11 @@ def _settings(chosen: StudyState, from_address: bool, stored: bool) -> StudyStat
         if not stored:
             chosen = _extraction(chosen)
         safe = st.toggle(
-            "Colours for colour-blind viewers", key="bar_palette",
+            "Colours for colour-blind viewers",
+            key="bar_palette",
             help="Classes in colours that stay apart with protanopia, deuteranopia and tritanopia, instead of those "
             "of their data set. Results are coloured anew; the models don't run again.",
-        )  # fmt: skip
+        )
         held = cached.cache()
         st.caption(
             f"Results kept in memory: {held.used() / 1e9:.2f} of {held.budget / 1e9:g} GB beside the models; what was "
@@ -133,10 +140,12 @@ def _extraction(chosen: StudyState) -> StudyState:
     layer = _layer(chosen)
     device = st.selectbox("Device", state.DEVICES, key="bar_device", help="auto: a GPU where there is one")
     precision = st.selectbox(
-        "Precision", state.PRECISIONS, key="bar_precision",
+        "Precision",
+        state.PRECISIONS,
+        key="bar_precision",
         help="auto: bf16 on a GPU that has it, else float32. A processor without arithmetic for bf16 takes "
         "hundreds of times as long for it.",
-    )  # fmt: skip
+    )
     return replace(chosen, layer=layer, device=device, precision=precision)
 
 
@@ -144,12 +153,15 @@ def _layer(chosen: StudyState) -> str:
     """The layer, picked or written."""
     shown = st.session_state["bar_layer"] or state.LAYERS[0]
     layer = st.selectbox(
-        "Layer", list(dict.fromkeys([*state.LAYERS, shown])), key="bar_layer", accept_new_options=True,
+        "Layer",
+        list(dict.fromkeys([*state.LAYERS, shown])),
+        key="bar_layer",
+        accept_new_options=True,
         format_func=lambda name: _LAYER_NAMES.get(str(name), str(name)),
         help="Projected: through the head that distillation trained between student and teacher. Stage: an output of "
         "the encoder, finest first. Or write a submodule's name, such as `decoder.aspp`, or a layer for each model: "
         "`teacher=stage4, after=stage3`. Models without the layer show their decoder embedding.",
-    )  # fmt: skip
+    )
     if layer == "projected" and not model_picker.has_projection(chosen):
         st.caption("No checkpoint chosen here has a projection head: the decoder embedding is shown.")
     return layer or state.LAYERS[0]

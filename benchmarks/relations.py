@@ -101,16 +101,20 @@ def panels(
     """Time and memory over the size of an image, and over the number of images."""
     return [
         Panel(
-            f"{label} over {over}", unit, axis,
-            [Curve(NAMES[form], form, [(rows / per, point[what]) for rows, point in points])
-             for form, points in found.items()],
+            f"{label} over {over}",
+            unit,
+            axis,
+            [
+                Curve(NAMES[form], form, [(rows / per, point[what]) for rows, point in points])
+                for form, points in found.items()
+            ],
         )
         for what, label, unit in (("seconds", "Time", "s"), ("megabytes", "Peak memory", "MB"))
         for found, over, axis, per in (
             (by_positions, "positions an image", "positions an image, 2 images", 2),
             (by_batch, "images", "images of 64x128 positions", 64 * 128),
         )
-    ]  # fmt: skip
+    ]
 
 
 def main() -> None:

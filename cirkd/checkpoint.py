@@ -200,9 +200,18 @@ def load_model(
     """
     target = resolve_device(device)
     answers, listed = _answers(
-        path, classes, architecture=architecture, encoder=encoder, mean=mean, std=std, range=range,
-        channel_order=channel_order, input_scale=input_scale, align_corners=align_corners, weights=weights,
-    )  # fmt: skip
+        path,
+        classes,
+        architecture=architecture,
+        encoder=encoder,
+        mean=mean,
+        std=std,
+        range=range,
+        channel_order=channel_order,
+        input_scale=input_scale,
+        align_corners=align_corners,
+        weights=weights,
+    )
     if own := own_network(str(path)):
         return open_own(own, answers, listed).to(target).eval()
     found = identify(path, answers, listed)

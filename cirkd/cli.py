@@ -106,10 +106,18 @@ def _extract(words: list[str]) -> int:
     with joined_processes() as processes, bar("extracting", processes.is_main) as progress:
         models = load_models(options.checkpoints, options.device, options.names, options.answers)
         path = extract_to(
-            options.output, models, data, per_class=options.per_class, layer=options.layer, images=options.images,
-            precision=options.precision, seed=options.seed, workers=options.workers, processes=processes,
+            options.output,
+            models,
+            data,
+            per_class=options.per_class,
+            layer=options.layer,
+            images=options.images,
+            precision=options.precision,
+            seed=options.seed,
+            workers=options.workers,
+            processes=processes,
             progress=progress,
-        )  # fmt: skip
+        )
     if processes.is_main:
         print(f"{path}: embeddings of {', '.join(models)} on {data.name} {data.split}")
     return 0
@@ -139,9 +147,17 @@ def _report(words: list[str]) -> int:
 
     options = tyro.cli(ReportOptions, prog="cirkd report", args=words)
     study = open_study(
-        options.teacher, options.before, options.after, options.images, root=options.root, count=options.count,
-        layer=options.layer, device=options.device, precision=options.precision, answers=options.answers,
-    )  # fmt: skip
+        options.teacher,
+        options.before,
+        options.after,
+        options.images,
+        root=options.root,
+        count=options.count,
+        layer=options.layer,
+        device=options.device,
+        precision=options.precision,
+        answers=options.answers,
+    )
     written = [write_report(study, options.output, lesson=options.lesson)]
     if options.lesson is not None:
         from cirkd.lesson import write_lesson
@@ -192,9 +208,16 @@ def _predict(words: list[str]) -> int:
     model = load_model(options.checkpoint, options.device, **options.answers.given())
     with bar("predicting", True) as progress:
         written = predict(
-            model, data, options.output, form=options.form, flip=options.flip, scales=options.scales,
-            precision=options.precision, workers=options.workers, progress=progress,
-        )  # fmt: skip
+            model,
+            data,
+            options.output,
+            form=options.form,
+            flip=options.flip,
+            scales=options.scales,
+            precision=options.precision,
+            workers=options.workers,
+            progress=progress,
+        )
     print(f"{options.output}: {len(written)} label maps")
     return 0
 

@@ -69,9 +69,14 @@ class LessonOptions:
 
 
 def lesson_bytes(
-    study: Study | Any, *, block: ExplorerBlock | None = None, measured: bool = True, record: Path | None = None,
-    name: str = "", extra: dict[str, Any] | None = None,
-) -> bytes:  # fmt: skip
+    study: Study | Any,
+    *,
+    block: ExplorerBlock | None = None,
+    measured: bool = True,
+    record: Path | None = None,
+    name: str = "",
+    extra: dict[str, Any] | None = None,
+) -> bytes:
     """What the lesson draws: the linked view's block with two maps, scores, the memory bank and a training run.
 
     Args:
@@ -97,8 +102,14 @@ def lesson_bytes(
         "noMemory": why,
         "trajectory": _trajectory(study, record),
     }
-    header = {"look": look(tuple(features.models)), "arrows": arrows(tuple(features.models)), "study": name,
-              "first": {}, "measured": measured, "lesson": parts}  # fmt: skip
+    header = {
+        "look": look(tuple(features.models)),
+        "arrows": arrows(tuple(features.models)),
+        "study": name,
+        "first": {},
+        "measured": measured,
+        "lesson": parts,
+    }
     return encode(packed, maps, divergence, header | (extra or {}))
 
 
@@ -111,9 +122,13 @@ def record_of(checkpoint: Path) -> Path | None:
 
 
 def write_lesson(
-    study: Study, path: Path | str, *, title: str = "What relations teach", record: Path | None = None,
+    study: Study,
+    path: Path | str,
+    *,
+    title: str = "What relations teach",
+    record: Path | None = None,
     progress: Progress | None = None,
-) -> Path:  # fmt: skip
+) -> Path:
     """Write the lesson and the Explorer of a study to one HTML file under 15 MB that opens without a network.
 
     Grids are thinned where the pixels of all images would not fit.
@@ -167,9 +182,14 @@ def command(words: list[str]) -> int:
 
     options = tyro.cli(LessonOptions, prog="cirkd lesson", args=words)
     study = open_study(
-        options.teacher, options.before, options.after, options.images, root=options.root, count=options.count,
+        options.teacher,
+        options.before,
+        options.after,
+        options.images,
+        root=options.root,
+        count=options.count,
         device=options.device,
-    )  # fmt: skip
+    )
     student = (
         options.after
         or options.before

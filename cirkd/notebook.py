@@ -56,8 +56,14 @@ class Explorer(anywidget.AnyWidget):
         features = study.fine_features()
         block = explorer_block(features, max(MOST_POSITIONS, len(features.image_names)))
         names = tuple(features.models)
-        header = {"look": look(names), "arrows": arrows(names), "study": "notebook",
-                  "first": {}, "still": True, "index": block.index.astype(np.int32)}  # fmt: skip
+        header = {
+            "look": look(names),
+            "arrows": arrows(names),
+            "study": "notebook",
+            "first": {},
+            "still": True,
+            "index": block.index.astype(np.int32),
+        }
         maps = {name: explorer_map(features, block, name) for name in AT_ONCE}
         found = study.explorer_divergence() if divergence and len(names) > 1 else None
         super().__init__(data=encode(block, maps, found, header), **options)

@@ -34,8 +34,12 @@ __all__ = ["export_figures", "figure_files", "gallery", "open_study", "write_fig
 Progress = Callable[[float, str], object]
 WIDEST = 480
 """Pixels of a picture's width in the report."""
-TABLES = {"Scores": ("iou", "image-scores"), "Relations": ("divergence-classes", "divergence-pairs"),
-          "Centroids": ("geometry", "centroids"), "Memory bank": ("memory-bank", "stored-pixels")}  # fmt: skip
+TABLES = {
+    "Scores": ("iou", "image-scores"),
+    "Relations": ("divergence-classes", "divergence-pairs"),
+    "Centroids": ("geometry", "centroids"),
+    "Memory bank": ("memory-bank", "stored-pixels"),
+}
 OPEN_ROWS = 30
 """A longer table is folded away."""
 MOST_MAPS = 24
@@ -43,9 +47,15 @@ MOST_MAPS = 24
 
 
 def open_study(
-    teacher: Path | None = None, before: Path | None = None, after: Path | None = None, images: str = "streets/val",
-    *, root: Path | None = None, count: int = 6, **settings: Any,
-) -> Study:  # fmt: skip
+    teacher: Path | None = None,
+    before: Path | None = None,
+    after: Path | None = None,
+    images: str = "streets/val",
+    *,
+    root: Path | None = None,
+    count: int = 6,
+    **settings: Any,
+) -> Study:
     """Open a study on a few telling images of a data set or folder; without a checkpoint, the bundled ones.
 
     Args:
@@ -71,9 +81,13 @@ def open_study(
 
 
 def write_report(
-    study: Study, path: Path | str, *, title: str = "What distillation changed", lesson: Path | None = None,
+    study: Study,
+    path: Path | str,
+    *,
+    title: str = "What distillation changed",
+    lesson: Path | None = None,
     progress: Progress | None = None,
-) -> Path:  # fmt: skip
+) -> Path:
     """Write the whole study to one HTML file.
 
     It holds Plotly's script once and all images as `data:` addresses, so it needs nothing else; light or dark as the
@@ -97,9 +111,13 @@ def write_report(
 
 
 def export_figures(
-    study: Study, folder: Path | str, kind: str = "html", *, names: Sequence[str] | None = None,
+    study: Study,
+    folder: Path | str,
+    kind: str = "html",
+    *,
+    names: Sequence[str] | None = None,
     progress: Progress | None = None,
-) -> list[Path]:  # fmt: skip
+) -> list[Path]:
     """Write the figures of a study, or those named, to a folder as "html", "png" or "svg".
 
     Raises:

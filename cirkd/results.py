@@ -227,9 +227,14 @@ class Results:
         """CKA of every layer of every student with every layer of the teacher; `cirkd.analysis.layer_similarity`."""
         features = self.features()  # puts the models on their device
         return layer_similarity(
-            self.models, self.source.samples, features.reference, precision=features.provenance["precision"],
-            budget=budget, seed=seed, progress=progress,
-        )  # fmt: skip
+            self.models,
+            self.source.samples,
+            features.reference,
+            precision=features.provenance["precision"],
+            budget=budget,
+            seed=seed,
+            progress=progress,
+        )
 
     @result("Summing up", "images")
     def summary(self, temperature: float = 0.1, progress: Progress | None = None) -> list[str]:

@@ -171,10 +171,15 @@ class Study(Results):
         named = {TEACHER: teacher, BEFORE: before, AFTER: after, **dict(students or {})}
         source = open_images(images, split=split, indices=indices, classes=classes)
         return cls(
-            open_models(named, device, answers), source,
-            layer=layer, device=device, precision=precision, batch_size=batch_size, cache=cache,
+            open_models(named, device, answers),
+            source,
+            layer=layer,
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            cache=cache,
             palette=palette,
-        )  # fmt: skip
+        )
 
     @classmethod
     def from_folder(
@@ -196,9 +201,15 @@ class Study(Results):
         found = open_stored(path)
         source = ImageSource((), None, found.text())
         return cls(
-            {}, source, layer=found.settings.layer, precision=found.settings.precision, stored=found, budget=budget,
-            cache=cache, palette=palette,
-        )  # fmt: skip
+            {},
+            source,
+            layer=found.settings.layer,
+            precision=found.settings.precision,
+            stored=found,
+            budget=budget,
+            cache=cache,
+            palette=palette,
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -212,9 +223,17 @@ class Study(Results):
         if self.stored is not None:
             return read_stored(self.stored, self.budget).in_palette(self.palette)
         found = extract(
-            self.models, self.source.samples, layer=self.layer, device=self.device, precision=self.precision,
-            batch_size=self.batch_size, progress=progress, classes=self.source.classes, kept=self.cache, fine=fine,
-        )  # fmt: skip
+            self.models,
+            self.source.samples,
+            layer=self.layer,
+            device=self.device,
+            precision=self.precision,
+            batch_size=self.batch_size,
+            progress=progress,
+            classes=self.source.classes,
+            kept=self.cache,
+            fine=fine,
+        )
         return found.in_palette(self.palette)
 
     def serve(self, declared: Declaration, arguments: dict[str, Any], progress: Progress | None = None) -> Any:

@@ -15,9 +15,15 @@ from cirkd.features.feature_set import FeatureSet, ModelFeatures
 
 NAMES = ("road", "building", "pole", "sky", "car", "tree", "fence", "person")
 COLORS = (
-    (128, 64, 128), (70, 70, 70), (153, 153, 153), (70, 130, 180),
-    (0, 0, 142), (107, 142, 35), (190, 153, 153), (220, 20, 60),
-)  # fmt: skip
+    (128, 64, 128),
+    (70, 70, 70),
+    (153, 153, 153),
+    (70, 130, 180),
+    (0, 0, 142),
+    (107, 142, 35),
+    (190, 153, 153),
+    (220, 20, 60),
+)
 NOISE = {"teacher": 0.25, "before": 0.9, "after": 0.5}
 WIDTHS = {"teacher": 16, "before": 8, "after": 8}
 

@@ -95,12 +95,14 @@ def hostile_files(good: dict[str, Tensor], proof: Path) -> dict[str, bytes]:
         "storage-of-terabytes.pth": torch_file(tensor_pickle((2, 2), (2, 1), 2**42)),
         "zip-bomb.pth": zipped({"a/data.pkl": b"\x80\x02}.", "a/data/0": bytes(20_000_000)}, packed=True),
         "zip-of-something-else.pth": zipped({"readme.txt": b"hello"}),
-        "not-a-number.pth": saved({k: torch.full_like(v, float("nan")) if v.is_floating_point() else v
-                                   for k, v in good.items()}),
-        "infinite.pth": saved({k: torch.full_like(v, float("inf")) if v.is_floating_point() else v
-                               for k, v in good.items()}),
+        "not-a-number.pth": saved(
+            {k: torch.full_like(v, float("nan")) if v.is_floating_point() else v for k, v in good.items()}
+        ),
+        "infinite.pth": saved(
+            {k: torch.full_like(v, float("inf")) if v.is_floating_point() else v for k, v in good.items()}
+        ),
         "array.pth": saved(torch.zeros(3)),
         "nothing-inside.pth": saved({"epoch": 3}),
         "unknown-network.pth": saved({"layer.weight": torch.zeros(2, 2)}),
         "hdf5.h5": b"\x89HDF\r\n\x1a\n" + bytes(100),
-    }  # fmt: skip
+    }

@@ -28,8 +28,10 @@ def full_float32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def open_study(device: str) -> Study:
-    paths = {role: CHECKPOINTS / f"streets-{name}.safetensors" for role, name in
-             (("teacher", "teacher"), ("before", "baseline"), ("after", "cirkd"))}  # fmt: skip
+    paths = {
+        role: CHECKPOINTS / f"streets-{name}.safetensors"
+        for role, name in (("teacher", "teacher"), ("before", "baseline"), ("after", "cirkd"))
+    }
     return Study.open(**paths, images=open_data("streets", "val"), indices=range(3), device=device, precision="float32")
 
 
@@ -54,9 +56,14 @@ def test_a_checkpoint_scores_the_same() -> None:
 @pytest.mark.parametrize("precision", ["float32", "bf16", "fp16"])
 def test_a_run_trains_and_goes_on(tmp_path: Path, precision: str) -> None:
     recipe = replace(
-        RECIPES["streets-cirkd"](), runs=tmp_path, steps=6, batch_size=4, precision=precision, workers=0,
+        RECIPES["streets-cirkd"](),
+        runs=tmp_path,
+        steps=6,
+        batch_size=4,
+        precision=precision,
+        workers=0,
         teacher=CHECKPOINTS / "streets-teacher.safetensors",
-    )  # fmt: skip
+    )
     half_way(recipe)
     result = trainer.train(recipe, resume=True)
     assert result.finished and result.evaluation is not None

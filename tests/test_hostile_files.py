@@ -75,12 +75,21 @@ def test_headers_cannot_make_a_network_large(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     queues = {"num_classes": 10, "student_width": 8, "teacher_width": 10**7, "pixel_queue_size": 10**7}
     for change in (
-        {"embedding_channels": 10**6}, {"embedding_channels": -1}, {"memory": queues}, {"output_stride": 7},
-        {"encoder": "tu-hf-hub:a/b"}, {"encoder": "tu-eva02_enormous_patch14_clip_224"},
-        {"options": {"atrous_rates": [1]}}, {"options": {"pretrained": True}},
-        {"layout": "nothing"}, {"classes": {"names": ["a"], "colors": [], "ignore_index": 0}},
-        {"preprocessing": {"mean": [1, 2], "std": [1, 2, 3]}}, {"format": 99}, {"options": [1]}, {"memory": 3},
-    ):  # fmt: skip
+        {"embedding_channels": 10**6},
+        {"embedding_channels": -1},
+        {"memory": queues},
+        {"output_stride": 7},
+        {"encoder": "tu-hf-hub:a/b"},
+        {"encoder": "tu-eva02_enormous_patch14_clip_224"},
+        {"options": {"atrous_rates": [1]}},
+        {"options": {"pretrained": True}},
+        {"layout": "nothing"},
+        {"classes": {"names": ["a"], "colors": [], "ignore_index": 0}},
+        {"preprocessing": {"mean": [1, 2], "std": [1, 2, 3]}},
+        {"format": 99},
+        {"options": [1]},
+        {"memory": 3},
+    ):
         save_file(tensors, path, metadata={"cirkd": json.dumps({**header, **change})})
         with pytest.raises(CheckpointError):
             load_model(path, "cpu")

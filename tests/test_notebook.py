@@ -59,10 +59,14 @@ def test_pin_and_selection_go_both_ways(widget: Any, chromium: Any, tmp_path: Pa
     import base64
 
     file = tmp_path / "widget.html"
-    file.write_text(PAGE % {
-        "style": widget._css, "script": json.dumps(widget._esm).replace("</", "<\\/"),
-        "data": base64.b64encode(widget.data).decode(),
-    })  # fmt: skip
+    file.write_text(
+        PAGE
+        % {
+            "style": widget._css,
+            "script": json.dumps(widget._esm).replace("</", "<\\/"),
+            "data": base64.b64encode(widget.data).decode(),
+        }
+    )
     tab = chromium.new_page(viewport={"width": 1200, "height": 900})
     tab.goto(file.as_uri())
     tab.wait_for_selector("[data-testid=explorer][data-ready=true]", timeout=60_000)

@@ -63,8 +63,22 @@ def accuracy(output: str) -> float:
     return float(match[1])
 
 
-TOLD = ("--classes", "{}/network.json", "--mean", "127", "127", "127", "--std", "64", "64", "64", "--range", "255",
-        "--device", "cpu")  # fmt: skip
+TOLD = (
+    "--classes",
+    "{}/network.json",
+    "--mean",
+    "127",
+    "127",
+    "127",
+    "--std",
+    "64",
+    "64",
+    "64",
+    "--range",
+    "255",
+    "--device",
+    "cpu",
+)
 
 
 def told(place: Path) -> list[str]:

@@ -47,10 +47,17 @@ def test_everything_once():
     study = make_study()
     assert study.names == ("teacher", "before", "after")
     calls = [
-        study.features, study.scores, study.pixel_change, study.projection, study.relations, study.region_relations,
-        study.class_relations, study.divergence, study.centroids,
+        study.features,
+        study.scores,
+        study.pixel_change,
+        study.projection,
+        study.relations,
+        study.region_relations,
+        study.class_relations,
+        study.divergence,
+        study.centroids,
         *(lambda by=by: study.pixel_colors(by, "before") for by in COLORINGS),
-    ]  # fmt: skip
+    ]
     for call in calls:
         assert call() is call()
     assert study.relations(0, 2).image_b == 2
@@ -66,9 +73,14 @@ def test_everything_once():
 def test_what_is_missing_stops_only_what_needs_it(missing, labels):
     study = make_study(**dict.fromkeys(missing), images=make_samples(2, labels=labels))
     for call in (
-        study.scores, study.projection, study.relations, study.region_relations, study.class_relations,
-        study.centroids, study.summary,
-    ):  # fmt: skip
+        study.scores,
+        study.projection,
+        study.relations,
+        study.region_relations,
+        study.class_relations,
+        study.centroids,
+        study.summary,
+    ):
         call()
     if len(study.names) > 1:
         assert study.divergence().mean
@@ -213,8 +225,14 @@ def test_models_that_cannot_be_opened():
 
 
 def test_stored_scores():
-    stored = {"data": "streets", "split": "val", "images": 40, "miou": 61.5, "pixel_accuracy": 90.0,
-              "iou": {"road": 98.0, "pole": None}}  # fmt: skip
+    stored = {
+        "data": "streets",
+        "split": "val",
+        "images": 40,
+        "miou": 61.5,
+        "pixel_accuracy": 90.0,
+        "iou": {"road": 98.0, "pole": None},
+    }
     study = make_study(after=FakeSegmenter(provenance={"scores": {"val": stored}}))
     found = study.evaluate("val")
     assert found["teacher"] is None and study.evaluate("test")["after"] is None

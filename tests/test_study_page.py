@@ -37,8 +37,9 @@ def test_its_command_plans_its_runs(part: Part, tmp_path: Path) -> None:
 def test_rows_are_the_parts_own_in_its_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(study_page, "DOCS", tmp_path)
     part = Part("some", "streets", ("kd", "cirkd"), (0, 1))
-    assert "Not run yet: CIRKD." in text(part, Results([{"recipe": r, "seed": 0, "miou_val": 1.0}
-                                                        for r in ("baseline", "KD")], "baseline"))  # fmt: skip
+    assert "Not run yet: CIRKD." in text(
+        part, Results([{"recipe": r, "seed": 0, "miou_val": 1.0} for r in ("baseline", "KD")], "baseline")
+    )
     assert rows_of(part) is None and "Not run yet." in text(part, None)
     rows = [
         {"recipe": f"streets-{entry}", "seed": seed, "miou_val": 20.0 + seed + gain}
@@ -51,8 +52,11 @@ def test_rows_are_the_parts_own_in_its_order(monkeypatch: pytest.MonkeyPatch, tm
     found = rows_of(part)
     assert found is not None
     assert [(row["recipe"], row["seed"]) for row in found.rows] == [
-        ("baseline", 0), ("baseline", 1), ("CIRKD", 0), ("CIRKD", 1)
-    ]  # fmt: skip
+        ("baseline", 0),
+        ("baseline", 1),
+        ("CIRKD", 0),
+        ("CIRKD", 1),
+    ]
     assert "| CIRKD | 2 | 22.50 | 0.71 | +2.00 | +2.00 to +2.00 | +2.00, +2.00 |" in text(part, found)
     assert "Not run yet: KD." in text(part, found)
     assert "streets-kd streets-cirkd --seeds 0 1 --folder docs/study/streets" in part.command

@@ -59,13 +59,23 @@ def image_seeds() -> list[bytes]:
     exif[0x0112] = 6
     seeds = []
     for kind, picture, options in (
-        ("PNG", rgb, {}), ("PNG", rgb.convert("RGBA"), {}), ("PNG", rgb.convert("P"), {}),
+        ("PNG", rgb, {}),
+        ("PNG", rgb.convert("RGBA"), {}),
+        ("PNG", rgb.convert("P"), {}),
         ("PNG", rgb.convert("L"), {}),
-        ("PNG", Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30)), {}), ("JPEG", rgb, {"exif": exif}),
-        ("JPEG", rgb.convert("CMYK"), {}), ("JPEG", rgb, {"progressive": True}), ("WEBP", rgb, {}),
-        ("WEBP", rgb, {"lossless": True}), ("TIFF", rgb, {}), ("TIFF", rgb, {"compression": "tiff_lzw"}),
-        ("TIFF", rgb.convert("CMYK"), {}), ("BMP", rgb, {}), ("PPM", rgb, {}), ("PNG", rgb.convert("1"), {}),
-    ):  # fmt: skip
+        ("PNG", Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30)), {}),
+        ("JPEG", rgb, {"exif": exif}),
+        ("JPEG", rgb.convert("CMYK"), {}),
+        ("JPEG", rgb, {"progressive": True}),
+        ("WEBP", rgb, {}),
+        ("WEBP", rgb, {"lossless": True}),
+        ("TIFF", rgb, {}),
+        ("TIFF", rgb, {"compression": "tiff_lzw"}),
+        ("TIFF", rgb.convert("CMYK"), {}),
+        ("BMP", rgb, {}),
+        ("PPM", rgb, {}),
+        ("PNG", rgb.convert("1"), {}),
+    ):
         buffer = io.BytesIO()
         picture.save(buffer, kind, **options)
         seeds.append(buffer.getvalue())
@@ -101,17 +111,31 @@ def stored_seeds() -> list[bytes]:
 
     rows, generator = 60, np.random.default_rng(0)
     names, colors = ["a", "b", "c"], ["#010203", "#040506", "#070809"]
-    about = {"architecture": "pspnet", "encoder": "none", "digest": "0", "layer": "decoder", "classes": names,
-             "colors": colors}  # fmt: skip
-    settings = Settings("streets", "val", ("x", "y"), {"mine": about}, tuple(names), tuple(colors), True, 20, "decoder",
-                        "float32", 0)  # fmt: skip
+    about = {
+        "architecture": "pspnet",
+        "encoder": "none",
+        "digest": "0",
+        "layer": "decoder",
+        "classes": names,
+        "colors": colors,
+    }
+    settings = Settings(
+        "streets", "val", ("x", "y"), {"mine": about}, tuple(names), tuple(colors), True, 20, "decoder", "float32", 0
+    )
     numbers = np.arange(rows, dtype=np.int32)
     flat = pa.array(generator.random(rows * 4, np.float32))
-    table = pa.table({
-        "image": numbers // 30, "row": numbers, "column": numbers, "label": (numbers % 3).astype(np.uint8),
-        "key": generator.random(rows), "mine.embedding": pa.FixedSizeListArray.from_arrays(flat, 4),
-        "mine.prediction": (numbers % 3).astype(np.uint8), "mine.confidence": generator.random(rows, np.float32),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "image": numbers // 30,
+            "row": numbers,
+            "column": numbers,
+            "label": (numbers % 3).astype(np.uint8),
+            "key": generator.random(rows),
+            "mine.embedding": pa.FixedSizeListArray.from_arrays(flat, 4),
+            "mine.prediction": (numbers % 3).astype(np.uint8),
+            "mine.confidence": generator.random(rows, np.float32),
+        }
+    )
     seeds = []
     for group in (20, 4096):
         buffer = io.BytesIO()

@@ -31,15 +31,27 @@ TRIED = {
     "fading": "--objective.minibatch-pixel 1 --objective.relations-fade",
 }
 LABELS = {
-    "baseline": "baseline", "kd": "KD", "cirkd": "CIRKD", "skd": "SKD", "ifvd": "IFVD", "cwd": "CWD", "at": "AT",
-    "fitnet": "FitNet", "dsd": "DSD", "cirkdv2": "CIRKDv2", "cirkd-plus": "CIRKD plus (ours)",
-    f"kd {TERMS['minibatch']}": "KD + mini-batch", f"kd {TERMS['pixel']}": "KD + memory pixel",
-    f"kd {TERMS['region']}": "KD + memory region", "cirkd --objective.temperature 0.05": "CIRKD, temperature 0.05",
+    "baseline": "baseline",
+    "kd": "KD",
+    "cirkd": "CIRKD",
+    "skd": "SKD",
+    "ifvd": "IFVD",
+    "cwd": "CWD",
+    "at": "AT",
+    "fitnet": "FitNet",
+    "dsd": "DSD",
+    "cirkdv2": "CIRKDv2",
+    "cirkd-plus": "CIRKD plus (ours)",
+    f"kd {TERMS['minibatch']}": "KD + mini-batch",
+    f"kd {TERMS['pixel']}": "KD + memory pixel",
+    f"kd {TERMS['region']}": "KD + memory region",
+    "cirkd --objective.temperature 0.05": "CIRKD, temperature 0.05",
     "cirkd --objective.temperature 0.2": "CIRKD, temperature 0.2",
     "cirkd --objective.temperature 0.5": "CIRKD, temperature 0.5",
-    f"cirkd {TRIED['memory']}": "CIRKD, memory terms at 1", f"cirkd {TRIED['projected']}": "CIRKD, all behind the head",
+    f"cirkd {TRIED['memory']}": "CIRKD, memory terms at 1",
+    f"cirkd {TRIED['projected']}": "CIRKD, all behind the head",
     f"cirkd {TRIED['fading']}": "CIRKD, relations fading",
-}  # fmt: skip
+}
 """By a recipe without its data set's name."""
 
 
@@ -89,18 +101,27 @@ PARTS = (
     Part("ablation", "streets", ("kd", *(f"kd {flag}" for flag in TERMS.values()), "cirkd"), THREE),
     Part("rivals", "streets", ("kd", "skd", "ifvd", "cwd", "at", "fitnet", "dsd", "cirkdv2", "cirkd"), TWO),
     Part(
-        "camvid", "camvid", ("kd", "cirkd"), THREE, ("miou_val", "relation_divergence", "neighbour_overlap"),
-        classes=True, words=("--root", "FOLDER"),
+        "camvid",
+        "camvid",
+        ("kd", "cirkd"),
+        THREE,
+        ("miou_val", "relation_divergence", "neighbour_overlap"),
+        classes=True,
+        words=("--root", "FOLDER"),
     ),
     Part(
-        "longer", "streets", ("kd", "cirkd", "cwd", "cirkd-plus", f"cirkd {TRIED['memory']}"), THREE,
-        words=("--steps", "1500"), sweep="longer",
+        "longer",
+        "streets",
+        ("kd", "cirkd", "cwd", "cirkd-plus", f"cirkd {TRIED['memory']}"),
+        THREE,
+        words=("--steps", "1500"),
+        sweep="longer",
     ),
     Part("temperature", "streets", (*(f"cirkd --objective.temperature {t}" for t in (0.05, 0.2, 0.5)), "cirkd"), (0,)),
     Part(
         "tried", "streets", ("kd", "cwd", "cirkd", "cirkd-plus", *(f"cirkd {flags}" for flags in TRIED.values())), THREE
     ),
-)  # fmt: skip
+)
 
 
 def text(part: Part, results: Results | None) -> str:

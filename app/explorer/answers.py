@@ -46,15 +46,17 @@ def pin(study: Handle, pixel: int, temperature: float) -> None:
         with places[1]:
             st.markdown("**Which classes make it diverge**")
             _chart(
-                charts.divergence_by_class(story, classes), "explorer_by_class",
+                charts.divergence_by_class(story, classes),
+                "explorer_by_class",
                 "What each class adds to the pixel's relation divergence, for every student.",
-            )  # fmt: skip
+            )
         with places[2]:
             st.markdown("**In which images it diverges**")
             _chart(
-                charts.divergence_by_image(story, features.image_names), "explorer_by_image",
+                charts.divergence_by_image(story, features.image_names),
+                "explorer_by_image",
                 "The pixel's relation divergence over each image, for every student.",
-            )  # fmt: skip
+            )
     st.markdown(f"**Its {story.provenance['neighbours']} nearest neighbours**")
     _neighbours(study, story)
     st.caption(
@@ -80,17 +82,21 @@ def selection(
     more = f" and {len(parts) - 5} more classes" if len(parts) > 5 else ""
     st.markdown(f"**{made_of.pixels:,} pixels** in {_images(len(made_of.images))}: {', '.join(parts[:5])}{more}")
     _chart(
-        maps_charts.make_up(made_of, features), "explorer_make_up",
+        maps_charts.make_up(made_of, features),
+        "explorer_make_up",
         f"The classes of the chosen pixels: {', '.join(parts)}",
-    )  # fmt: skip
+    )
     left, right = panels.row("explorer_selection", 2, 20)
     with left:
         _scores(selection_scores(features, pixels, divergence), divergence is not None)
     with right:
         st.dataframe(
             {"Image": [features.image_names[i] for i, _ in made_of.images], "Pixels": [n for _, n in made_of.images]},
-            hide_index=True, key="explorer_images", width="stretch", height=35 * min(len(made_of.images) + 1, 7) + 3,
-        )  # fmt: skip
+            hide_index=True,
+            key="explorer_images",
+            width="stretch",
+            height=35 * min(len(made_of.images) + 1, 7) + 3,
+        )
     _export(study, pixels, maps, divergence)
     st.caption(
         f"Class = {made_of.grouped_by}. Accuracy and mIoU count these grid positions alone, mIoU over the classes "
@@ -119,14 +125,23 @@ def _export(
     features = study.fine_features()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
-            "CSV", lambda: as_csv(selection_table(features, pixels, maps, divergence)), "pixels.csv", "text/csv",
-            key="explorer_csv", on_click="ignore", icon=":material/download:",
-        )  # fmt: skip
+            "CSV",
+            lambda: as_csv(selection_table(features, pixels, maps, divergence)),
+            "pixels.csv",
+            "text/csv",
+            key="explorer_csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
         st.download_button(
             "Parquet with embeddings",
-            lambda: as_parquet(selection_table(features, pixels, maps, divergence, embeddings=True)), "pixels.parquet",
-            "application/vnd.apache.parquet", key="explorer_parquet", on_click="ignore", icon=":material/download:",
-        )  # fmt: skip
+            lambda: as_parquet(selection_table(features, pixels, maps, divergence, embeddings=True)),
+            "pixels.parquet",
+            "application/vnd.apache.parquet",
+            key="explorer_parquet",
+            on_click="ignore",
+            icon=":material/download:",
+        )
 
 
 def _images(count: int) -> str:

@@ -16,15 +16,27 @@ from cirkd.charts import legend, matrix, theme
 from cirkd.study import Centroids, Scores
 
 MEASURES = (
-    ("nearest_centroid_accuracy", "Nearest centroid", "percent",
-     "Nearest-centroid accuracy: share of pixels whose most similar centroid is their own class's."),
-    ("cka_to_teacher", "CKA", "number",
-     "Agreement of geometry: debiased linear CKA of all pixel embeddings with the teacher's: 1 = the same geometry."),
-    ("neighbour_overlap", "Neighbours kept", "percent",
-     "Mean share of a pixel's nearest neighbours that are also its nearest in the teacher."),
+    (
+        "nearest_centroid_accuracy",
+        "Nearest centroid",
+        "percent",
+        "Nearest-centroid accuracy: share of pixels whose most similar centroid is their own class's.",
+    ),
+    (
+        "cka_to_teacher",
+        "CKA",
+        "number",
+        "Agreement of geometry: debiased linear CKA of all pixel embeddings with the teacher's: 1 = the same geometry.",
+    ),
+    (
+        "neighbour_overlap",
+        "Neighbours kept",
+        "percent",
+        "Mean share of a pixel's nearest neighbours that are also its nearest in the teacher.",
+    ),
     ("fisher_ratio", "Fisher ratio", "number", "Scatter between classes over scatter within: larger is better apart."),
     ("silhouette", "Silhouette", "number", "By cosine distance, −1 to 1: larger is better apart."),
-)  # fmt: skip
+)
 
 
 def main() -> None:
@@ -97,16 +109,22 @@ def _map(study: Handle, found: Centroids) -> None:
         arrows = f" · arrows: {pair[0]} → {pair[1]}" if pair else ""
         st.caption(marks + arrows)
         st.plotly_chart(
-            charts.drift_map(found, classes, pair), theme=None, config=theme.CONFIG, key="centroids_map",
+            charts.drift_map(found, classes, pair),
+            theme=None,
+            config=theme.CONFIG,
+            key="centroids_map",
             alt="Map of the class centroids of every model, with arrows from before to after",
-        )  # fmt: skip
+        )
     if pair and scored:
         with places[1], guard():
             st.caption("Did a class whose relations came closer to the teacher's also gain IoU?")
             st.plotly_chart(
-                charts.gain(found, study.scores(), classes, pair), theme=None, config=theme.CONFIG,
-                key="centroids_gain", alt="For each class, approach to the teacher against the change of IoU",
-            )  # fmt: skip
+                charts.gain(found, study.scores(), classes, pair),
+                theme=None,
+                config=theme.CONFIG,
+                key="centroids_gain",
+                alt="For each class, approach to the teacher against the change of IoU",
+            )
     st.caption(
         f"A centroid is placed by its cosines to the centroids of all other classes of its own model, on the first two "
         f"principal axes of the {found.reference}'s ({theme.percent(sum(found.map_explained), 0)} of their variance). "
@@ -199,9 +217,13 @@ def _draw_table(study: Handle, found: Centroids, key: str, columns: list[Column]
         values[name] = [float(v) for v in column]
         looks[name] = st.column_config.NumberColumn(label, format=form, help=help_text, width=70)
     st.dataframe(
-        values, column_config=looks, hide_index=True, height="content", key=f"centroids_table_{key}",
+        values,
+        column_config=looks,
+        hide_index=True,
+        height="content",
+        key=f"centroids_table_{key}",
         alt=f"Measures of every class: {key}",
-    )  # fmt: skip
+    )
 
 
 main()

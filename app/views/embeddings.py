@@ -19,9 +19,14 @@ from cirkd.study import Projection
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
 SPACES = {"feature": "own features", "relation": "shared relations"}
 COLORS = {
-    "class": "class", "prediction": "prediction", "error": "right or wrong", "change": "fixed or broken",
-    "image": "image", "confidence": "confidence", "divergence": "relation divergence",
-}  # fmt: skip
+    "class": "class",
+    "prediction": "prediction",
+    "error": "right or wrong",
+    "change": "fixed or broken",
+    "image": "image",
+    "confidence": "confidence",
+    "divergence": "relation divergence",
+}
 
 
 @dataclass(frozen=True)
@@ -63,35 +68,63 @@ def _choose(study: Handle) -> Choice:
     several, features = len(study.names) > 1, study.features()
     labelled = features.has_labels
     possible = {
-        "error": labelled, "change": labelled and {"before", "after"} <= set(study.names),
-        "image": len(features.image_names) <= MOST_IMAGES, "divergence": several and not features.sampled,
-    }  # fmt: skip
+        "error": labelled,
+        "change": labelled and {"before", "after"} <= set(study.names),
+        "image": len(features.image_names) <= MOST_IMAGES,
+        "divergence": several and not features.sampled,
+    }
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         method = st.segmented_control(
-            "Map", list(METHODS), default="pca", required=True, format_func=METHODS.__getitem__, key="embeddings_map",
+            "Map",
+            list(METHODS),
+            default="pca",
+            required=True,
+            format_func=METHODS.__getitem__,
+            key="embeddings_map",
             help="PCA is instant. UMAP and t-SNE take about ten seconds or more for each model the first time.",
             bind="query-params",
-        )  # fmt: skip
+        )
         dimensions = st.segmented_control(
-            "Dimensions", [2, 3], default=2, required=True, format_func="{}-D".format, key="embeddings_dimensions",
+            "Dimensions",
+            [2, 3],
+            default=2,
+            required=True,
+            format_func="{}-D".format,
+            key="embeddings_dimensions",
             bind="query-params",
-        )  # fmt: skip
+        )
         by = st.selectbox(
-            "Colour by", [by for by in COLORS if possible.get(by, True)], format_func=COLORS.__getitem__,
-            key="embeddings_by", width=170, bind="query-params",
-        )  # fmt: skip
+            "Colour by",
+            [by for by in COLORS if possible.get(by, True)],
+            format_func=COLORS.__getitem__,
+            key="embeddings_by",
+            width=170,
+            bind="query-params",
+        )
         space = st.selectbox(
-            "Space", list(SPACES), format_func=SPACES.__getitem__, key="embeddings_space", width=170,
+            "Space",
+            list(SPACES),
+            format_func=SPACES.__getitem__,
+            key="embeddings_space",
+            width=170,
             help="Relation space describes a pixel by its cosines to the same anchor pixels in every model, so that "
-            "all models share one map.", bind="query-params",
-        )  # fmt: skip
+            "all models share one map.",
+            bind="query-params",
+        )
         per_class = st.slider(
             "Pixels per class", 20, 500, 150, 10, key="embeddings_pixels", width=150, bind="query-params"
         )
-        align = several and space == "feature" and st.toggle(
-            "Align", True, key="embeddings_align", bind="query-params",
-            help="Turn, mirror, scale and shift each map to lie on the reference's as well as it can (Procrustes).",
-        )  # fmt: skip
+        align = (
+            several
+            and space == "feature"
+            and st.toggle(
+                "Align",
+                True,
+                key="embeddings_align",
+                bind="query-params",
+                help="Turn, mirror, scale and shift each map to lie on the reference's as well as it can (Procrustes).",
+            )
+        )
     return Choice(method, dimensions, by, per_class, space, bool(align))
 
 
@@ -129,10 +162,13 @@ def _scatters(study: Handle, projection: Projection, paints: dict[str, Paint], l
         with panel:
             st.markdown(f"{theme.role(name).markdown} **{theme.role(name).label}** &nbsp; {_quality(projection, name)}")
             st.plotly_chart(
-                figure, theme=None, config=CONFIG, key=f"embeddings_{name}_{projection.dimensions}",
+                figure,
+                theme=None,
+                config=CONFIG,
+                key=f"embeddings_{name}_{projection.dimensions}",
                 alt=f"{len(pixels)} pixel embeddings of {name} in {projection.dimensions}-D, "
                 f"coloured by {COLORS[paints[name].colors.by]}",
-            )  # fmt: skip
+            )
 
 
 def _quality(projection: Projection, name: str) -> str:

@@ -16,9 +16,13 @@ from cirkd.charts import theme
 MADE = "_exports"
 KEPT = 4
 MIME = {
-    "html": "text/html", "png": "image/png", "svg": "image/svg+xml", "csv": "text/csv", "zip": "application/zip",
+    "html": "text/html",
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "csv": "text/csv",
+    "zip": "application/zip",
     "parquet": "application/vnd.apache.parquet",
-}  # fmt: skip
+}
 ALL = "all of them (zip)"
 
 
@@ -74,10 +78,15 @@ def _figures(study: Handle) -> None:
         titles = {picture.name: f"{picture.section}: {picture.title}" for picture in found}
         name = st.selectbox("Figure", [*titles, ALL], format_func=lambda n: titles.get(n, ALL), key="export_figure")
         kind = st.segmented_control(
-            "Format", ["html", "png", "svg"], default="html", required=True, key="export_figure_format",
-            format_func=str.upper, help="HTML opens without a network. PNG and SVG need a Chrome or Chromium on this "
+            "Format",
+            ["html", "png", "svg"],
+            default="html",
+            required=True,
+            key="export_figure_format",
+            format_func=str.upper,
+            help="HTML opens without a network. PNG and SVG need a Chrome or Chromium on this "
             "machine and the extra `images`; the camera above every chart saves a PNG without either.",
-        )  # fmt: skip
+        )
         dark = st.toggle("For a dark page", key="export_figure_dark")
         mode: theme.Theme = "dark" if dark else "light"
 
@@ -107,9 +116,13 @@ def _tables(study: Handle) -> None:
         found = tables(study.study)
         name = st.selectbox("Table", [*found, ALL], key="export_table")
         kind = st.segmented_control(
-            "Format", ["csv", "parquet"], default="csv", required=True, key="export_table_format",
+            "Format",
+            ["csv", "parquet"],
+            default="csv",
+            required=True,
+            key="export_table_format",
             format_func={"csv": "CSV", "parquet": "Parquet"}.__getitem__,
-        )  # fmt: skip
+        )
 
         def write(path: Path, report: work.Progress) -> object:
             from cirkd.export.files import through_file, write_all
@@ -134,16 +147,24 @@ def _embeddings(study: Handle) -> None:
     st.subheader("Embeddings")
     with guard():
         kind = st.segmented_control(
-            "For", ["parquet", "projector"], default="parquet", required=True, key="export_embeddings_format",
+            "For",
+            ["parquet", "projector"],
+            default="parquet",
+            required=True,
+            key="export_embeddings_format",
             format_func={"parquet": "Parquet", "projector": "TensorBoard projector"}.__getitem__,
-        )  # fmt: skip
+        )
         pixels = len(study.features().pixels)
         sizes = [500, 1000, 2000, 5000, 10_000]
         shown = [size for size in sizes if size < pixels] or [pixels]
         budget = st.select_slider(
-            "Pixels, class-balanced", shown, min(2000, shown[-1]), key="export_budget",
-            disabled=kind == "parquet", help=f"The Parquet file holds all {pixels:,} pixels in view.",
-        )  # fmt: skip
+            "Pixels, class-balanced",
+            shown,
+            min(2000, shown[-1]),
+            key="export_budget",
+            disabled=kind == "parquet",
+            help=f"The Parquet file holds all {pixels:,} pixels in view.",
+        )
         st.caption(
             "A row for each pixel: image, position, label, and each model's embedding (a list of fixed length), "
             "prediction and confidence."
@@ -186,9 +207,15 @@ def _offer(
             made.pop(next(iter(made)))
     size = theme.number(len(made[wanted]) / 1e6, 2)
     st.download_button(
-        f"Save {file} ({size} MB)", made[wanted], file, MIME[Path(file).suffix[1:]], key=f"{key}_save",
-        icon=":material/download:", type="primary", on_click="ignore",
-    )  # fmt: skip
+        f"Save {file} ({size} MB)",
+        made[wanted],
+        file,
+        MIME[Path(file).suffix[1:]],
+        key=f"{key}_save",
+        icon=":material/download:",
+        type="primary",
+        on_click="ignore",
+    )
 
 
 main()

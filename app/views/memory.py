@@ -32,9 +32,14 @@ def main() -> None:
         name = names[-1]
         if len(names) > 1:
             name = st.segmented_control(
-                "Whose bank", names, default=names[-1], required=True, key="memory_of", bind="query-params",
+                "Whose bank",
+                names,
+                default=names[-1],
+                required=True,
+                key="memory_of",
+                bind="query-params",
                 format_func=lambda n: theme.role(n).label,
-            )  # fmt: skip
+            )
         with guard():
             bank = study.memory_bank(name)
             _queues(bank)
@@ -106,9 +111,15 @@ def _map(study: Handle, bank: MemoryBank) -> None:
     st.subheader("Keys, and the pixels in view among them")
     with guard():
         method = st.segmented_control(
-            "Map", list(METHODS), default="pca", required=True, format_func=METHODS.__getitem__, key="memory_map",
-            help="PCA is instant. UMAP and t-SNE take about ten seconds the first time.", bind="query-params",
-        )  # fmt: skip
+            "Map",
+            list(METHODS),
+            default="pca",
+            required=True,
+            format_func=METHODS.__getitem__,
+            key="memory_map",
+            help="PCA is instant. UMAP and t-SNE take about ten seconds the first time.",
+            bind="query-params",
+        )
         found = study.bank_map(bank.model, method)
         known = study.features().grouping().classes
         tiles.class_legend(bank.classes)
@@ -117,9 +128,12 @@ def _map(study: Handle, bank: MemoryBank) -> None:
             with panel:
                 st.markdown(_title(name, bank))
                 st.plotly_chart(
-                    charts.key_map(found, bank.classes, known, name), theme=None, config=theme.CONFIG,
-                    key=f"memory_map_{name}", alt=f"Map of the memory bank's keys; coloured: {name or 'the keys'}",
-                )  # fmt: skip
+                    charts.key_map(found, bank.classes, known, name),
+                    theme=None,
+                    config=theme.CONFIG,
+                    key=f"memory_map_{name}",
+                    alt=f"Map of the memory bank's keys; coloured: {name or 'the keys'}",
+                )
         st.caption(_how_mapped(found, study))
 
 
@@ -156,9 +170,12 @@ def _published(study: Handle) -> None:
             with panel:
                 st.markdown(f"**{title}**")
                 st.plotly_chart(
-                    charts.stored(found, kind), theme=None, config=theme.CONFIG, key=f"memory_stored_{kind}",
+                    charts.stored(found, kind),
+                    theme=None,
+                    config=theme.CONFIG,
+                    key=f"memory_stored_{kind}",
                     alt=f"What is stored under each class. {title}",
-                )  # fmt: skip
+                )
         _places(study, found)
         st.caption(
             f"Up to {found.provenance['pixels_per_class']} random pixels of each class and image are stored at a step. "
@@ -192,23 +209,34 @@ def _places(study: Handle, found: StoredPixels) -> None:
     names = study.features().image_names
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         image = st.selectbox(
-            "Image", list(range(len(names))), format_func=names.__getitem__, key="memory_image", width=220,
+            "Image",
+            list(range(len(names))),
+            format_func=names.__getitem__,
+            key="memory_image",
+            width=220,
             bind="query-params",
-        )  # fmt: skip
+        )
         present = found.present.tolist()
         telling = found.classes.names.index("car") if "car" in found.classes.names else present[-1]
         label = st.selectbox(
-            "Stored as", present, present.index(telling) if telling in present else 0, key="memory_class", width=220,
-            format_func=found.classes.names.__getitem__, bind="query-params",
-        )  # fmt: skip
+            "Stored as",
+            present,
+            present.index(telling) if telling in present else 0,
+            key="memory_class",
+            width=220,
+            format_func=found.classes.names.__getitem__,
+            bind="query-params",
+        )
     for panel, (kind, title) in zip(panels.row("places", 2, 22), WAYS.items(), strict=True):
         with panel:
             st.markdown(f"**{title}**")
             st.plotly_chart(
-                charts.stored_places(study.features(), found, kind, label, image, width=520), theme=None,
-                config=theme.CONFIG, key=f"memory_places_{kind}",
+                charts.stored_places(study.features(), found, kind, label, image, width=520),
+                theme=None,
+                config=theme.CONFIG,
+                key=f"memory_places_{kind}",
                 alt=f"The pixels of {names[image]} stored as {found.classes.names[label]}. {title}",
-            )  # fmt: skip
+            )
 
 
 main()

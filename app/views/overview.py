@@ -139,10 +139,13 @@ def _score_cards(study: Handle, cards: list[DeltaGenerator]) -> None:
         delta = theme.delta(scores.models["before"].miou, score.miou) if gain else None
         same = delta == "0.0 points"
         card.metric(
-            f"{role.markdown} {role.label} · mIoU", theme.percent(score.miou), delta,
-            delta_color="off" if same else "normal", delta_arrow="off" if same else "auto",
+            f"{role.markdown} {role.label} · mIoU",
+            theme.percent(score.miou),
+            delta,
+            delta_color="off" if same else "normal",
+            delta_arrow="off" if same else "auto",
             help=f"{captions.miou(study)} {captions.stored_help(study, name)}",
-        )  # fmt: skip
+        )
 
 
 def _divergence_card(study: Handle) -> None:
@@ -178,9 +181,12 @@ def _hold(study: Handle, place: DeltaGenerator) -> None:
     with place.container():
         st.subheader("Per class")
         st.plotly_chart(
-            charts.awaiting(len(cached.data(study.key.images).classes or ())), theme=None, config=theme.CONFIG,
-            key="overview_awaiting", alt="A chart that is drawn when the models have run.",
-        )  # fmt: skip
+            charts.awaiting(len(cached.data(study.key.images).classes or ())),
+            theme=None,
+            config=theme.CONFIG,
+            key="overview_awaiting",
+            alt="A chart that is drawn when the models have run.",
+        )
 
 
 def _classes(study: Handle) -> None:
@@ -191,15 +197,21 @@ def _classes(study: Handle) -> None:
     if pair:
         with places[0]:
             st.plotly_chart(
-                charts.iou_change(scores, features.classes, "before", "after"), theme=None, config=theme.CONFIG,
-                key="overview_change", alt="For each class, by how many points distillation changed its IoU.",
-            )  # fmt: skip
+                charts.iou_change(scores, features.classes, "before", "after"),
+                theme=None,
+                config=theme.CONFIG,
+                key="overview_change",
+                alt="For each class, by how many points distillation changed its IoU.",
+            )
     with places[-1]:
         order = ("before", "after") if pair else (None, None)
         st.plotly_chart(
-            charts.class_iou(scores, features.classes, *order), theme=None, config=theme.CONFIG,
-            key="overview_classes", alt="For each class, the IoU of every model.",
-        )  # fmt: skip
+            charts.class_iou(scores, features.classes, *order),
+            theme=None,
+            config=theme.CONFIG,
+            key="overview_classes",
+            alt="For each class, the IoU of every model.",
+        )
     st.caption(captions.miou(study))
 
 
@@ -208,9 +220,12 @@ def _relations(study: Handle) -> None:
     st.subheader("Relations to other pixels, compared with the teacher's")
     figure = charts.class_divergence(divergence, features.grouping().classes)
     st.plotly_chart(
-        figure, theme=None, config=theme.CONFIG, key="overview_divergence",
+        figure,
+        theme=None,
+        config=theme.CONFIG,
+        key="overview_divergence",
         alt="For each class, the mean relation divergence of its pixels to the teacher, before and after.",
-    )  # fmt: skip
+    )
     st.caption(captions.divergence(study, divergence))
 
 

@@ -42,13 +42,25 @@ def _controls(study: Handle) -> tuple[str, float]:
     options = list(VIEWS) if study.features().has_labels else ["prediction", "confidence"]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="predictions_controls"):
         view = st.segmented_control(
-            "Of every model, show", options, key="predictions_view", bind="query-params", default="prediction",
-            required=True, format_func=VIEWS.__getitem__,
-        )  # fmt: skip
+            "Of every model, show",
+            options,
+            key="predictions_view",
+            bind="query-params",
+            default="prediction",
+            required=True,
+            format_func=VIEWS.__getitem__,
+        )
         opacity = st.slider(
-            "Colour over the image", 20, 100, 100, 10, format="%d %%", key="predictions_opacity",
-            bind="query-params", width=240,
-        )  # fmt: skip
+            "Colour over the image",
+            20,
+            100,
+            100,
+            10,
+            format="%d %%",
+            key="predictions_opacity",
+            bind="query-params",
+            width=240,
+        )
     return view or "prediction", opacity / 100
 
 
@@ -98,9 +110,13 @@ def _closer(study: Handle, view: str, opacity: float) -> None:
     st.subheader("Look closer")
     names = list(features.image_names)
     chosen = st.selectbox(
-        "Image", names, key="predictions_zoom", bind="query-params", width=320,
+        "Image",
+        names,
+        key="predictions_zoom",
+        bind="query-params",
+        width=320,
         help="Scroll to zoom, drag to move; all views move together. Double click to see the whole image again.",
-    )  # fmt: skip
+    )
     index = names.index(chosen)
     views = [
         (title, tiles.data_uri(_tile(study, kind, index, model, opacity))) for title, kind, model in _views(study, view)
@@ -112,10 +128,13 @@ def _closer(study: Handle, view: str, opacity: float) -> None:
     st.html(f"<style>[data-testid=stLayoutWrapper]:has(>.st-key-predictions_box){{{rule}}}</style>")
     with st.container(key="predictions_box", height=height, border=False):
         st.plotly_chart(
-            charts.linked_views(views, size), theme=None, config=theme.CONFIG | {"scrollZoom": True}, height="stretch",
+            charts.linked_views(views, size),
+            theme=None,
+            config=theme.CONFIG | {"scrollZoom": True},
+            height="stretch",
             key="predictions_closer",
             alt=f"{chosen}: the image, its label, the models' predictions and what changed, zoomed together.",
-        )  # fmt: skip
+        )
 
 
 def _changes(study: Handle) -> None:
@@ -127,9 +146,12 @@ def _changes(study: Handle) -> None:
         st.caption(f":material/info: {change.note}")
         return
     st.plotly_chart(
-        charts.change_by_class(change, features.classes), theme=None, config=theme.CONFIG, key="predictions_changes",
+        charts.change_by_class(change, features.classes),
+        theme=None,
+        config=theme.CONFIG,
+        key="predictions_changes",
         alt="For each class, the share of its pixels that distillation fixed and broke.",
-    )  # fmt: skip
+    )
 
 
 def _scores(study: Handle) -> None:

@@ -107,9 +107,11 @@ def _classes(study: Handle) -> None:
     with guard():
         features = study.features()
         across = st.toggle(
-            "Only pairs of pixels of two different images", key="relations_across", bind="query-params",
+            "Only pairs of pixels of two different images",
+            key="relations_across",
+            bind="query-params",
             disabled=len(features.image_names) < 2,
-        )  # fmt: skip
+        )
         found = study.class_relations(across)
         compared = compare_matrices(found.matrices, features.reference)
         side = matrix.class_side(found.classes, features.grouping().classes, found.counts)
@@ -128,14 +130,23 @@ def _divergence(study: Handle) -> None:
         names = study.features().image_names
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             temperature = st.select_slider(
-                "Temperature τ", [0.02, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0], 0.1, key="relations_temperature",
-                width=260, bind="query-params", help="Small: only the most similar pixels count. Training uses 0.1.",
-            )  # fmt: skip
+                "Temperature τ",
+                [0.02, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0],
+                0.1,
+                key="relations_temperature",
+                width=260,
+                bind="query-params",
+                help="Small: only the most similar pixels count. Training uses 0.1.",
+            )
             opacity = st.slider("Opacity", 0.0, 1.0, 0.75, 0.05, key="relations_opacity", width=200)
             shown = st.multiselect(
-                "Images", list(range(len(names))), list(range(len(names)))[:2], format_func=names.__getitem__,
-                key="relations_images", width=420,
-            )  # fmt: skip
+                "Images",
+                list(range(len(names))),
+                list(range(len(names)))[:2],
+                format_func=names.__getitem__,
+                key="relations_images",
+                width=420,
+            )
         found = study.divergence(temperature)
         _means(found)
         _maps(study, found, shown, opacity)
@@ -145,9 +156,12 @@ def _divergence(study: Handle) -> None:
         with left:
             st.markdown("**By class**")
             st.plotly_chart(
-                score_charts.class_divergence(found, study.features().grouping().classes), theme=None,
-                config=theme.CONFIG, key="relations_by_class", alt="Mean relation divergence of every class's pixels",
-            )  # fmt: skip
+                score_charts.class_divergence(found, study.features().grouping().classes),
+                theme=None,
+                config=theme.CONFIG,
+                key="relations_by_class",
+                alt="Mean relation divergence of every class's pixels",
+            )
         with right:
             _by_pair(study, found)
 
@@ -158,9 +172,11 @@ def _means(found: Divergence) -> None:
         look = theme.role(name)
         with card:
             st.metric(
-                f"{look.markdown} {look.label} · mean divergence", f"{theme.number(mean)} nats",
-                theme.relative_delta(found.mean[first], mean) if name != first else None, delta_color="inverse",
-            )  # fmt: skip
+                f"{look.markdown} {look.label} · mean divergence",
+                f"{theme.number(mean)} nats",
+                theme.relative_delta(found.mean[first], mean) if name != first else None,
+                delta_color="inverse",
+            )
 
 
 def _maps(study: Handle, found: Divergence, shown: list[int], opacity: float) -> None:
@@ -174,10 +190,13 @@ def _maps(study: Handle, found: Divergence, shown: list[int], opacity: float) ->
             key, mark = f"relations_map_{image}_{name}", relation_panels.chosen(study, "map")
             st.plotly_chart(
                 charts.divergence_map(features, found, name, image, opacity=opacity, mark=mark, choose=True),
-                theme=None, config=theme.CONFIG, key=key, selection_mode="points",
+                theme=None,
+                config=theme.CONFIG,
+                key=key,
+                selection_mode="points",
                 on_select=partial(relation_panels.choose, study, key, image),
                 alt=f"relation divergence of {name} over {features.image_names[image]}; click a pixel for its row",
-            )  # fmt: skip
+            )
 
 
 def _by_pair(study: Handle, found: Divergence) -> None:
@@ -189,9 +208,12 @@ def _by_pair(study: Handle, found: Divergence) -> None:
         with panel:
             st.markdown(f"{look.markdown} **{look.label}** mean {theme.number(found.batch_loss[name])}")
             st.plotly_chart(
-                charts.by_pair(study.features(), found, name), theme=None, config=theme.CONFIG,
-                key=f"relations_by_pair_{name}", alt=f"mean relation divergence of {name} by image pair",
-            )  # fmt: skip
+                charts.by_pair(study.features(), found, name),
+                theme=None,
+                config=theme.CONFIG,
+                key=f"relations_by_pair_{name}",
+                alt=f"mean relation divergence of {name} by image pair",
+            )
     st.caption(
         "Row: whose pixels; column: the image that their relation distribution runs over. The mean over all pairs is "
         "the mini-batch relation loss on these images."

@@ -61,9 +61,12 @@ def _choose(found: list[Run]) -> Run:
     if st.session_state.get("training_run") not in known:
         st.session_state["training_run"] = next((r.name for r in found if r.status == "running"), found[0].name)
     name = st.selectbox(
-        "Run", list(known), key="training_run", width=420,
+        "Run",
+        list(known),
+        key="training_run",
+        width=420,
         format_func=lambda name: f"{name} · {'bundled' if name in bundled else known[name].status}",
-    )  # fmt: skip
+    )
     return known[name]
 
 
@@ -115,9 +118,13 @@ def _head(run: Run, history: History) -> None:
 def _actions(run: Run) -> None:
     if run.status == "running":
         st.button(
-            "Stop", key="training_stop", icon=":material/stop_circle:", on_click=runs.stop, args=(run.folder,),
+            "Stop",
+            key="training_stop",
+            icon=":material/stop_circle:",
+            on_click=runs.stop,
+            args=(run.folder,),
             help="Saves after the step that it is at and ends; it can be resumed from there.",
-        )  # fmt: skip
+        )
     elif run.resumable and st.button("Resume", key="training_resume", icon=":material/resume:", type="primary"):
         with guard():
             runs.resume(run.folder)
@@ -193,10 +200,13 @@ def _trajectory(run: Run) -> None:
         )
         if fitted < of:
             st.button(
-                "Fit the map to all snapshots", key="training_fit", icon=":material/fit_screen:",
-                on_click=st.session_state.pop, args=(FITTED,),
+                "Fit the map to all snapshots",
+                key="training_fit",
+                icon=":material/fit_screen:",
+                on_click=st.session_state.pop,
+                args=(FITTED,),
                 help="New snapshots are laid out on the map as it was fitted, so that it stays still.",
-            )  # fmt: skip
+            )
 
 
 def _fitted(run: Run, count: int) -> int:

@@ -33,9 +33,10 @@ def bank_relations(
     memory, grouping = require_memory(name, model), features.grouping()
     rows = positions(features, image, budget)
     rows = rows[np.argsort(grouping.values[rows], kind="stable")]
-    newest = [_newest(keys, steps, per_class) for keys, steps in zip(
-        class_keys(memory.region_queue), memory.region_queue.step.cpu().numpy(), strict=True
-    )]  # fmt: skip
+    newest = [
+        _newest(keys, steps, per_class)
+        for keys, steps in zip(class_keys(memory.region_queue), memory.region_queue.step.cpu().numpy(), strict=True)
+    ]
     keys = np.concatenate(newest)
     if not len(keys):
         raise StudyError("the memory bank holds no regions: nothing was written into it; train the student longer")

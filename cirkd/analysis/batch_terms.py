@@ -76,9 +76,13 @@ def batch_terms(
         coarse = {key: replace(output, embedding=averaged(output.embedding)) for key, output in outputs.items()}
         note = "; ".join(part for part in (note, _too_fine(outputs["student"], coarse["student"])) if part)
         terms = objective.terms(
-            coarse["student"], coarse["teacher"], torch.from_numpy(labels).to(device), student.memory,
-            generator=torch.Generator().manual_seed(seed), ignore_index=student.info.classes.ignore_index,
-        )  # fmt: skip
+            coarse["student"],
+            coarse["teacher"],
+            torch.from_numpy(labels).to(device),
+            student.memory,
+            generator=torch.Generator().manual_seed(seed),
+            ignore_index=student.info.classes.ignore_index,
+        )
     raw = {key: float(value) for key, value in terms.items()}
     weighted = {key: float(value) for key, value in objective.weighted(terms).items()}
     return BatchTerms(

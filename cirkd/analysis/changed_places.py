@@ -104,12 +104,17 @@ def _described(features: FeatureSet, change: PixelChange, kind: Kind, image: int
     labels = (features.labels or ())[image]
     places = top + rows, left + columns
     return ChangedPlace(
-        kind, image, top, left, h, w,
+        kind,
+        image,
+        top,
+        left,
+        h,
+        w,
         share=len(rows) / (h * w),
         middle=(int(places[0][nearest]), int(places[1][nearest])),
         label=_most(labels[places], features.classes.names),
         other=_most(wrong[places][labels[places] == _mode(labels[places])], features.classes.names),
-    )  # fmt: skip
+    )
 
 
 def window_sums(values: Float64[np.ndarray, "h w"], height: int, width: int) -> Float64[np.ndarray, "y x"]:

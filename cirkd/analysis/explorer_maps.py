@@ -13,8 +13,12 @@ from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet, Pixels
 from cirkd.features.sampling import balanced_sample
 
-MAPS = {"pca": ("pca", "feature"), "relation": ("pca", "relation"), "umap": ("umap", "feature"),
-        "tsne": ("tsne", "feature")}  # fmt: skip
+MAPS = {
+    "pca": ("pca", "feature"),
+    "relation": ("pca", "relation"),
+    "umap": ("umap", "feature"),
+    "tsne": ("tsne", "feature"),
+}
 """name -> (method, space) of `project`."""
 AT_ONCE = ("pca", "relation")
 """Maps that show every position and take no time; the others take seconds for every thousand positions and model."""

@@ -100,9 +100,14 @@ def layer_similarity(
     if positions < _FEWEST:
         raise StudyError(f"{positions} positions in all: CKA needs {_FEWEST}; choose more or larger images")
     return LayerSimilarity(
-        layers=layers, cka=_compared(rows, reference, progress), positions=positions, images=len(drawn), seed=seed,
-        grids=tuple(grids), reference=reference,
-    )  # fmt: skip
+        layers=layers,
+        cka=_compared(rows, reference, progress),
+        positions=positions,
+        images=len(drawn),
+        seed=seed,
+        grids=tuple(grids),
+        reference=reference,
+    )
 
 
 def cka_of_all(

@@ -177,9 +177,9 @@ def view_centroids(features: FeatureSet, model: Any) -> tuple[Float64[np.ndarray
 
 def bank_centroids(queue: ClassQueue) -> Float64[np.ndarray, "c d"]:
     """The direction of the mean key of every class; nan = empty."""
-    return np.stack([
-        _direction(keys) if len(keys) else np.full(queue.keys.shape[2], np.nan) for keys in class_keys(queue)
-    ])  # fmt: skip
+    return np.stack(
+        [_direction(keys) if len(keys) else np.full(queue.keys.shape[2], np.nan) for keys in class_keys(queue)]
+    )
 
 
 def class_keys(queue: ClassQueue) -> list[Float32[np.ndarray, "n d"]]:

@@ -45,8 +45,10 @@ def compare(values: Mapping[str, Mapping[int, float]], baseline: str) -> list[Pa
     Args:
         values: recipe -> seed -> value; nan = none. Seeds that only one side has don't enter the differences.
     """
-    return [_paired(name, _known(by_seed), _known(values.get(baseline, {})), name == baseline)
-            for name, by_seed in values.items()]  # fmt: skip
+    return [
+        _paired(name, _known(by_seed), _known(values.get(baseline, {})), name == baseline)
+        for name, by_seed in values.items()
+    ]
 
 
 def interval(differences: list[float]) -> tuple[float, float]:

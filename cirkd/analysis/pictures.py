@@ -22,13 +22,31 @@ NO_CHANGE_COLOR: Color = (245, 245, 245)
 
 PALETTES: dict[str, tuple[str, ...]] = {
     "viridis": (
-        "#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725",
+        "#440154",
+        "#482878",
+        "#3e4989",
+        "#31688e",
+        "#26828e",
+        "#1f9e89",
+        "#35b779",
+        "#6ece58",
+        "#b5de2b",
+        "#fde725",
     ),
     "cividis": (
-        "#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838",
+        "#00224e",
+        "#123570",
+        "#3b496c",
+        "#575d6d",
+        "#707173",
+        "#8a8678",
+        "#a59c74",
+        "#c3b369",
+        "#e1cc55",
+        "#fee838",
     ),
     "diverging": ("#8c3b0b", "#e08a4b", "#f3f1ec", "#5a9bc9", "#123f73"),
-}  # fmt: skip
+}
 """Colours at even steps from low to high. viridis and cividis: matplotlib's (CC0), safe for colour-blind readers."""
 
 

@@ -29,9 +29,15 @@ COLORINGS = ("class", "prediction", "image", "error", "confidence", "divergence"
 RIGHT_COLOR, WRONG_COLOR = CHANGE_COLORS[0], CHANGE_COLORS[3]
 # Okabe and Ito's colours, black replaced: eight images can be told apart by any reader, then they come again.
 IMAGE_COLORS: tuple[Color, ...] = (
-    (230, 159, 0), (86, 180, 233), (0, 158, 115), (204, 121, 167), (0, 114, 178), (213, 94, 0), (240, 228, 66),
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (204, 121, 167),
+    (0, 114, 178),
+    (213, 94, 0),
+    (240, 228, 66),
     (90, 90, 90),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, eq=False)

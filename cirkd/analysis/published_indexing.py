@@ -63,8 +63,10 @@ def stored_pixels(features: FeatureSet, per_class: int = PIXELS_PER_CLASS, seed:
     present = np.array(grouping.present(), np.int64)
     if not len(present):
         raise StudyError("no pixel in view belongs to a class; choose other images")
-    drawn = [_draw(features, grouping.values, image, len(grouping.classes), per_class, seed)
-             for image in range(len(features.images))]  # fmt: skip
+    drawn = [
+        _draw(features, grouping.values, image, len(grouping.classes), per_class, seed)
+        for image in range(len(features.images))
+    ]
     pixels = {kind: np.concatenate([part[kind][0] for part in drawn]) for kind in (OWN, PUBLISHED)}
     stored = {kind: np.concatenate([part[kind][1] for part in drawn]) for kind in (OWN, PUBLISHED)}
     holds = _expected(features, grouping.values, present, per_class)

@@ -32,9 +32,17 @@ def background(
     ratio = (tall / wide) / (h / w)  # grid cells need not be square
     figure.update_yaxes(**hidden, range=[h - 0.5, -0.5], scaleanchor="x", scaleratio=ratio)
     figure.add_layout_image(
-        source=data_url(features.images[image], grey=grey), xref="x", yref="y", x=-0.5, y=-0.5, sizex=w, sizey=h,
-        sizing="stretch", layer="below", opacity=opacity,
-    )  # fmt: skip
+        source=data_url(features.images[image], grey=grey),
+        xref="x",
+        yref="y",
+        x=-0.5,
+        y=-0.5,
+        sizex=w,
+        sizey=h,
+        sizing="stretch",
+        layer="below",
+        opacity=opacity,
+    )
     figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
 
 

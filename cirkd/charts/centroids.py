@@ -36,14 +36,24 @@ def drift_map(
         look = theme.role(name)
         figure.add_trace(
             go.Scatter(
-                x=at[:, 0], y=at[:, 1], name=look.label, mode="markers+text" if name == labelled else "markers",
-                text=shown if name == labelled else None, textposition=places if name == labelled else None,
-                textfont={"size": 12, "color": theme.ink(mode)}, customdata=names,
-                marker={"color": colors, "symbol": look.symbol, "size": _SIZE.get(name, 10),
-                        "line": {"color": look.color, "width": 2}},
-                hovertemplate=f"{look.label}: %{{customdata}}<extra></extra>", showlegend=False,
+                x=at[:, 0],
+                y=at[:, 1],
+                name=look.label,
+                mode="markers+text" if name == labelled else "markers",
+                text=shown if name == labelled else None,
+                textposition=places if name == labelled else None,
+                textfont={"size": 12, "color": theme.ink(mode)},
+                customdata=names,
+                marker={
+                    "color": colors,
+                    "symbol": look.symbol,
+                    "size": _SIZE.get(name, 10),
+                    "line": {"color": look.color, "width": 2},
+                },
+                hovertemplate=f"{look.label}: %{{customdata}}<extra></extra>",
+                showlegend=False,
             )
-        )  # fmt: skip
+        )
     if pair:
         for start, end, color in zip(result.map[pair[0]], result.map[pair[1]], colors, strict=True):
             figure.add_annotation(_arrow(start, end, color))
@@ -69,18 +79,36 @@ def drift_map(
 
 
 def _arrow(start: Any, end: Any, color: str) -> dict[str, Any]:
-    return {"x": float(end[0]), "y": float(end[1]), "ax": float(start[0]), "ay": float(start[1]),
-            "xref": "x", "yref": "y", "axref": "x", "ayref": "y", "showarrow": True, "text": "",
-            "arrowhead": 2, "arrowsize": 1.1, "arrowwidth": 2, "arrowcolor": color,
-            "standoff": 6, "startstandoff": 5}  # fmt: skip
+    return {
+        "x": float(end[0]),
+        "y": float(end[1]),
+        "ax": float(start[0]),
+        "ay": float(start[1]),
+        "xref": "x",
+        "yref": "y",
+        "axref": "x",
+        "ayref": "y",
+        "showarrow": True,
+        "text": "",
+        "arrowhead": 2,
+        "arrowsize": 1.1,
+        "arrowwidth": 2,
+        "arrowcolor": color,
+        "standoff": 6,
+        "startstandoff": 5,
+    }
 
 
 def _thread(start: Any, end: Any, mode: theme.Theme | None) -> go.Scatter:
     """A thin dotted line from a student's centroid to the teacher's."""
     return go.Scatter(
-        x=[float(start[0]), float(end[0])], y=[float(start[1]), float(end[1])], mode="lines", hoverinfo="skip",
-        line={"color": theme.muted(mode), "width": 1, "dash": "dot"}, showlegend=False,
-    )  # fmt: skip
+        x=[float(start[0]), float(end[0])],
+        y=[float(start[1]), float(end[1])],
+        mode="lines",
+        hoverinfo="skip",
+        line={"color": theme.muted(mode), "width": 1, "dash": "dot"},
+        showlegend=False,
+    )
 
 
 def gain(
@@ -96,14 +124,22 @@ def gain(
         places[i], shown[i] = place, text
     figure = go.Figure(
         go.Scatter(
-            x=approach, y=points, mode="markers+text", text=shown, textposition=places, customdata=names,
+            x=approach,
+            y=points,
+            mode="markers+text",
+            text=shown,
+            textposition=places,
+            customdata=names,
             cliponaxis=False,
             textfont={"size": 12, "color": theme.ink(mode)},
-            marker={"color": [theme.class_color(classes.colors[c]) for c in result.classes], "size": 12,
-                    "line": {"width": 1, "color": theme.muted(mode)}},
+            marker={
+                "color": [theme.class_color(classes.colors[c]) for c in result.classes],
+                "size": 12,
+                "line": {"width": 1, "color": theme.muted(mode)},
+            },
             hovertemplate="%{customdata}<br>relations closer by %{x:+.3f}<br>IoU %{y:+.1f} points<extra></extra>",
         )
-    )  # fmt: skip
+    )
     theme.layout(figure, height=520, legend=False, theme=mode)
     small = {"font": {"size": 12}}
     figure.update_xaxes(title={"text": "relations came closer to the teacher's by", **small}, zeroline=True)

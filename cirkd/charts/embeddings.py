@@ -73,12 +73,17 @@ def _flat(at: Any, marker: dict[str, Any], texts: Sequence[str], lit: Collection
     size = 5 if len(at) > 1500 else 6
     return go.Figure(
         go.Scattergl(
-            x=at[:, 0], y=at[:, 1], mode="markers", text=list(texts), hovertemplate="%{text}<extra></extra>",
+            x=at[:, 0],
+            y=at[:, 1],
+            mode="markers",
+            text=list(texts),
+            hovertemplate="%{text}<extra></extra>",
             marker={**marker, "size": size, "opacity": 0.85},
             selectedpoints=None if lit is None else sorted(lit),
-            selected={"marker": {"opacity": 1.0, "size": size + 2}}, unselected={"marker": {"opacity": DIM}},
+            selected={"marker": {"opacity": 1.0, "size": size + 2}},
+            unselected={"marker": {"opacity": DIM}},
         )
-    )  # fmt: skip
+    )
 
 
 def _solid(at: Any, marker: dict[str, Any], texts: Sequence[str], lit: Collection[int] | None) -> go.Figure:
@@ -88,11 +93,16 @@ def _solid(at: Any, marker: dict[str, Any], texts: Sequence[str], lit: Collectio
     for opacity, part in ((0.9, sorted(chosen)), (DIM, [i for i in range(len(at)) if i not in chosen])):
         figure.add_trace(
             go.Scatter3d(
-                x=at[part, 0], y=at[part, 1], z=at[part, 2], mode="markers", opacity=opacity,
-                text=[texts[i] for i in part], hovertemplate="%{text}<extra></extra>",
+                x=at[part, 0],
+                y=at[part, 1],
+                z=at[part, 2],
+                mode="markers",
+                opacity=opacity,
+                text=[texts[i] for i in part],
+                hovertemplate="%{text}<extra></extra>",
                 marker={**marker, "color": marker["color"][part], "size": 3, "line": {"width": 0}},
             )
-        )  # fmt: skip
+        )
     return figure
 
 
@@ -105,13 +115,22 @@ def make_up(chosen: Composition, features: FeatureSet, *, mode: theme.Theme | No
         name = _class(classes.names, kind)
         figure.add_trace(
             go.Bar(
-                x=[count], y=[""], orientation="h", name=name, text=[name], textposition="inside",
-                insidetextanchor="middle", constraintext="inside", textangle=0,
+                x=[count],
+                y=[""],
+                orientation="h",
+                name=name,
+                text=[name],
+                textposition="inside",
+                insidetextanchor="middle",
+                constraintext="inside",
+                textangle=0,
                 hovertemplate=f"{name}: %{{x}} pixels<extra></extra>",
-                marker={"color": theme.class_color(classes.colors[kind]) if known else "rgb(128,128,128)",
-                        "line": {"width": 1, "color": theme.grid(mode)}},
+                marker={
+                    "color": theme.class_color(classes.colors[kind]) if known else "rgb(128,128,128)",
+                    "line": {"width": 1, "color": theme.grid(mode)},
+                },
             )
-        )  # fmt: skip
+        )
     theme.layout(figure, height=46, legend=False, theme=mode, barmode="stack", bargap=0.1)
     figure.update_layout(margin={"l": 0, "r": 0, "t": 2, "b": 2}, uniformtext={"minsize": 10, "mode": "hide"})
     figure.update_xaxes(visible=False, range=[0, chosen.pixels], fixedrange=True)

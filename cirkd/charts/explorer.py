@@ -54,11 +54,14 @@ def _dots(values: Mapping[str, Any], ticks: list[str], order: list[int], factor:
         look = theme.role(name)
         figure.add_trace(
             go.Scatter(
-                x=[factor * float(row[c]) for c in order], y=ticks, name=look.label, mode="markers",
+                x=[factor * float(row[c]) for c in order],
+                y=ticks,
+                name=look.label,
+                mode="markers",
                 marker={"color": look.color, "symbol": look.symbol, "size": _SIZE},
                 hovertemplate=f"{hover}<extra>{look.label}</extra>",
             )
-        )  # fmt: skip
+        )
     return figure
 
 

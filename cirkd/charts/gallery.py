@@ -63,16 +63,27 @@ def _scores(study: Study) -> Iterator[Picture]:
     classes, pair = study.features().classes, _comparable(study, "before", "after")
     about = "From one confusion matrix over all labelled pixels of the images in view, at full resolution."
     if pair:
-        yield Picture("iou-change", "Scores", "Change of IoU by class", about, 760,
-                      lambda: scores.iou_change(study.scores(), classes, "before", "after"))  # fmt: skip
+        yield Picture(
+            "iou-change",
+            "Scores",
+            "Change of IoU by class",
+            about,
+            760,
+            lambda: scores.iou_change(study.scores(), classes, "before", "after"),
+        )
     order = ("before", "after") if pair else (None, None)
     yield Picture(
         "iou", "Scores", "IoU by class", about, 760, lambda: scores.class_iou(study.scores(), classes, *order)
     )
     if pair:
-        yield Picture("fixed-broken", "Scores", "Fixed and broken pixels by class",
-                      "Fixed: wrong before, right after. Broken: the other way round.", 760,
-                      lambda: pictures.change_by_class(study.pixel_change(), classes))  # fmt: skip
+        yield Picture(
+            "fixed-broken",
+            "Scores",
+            "Fixed and broken pixels by class",
+            "Fixed: wrong before, right after. Broken: the other way round.",
+            760,
+            lambda: pictures.change_by_class(study.pixel_change(), classes),
+        )
 
 
 def _divergence(study: Study) -> Iterator[Picture]:
@@ -81,16 +92,33 @@ def _divergence(study: Study) -> Iterator[Picture]:
         f"KL divergence of a pixel's relation distribution from the {features.reference}'s, in nats, temperature 0.1, "
         "mean over the images in view, as in the mini-batch loss."
     )
-    yield Picture("divergence-classes", "Relations", "Relation divergence by class", about, 760,
-                  lambda: scores.class_divergence(study.divergence(), known.classes))  # fmt: skip
+    yield Picture(
+        "divergence-classes",
+        "Relations",
+        "Relation divergence by class",
+        about,
+        760,
+        lambda: scores.class_divergence(study.divergence(), known.classes),
+    )
     for name in (n for n in study.names if n != features.reference):
         label = theme.role(name).label
-        yield Picture(f"divergence-pairs-{name}", "Relations", f"{label}: relation divergence by image pair",
-                      f"Row: whose pixels; column: the image they are related to. {about}", 560,
-                      lambda name=name: _pairs(study, name))  # fmt: skip
+        yield Picture(
+            f"divergence-pairs-{name}",
+            "Relations",
+            f"{label}: relation divergence by image pair",
+            f"Row: whose pixels; column: the image they are related to. {about}",
+            560,
+            lambda name=name: _pairs(study, name),
+        )
         for image, title in enumerate(features.image_names):
-            yield Picture(f"{MAP}{name}-{title}", "Relations", f"{label}: relation divergence on {title}", about, 720,
-                          lambda name=name, image=image: _divergence_map(study, name, image))  # fmt: skip
+            yield Picture(
+                f"{MAP}{name}-{title}",
+                "Relations",
+                f"{label}: relation divergence on {title}",
+                about,
+                720,
+                lambda name=name, image=image: _divergence_map(study, name, image),
+            )
 
 
 def _pairs(study: Study, name: str) -> Figure:
@@ -114,8 +142,14 @@ def _class_relations(study: Study) -> Iterator[Picture]:
         return _scaled(matrix.heatmap(found.matrices[name], side, side, scale, height=520), "cosine")
 
     for name in study.names:
-        yield Picture(f"class-relations-{name}", "Relations", f"{theme.role(name).label}: mean relations of classes",
-                      "Mean cosine of all pairs of pixels in view.", 640, lambda name=name: draw(name))  # fmt: skip
+        yield Picture(
+            f"class-relations-{name}",
+            "Relations",
+            f"{theme.role(name).label}: mean relations of classes",
+            "Mean cosine of all pairs of pixels in view.",
+            640,
+            lambda name=name: draw(name),
+        )
 
 
 def _maps(study: Study) -> Iterator[Picture]:
@@ -127,10 +161,14 @@ def _maps(study: Study) -> Iterator[Picture]:
 
     for name in study.names:
         yield Picture(
-            f"map-{name}", "Embeddings", f"{theme.role(name).label}: pixel embeddings",
+            f"map-{name}",
+            "Embeddings",
+            f"{theme.role(name).label}: pixel embeddings",
             "PCA of a class-balanced sample of pixels, each map laid on the reference's by Procrustes. Nearness in a "
-            "map is a hint, not a measurement.", 820, lambda name=name: draw(name),
-        )  # fmt: skip
+            "map is a hint, not a measurement.",
+            820,
+            lambda name=name: draw(name),
+        )
 
 
 def _centroids(study: Study) -> Iterator[Picture]:
@@ -138,33 +176,53 @@ def _centroids(study: Study) -> Iterator[Picture]:
     students = [name for name in study.names if name != "teacher"]
     pair = (students[0], students[1]) if len(students) > 1 else None
     yield Picture(
-        "drift", "Centroids", "Drift of the classes" if pair else "The classes among each other",
+        "drift",
+        "Centroids",
+        "Drift of the classes" if pair else "The classes among each other",
         "A centroid is placed by its cosines to the other classes' centroids, on the reference's principal axes; "
-        "distances in the map are no measurements.", 900,
+        "distances in the map are no measurements.",
+        900,
         lambda: centroids.drift_map(study.centroids(), classes, pair),
-    )  # fmt: skip
+    )
     if pair and study.features().has_labels and _comparable(study, *pair):
-        yield Picture("gain", "Centroids", "Approach to the teacher and change of IoU",
-                      "Approach: by how much a class's centroid cosines came closer to the teacher's.", 760,
-                      lambda: centroids.gain(study.centroids(), study.scores(), classes, pair))  # fmt: skip
+        yield Picture(
+            "gain",
+            "Centroids",
+            "Approach to the teacher and change of IoU",
+            "Approach: by how much a class's centroid cosines came closer to the teacher's.",
+            760,
+            lambda: centroids.gain(study.centroids(), study.scores(), classes, pair),
+        )
 
 
 def _banks(study: Study) -> Iterator[Picture]:
     charts: tuple[tuple[str, str, Callable[[Any], Figure]], ...] = (
-        ("fill", "how full", memory.fill), ("age", "how old", memory.age), ("purity", "how pure", memory.purity),
-    )  # fmt: skip
+        ("fill", "how full", memory.fill),
+        ("age", "how old", memory.age),
+        ("purity", "how pure", memory.purity),
+    )
     for name in study.memory_banks():
         for key, title, chart in charts:
-            yield Picture(f"bank-{key}-{name}", "Memory bank", f"{theme.role(name).label}'s queues: {title}",
-                          "Age: training steps. Purity: share of keys most similar to their class's centroid.", 640,
-                          lambda name=name, chart=chart: chart(study.memory_bank(name)))  # fmt: skip
+            yield Picture(
+                f"bank-{key}-{name}",
+                "Memory bank",
+                f"{theme.role(name).label}'s queues: {title}",
+                "Age: training steps. Purity: share of keys most similar to their class's centroid.",
+                640,
+                lambda name=name, chart=chart: chart(study.memory_bank(name)),
+            )
 
 
 def _stored(study: Study) -> Iterator[Picture]:
     for kind, title in (("own", "What this project stores"), ("published", "What the published code stores")):
-        yield Picture(f"stored-{kind}", "Memory bank", f"{title} under each class",
-                      "Expected share of the pixels stored in a step on the images in view, by what they are.", 760,
-                      lambda kind=kind: memory.stored(study.stored_pixels(), kind))  # fmt: skip
+        yield Picture(
+            f"stored-{kind}",
+            "Memory bank",
+            f"{title} under each class",
+            "Expected share of the pixels stored in a step on the images in view, by what they are.",
+            760,
+            lambda kind=kind: memory.stored(study.stored_pixels(), kind),
+        )
 
 
 def _comparable(study: Study, *names: str) -> bool:
@@ -185,8 +243,17 @@ def _named(figure: Figure, classes: Classes, shown: list[int]) -> Figure:
     figure.update_traces(showlegend=False)
     for c in shown:
         figure.add_scatter(
-            x=[None], y=[None], mode="markers", name=classes.names[c], showlegend=True, hoverinfo="skip",
-            marker={"color": theme.class_color(classes.colors[c]), "symbol": "square", "size": 11,
-                    "line": {"width": 1, "color": theme.muted()}},
-        )  # fmt: skip
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=classes.names[c],
+            showlegend=True,
+            hoverinfo="skip",
+            marker={
+                "color": theme.class_color(classes.colors[c]),
+                "symbol": "square",
+                "size": 11,
+                "line": {"width": 1, "color": theme.muted()},
+            },
+        )
     return figure.update_layout(showlegend=True, margin_t=90, legend_bgcolor="rgba(0,0,0,0)")

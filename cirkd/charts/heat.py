@@ -37,11 +37,16 @@ def heat(
     grid = features.pixels.grid[image]
     figure = go.Figure(
         go.Heatmap(
-            z=own.reshape(grid), text=kinds(features, image), opacity=opacity, zmin=scale.low, zmax=scale.high,
-            colorscale=scale.colors, showscale=False,
+            z=own.reshape(grid),
+            text=kinds(features, image),
+            opacity=opacity,
+            zmin=scale.low,
+            zmax=scale.high,
+            colorscale=scale.colors,
+            showscale=False,
             hovertemplate=f"%{{text}}: %{{z:.3g}}{unit}<br>row %{{y}}, column %{{x}}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     _finish(figure, features, image, width, mark, choose, mode, own, unit)
     backdrop.background(figure, features, image, grey=True)
     return figure
@@ -80,27 +85,40 @@ def kinds(features: FeatureSet, image: int) -> list[list[str]]:
 
 
 def _finish(
-    figure: go.Figure, features: FeatureSet, image: int, width: int, mark: int | None, choose: bool,
-    mode: theme.Theme | None, values: Any, unit: str,
-) -> None:  # fmt: skip
+    figure: go.Figure,
+    features: FeatureSet,
+    image: int,
+    width: int,
+    mark: int | None,
+    choose: bool,
+    mode: theme.Theme | None,
+    values: Any,
+    unit: str,
+) -> None:
     place, where = features.pixels.of_image(image), features.pixels
     if mark is not None and place.start <= mark < place.stop:
         at = {"x": [where.column[mark]], "y": [where.row[mark]], "mode": "markers", "hoverinfo": "skip"}
-        figure.add_trace(go.Scatter(**at, marker={"symbol": "circle-open", "size": 15, "color": "#000000",
-                                                  "line": {"width": 5}}))  # fmt: skip
-        figure.add_trace(go.Scatter(**at, marker={"symbol": "circle-open", "size": 15, "color": "#FFFFFF",
-                                                  "line": {"width": 2.5}}))  # fmt: skip
+        figure.add_trace(
+            go.Scatter(**at, marker={"symbol": "circle-open", "size": 15, "color": "#000000", "line": {"width": 5}})
+        )
+        figure.add_trace(
+            go.Scatter(**at, marker={"symbol": "circle-open", "size": 15, "color": "#FFFFFF", "line": {"width": 2.5}})
+        )
     if choose:
         names = [name for row in kinds(features, image) for name in row]
         numbers = [""] * len(names) if values is None else [f": {theme.number(float(v))}{unit}" for v in values]
         invisible = {"marker": {"opacity": 0}}
         figure.add_trace(
             go.Scattergl(
-                x=where.column[place], y=where.row[place], mode="markers", marker={"opacity": 0, "size": 9},
-                selected=invisible, unselected=invisible,
+                x=where.column[place],
+                y=where.row[place],
+                mode="markers",
+                marker={"opacity": 0, "size": 9},
+                selected=invisible,
+                unselected=invisible,
                 customdata=[f"{n}{v}" for n, v in zip(names, numbers, strict=True)],
                 hovertemplate="%{customdata}<br>row %{y}, column %{x}; click to choose<extra></extra>",
             )
-        )  # fmt: skip
+        )
     theme.layout(figure, height=backdrop.height(features, image, width), legend=False, theme=mode)
     figure.update_layout(dragmode="zoom", clickmode="event+select")

@@ -6,9 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 PLACES = {
-    "top center": (0.0, 1.0), "bottom center": (0.0, -1.0), "middle right": (1.0, 0.0), "middle left": (-1.0, 0.0),
-    "top right": (1.0, 1.0), "bottom right": (1.0, -1.0), "top left": (-1.0, 1.0), "bottom left": (-1.0, -1.0),
-}  # fmt: skip
+    "top center": (0.0, 1.0),
+    "bottom center": (0.0, -1.0),
+    "middle right": (1.0, 0.0),
+    "middle left": (-1.0, 0.0),
+    "top right": (1.0, 1.0),
+    "bottom right": (1.0, -1.0),
+    "top left": (-1.0, 1.0),
+    "bottom left": (-1.0, -1.0),
+}
 """Plotly's text positions, the better first: which way the text goes from its mark."""
 LETTER, LINE, MARK = 7.0, 15.0, 14.0
 """Pixels: width of a letter, height of a line, size of a mark, at a font size of 12."""

@@ -130,23 +130,39 @@ def heatmap(
     """A matrix [n, m] whose first row is on top. values: write every number into its cell; mark: point at this row."""
     n, m = len(rows.names), len(columns.names)
     # Margins of our own: Plotly draws a figure twice to find them.
-    common = {"type": "category", "showgrid": False, "zeroline": False, "ticks": "", "constrain": "domain",
-              "automargin": False, "tickmode": "array", "tickfont": {"size": 11, "color": theme.ink(mode)}}  # fmt: skip
+    common = {
+        "type": "category",
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+        "constrain": "domain",
+        "automargin": False,
+        "tickmode": "array",
+        "tickfont": {"size": 11, "color": theme.ink(mode)},
+    }
     across, upright = _ticks(columns, m), _ticks(rows, n)
     layout = {
         "xaxis": common | across | {"range": [-0.5 - 0.05 * m, m - 0.5], "tickangle": -90, "constraintoward": "left"},
-        "yaxis": common | upright | {"range": [n - 0.5, -0.5 - 0.05 * n], "scaleanchor": "x", "scaleratio": m / n,
-                                     "constraintoward": "top"},
+        "yaxis": common
+        | upright
+        | {"range": [n - 0.5, -0.5 - 0.05 * n], "scaleanchor": "x", "scaleratio": m / n, "constraintoward": "top"},
         "shapes": _bars(rows, n, m, "y") + _bars(columns, m, n, "x") + _pointer(mark, n, m, mode),
-    }  # fmt: skip
+    }
     figure = go.Figure(
         go.Heatmap(
-            z=z, x=columns.names, y=rows.names, zmin=scale.low, zmax=scale.high, colorscale=scale.colors,
-            showscale=False, hoverongaps=False, texttemplate="%{z:.2f}" if values else None,
+            z=z,
+            x=columns.names,
+            y=rows.names,
+            zmin=scale.low,
+            zmax=scale.high,
+            colorscale=scale.colors,
+            showscale=False,
+            hoverongaps=False,
+            texttemplate="%{z:.2f}" if values else None,
             hovertemplate=f"{scale.label} %{{z:.3f}}<br>row: %{{y}}<br>column: %{{x}}<extra></extra>",
         ),
         layout,
-    )  # fmt: skip
+    )
     margin = {"l": _room(upright), "r": 4, "t": 4, "b": _room(across)}
     return theme.layout(figure, height=height, legend=False, theme=mode, margin=margin)
 
@@ -157,8 +173,9 @@ def _pointer(row: int | None, n: int, m: int, mode: theme.Theme | None) -> list[
         return []
     tail, tip, half = -0.5 - 0.05 * m, -0.5 + 0.01 * m, 0.022 * n
     path = f"M {tail} {row - half} L {tip} {row} L {tail} {row + half} Z"
-    return [{"type": "path", "path": path, "fillcolor": theme.ink(mode),
-             "line": {"width": 1.5, "color": theme.paper(mode)}}]  # fmt: skip
+    return [
+        {"type": "path", "path": path, "fillcolor": theme.ink(mode), "line": {"width": 1.5, "color": theme.paper(mode)}}
+    ]
 
 
 def _room(ticks: dict[str, Any]) -> float:
@@ -176,8 +193,12 @@ def _bars(side: Side, length: int, other: int, axis: str) -> list[dict[str, Any]
     along, across = (axis, "x" if axis == "y" else "y")
     shapes = []
     for start, stop, _, color in side.runs:
-        strip = {f"{along}0": start - 0.5, f"{along}1": stop - 0.5,
-                 f"{across}0": -0.5 - 0.045 * other, f"{across}1": -0.5 - 0.012 * other}  # fmt: skip
+        strip = {
+            f"{along}0": start - 0.5,
+            f"{along}1": stop - 0.5,
+            f"{across}0": -0.5 - 0.045 * other,
+            f"{across}1": -0.5 - 0.012 * other,
+        }
         shapes.append({"type": "rect", "fillcolor": color, "line": {"width": 0}, **strip})
         if stop < length and len(side.runs) < length:
             cut = {f"{along}0": stop - 0.5, f"{along}1": stop - 0.5, f"{across}0": -0.5, f"{across}1": other - 0.5}

@@ -39,10 +39,24 @@ def age(bank: MemoryBank, mode: theme.Theme | None = None) -> go.Figure:
             x += [newest, oldest, None]
             y += [tick, tick, None]
         color = _color(kind, mode)
-        figure.add_scatter(x=x, y=y, mode="lines", line={"color": color, "width": 1.5}, hoverinfo="skip",
-                           showlegend=False, connectgaps=False)  # fmt: skip
-        _marks(figure, bank.classes, kind, state.age[:, 1].tolist(), state.age.tolist(),
-               "median age %{x:.0f} steps, newest %{customdata[0]:.0f}, oldest %{customdata[2]:.0f}", mode)  # fmt: skip
+        figure.add_scatter(
+            x=x,
+            y=y,
+            mode="lines",
+            line={"color": color, "width": 1.5},
+            hoverinfo="skip",
+            showlegend=False,
+            connectgaps=False,
+        )
+        _marks(
+            figure,
+            bank.classes,
+            kind,
+            state.age[:, 1].tolist(),
+            state.age.tolist(),
+            "median age %{x:.0f} steps, newest %{customdata[0]:.0f}, oldest %{customdata[2]:.0f}",
+            mode,
+        )
     return _rows(figure, bank.classes, "steps since written", mode, rangemode="tozero")
 
 
@@ -51,15 +65,27 @@ def purity(bank: MemoryBank, mode: theme.Theme | None = None) -> go.Figure:
     figure = go.Figure()
     for kind, state in bank.queues.items():
         others = [_others(row, bank.classes, c) for c, row in enumerate(state.nearest.tolist())]
-        _marks(figure, bank.classes, kind, (100 * state.purity).tolist(), others,
-               "%{x:.1f} % look most like it%{customdata}", mode)  # fmt: skip
+        _marks(
+            figure,
+            bank.classes,
+            kind,
+            (100 * state.purity).tolist(),
+            others,
+            "%{x:.1f} % look most like it%{customdata}",
+            mode,
+        )
     return _rows(figure, bank.classes, "keys most like their own class (%)", mode, range=[-4, 104])
 
 
 def key_map(
-    found: BankMap, classes: Classes, known: Classes, shown: str | None, *, height: int = 400,
+    found: BankMap,
+    classes: Classes,
+    known: Classes,
+    shown: str | None,
+    *,
+    height: int = 400,
     mode: theme.Theme | None = None,
-) -> go.Figure:  # fmt: skip
+) -> go.Figure:
     """The map of keys; with `shown`, that model's pixels among them and the keys in grey.
 
     classes: of the bank; known: of the pixels.
@@ -76,8 +102,15 @@ def key_map(
         colors = [theme.class_color(known.colors[c]) if c < len(known) else NO_CLASS for c in found.labels]
         _dots(figure, found.points[shown], colors, names, theme.role(shown).symbol, 6, 0.9)
     theme.layout(figure, height=height, legend=False, theme=mode)
-    frame = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": True,
-             "mirror": True, "linecolor": theme.grid(mode)}  # fmt: skip
+    frame = {
+        "showticklabels": False,
+        "ticks": "",
+        "zeroline": False,
+        "showgrid": False,
+        "showline": True,
+        "mirror": True,
+        "linecolor": theme.grid(mode),
+    }
     across, up = found.frames[shown]
     figure.update_xaxes(**frame, range=list(across))
     figure.update_yaxes(**frame, range=list(up))
@@ -96,13 +129,25 @@ def stored(found: StoredPixels, kind: str, mode: theme.Theme | None = None) -> g
         if not holds[:, column].any():
             continue
         figure.add_bar(
-            x=holds[::-1, column], y=ticks, orientation="h", name=name, width=0.68,
+            x=holds[::-1, column],
+            y=ticks,
+            orientation="h",
+            name=name,
+            width=0.68,
             marker={"color": color, "line": {"width": 0.7, "color": OUTLINE}},
             hovertemplate=f"%{{x:.1f}} % of what is stored is {name}<extra></extra>",
-        )  # fmt: skip
+        )
     text = [theme.percent(float(v), 0) for v in found.purity[kind][::-1]]
-    figure.add_scatter(x=[101.5] * len(ticks), y=ticks, mode="text", text=text, textposition="middle right",
-                       textfont={"size": 12, "color": theme.ink(mode)}, hoverinfo="skip", cliponaxis=False)  # fmt: skip
+    figure.add_scatter(
+        x=[101.5] * len(ticks),
+        y=ticks,
+        mode="text",
+        text=text,
+        textposition="middle right",
+        textfont={"size": 12, "color": theme.ink(mode)},
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
     theme.layout(figure, height=theme.rows_height(len(ticks)) - 30, legend=False, theme=mode, barmode="stack")
     figure.update_xaxes(title_text="stored (%) | of it right", range=[0, 112], tickvals=[0, 25, 50, 75, 100])
     figure.update_yaxes(tickfont={**theme.class_tick_font(), "color": theme.ink(mode)}, ticklabelstandoff=6)
@@ -110,9 +155,15 @@ def stored(found: StoredPixels, kind: str, mode: theme.Theme | None = None) -> g
 
 
 def stored_places(
-    features: FeatureSet, found: StoredPixels, kind: str, label: int, image: int, *, width: int = 320,
+    features: FeatureSet,
+    found: StoredPixels,
+    kind: str,
+    label: int,
+    image: int,
+    *,
+    width: int = 320,
     mode: theme.Theme | None = None,
-) -> go.Figure:  # fmt: skip
+) -> go.Figure:
     """The pixels of one image that are stored under one class, on the image in grey, coloured by what they are."""
     chosen = (found.stored_as[kind] == label) & (features.pixels.image[found.pixels[kind]] == image)
     pixels, values = found.pixels[kind][chosen], features.grouping().values
@@ -120,46 +171,70 @@ def stored_places(
     colors = [_class_color(found.classes, int(values[p])) for p in pixels]
     figure = go.Figure(
         go.Scatter(
-            x=features.pixels.column[pixels], y=features.pixels.row[pixels], mode="markers", text=names,
+            x=features.pixels.column[pixels],
+            y=features.pixels.row[pixels],
+            mode="markers",
+            text=names,
             marker={"color": colors, "size": 10, "line": {"width": 1.5, "color": "#FFFFFF"}},
-            hovertemplate=f"%{{text}}, stored as {found.classes.names[label]}<extra></extra>", cliponaxis=False,
+            hovertemplate=f"%{{text}}, stored as {found.classes.names[label]}<extra></extra>",
+            cliponaxis=False,
         )
-    )  # fmt: skip
+    )
     theme.layout(figure, height=backdrop.height(features, image, width), legend=False, theme=mode)
     backdrop.background(figure, features, image, opacity=0.75, grey=True)
     return figure
 
 
 def _marks(
-    figure: go.Figure, classes: Classes, kind: str, values: list[float], custom: Any, hover: str,
+    figure: go.Figure,
+    classes: Classes,
+    kind: str,
+    values: list[float],
+    custom: Any,
+    hover: str,
     mode: theme.Theme | None,
-) -> None:  # fmt: skip
+) -> None:
     name, symbol = QUEUES[kind]
     figure.add_scatter(
-        x=values, y=_ticks(classes), mode="markers", name=name, customdata=custom,
+        x=values,
+        y=_ticks(classes),
+        mode="markers",
+        name=name,
+        customdata=custom,
         hovertemplate=f"%{{y}} · {name}<br>{hover}<extra></extra>",
         marker={"color": _color(kind, mode), "symbol": symbol, "size": 9, "line": {"width": 1.6}},
-    )  # fmt: skip
+    )
 
 
 def _rows(figure: go.Figure, classes: Classes, title: str, mode: theme.Theme | None, **axis: Any) -> go.Figure:
     theme.layout(figure, height=theme.rows_height(len(classes)), theme=mode)
     figure.update_xaxes(title_text=title, **axis)
     figure.update_yaxes(
-        tickfont={**theme.class_tick_font(), "color": theme.ink(mode)}, ticklabelstandoff=6,
-        categoryorder="array", categoryarray=_ticks(classes)[::-1],
-    )  # fmt: skip
+        tickfont={**theme.class_tick_font(), "color": theme.ink(mode)},
+        ticklabelstandoff=6,
+        categoryorder="array",
+        categoryarray=_ticks(classes)[::-1],
+    )
     return figure
 
 
 def _dots(figure: go.Figure, at: Any, color: Any, names: list[str], symbol: str, size: int, opacity: float) -> None:
     figure.add_trace(
         go.Scattergl(
-            x=at[:, 0], y=at[:, 1], mode="markers", text=names, hovertemplate="%{text}<extra></extra>",
-            marker={"color": color, "symbol": symbol, "size": size, "opacity": opacity,
-                    "line": {"width": 0.6, "color": OUTLINE}},
+            x=at[:, 0],
+            y=at[:, 1],
+            mode="markers",
+            text=names,
+            hovertemplate="%{text}<extra></extra>",
+            marker={
+                "color": color,
+                "symbol": symbol,
+                "size": size,
+                "opacity": opacity,
+                "line": {"width": 0.6, "color": OUTLINE},
+            },
         )
-    )  # fmt: skip
+    )
 
 
 def _others(shares: list[float], classes: Classes, own: int) -> str:

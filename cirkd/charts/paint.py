@@ -12,9 +12,13 @@ if TYPE_CHECKING:
     from cirkd.study import PixelColors
 
 _STATES = {
-    "right": theme.BOTH_RIGHT, "correct in both": theme.BOTH_RIGHT, "wrong": theme.BROKEN,
-    "wrong in both": theme.BOTH_WRONG, "fixed": theme.FIXED, "broken": theme.BROKEN,
-}  # fmt: skip
+    "right": theme.BOTH_RIGHT,
+    "correct in both": theme.BOTH_RIGHT,
+    "wrong": theme.BROKEN,
+    "wrong in both": theme.BOTH_WRONG,
+    "fixed": theme.FIXED,
+    "broken": theme.BROKEN,
+}
 _QUIET = {"light": "#C9CED7", "dark": "#3B4657"}
 """What is right recedes; unlike the pale grey of the pictures it can be seen on the page."""
 

@@ -33,9 +33,12 @@ def linked_views(views: list[tuple[str, str]], size: tuple[int, int]) -> Figure:
     rows = -(-len(views) // COLUMNS)
     height = linked_size(len(views), size)[1]
     figure = make_subplots(
-        rows, COLUMNS, subplot_titles=[title for title, _ in views], horizontal_spacing=0.015,
+        rows,
+        COLUMNS,
+        subplot_titles=[title for title, _ in views],
+        horizontal_spacing=0.015,
         vertical_spacing=GAP / height if rows > 1 else 0,
-    )  # fmt: skip
+    )
     for number, (_, source) in enumerate(views):
         row, column = number // COLUMNS + 1, number % COLUMNS + 1
         figure.add_trace(Image(source=source, hoverinfo="skip"), row=row, col=column)
@@ -59,10 +62,15 @@ def change_by_class(change: PixelChange, classes: Classes) -> Figure:
     figure = Figure()
     for name, column, sign, color in (("fixed", 2, 1, theme.FIXED), ("broken", 3, -1, theme.BROKEN)):
         figure.add_bar(
-            x=[sign * share[c][column] for c in order], y=ticks, orientation="h", name=name, marker={"color": color},
-            customdata=[[share[c][column], totals[c]] for c in order], width=0.62,
+            x=[sign * share[c][column] for c in order],
+            y=ticks,
+            orientation="h",
+            name=name,
+            marker={"color": color},
+            customdata=[[share[c][column], totals[c]] for c in order],
+            width=0.62,
             hovertemplate="%{y}: %{customdata[0]:.1f} % of %{customdata[1]:,} pixels " + name + "<extra></extra>",
-        )  # fmt: skip
+        )
     theme.layout(figure, height=theme.rows_height(len(order)), barmode="relative")
     reach = 1.1 * max([0.5, *(max(share[c][2:]) for c in order)])
     figure.update_xaxes(title_text="share of the class's pixels (%): broken | fixed", range=[-reach, reach])

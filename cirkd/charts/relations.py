@@ -31,9 +31,17 @@ def divergence_map(
     """
     scale = matrix.Scale(theme.SEQUENTIAL, 0.0, divergence.largest, "relation divergence (nats)")
     return heat.heat(
-        features, divergence.per_pixel[name], image, scale, opacity=opacity, width=width, mark=mark, choose=choose,
-        unit=" nats", mode=mode,
-    )  # fmt: skip
+        features,
+        divergence.per_pixel[name],
+        image,
+        scale,
+        opacity=opacity,
+        width=width,
+        mark=mark,
+        choose=choose,
+        unit=" nats",
+        mode=mode,
+    )
 
 
 def by_pair(features: FeatureSet, divergence: Divergence, name: str, mode: theme.Theme | None = None) -> go.Figure:

@@ -47,8 +47,11 @@ def figure_bytes(figure: Figure, kind: str, *, title: str = "", width: int = 800
     figure = type(figure)(figure)
     if title:
         top = (figure.layout.margin.t or 12) + 34
-        figure.update_layout(title={"text": title, "x": 0.01, "y": 0.985, "yanchor": "top", "font": {"size": 16}},
-                             margin_t=top, height=(figure.layout.height or 450) + 34)  # fmt: skip
+        figure.update_layout(
+            title={"text": title, "x": 0.01, "y": 0.985, "yanchor": "top", "font": {"size": 16}},
+            margin_t=top,
+            height=(figure.layout.height or 450) + 34,
+        )
     if kind == "html":
         return figure.to_html(include_plotlyjs=True, config=theme.CONFIG).encode()
     try:

@@ -78,9 +78,17 @@ def _change_bars(figure: Figure, values: list[float], ticks: list[str]) -> None:
     colors = [theme.FIXED if value >= 0 else theme.BROKEN for value in values]
     text = [theme.points(value / 100) for value in values]
     figure.add_bar(
-        x=values, y=ticks, orientation="h", marker={"color": colors}, text=text, textposition="outside", width=0.62,
-        cliponaxis=False, textfont={"size": 12}, hovertemplate="%{y}: %{x:+.1f} points<extra></extra>",
-    )  # fmt: skip
+        x=values,
+        y=ticks,
+        orientation="h",
+        marker={"color": colors},
+        text=text,
+        textposition="outside",
+        width=0.62,
+        cliponaxis=False,
+        textfont={"size": 12},
+        hovertemplate="%{y}: %{x:+.1f} points<extra></extra>",
+    )
     known = [value for value in values if value == value]
     low, high = min([0.0, *known]), max([0.0, *known])
     room = 0.2 * max(high - low, 1.0)  # for the numbers beside the bars
@@ -93,17 +101,24 @@ def _changes(figure: Figure, values: list[list[float]], ticks: list[str]) -> Non
         return
     figure.add_scatter(
         x=[x for a, b in zip(*values, strict=True) for x in (a, b, None)],
-        y=[tick for tick in ticks for _ in range(3)], mode="lines", line={"width": 3, "color": theme.grid()},
-        hoverinfo="skip", showlegend=False,
-    )  # fmt: skip
+        y=[tick for tick in ticks for _ in range(3)],
+        mode="lines",
+        line={"width": 3, "color": theme.grid()},
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def _dots(figure: Figure, name: str, values: list[float], ticks: list[str], hover: str) -> None:
     look = theme.role(name)
     figure.add_scatter(
-        x=values, y=ticks, mode="markers", name=look.label, hovertemplate=f"{look.label}, {hover}<extra></extra>",
+        x=values,
+        y=ticks,
+        mode="markers",
+        name=look.label,
+        hovertemplate=f"{look.label}, {hover}<extra></extra>",
         marker={"color": look.color, "symbol": look.symbol, "size": 11, "line": {"width": 1, "color": theme.paper()}},
-    )  # fmt: skip
+    )
 
 
 def _rows(figure: Figure, count: int, legend: bool = True) -> Figure:

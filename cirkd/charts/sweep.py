@@ -23,10 +23,13 @@ def by_seed(found: Sequence[Paired], title: str) -> Figure:
     shown = list(reversed(found))
     _seeds(figure, {item.name: item.values for item in shown}, ".4g")
     figure.add_scatter(
-        x=[item.mean for item in shown], y=[item.name for item in shown], mode="markers", name="mean",
+        x=[item.mean for item in shown],
+        y=[item.name for item in shown],
+        mode="markers",
+        name="mean",
         hovertemplate="%{y}, mean: %{x:.4g}<extra></extra>",
         marker={"color": _MEAN, "symbol": "line-ns", "size": 22, "line": {"width": 3, "color": _MEAN}},
-    )  # fmt: skip
+    )
     figure.update_xaxes(title=title)
     return _rows(figure, len(shown))
 
@@ -40,11 +43,14 @@ def differences(found: Sequence[Paired], title: str) -> Figure:
     _seeds(figure, {item.name: item.differences for item in shown}, "+.4g")
     reach = [item.high - item.gain if item.high == item.high else 0.0 for item in shown]
     figure.add_scatter(
-        x=[item.gain for item in shown], y=[item.name for item in shown], mode="markers", name="mean, 95 % interval",
+        x=[item.gain for item in shown],
+        y=[item.name for item in shown],
+        mode="markers",
+        name="mean, 95 % interval",
         error_x={"type": "data", "array": reach, "thickness": 2, "width": 8, "color": _MEAN},
         hovertemplate="%{y}: %{x:+.4g}<extra></extra>",
         marker={"color": _MEAN, "symbol": "diamond", "size": 11},
-    )  # fmt: skip
+    )
     figure.add_vline(x=0, line={"color": theme.muted(), "width": 1, "dash": "dot"})
     figure.update_xaxes(title=title)
     return _rows(figure, len(shown))
@@ -54,11 +60,14 @@ def _seeds(figure: Figure, values: Mapping[str, Mapping[int, float]], digits: st
     """A dot for every recipe's value at every seed."""
     dots = [(value, name, seed) for name, by_seed in values.items() for seed, value in by_seed.items()]
     figure.add_scatter(
-        x=[value for value, _, _ in dots], y=[name for _, name, _ in dots], mode="markers", name="one seed",
+        x=[value for value, _, _ in dots],
+        y=[name for _, name, _ in dots],
+        mode="markers",
+        name="one seed",
         customdata=[seed for _, _, seed in dots],
         hovertemplate=f"%{{y}}, seed %{{customdata}}: %{{x:{digits}}}<extra></extra>",
         marker={"color": _RUN, "size": 9, "opacity": 0.8},
-    )  # fmt: skip
+    )
 
 
 def _rows(figure: Figure, count: int) -> Figure:

@@ -197,9 +197,11 @@ def layout(figure: Figure, *, height: int, legend: bool = True, theme: Theme | N
     height: pixels. `more` goes to `update_layout`.
     """
     figure.update_layout(
-        template=_template(theme or mode()), height=height, showlegend=legend,
+        template=_template(theme or mode()),
+        height=height,
+        showlegend=legend,
         margin={"l": 8, "r": 8, "t": 40 if legend else 12, "b": 8},
-    )  # fmt: skip
+    )
     return figure.update_layout(**more) if more else figure
 
 
@@ -209,8 +211,15 @@ def _template(theme: Theme) -> Template:
     from plotly.graph_objs.layout import Template
 
     small = {"color": _MUTED[theme], "size": 12}
-    axis = {"gridcolor": _GRID[theme], "zerolinecolor": _MUTED[theme], "zerolinewidth": 1, "automargin": True,
-            "linecolor": _GRID[theme], "tickfont": small, "title": {"font": small}}  # fmt: skip
+    axis = {
+        "gridcolor": _GRID[theme],
+        "zerolinecolor": _MUTED[theme],
+        "zerolinewidth": 1,
+        "automargin": True,
+        "linecolor": _GRID[theme],
+        "tickfont": small,
+        "title": {"font": small},
+    }
     layout = {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

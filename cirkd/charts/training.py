@@ -92,14 +92,25 @@ def playable(found: Trajectory, groups: list[tuple[str, str, list[int]]]) -> dic
 
 
 def _line(
-    figure: go.Figure, x: Sequence[int], y: Sequence[Any], name: str, color: str, hover: str, *,
-    dash: str = "solid", symbol: str | None = None,
-) -> None:  # fmt: skip
+    figure: go.Figure,
+    x: Sequence[int],
+    y: Sequence[Any],
+    name: str,
+    color: str,
+    hover: str,
+    *,
+    dash: str = "solid",
+    symbol: str | None = None,
+) -> None:
     figure.add_scatter(
-        x=list(x), y=list(y), name=name, mode="lines+markers" if symbol else "lines",
-        line={"color": color, "width": 1.8, "dash": dash}, marker={"symbol": symbol or "circle", "size": 9},
+        x=list(x),
+        y=list(y),
+        name=name,
+        mode="lines+markers" if symbol else "lines",
+        line={"color": color, "width": 1.8, "dash": dash},
+        marker={"symbol": symbol or "circle", "size": 9},
         hovertemplate=f"{name}: {hover}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _over_steps(

@@ -24,8 +24,20 @@ MAX_PIXELS = 64_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM")
 """Formats that are read. Others are not even tried: some start programs of their own."""
 
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error,
-           MemoryError, RuntimeError, ZeroDivisionError)  # fmt: skip
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    MemoryError,
+    RuntimeError,
+    ZeroDivisionError,
+)
 """What Pillow raises for damaged files."""
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")

@@ -48,8 +48,12 @@ def write_embeddings(features: FeatureSet, path: Path | str, pixels: np.ndarray 
 def _schema(features: FeatureSet) -> pyarrow.Schema:
     import pyarrow as pa
 
-    fields = [("image", pa.dictionary(pa.int32(), pa.string())), ("row", pa.int32()), ("column", pa.int32()),
-              ("label", pa.string())]  # fmt: skip
+    fields = [
+        ("image", pa.dictionary(pa.int32(), pa.string())),
+        ("row", pa.int32()),
+        ("column", pa.int32()),
+        ("label", pa.string()),
+    ]
     for name, model in features.models.items():
         fields.append((name, pa.list_(pa.float32(), model.embedding.shape[1])))
         fields += [(f"{name}_prediction", pa.string()), (f"{name}_confidence", pa.float32())]

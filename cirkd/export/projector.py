@@ -102,11 +102,21 @@ def _sprite(features: FeatureSet, pixels: np.ndarray) -> bytes:
 
 
 def _config(widths: dict[str, int], count: int, side: int) -> bytes:
-    return json.dumps({"embeddings": [
-        {"tensorName": name, "tensorShape": [count, width], "tensorPath": f"{_file(name)}.tsv",
-         "metadataPath": "metadata.tsv", "sprite": {"imagePath": "sprite.png", "singleImageDim": [side, side]}}
-        for name, width in widths.items()
-    ]}, indent=2).encode()  # fmt: skip
+    return json.dumps(
+        {
+            "embeddings": [
+                {
+                    "tensorName": name,
+                    "tensorShape": [count, width],
+                    "tensorPath": f"{_file(name)}.tsv",
+                    "metadataPath": "metadata.tsv",
+                    "sprite": {"imagePath": "sprite.png", "singleImageDim": [side, side]},
+                }
+                for name, width in widths.items()
+            ]
+        },
+        indent=2,
+    ).encode()
 
 
 def _side(count: int) -> int:

@@ -115,16 +115,21 @@ def models(study: Results) -> Table:
     features = study.features()
     found = features.models.values()
     scored = study.scores().models
-    return Table("models", "Models", {
-        "model": list(features.models),
-        "architecture": [str(model.info.get("architecture", "")) for model in found],
-        "encoder": [str(model.info.get("encoder", "")) for model in found],
-        "parameters": [model.info.get("parameters") for model in found],
-        "layer": [model.layer for model in found],
-        "embedding_width": [int(model.embedding.shape[1]) for model in found],
-        "miou": [scored[name].miou for name in features.models],
-        "pixel_accuracy": [scored[name].pixel_accuracy for name in features.models],
-    }, features.provenance)  # fmt: skip
+    return Table(
+        "models",
+        "Models",
+        {
+            "model": list(features.models),
+            "architecture": [str(model.info.get("architecture", "")) for model in found],
+            "encoder": [str(model.info.get("encoder", "")) for model in found],
+            "parameters": [model.info.get("parameters") for model in found],
+            "layer": [model.layer for model in found],
+            "embedding_width": [int(model.embedding.shape[1]) for model in found],
+            "miou": [scored[name].miou for name in features.models],
+            "pixel_accuracy": [scored[name].pixel_accuracy for name in features.models],
+        },
+        features.provenance,
+    )
 
 
 def iou(study: Results) -> Table:
@@ -173,12 +178,17 @@ def divergence_pairs(study: Results) -> Table:
     """Mean relation divergence of every ordered image pair: the terms of the mini-batch loss."""
     found, names = study.divergence(), study.features().image_names
     cells = [(name, i, j) for name in found.by_pair for i in range(len(names)) for j in range(len(names))]
-    return Table("divergence-pairs", "Relation divergence by image pair", {
-        "model": [name for name, _, _ in cells],
-        "rows_of": [names[i] for _, i, _ in cells],
-        "related_to": [names[j] for _, _, j in cells],
-        "divergence": [float(found.by_pair[name][i, j]) for name, i, j in cells],
-    }, {**found.provenance, "temperature": found.temperature, "reference": found.reference})  # fmt: skip
+    return Table(
+        "divergence-pairs",
+        "Relation divergence by image pair",
+        {
+            "model": [name for name, _, _ in cells],
+            "rows_of": [names[i] for _, i, _ in cells],
+            "related_to": [names[j] for _, _, j in cells],
+            "divergence": [float(found.by_pair[name][i, j]) for name, i, j in cells],
+        },
+        {**found.provenance, "temperature": found.temperature, "reference": found.reference},
+    )
 
 
 def class_geometry(study: Results) -> Table:
@@ -216,24 +226,46 @@ def class_relations(study: Results) -> Table:
 
 
 _GEOMETRY: dict[str, Callable[[Results], Table]] = {
-    "centroids": class_geometry, "geometry": geometry, "class-relations": class_relations,
-}  # fmt: skip
+    "centroids": class_geometry,
+    "geometry": geometry,
+    "class-relations": class_relations,
+}
 """The tables that a sample of pixels has, too."""
 
 
 def memory_bank(study: Results) -> Table:
     """Fill, age and purity of every class's queues."""
-    rows: dict[str, list[Any]] = {key: [] for key in (
-        "model", "queue", "class", "size", "held", "written", "newest_age", "median_age", "oldest_age", "purity",
-    )}  # fmt: skip
+    rows: dict[str, list[Any]] = {
+        key: []
+        for key in (
+            "model",
+            "queue",
+            "class",
+            "size",
+            "held",
+            "written",
+            "newest_age",
+            "median_age",
+            "oldest_age",
+            "purity",
+        )
+    }
     about: dict[str, Any] = {}
     for name in study.memory_banks():
         bank = study.memory_bank(name)
         about[name] = {"steps": bank.steps, "purity_measured_by": bank.measured_by, "note": bank.note}
         for kind, state in bank.queues.items():
             for c, label in enumerate(bank.classes.names):
-                values = (name, kind, label, state.size, int(state.held[c]), int(state.written[c]),
-                          *state.age[c].tolist(), float(state.purity[c]))  # fmt: skip
+                values = (
+                    name,
+                    kind,
+                    label,
+                    state.size,
+                    int(state.held[c]),
+                    int(state.written[c]),
+                    *state.age[c].tolist(),
+                    float(state.purity[c]),
+                )
                 for column, value in zip(rows.values(), values, strict=True):
                     column.append(value)
     return Table("memory-bank", "Memory bank", rows, about)

@@ -59,9 +59,14 @@ class Settings:
 
 
 def settings_of(
-    models: Mapping[str, Segmenter], data: SegmentationData, images: int | None, per_class: int, layer: str,
-    precision: str, seed: int,
-) -> Settings:  # fmt: skip
+    models: Mapping[str, Segmenter],
+    data: SegmentationData,
+    images: int | None,
+    per_class: int,
+    layer: str,
+    precision: str,
+    seed: int,
+) -> Settings:
     """The settings of an extraction.
 
     Raises:

@@ -178,8 +178,14 @@ class _Chunks:
         drawn = keys(self.settings.seed, item.index, len(group))
         chosen = smallest(np.where(drawn <= bounds[group], group, IGNORED), drawn, self.settings.per_class)
         rows, columns = np.divmod(chosen.astype(np.int32), np.int32(grid[1]))
-        found = {"image": np.full(len(chosen), item.index, np.int32), "row": rows, "column": columns,
-                 "group": group[chosen], "label": label[chosen], "key": drawn[chosen]}  # fmt: skip
+        found = {
+            "image": np.full(len(chosen), item.index, np.int32),
+            "row": rows,
+            "column": columns,
+            "group": group[chosen],
+            "label": label[chosen],
+            "key": drawn[chosen],
+        }
         places = torch.from_numpy(chosen).to(self.device)
         for name, (embedding, prediction, confidence) in outputs.items():
             found[f"{name}.embedding"] = embedding.flatten(1)[:, places].T.contiguous().cpu().numpy()

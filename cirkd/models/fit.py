@@ -16,9 +16,16 @@ _MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.r
 
 # What they fill them with: on tensors without values it changes nothing, and takes PyTorch milliseconds each.
 _FILLERS = {
-    Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_,
-    nn.init.normal_, nn.init.uniform_, nn.init.constant_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_,
-}  # fmt: skip
+    Tensor.normal_,
+    Tensor.uniform_,
+    Tensor.fill_,
+    Tensor.zero_,
+    nn.init.normal_,
+    nn.init.uniform_,
+    nn.init.constant_,
+    nn.init.kaiming_uniform_,
+    nn.init.kaiming_normal_,
+}
 
 
 class _OnMetaDevice(TorchFunctionMode):

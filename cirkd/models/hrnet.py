@@ -109,8 +109,10 @@ class Exchange(nn.Module):
         own = [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
         fused = []
         for target, ways in enumerate(self.fuse_layers):
-            arrived = [self._brought(way(x), own[target], source - target)
-                       for source, (way, x) in enumerate(zip(ways, own, strict=True))]  # type: ignore[arg-type]  # fmt: skip
+            arrived = [
+                self._brought(way(x), own[target], source - target)
+                for source, (way, x) in enumerate(zip(ways, own, strict=True))
+            ]  # type: ignore[arg-type]
             total = arrived[0]
             for x in arrived[1:]:
                 total = total + x

@@ -36,8 +36,10 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     )
     ignored = tuple(name for name in tensors if name.startswith("aux_head."))
     kept = {name: value for name, value in tensors.items() if name not in ignored}
-    new = {name if name.startswith(("decoder.", "classifier.")) else f"encoder.{name}": value
-           for name, value in renamed(kept, _NAMES).items()}  # fmt: skip
+    new = {
+        name if name.startswith(("decoder.", "classifier.")) else f"encoder.{name}": value
+        for name, value in renamed(kept, _NAMES).items()
+    }
     return Recognised(info, new, ignored)
 
 

@@ -15,9 +15,13 @@ from cirkd.models.mmseg_meta import settings_of
 from cirkd.models.published_networks import SegFormerHead
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
-_NAMES = {"backbone.": "encoder.", "decode_head.linear_fuse.conv.": "decoder.linear_fuse.0.",
-          "decode_head.linear_fuse.bn.": "decoder.linear_fuse.1.", "decode_head.linear_pred.": "classifier.",
-          "decode_head.": "decoder."}  # fmt: skip
+_NAMES = {
+    "backbone.": "encoder.",
+    "decode_head.linear_fuse.conv.": "decoder.linear_fuse.0.",
+    "decode_head.linear_fuse.bn.": "decoder.linear_fuse.1.",
+    "decode_head.linear_pred.": "classifier.",
+    "decode_head.": "decoder.",
+}
 
 
 def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:

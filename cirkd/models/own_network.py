@@ -170,8 +170,12 @@ def _fill(wrapped: WrappedNetwork, path: Path, answers: Answers) -> None:
         best = max(best, (fits, part.tensors), key=lambda pair: pair[0])
     fits, tensors = best
     if fits < len(needed):
-        name = next(name for name in wanted if (name in needed and name not in tensors) or
-                    (name in needed and tensors[name].shape != wanted[name].shape))  # fmt: skip
+        name = next(
+            name
+            for name in wanted
+            if (name in needed and name not in tensors)
+            or (name in needed and tensors[name].shape != wanted[name].shape)
+        )
         raise CheckpointError(
             f"{path}: {fits} of the network's {len(needed)} tensors are in it ({name} is missing or of another shape); "
             "give the weights of this network"

@@ -19,8 +19,15 @@ SCALES = (1, 2, 3, 6)
 """Sides of the pooled maps of PSPNet's head."""
 PYRAMID_DROPOUT, DROPOUT = 0.5, 0.1
 """Dropout in training: after DeepLabV3's pyramid, and before the classifiers."""
-MOBILENET_STAGES = ((1, 16, 1, 1, 1), (6, 24, 2, 2, 1), (6, 32, 3, 2, 1), (6, 64, 4, 1, 2), (6, 96, 3, 1, 2),
-                    (6, 160, 3, 1, 4), (6, 320, 1, 1, 4))  # fmt: skip
+MOBILENET_STAGES = (
+    (1, 16, 1, 1, 1),
+    (6, 24, 2, 2, 1),
+    (6, 32, 3, 2, 1),
+    (6, 64, 4, 1, 2),
+    (6, 96, 3, 1, 2),
+    (6, 160, 3, 1, 4),
+    (6, 320, 1, 1, 4),
+)
 """Expansion, width, blocks, stride and dilation of each stage of MobileNetV2 at output stride 8."""
 
 

@@ -64,6 +64,8 @@ def _scaled(mean: Any, std: Any, top: float) -> Preprocessing:
     """`mean` and `std` of pixels that run from 0 to `top`."""
     if not math.isfinite(top) or top <= 0:
         raise ValueError(f"pixels from 0 to {top}")
-    numbers = [[float(v) / top for v in (values if isinstance(values, list | tuple) else [values] * 3)]
-               for values in (mean, std)]  # fmt: skip
+    numbers = [
+        [float(v) / top for v in (values if isinstance(values, list | tuple) else [values] * 3)]
+        for values in (mean, std)
+    ]
     return Preprocessing(tuple(numbers[0]), tuple(numbers[1]))  # pyright: ignore[reportArgumentType]

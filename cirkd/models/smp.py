@@ -16,17 +16,48 @@ from cirkd.data.palettes import classes_by_count
 from cirkd.models.layouts import Hints, Recognised
 from cirkd.models.segmenter import ModelInfo, Preprocessing, SegmentationOutput, Segmenter
 
-ARCHITECTURES = ("unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",
-                 "upernet", "segformer", "dpt")  # fmt: skip
+ARCHITECTURES = (
+    "unet",
+    "unetplusplus",
+    "manet",
+    "linknet",
+    "fpn",
+    "pspnet",
+    "deeplabv3",
+    "deeplabv3plus",
+    "pan",
+    "upernet",
+    "segformer",
+    "dpt",
+)
 _STRIDES = {"unet": 1, "unetplusplus": 1, "manet": 1, "linknet": 1, "pspnet": 8, "deeplabv3": 8, "dpt": 2}
 _SETTINGS = {
-    "encoder_depth", "encoder_output_stride", "encoder_output_indices", "decoder_use_norm", "decoder_use_batchnorm",
-    "decoder_channels", "decoder_attention_type", "decoder_interpolation", "decoder_pab_channels",
-    "decoder_pyramid_channels", "decoder_segmentation_channels", "decoder_merge_policy", "decoder_dropout",
-    "decoder_atrous_rates", "decoder_aspp_separable", "decoder_aspp_dropout", "decoder_readout",
-    "decoder_intermediate_channels", "decoder_fusion_channels", "psp_out_channels", "psp_use_batchnorm", "psp_dropout",
-    "dynamic_img_size", "img_size", "pretrained_image_size",
-}  # fmt: skip
+    "encoder_depth",
+    "encoder_output_stride",
+    "encoder_output_indices",
+    "decoder_use_norm",
+    "decoder_use_batchnorm",
+    "decoder_channels",
+    "decoder_attention_type",
+    "decoder_interpolation",
+    "decoder_pab_channels",
+    "decoder_pyramid_channels",
+    "decoder_segmentation_channels",
+    "decoder_merge_policy",
+    "decoder_dropout",
+    "decoder_atrous_rates",
+    "decoder_aspp_separable",
+    "decoder_aspp_dropout",
+    "decoder_readout",
+    "decoder_intermediate_channels",
+    "decoder_fusion_channels",
+    "psp_out_channels",
+    "psp_use_batchnorm",
+    "psp_dropout",
+    "dynamic_img_size",
+    "img_size",
+    "pretrained_image_size",
+}
 """What may be set; whatever else a file says, such as where to fetch weights, is not followed."""
 _SETTLED = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "upsampling"}
 _ENCODER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")

@@ -45,9 +45,19 @@ _FAMILIES = (
 )
 """A weight that the encoders of a family have, and how their names begin."""
 
-_TIMM = ("tu-resnet18", "tu-resnet34", "tu-resnet50", "tu-mobilenetv3_small_050", "tu-mobilenetv3_small_100",
-         "tu-mobilenetv3_large_100", "tu-tf_efficientnet_lite0", "tu-efficientnet_b0", "tu-convnext_tiny",
-         "tu-regnety_002", "tu-regnety_008")  # fmt: skip
+_TIMM = (
+    "tu-resnet18",
+    "tu-resnet34",
+    "tu-resnet50",
+    "tu-mobilenetv3_small_050",
+    "tu-mobilenetv3_small_100",
+    "tu-mobilenetv3_large_100",
+    "tu-tf_efficientnet_lite0",
+    "tu-efficientnet_b0",
+    "tu-convnext_tiny",
+    "tu-regnety_002",
+    "tu-regnety_008",
+)
 """Encoders of timm that are tried without being named; it has over a thousand."""
 
 

@@ -17,11 +17,19 @@ from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
 NETWORKS = (
-    "deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large", "fcn_resnet50", "fcn_resnet101",
+    "deeplabv3_resnet50",
+    "deeplabv3_resnet101",
+    "deeplabv3_mobilenet_v3_large",
+    "fcn_resnet50",
+    "fcn_resnet101",
     "lraspp_mobilenet_v3_large",
-)  # fmt: skip
-_NAMES = {"backbone.": "encoder.layers.", "classifier.4.": "classifier.", "classifier.": "decoder.layers.",
-          "aux_classifier.": "auxiliary."}  # fmt: skip
+)
+_NAMES = {
+    "backbone.": "encoder.layers.",
+    "classifier.4.": "classifier.",
+    "classifier.": "decoder.layers.",
+    "aux_classifier.": "auxiliary.",
+}
 _WIDTHS = {"deeplabv3": 256, "fcn": 512, "lraspp": 168}
 
 

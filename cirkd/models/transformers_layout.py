@@ -29,10 +29,13 @@ _NAMES = (
     (r"segformer\.encoder\.block\.(\d)\.(\d+)\.attention\.output\.dense", r"encoder.block{}.\2.attn.proj"),
     (r"segformer\.encoder\.block\.(\d)\.(\d+)\.mlp\.dense(\d)", r"encoder.block{}.\2.mlp.fc\3"),
     (r"segformer\.encoder\.block\.(\d)\.(\d+)\.mlp\.dwconv", r"encoder.block{}.\2.mlp.dwconv"),
-)  # fmt: skip
+)
 _KEY = re.compile(r"segformer\.encoder\.block\.(\d)\.(\d+)\.attention\.self\.key\.(weight|bias)")
-_PLAIN = {"decode_head.linear_fuse.": "decoder.linear_fuse.0.", "decode_head.batch_norm.": "decoder.linear_fuse.1.",
-          "decode_head.classifier.": "classifier."}  # fmt: skip
+_PLAIN = {
+    "decode_head.linear_fuse.": "decoder.linear_fuse.0.",
+    "decode_head.batch_norm.": "decoder.linear_fuse.1.",
+    "decode_head.classifier.": "classifier.",
+}
 
 
 def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:

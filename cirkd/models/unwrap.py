@@ -17,8 +17,18 @@ from cirkd.models.pickle_records import Record, entries, module_tensors
 
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """Parts of names that wrappers put in anywhere: DataParallel and DDP, torch.compile, FSDP, activation checkpointing."""
-_LIKELY = ("", "state_dict", "model_state_dict", "model", "student", "student_state_dict", "net", "network", "weights",
-           "params")  # fmt: skip
+_LIKELY = (
+    "",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "student",
+    "student_state_dict",
+    "net",
+    "network",
+    "weights",
+    "params",
+)
 _NO_NETWORK = ("optim", "sched", "loops", "callback", "scaler", "rng", "message_hub")
 _COUNTERS = {"n_averaged", "steps", "num_updates", "decay"}
 _AVERAGED = re.compile(r"(^|[._])(ema|swa|averaged|avg)([._]|$)|_ema$|^ema")
@@ -65,8 +75,11 @@ def parts(content: Mapping[str, Any]) -> list[Part]:
             prefix = "\0".join(segments[:depth])
             if prefix in found or len(found) < _MOST_PARTS:
                 found.setdefault(prefix, {})[".".join(segments[depth:])] = value
-    averagers = {"\0".join(s for s in _segments(key)[:-1] if s not in WRAPPERS) for key in named
-                 if _segments(key)[-1] in ("n_averaged", "num_updates")}  # fmt: skip
+    averagers = {
+        "\0".join(s for s in _segments(key)[:-1] if s not in WRAPPERS)
+        for key in named
+        if _segments(key)[-1] in ("n_averaged", "num_updates")
+    }
     listed = []
     for prefix, tensors in found.items():
         text = prefix.replace("\0", ".")

@@ -210,8 +210,14 @@ def _looks_like(start: bytes) -> str:
         return "text: a web page, perhaps of a log-in; download the file itself"
     if start[:1] == b"\x08" and b"pytorch" in start:
         return "ONNX, which holds a program: save the state_dict() of the network that it was exported from"
-    known = {b"\x89HDF": "HDF5, as Keras writes it", b"\x93NUM": "an array of NumPy", b"\x1f\x8b": "gzip; unpack it",
-             b"GGUF": "GGUF", b"\x89PNG": "an image", b"\xff\xd8\xff": "an image"}  # fmt: skip
+    known = {
+        b"\x89HDF": "HDF5, as Keras writes it",
+        b"\x93NUM": "an array of NumPy",
+        b"\x1f\x8b": "gzip; unpack it",
+        b"GGUF": "GGUF",
+        b"\x89PNG": "an image",
+        b"\xff\xd8\xff": "an image",
+    }
     found = next((text for mark, text in known.items() if start.startswith(mark)), None)
     is_text = all(byte >= 32 or byte in b"\t\r\n" for byte in start)
     return found or ("text" if is_text else "nothing that is known here")

@@ -57,15 +57,19 @@ def comparison(found: Sequence[Paired], title: str, digits: int) -> Table:
     Args:
         digits: decimals of the numbers.
     """
-    return Table(title, title, {
-        "recipe": [item.name for item in found],
-        "seeds": [len(item.values) for item in found],
-        "mean": [_text(item.mean, digits) for item in found],
-        "deviation": [_text(item.deviation, digits) for item in found],
-        "over_baseline": [_signed(item.gain, digits) for item in found],
-        "95%_interval": [_interval(item, digits) for item in found],
-        "each_seed": [", ".join(_signed(value, digits) for value in item.differences.values()) for item in found],
-    })  # fmt: skip
+    return Table(
+        title,
+        title,
+        {
+            "recipe": [item.name for item in found],
+            "seeds": [len(item.values) for item in found],
+            "mean": [_text(item.mean, digits) for item in found],
+            "deviation": [_text(item.deviation, digits) for item in found],
+            "over_baseline": [_signed(item.gain, digits) for item in found],
+            "95%_interval": [_interval(item, digits) for item in found],
+            "each_seed": [", ".join(_signed(value, digits) for value in item.differences.values()) for item in found],
+        },
+    )
 
 
 def markdown(table: Table) -> str:
@@ -90,13 +94,17 @@ def costs(results: Results) -> Table:
     """What a run of each recipe costs, on average."""
     means = {name: {item.name: item.mean for item in results.compare(name)} for name in COSTS}
     recipes = results.recipes
-    return Table("costs", "Cost of a run, mean over seeds", {
-        "recipe": recipes,
-        "parameters": [means["parameters"][recipe] for recipe in recipes],
-        "steps": [means["steps"][recipe] for recipe in recipes],
-        "minutes": [_text(means["wall_seconds"][recipe] / 60, 1) for recipe in recipes],
-        "peak_memory_GiB": [_text(means["peak_memory_bytes"][recipe] / 2**30, 2) for recipe in recipes],
-    })  # fmt: skip
+    return Table(
+        "costs",
+        "Cost of a run, mean over seeds",
+        {
+            "recipe": recipes,
+            "parameters": [means["parameters"][recipe] for recipe in recipes],
+            "steps": [means["steps"][recipe] for recipe in recipes],
+            "minutes": [_text(means["wall_seconds"][recipe] / 60, 1) for recipe in recipes],
+            "peak_memory_GiB": [_text(means["peak_memory_bytes"][recipe] / 2**30, 2) for recipe in recipes],
+        },
+    )
 
 
 def _tables(results: Results, folder: Path) -> Iterator[Table]:

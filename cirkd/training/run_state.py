@@ -12,9 +12,17 @@ from torch import nn
 from cirkd.data.errors import TrainingError
 
 FREE_TO_CHANGE = {
-    "output", "root", "runs", "workers", "evaluate_every", "snapshot_every", "save_every", "journal_every", "trackers",
+    "output",
+    "root",
+    "runs",
+    "workers",
+    "evaluate_every",
+    "snapshot_every",
+    "save_every",
+    "journal_every",
+    "trackers",
     "teacher_outputs",
-}  # fmt: skip
+}
 """Fields of a recipe that change where things lie and how often they are written, never what is computed."""
 
 

@@ -64,8 +64,10 @@ def test_spread_stays_within_grid_and_budget(height, width, budget):
 
 def test_runs():
     assert [(r.label, r.start, r.stop) for r in runs(np.array([3, 3, 0, 3], np.uint8))] == [
-        (3, 0, 2), (0, 2, 3), (3, 3, 4)
-    ]  # fmt: skip
+        (3, 0, 2),
+        (0, 2, 3),
+        (3, 3, 4),
+    ]
     assert runs(np.zeros(0, np.uint8)) == ()
 
 

@@ -99,8 +99,11 @@ def test_pixel_change_by_a_loop():
             was = features.models["before"].prediction_maps[i][y, x] == label[y, x]
             now = features.models["after"].prediction_maps[i][y, x] == label[y, x]
             wanted = {
-                (True, True): SAME_CORRECT, (False, False): SAME_WRONG, (False, True): FIXED, (True, False): BROKEN
-            }[bool(was), bool(now)]  # fmt: skip
+                (True, True): SAME_CORRECT,
+                (False, False): SAME_WRONG,
+                (False, True): FIXED,
+                (True, False): BROKEN,
+            }[bool(was), bool(now)]
             wanted = 255 if label[y, x] == 255 else wanted
             assert change.maps[i][y, x] == wanted
             totals[wanted] += 1

@@ -17,10 +17,23 @@ from tests.factories import FakeSegmenter, make_features, make_samples
 
 
 def distilled(**changes):
-    student = FakeSegmenter(seed=2, provenance={"recipe": {"objective": {
-        "task": 1.0, "auxiliary": 0.0, "kd": 0.5, "minibatch_pixel": 2.0, "memory_pixel": 0.1, "memory_region": 0.1,
-        "temperature": 0.2, "kd_temperature": 1.0,
-    }}})  # fmt: skip
+    student = FakeSegmenter(
+        seed=2,
+        provenance={
+            "recipe": {
+                "objective": {
+                    "task": 1.0,
+                    "auxiliary": 0.0,
+                    "kd": 0.5,
+                    "minibatch_pixel": 2.0,
+                    "memory_pixel": 0.1,
+                    "memory_region": 0.1,
+                    "temperature": 0.2,
+                    "kd_temperature": 1.0,
+                }
+            }
+        },
+    )
     student.memory = RelationMemory(4, 8, 12, pixel_queue_size=5, region_queue_size=3, pixel_contrast=8).eval()
     student.memory.update(torch.rand(2, 12, 6, 8), torch.randint(0, 4, (2, 6, 8)), 0)
     models = {"teacher": FakeSegmenter(width=12), "before": FakeSegmenter(seed=1), "after": student, **changes}

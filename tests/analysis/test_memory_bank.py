@@ -23,8 +23,9 @@ class Distilled:
     def __init__(self, features, classes=None, teacher="teacher.safetensors"):
         torch.manual_seed(0)
         widths = {name: model.embedding.shape[1] for name, model in features.models.items()}
-        self.memory = RelationMemory(4, widths["after"], widths.get("teacher", 16), pixel_queue_size=6,
-                                     region_queue_size=3, pixels_per_class=2).eval()  # fmt: skip
+        self.memory = RelationMemory(
+            4, widths["after"], widths.get("teacher", 16), pixel_queue_size=6, region_queue_size=3, pixels_per_class=2
+        ).eval()
         self.info = FakeInfo(classes or make_classes(), provenance={"steps": 30, "recipe": {"teacher": teacher}})
         generator = torch.Generator().manual_seed(1)
         for step in (10, 20, 29):

@@ -146,8 +146,10 @@ def test_the_command_line_opens_a_network_of_your_own(
     page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "net.py").write_text(NETWORK)
-    torch.save(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 1)).state_dict(),
-               tmp_path / "w.pth")  # fmt: skip
+    torch.save(
+        torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 1)).state_dict(),
+        tmp_path / "w.pth",
+    )
     told = told_models([f"after={tmp_path}/net.py:make,{tmp_path}/w.pth"])
     monkeypatch.setenv(COMMANDED, json.dumps(told))
     test = page()

@@ -55,9 +55,11 @@ def write_snapshot(folder: Path, step: int) -> None:
     rng = np.random.default_rng(step)
     label = np.repeat(np.array([0, 1], np.uint8), 8).reshape(4, 4)
     np.savez_compressed(
-        folder / "snapshots" / f"step_{step:06d}.npz", names=np.array(["a"]), label_0=label,
+        folder / "snapshots" / f"step_{step:06d}.npz",
+        names=np.array(["a"]),
+        label_0=label,
         embedding_0=rng.normal(size=(8, 4, 4)).astype(np.float16),
-    )  # fmt: skip
+    )
 
 
 def write_run(folder: Path, steps: int = 40) -> None:
@@ -68,9 +70,16 @@ def write_run(folder: Path, steps: int = 40) -> None:
     for step in range(1, steps // 2 + 1):
         raw = {"task": 3.0 / step, "kd": 1.0 / step}
         journal.write(
-            "train", step, raw=raw, weighted=raw, total=4.0 / step, learning_rate=0.05, seconds_per_step=0.5,
-            pixel_memory_fill=step / steps, gpu_memory_bytes=3 * 2**30,
-        )  # fmt: skip
+            "train",
+            step,
+            raw=raw,
+            weighted=raw,
+            total=4.0 / step,
+            learning_rate=0.05,
+            seconds_per_step=0.5,
+            pixel_memory_fill=step / steps,
+            gpu_memory_bytes=3 * 2**30,
+        )
         if step % 10 == 0:
             journal.write("evaluation", step, split="val", miou=step / 2)
     for step in (0, 10, 20):
@@ -153,9 +162,11 @@ def test_a_run_is_begun_watched_stopped_and_resumed(
     tab.locator("input[aria-label='Name of the run'][value=camvid-baseline]").wait_for(timeout=30_000)
     settle(tab)  # the fields of the recipe chosen before are gone
     for label, value in (
-        ("Name of the run", "live"), ("Steps", "5000"), ("Folder of CamVid", str(root)),
+        ("Name of the run", "live"),
+        ("Steps", "5000"),
+        ("Folder of CamVid", str(root)),
         ("Further fields, as on the command line", " ".join(SMALL)),
-    ):  # fmt: skip
+    ):
         field = tab.get_by_label(label, exact=True)
         field.fill(value)
         field.press("Tab")

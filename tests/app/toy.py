@@ -9,11 +9,25 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 CLASSES = (
-    ("road", (128, 64, 128)), ("sidewalk", (244, 35, 232)), ("building", (70, 70, 70)), ("pole", (153, 153, 153)),
-    ("vegetation", (107, 142, 35)), ("sky", (70, 130, 180)), ("person", (220, 20, 60)), ("car", (0, 0, 142)),
-)  # fmt: skip
-_LOOK = ((90, 90, 95), (150, 140, 130), (170, 110, 80), (60, 60, 60), (60, 110, 50), (160, 200, 235), (200, 60, 70),
-         (40, 60, 150))  # fmt: skip
+    ("road", (128, 64, 128)),
+    ("sidewalk", (244, 35, 232)),
+    ("building", (70, 70, 70)),
+    ("pole", (153, 153, 153)),
+    ("vegetation", (107, 142, 35)),
+    ("sky", (70, 130, 180)),
+    ("person", (220, 20, 60)),
+    ("car", (0, 0, 142)),
+)
+_LOOK = (
+    (90, 90, 95),
+    (150, 140, 130),
+    (170, 110, 80),
+    (60, 60, 60),
+    (60, 110, 50),
+    (160, 200, 235),
+    (200, 60, 70),
+    (40, 60, 150),
+)
 
 
 def draw_scene(seed: int, width: int, height: int, rare: bool) -> tuple[Image.Image, Image.Image]:

@@ -9,8 +9,12 @@ LAYERS = ("stage1", "decoder")
 FOUND = LayerSimilarity(
     layers={"teacher": LAYERS, "before": LAYERS, "after": (*LAYERS, "projected")},
     cka={"before": np.array([[0.9, 0.2], [0.1, 0.5]]), "after": np.array([[0.9, 0.3], [0.1, 0.8], [0.1, 0.9]])},
-    positions=40, images=2, seed=0, grids=((4, 5), (4, 5)), reference="teacher",
-)  # fmt: skip
+    positions=40,
+    images=2,
+    seed=0,
+    grids=((4, 5), (4, 5)),
+    reference="teacher",
+)
 
 
 def test_a_students_layers_with_the_teachers():

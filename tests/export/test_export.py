@@ -22,9 +22,13 @@ from tests.factories import FakeSegmenter, make_features, make_samples
 
 def make_study(**changes):
     arguments = {
-        "teacher": FakeSegmenter(width=12), "before": FakeSegmenter(seed=1), "after": FakeSegmenter(seed=2),
-        "images": make_samples(3), "device": "cpu", **changes,
-    }  # fmt: skip
+        "teacher": FakeSegmenter(width=12),
+        "before": FakeSegmenter(seed=1),
+        "after": FakeSegmenter(seed=2),
+        "images": make_samples(3),
+        "device": "cpu",
+        **changes,
+    }
     return Study.open(**arguments)
 
 
@@ -32,9 +36,17 @@ def test_tables_hold_the_studys_numbers():
     study = make_study()
     found = study.tables()
     assert set(found) == {
-        "models", "iou", "image-scores", "fixed-broken", "divergence-classes", "divergence-pairs", "centroids",
-        "geometry", "class-relations", "stored-pixels",
-    }  # fmt: skip
+        "models",
+        "iou",
+        "image-scores",
+        "fixed-broken",
+        "divergence-classes",
+        "divergence-pairs",
+        "centroids",
+        "geometry",
+        "class-relations",
+        "stored-pixels",
+    }
     assert all(len({len(column) for column in item.columns.values()}) == 1 for item in found.values())
     np.testing.assert_array_equal(found["iou"].columns["iou_after"], study.scores().models["after"].iou)
     pairs = found["divergence-pairs"].columns
@@ -108,9 +120,10 @@ def test_the_projector_gets_vectors_metadata_and_a_sprite(tmp_path, place):
     lines = files["metadata.tsv"].decode().splitlines()
     assert len(lines) == 31 and lines[0].split("\t")[:2] == ["class", "image"]
     assert lines[4].split("\t")[1:4] == [
-        features.image_names[features.pixels.image[pixels[3]]], str(features.pixels.row[pixels[3]]),
+        features.image_names[features.pixels.image[pixels[3]]],
+        str(features.pixels.row[pixels[3]]),
         str(features.pixels.column[pixels[3]]),
-    ]  # fmt: skip
+    ]
     config = json.loads(files["projector_config.json"])["embeddings"]
     assert [entry["tensorShape"] for entry in config] == [[30, 12], [30, 8], [30, 8]]
     assert files["projector_config.pbtxt"].decode().count("tensor_path") == 3

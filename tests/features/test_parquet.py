@@ -11,10 +11,15 @@ from cirkd.features.parquet import repeating
 
 def test_names_and_places_have_dictionaries_and_embeddings_have_none(tmp_path: Path) -> None:
     embedding = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(12, dtype=np.float32)), 4)
-    table = pa.table({
-        "image": pa.array([0, 0, 1], pa.int32()), "label": pa.array(["road", None, "sky"]),
-        "key": pa.array([5, 2**63, 7], pa.uint64()), "after": embedding, "confidence": pa.array([0.5, 0.25, 1.0]),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "image": pa.array([0, 0, 1], pa.int32()),
+            "label": pa.array(["road", None, "sky"]),
+            "key": pa.array([5, 2**63, 7], pa.uint64()),
+            "after": embedding,
+            "confidence": pa.array([0.5, 0.25, 1.0]),
+        }
+    )
     pq.write_table(table, tmp_path / "t.parquet", use_dictionary=repeating(table.schema))
     group = pq.read_metadata(tmp_path / "t.parquet").row_group(0)
     columns = [group.column(i) for i in range(group.num_columns)]

@@ -70,17 +70,22 @@ def the_same_pixels(stored: FeatureSet, camvid: Path, models: dict) -> FeatureSe
     return replace(
         whole,
         pixels=replace(
-            pixels, image=pixels.image[index], row=pixels.row[index], column=pixels.column[index],
+            pixels,
+            image=pixels.image[index],
+            row=pixels.row[index],
+            column=pixels.column[index],
             label=pixels.label[index],
         ),
         models={
             name: replace(
-                model, embedding=model.embedding[index], prediction=model.prediction[index],
+                model,
+                embedding=model.embedding[index],
+                prediction=model.prediction[index],
                 confidence=model.confidence[index],
             )
             for name, model in whole.models.items()
         },
-    )  # fmt: skip
+    )
 
 
 def places(features: FeatureSet) -> tuple[list, list, list]:
@@ -134,12 +139,24 @@ def test_what_needs_whole_images_says_so_in_one_line(folder: Path, tmp_path: Pat
     study = Study.from_folder(folder)
     assert study.features().sampled
     asked: tuple[Callable[[], object], ...] = (
-        study.scores, study.pixel_change, study.relations, study.region_relations, study.divergence, study.explorer,
-        study.summary, study.evaluate, study.stored_pixels, study.memory_bank, study.bank_map, study.batch_terms,
+        study.scores,
+        study.pixel_change,
+        study.relations,
+        study.region_relations,
+        study.divergence,
+        study.explorer,
+        study.summary,
+        study.evaluate,
+        study.stored_pixels,
+        study.memory_bank,
+        study.bank_map,
+        study.batch_terms,
         study.memory_lesson,
-        lambda: study.export_projector(tmp_path / "p"), lambda: study.export_embeddings(tmp_path / "e.parquet"),
-        lambda: study.pixel_colors("divergence"), lambda: study.features().pixels.of_image(0),
-    )  # fmt: skip
+        lambda: study.export_projector(tmp_path / "p"),
+        lambda: study.export_embeddings(tmp_path / "e.parquet"),
+        lambda: study.pixel_colors("divergence"),
+        lambda: study.features().pixels.of_image(0),
+    )
     for ask in asked:
         with pytest.raises(StudyError, match=r"needs whole images.*open the checkpoints on images$"):
             ask()
@@ -269,14 +286,18 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "another file": (lambda f: pq.write_table(pa.table({"a": [1]}), f / "pixels.parquet"), "not of the models"),
     "a text file": (lambda f: (f / "pixels.parquet").write_text("image,row"), "cannot be read"),
     "a column less": (lambda f: rewrite(f, lambda t: t.drop_columns(["key"])), "no column 'key'"),
-    "a column of another kind": (lambda f: rewrite(f, lambda t: t.cast(
-        t.schema.set(t.schema.get_field_index("row"), pa.field("row", pa.int64())))), "no column 'row' of its kind"),
+    "a column of another kind": (
+        lambda f: rewrite(
+            f, lambda t: t.cast(t.schema.set(t.schema.get_field_index("row"), pa.field("row", pa.int64())))
+        ),
+        "no column 'row' of its kind",
+    ),
     "no rows": (lambda f: rewrite(f, lambda t: t.slice(0, 0)), "holds no pixel"),
     "labels beyond": (put("label", lambda n: pa.array(np.full(n, 77, np.uint8))), "beyond the 11 classes"),
     "groups beyond": (put("group", lambda n: pa.array(np.full(n, 77, np.uint8))), "beyond the 11 classes"),
     "gaps": (put("row", lambda n: pa.array([None] * n, pa.int32())), "gaps"),
     "infinite": (put(f"{MODELS[0]}.confidence", lambda n: pa.array(np.full(n, np.inf, np.float32))), "not finite"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", SPOILT)

@@ -167,8 +167,14 @@ def test_settings_beside_the_weights() -> None:
     found, _ = stated_preprocessing({"preprocessor_config.json": {**hub, "do_rescale": False}})
     assert found is not None
     assert found.std == pytest.approx((0.25 / 255,) * 3)
-    smp = {"transform": {"__class_fullname__": "Compose", "transforms": [
-        {"__class_fullname__": "Normalize", "mean": [0.4] * 3, "std": [0.2] * 3, "max_pixel_value": 1.0}]}}  # fmt: skip
+    smp = {
+        "transform": {
+            "__class_fullname__": "Compose",
+            "transforms": [
+                {"__class_fullname__": "Normalize", "mean": [0.4] * 3, "std": [0.2] * 3, "max_pixel_value": 1.0}
+            ],
+        }
+    }
     found, _ = stated_preprocessing({"albumentations_config_eval.json": smp})
     assert found is not None
     assert found.mean == pytest.approx((0.4 / 255,) * 3)

@@ -127,8 +127,9 @@ def test_what_could_run_is_refused_even_beside_weights(tmp_path: Path) -> None:
         (__import__, ("os",)),
     ):
         for protocol in (2, 4):
-            torch.save({"state_dict": TENSORS, "x": Runs(function, *arguments)}, tmp_path / "w.pth",
-                       pickle_protocol=protocol)  # fmt: skip
+            torch.save(
+                {"state_dict": TENSORS, "x": Runs(function, *arguments)}, tmp_path / "w.pth", pickle_protocol=protocol
+            )
             with pytest.raises(CheckpointError, match=r"not a file of plain weights: it (names|fetches)"):
                 read_weights(tmp_path / "w.pth")
     assert not proof.exists()
@@ -146,16 +147,51 @@ def test_only_methods_are_fetched(attribute: object) -> None:
 
 
 def test_names() -> None:
-    inert = ("argparse.Namespace", "pathlib.PosixPath", "pathlib._local.PosixPath", "datetime.timedelta",
-             "numpy._core.multiarray._reconstruct", "numpy.core.multiarray.scalar", "numpy.float64", "_codecs.encode",
-             "omegaconf.dictconfig.DictConfig", "__main__.Config", "torch.nn.modules.conv.Conv2d",
-             "torch.nn.functional.relu", "torch.optim.adam.Adam", "collections.OrderedDict", "typing.Any")  # fmt: skip
-    runs = ("os.system", "posix.system", "nt.system", "subprocess.Popen", "builtins.eval", "builtins.exec",
-            "builtins.__import__", "importlib.import_module", "runpy.run_path", "pip.main", "torch.load",
-            "torch.hub.load", "torch.utils.cpp_extension.load", "numpy.load", "operator.attrgetter",
-            "commands.getoutput", "commands.Popen",
-            "numpy.testing._private.utils.runstring", "code.InteractiveInterpreter", "socket.socket", "pickle.loads",
-            "my.module.function", "__main__.run", "sys.exit", "shutil.rmtree", "webbrowser.open")  # fmt: skip
+    inert = (
+        "argparse.Namespace",
+        "pathlib.PosixPath",
+        "pathlib._local.PosixPath",
+        "datetime.timedelta",
+        "numpy._core.multiarray._reconstruct",
+        "numpy.core.multiarray.scalar",
+        "numpy.float64",
+        "_codecs.encode",
+        "omegaconf.dictconfig.DictConfig",
+        "__main__.Config",
+        "torch.nn.modules.conv.Conv2d",
+        "torch.nn.functional.relu",
+        "torch.optim.adam.Adam",
+        "collections.OrderedDict",
+        "typing.Any",
+    )
+    runs = (
+        "os.system",
+        "posix.system",
+        "nt.system",
+        "subprocess.Popen",
+        "builtins.eval",
+        "builtins.exec",
+        "builtins.__import__",
+        "importlib.import_module",
+        "runpy.run_path",
+        "pip.main",
+        "torch.load",
+        "torch.hub.load",
+        "torch.utils.cpp_extension.load",
+        "numpy.load",
+        "operator.attrgetter",
+        "commands.getoutput",
+        "commands.Popen",
+        "numpy.testing._private.utils.runstring",
+        "code.InteractiveInterpreter",
+        "socket.socket",
+        "pickle.loads",
+        "my.module.function",
+        "__main__.run",
+        "sys.exit",
+        "shutil.rmtree",
+        "webbrowser.open",
+    )
     assert [name for name in inert if not may_be_named(*name.rsplit(".", 1))] == []
     assert [name for name in runs if may_be_named(*name.rsplit(".", 1))] == []
 

@@ -48,9 +48,15 @@ def test_input_converts_between_networks() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"mean": (1, 2)}, {"std": (1, 0, 1)}, {"scale": 1e9}, {"scale": 0}, {"channel_order": "hsv"},
-     {"mean": (float("nan"), 0, 0)}],
-)  # fmt: skip
+    [
+        {"mean": (1, 2)},
+        {"std": (1, 0, 1)},
+        {"scale": 1e9},
+        {"scale": 0},
+        {"channel_order": "hsv"},
+        {"mean": (float("nan"), 0, 0)},
+    ],
+)
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"wanted|not offered|above 0"):
         Preprocessing(**settings)

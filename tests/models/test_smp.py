@@ -11,8 +11,20 @@ from torch import Tensor
 from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.errors import CheckpointError
 
-ARCHITECTURES = ("unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",
-                 "upernet", "segformer", "dpt")  # fmt: skip
+ARCHITECTURES = (
+    "unet",
+    "unetplusplus",
+    "manet",
+    "linknet",
+    "fpn",
+    "pspnet",
+    "deeplabv3",
+    "deeplabv3plus",
+    "pan",
+    "upernet",
+    "segformer",
+    "dpt",
+)
 VIT = "tu-vit_tiny_patch16_224"
 
 
@@ -65,7 +77,7 @@ def test_folders_and_plain_weights_give_their_outputs(architecture: str, tmp_pat
         ("pspnet", {"psp_out_channels": 64}),
         ("manet", {"decoder_channels": (64, 32, 16, 16, 8), "decoder_pab_channels": 16}),
     ],
-)  # fmt: skip
+)
 def test_settings_show_in_the_shapes(architecture: str, settings: dict[str, Any], tmp_path: Path) -> None:
     model = theirs(architecture, **settings)
     image = torch.randn(1, 3, 64, 64)

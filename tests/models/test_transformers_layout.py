@@ -27,7 +27,7 @@ _NAMES = (
     (r"linear_fuse\.1", r"decode_head.batch_norm"),
     (r"linear_fuse\.0", r"decode_head.linear_fuse"),
     (r"linear_pred", r"decode_head.classifier"),
-)  # fmt: skip
+)
 
 
 def in_their_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -66,9 +66,14 @@ def test_a_tiny_one_gives_the_outputs_of_the_library(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
     config = transformers.SegformerConfig(
-        hidden_sizes=[8, 16, 24, 32], num_attention_heads=[1, 2, 3, 4], depths=[1, 1, 2, 1], decoder_hidden_size=16,
-        num_labels=4, sr_ratios=[8, 4, 2, 1], mlp_ratios=[2, 2, 2, 2],
-    )  # fmt: skip
+        hidden_sizes=[8, 16, 24, 32],
+        num_attention_heads=[1, 2, 3, 4],
+        depths=[1, 1, 2, 1],
+        decoder_hidden_size=16,
+        num_labels=4,
+        sr_ratios=[8, 4, 2, 1],
+        mlp_ratios=[2, 2, 2, 2],
+    )
     theirs = transformers.SegformerForSemanticSegmentation(config).eval()
     theirs.save_pretrained(tmp_path)
     model = load_model(tmp_path, "cpu")

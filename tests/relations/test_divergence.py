@@ -97,8 +97,9 @@ def test_float32_meets_float64(temperature: float) -> None:
     student, teacher = unit_rows(3, 40, 16), unit_rows(3, 40, 24, seed=1)
     exact, fast = student.clone().requires_grad_(), student.float().requires_grad_()
     wanted, found = (
-        pairwise_divergence(exact, teacher, temperature), pairwise_divergence(fast, teacher.float(), temperature)
-    )  # fmt: skip
+        pairwise_divergence(exact, teacher, temperature),
+        pairwise_divergence(fast, teacher.float(), temperature),
+    )
     assert found.item() == pytest.approx(wanted.item(), rel=1e-5, abs=1e-7)
     (slope,), (wanted_slope,) = torch.autograd.grad(found, fast), torch.autograd.grad(wanted, exact)
     assert (slope - wanted_slope).abs().max() <= 1e-4 * wanted_slope.abs().max()
@@ -150,8 +151,10 @@ def test_nothing_to_compare_is_zero(shape: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 def test_temperature_must_be_positive(temperature: float) -> None:
-    for compute in (lambda: relation_distribution(torch.zeros(1, 2), temperature),
-                    lambda: pairwise_divergence(torch.zeros(1, 2, 3), torch.zeros(1, 2, 3), temperature)):  # fmt: skip
+    for compute in (
+        lambda: relation_distribution(torch.zeros(1, 2), temperature),
+        lambda: pairwise_divergence(torch.zeros(1, 2, 3), torch.zeros(1, 2, 3), temperature),
+    ):
         with pytest.raises(ValueError, match="must be positive"):
             compute()
 

@@ -178,11 +178,21 @@ def recipe_of(trace: Trace, precision: str) -> Recipe:
         **{TERMS.get(name, name): weight for name, weight in settings["weights"].items()},
     )
     return replace(
-        recipe, name=trace.name, runs=Path("no-run"), memory=memory, objective=objective, sync_batch_norm=False,
-        steps=optimizer["max_iterations"], batch_size=trace.batch, learning_rate=optimizer["learning_rate"],
-        momentum=optimizer["momentum"], weight_decay=optimizer["weight_decay"], power=optimizer["power"],
-        precision=precision, teacher_precision=precision,
-    )  # fmt: skip
+        recipe,
+        name=trace.name,
+        runs=Path("no-run"),
+        memory=memory,
+        objective=objective,
+        sync_batch_norm=False,
+        steps=optimizer["max_iterations"],
+        batch_size=trace.batch,
+        learning_rate=optimizer["learning_rate"],
+        momentum=optimizer["momentum"],
+        weight_decay=optimizer["weight_decay"],
+        power=optimizer["power"],
+        precision=precision,
+        teacher_precision=precision,
+    )
 
 
 def given_draws(trace: Trace, step: int, images: slice) -> GivenDraws:

@@ -30,11 +30,22 @@ from tests.training.conftest import camvid, teacher  # noqa: F401
 from tests.training.test_runs import SMALL
 
 ROWS = [
-    {"recipe": name, "seed": seed, "data": "streets", "steps": 600, "parameters": 300_000, "wall_seconds": 60.0 + seed,
-     "peak_memory_bytes": 2**30, "miou_val": miou + seed, "iou_val/road": 60.0, "iou_val/<pole>": None,
-     "relation_divergence": 0.5}
-    for name, miou in (("alone", 20.0), ("taught", 21.5)) for seed in (0, 1, 2)
-]  # fmt: skip
+    {
+        "recipe": name,
+        "seed": seed,
+        "data": "streets",
+        "steps": 600,
+        "parameters": 300_000,
+        "wall_seconds": 60.0 + seed,
+        "peak_memory_bytes": 2**30,
+        "miou_val": miou + seed,
+        "iou_val/road": 60.0,
+        "iou_val/<pole>": None,
+        "relation_divergence": 0.5,
+    }
+    for name, miou in (("alone", 20.0), ("taught", 21.5))
+    for seed in (0, 1, 2)
+]
 
 
 def flags(camvid: Path, teacher: Path) -> list[str]:  # noqa: F811
@@ -45,8 +56,11 @@ def sweep(folder: Path, words: list[str]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "cirkd.cli", "sweep", "camvid-baseline", "camvid-kd", "--seeds", "0", "1"]
     return subprocess.Popen(
         [*command, "--folder", str(folder), "--images", "2", "--", *words],
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 @pytest.mark.nightly
@@ -72,8 +86,11 @@ def test_killed_and_gone_on_with_gives_the_same_table(tmp_path: Path, camvid: Pa
     assert tables[0].drop_columns(TIMED).equals(tables[1].drop_columns(TIMED))
     rows = tables[1].to_pylist()
     assert [(row["recipe"], row["seed"]) for row in rows] == [
-        ("camvid-baseline", 0), ("camvid-kd", 0), ("camvid-baseline", 1), ("camvid-kd", 1)
-    ]  # fmt: skip
+        ("camvid-baseline", 0),
+        ("camvid-kd", 0),
+        ("camvid-baseline", 1),
+        ("camvid-kd", 1),
+    ]
     for row in rows:
         assert row["relation_divergence"] > 0 and -1 <= row["cka_to_teacher"] <= 1 and row["wall_seconds"] > 0
         assert row["iou_val/road"] is not None and row["miou_val"] > 0
@@ -201,8 +218,14 @@ def test_reports_say_means_and_intervals(tmp_path: Path) -> None:
 
 
 def test_wall_time_is_of_all_parts_of_a_run() -> None:
-    events = [{"kind": "start"}, {"kind": "train", "seconds": 4.0}, {"kind": "evaluation"}, {"kind": "start"},
-              {"kind": "train", "seconds": 1.0}, {"kind": "end", "seconds": 2.5}]  # fmt: skip
+    events = [
+        {"kind": "start"},
+        {"kind": "train", "seconds": 4.0},
+        {"kind": "evaluation"},
+        {"kind": "start"},
+        {"kind": "train", "seconds": 1.0},
+        {"kind": "end", "seconds": 2.5},
+    ]
     assert wall_seconds(events) == 6.5
     assert wall_seconds([]) == 0.0
 

@@ -72,8 +72,9 @@ def test_images_and_weights_are_channels_last(baseline: Recipe) -> None:
 
 
 def test_adamw(baseline: Recipe) -> None:
-    assert isinstance(engine.make_optimizer(replace(baseline, optimizer="adamw"), torch.nn.Linear(2, 2)),
-                      torch.optim.AdamW)  # fmt: skip
+    assert isinstance(
+        engine.make_optimizer(replace(baseline, optimizer="adamw"), torch.nn.Linear(2, 2)), torch.optim.AdamW
+    )
     assert train(replace(baseline, optimizer="adamw", steps=2, learning_rate=1e-4)).finished
 
 

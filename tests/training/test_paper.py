@@ -43,16 +43,27 @@ def tiny(recipe: Recipe, folders: dict[str, tuple[Path, Path]], runs: Path) -> R
     """The recipe's network and objective on small crops from fresh weights."""
     root, teacher = folders[recipe.data]
     return replace(
-        recipe, root=root, teacher=None if recipe.teacher is None else teacher, runs=runs, batch_size=2, workers=0,
-        memory=SMALL, augmentation=Augmentation(crop=(64, 64)), network=replace(recipe.network, pretrained=False),
-    )  # fmt: skip
+        recipe,
+        root=root,
+        teacher=None if recipe.teacher is None else teacher,
+        runs=runs,
+        batch_size=2,
+        workers=0,
+        memory=SMALL,
+        augmentation=Augmentation(crop=(64, 64)),
+        network=replace(recipe.network, pretrained=False),
+    )
 
 
 # One recipe for each network, and each data set at least once; the others of a night.
 OFTEN = (
-    "paper-cityscapes-teacher", "paper-camvid-resnet18-cirkd", "paper-cityscapes-mobilenetv2-cirkd",
-    "paper-voc-pspnet-cirkd", "paper-cityscapes-segformer-teacher", "paper-cityscapes-segformer-cirkd",
-)  # fmt: skip
+    "paper-cityscapes-teacher",
+    "paper-camvid-resnet18-cirkd",
+    "paper-cityscapes-mobilenetv2-cirkd",
+    "paper-voc-pspnet-cirkd",
+    "paper-cityscapes-segformer-teacher",
+    "paper-cityscapes-segformer-cirkd",
+)
 
 
 @pytest.mark.slow
@@ -132,8 +143,10 @@ def test_the_published_run_differs_from_ours_as_it_says() -> None:
 def test_a_published_encoder_starts_from_a_file(folders: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
     recipe = tiny(find_recipe("paper-cityscapes-resnet18-cirkd-as-published"), folders, tmp_path)
     data = open_data(recipe.data, "val", recipe.root)
-    wanted = {key: torch.rand_like(value) if value.is_floating_point() else value
-              for key, value in build_student(recipe, data).encoder.state_dict().items()}  # fmt: skip
+    wanted = {
+        key: torch.rand_like(value) if value.is_floating_point() else value
+        for key, value in build_student(recipe, data).encoder.state_dict().items()
+    }
     path = tmp_path / "resnet18-imagenet.pth"
     torch.save({**wanted, "fc.weight": torch.zeros(1000, 512), "fc.bias": torch.zeros(1000)}, path)
     network = replace(recipe.network, pretrained=True, encoder_weights=path)

@@ -18,10 +18,30 @@ from cirkd.training import runs
 from cirkd.training.journal import Journal, read_history
 
 SMALL = [
-    "--network.embedding-channels", "16", "--network.atrous-rates", "1", "2", "3", "--augmentation.crop", "48", "64",
-    "--batch-size", "2", "--warmup", "0", "--evaluate-every", "0", "--snapshot-every", "3", "--save-every", "1",
-    "--journal-every", "1", "--workers", "0",
-]  # fmt: skip
+    "--network.embedding-channels",
+    "16",
+    "--network.atrous-rates",
+    "1",
+    "2",
+    "3",
+    "--augmentation.crop",
+    "48",
+    "64",
+    "--batch-size",
+    "2",
+    "--warmup",
+    "0",
+    "--evaluate-every",
+    "0",
+    "--snapshot-every",
+    "3",
+    "--save-every",
+    "1",
+    "--journal-every",
+    "1",
+    "--workers",
+    "0",
+]
 
 
 @pytest.fixture
@@ -179,9 +199,16 @@ def test_history_of_a_journal(tmp_path: Path) -> None:
     journal.write("start", 0, recipe={"steps": 10}, classes={"names": ["a"]}, resumed=False)
     for step, extra in ((2, {}), (4, {"kd": 0.5})):
         journal.write(
-            "train", step, raw={"task": 1.0 / step} | extra, weighted={"task": 2.0 / step} | extra, total=3.0,
-            learning_rate=0.1, seconds_per_step=0.5, pixel_memory_fill=None, gpu_memory_bytes=None,
-        )  # fmt: skip
+            "train",
+            step,
+            raw={"task": 1.0 / step} | extra,
+            weighted={"task": 2.0 / step} | extra,
+            total=3.0,
+            learning_rate=0.1,
+            seconds_per_step=0.5,
+            pixel_memory_fill=None,
+            gpu_memory_bytes=None,
+        )
     journal.write("evaluation", 4, split="val", miou=31.5)
     journal.write("start", 4, recipe={"steps": 10}, resumed=True)
     history = read_history(path)

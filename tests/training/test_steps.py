@@ -80,8 +80,15 @@ def test_stored_before_the_draw_a_batch_is_among_its_own_keys(distilled: Recipe)
 
 
 def test_a_published_student_needs_a_file_for_its_imagenet_weights(distilled: Recipe) -> None:
-    published = replace(distilled.network, architecture="deeplabv3", encoder="resnet18", layout="published",
-                        output_stride=8, input_scale=1.0, pretrained=True)  # fmt: skip
+    published = replace(
+        distilled.network,
+        architecture="deeplabv3",
+        encoder="resnet18",
+        layout="published",
+        output_stride=8,
+        input_scale=1.0,
+        pretrained=True,
+    )
     with pytest.raises(TrainingError, match=r"--network\.encoder-weights FILE"):
         trainer._Run(replace(distilled, network=published), False)
     with pytest.raises(TrainingError, match=r"leave --network\.output-stride"):
@@ -91,8 +98,15 @@ def test_a_published_student_needs_a_file_for_its_imagenet_weights(distilled: Re
 @pytest.mark.parametrize("layout, wanted", [("cirkd", 0.1), ("published", 0.5)])
 def test_dropout_of_the_pyramid_is_the_layouts_or_as_asked(distilled: Recipe, layout: str, wanted: float) -> None:
     encoder = "resnet18" if layout == "published" else distilled.network.encoder
-    network = replace(distilled.network, architecture="deeplabv3", encoder=encoder, output_stride=8, input_scale=1.0,
-                      layout=layout, pretrained=False)  # fmt: skip
+    network = replace(
+        distilled.network,
+        architecture="deeplabv3",
+        encoder=encoder,
+        output_stride=8,
+        input_scale=1.0,
+        layout=layout,
+        pretrained=False,
+    )
     for asked, found in ((None, wanted), (0.25, 0.25)):
         recipe = replace(distilled, network=replace(network, pyramid_dropout=asked))
         student = build_student(recipe, open_data(recipe.data, "train", recipe.root))

@@ -93,8 +93,12 @@ def test_another_teacher_or_place_is_not_mistaken(distilled: Recipe, tmp_path: P
 
     own = folder()
     assert own == folder() == folder(replace(recipe, objective=replace(recipe.objective, kd=3.0), learning_rate=9.0))
-    others = [folder(place=Processes(1, 2)), folder(given=Preprocessing(scale=0.5)),
-              folder(replace(recipe, batch_size=6)), folder(replace(recipe, teacher_precision="bf16"))]  # fmt: skip
+    others = [
+        folder(place=Processes(1, 2)),
+        folder(given=Preprocessing(scale=0.5)),
+        folder(replace(recipe, batch_size=6)),
+        folder(replace(recipe, teacher_precision="bf16")),
+    ]
     with torch.no_grad():
         next(teacher.parameters()).add_(1e-6)
     assert len({own, folder(), *others}) == 6

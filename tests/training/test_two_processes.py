@@ -60,8 +60,13 @@ def run(recipe: Recipe, processes: int, *, stop_at: int = 0, resume: bool = Fals
     command = [sys.executable, "-c", CHILD, pickle.dumps((recipe, stop_at, resume)).hex()]
     started = []
     for rank in range(processes):
-        place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1",
-                 "MASTER_PORT": port}  # fmt: skip
+        place = {
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(processes),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": port,
+        }
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **(place if processes > 1 else {})}
         started.append(subprocess.Popen(command, env=environment, text=True, stdout=-1, stderr=subprocess.STDOUT))
     said = [process.communicate(timeout=200)[0] for process in started]

@@ -118,9 +118,11 @@ def test_classes(javascript: Callable[..., Any]) -> None:
     points, weights = rows(10, 3, 1).requires_grad_(), rows(4, 3, 2).requires_grad_()
     labels = torch.arange(10) % 4
     found = javascript(
-        "g.classification(f.points, f.weights, 3, f.targets)", points=points, weights=weights,
+        "g.classification(f.points, f.weights, 3, f.targets)",
+        points=points,
+        weights=weights,
         targets=F.one_hot(labels, 4),
-    )  # fmt: skip
+    )
     value = F.cross_entropy(points @ weights.T, labels)
     assert_agrees(found, value, ("gradient", points), ("weightGradient", weights))
 

@@ -15,10 +15,24 @@ from .stage import Stage
 Catalogue = dict[str, list[Model]]
 # What stands along the kerb: the method `_put_<name>` that puts it there, and how often.
 _KERB_WEIGHTS = {
-    "tree": 24, "lamp": 10, "sign": 14, "bench": 6, "bin": 6, "small": 5, "bikes": 11, "bollards": 4,
-    "rail": 8, "fence": 8, "shelter": 4, "column": 3, "stand": 4, "cabinet": 4, "hedge": 3, "people": 9,
+    "tree": 24,
+    "lamp": 10,
+    "sign": 14,
+    "bench": 6,
+    "bin": 6,
+    "small": 5,
+    "bikes": 11,
+    "bollards": 4,
+    "rail": 8,
+    "fence": 8,
+    "shelter": 4,
+    "column": 3,
+    "stand": 4,
+    "cabinet": 4,
+    "hedge": 3,
+    "people": 9,
     "none": 4,
-}  # fmt: skip
+}
 
 
 class Dresser:

@@ -31,9 +31,8 @@ LOOSE = {"reassoc", "contract", "nsz", "arcp"}
 LINES = 64
 # 2 ** x is 2 ** n, n whole, times a polynomial of r = x - n, which is right to 1 in 10^7.
 ONE, C1, C2, C3, C4, C5, C6 = (
-    np.float32(c)
-    for c in (1, 0.69314718, 0.24022648, 0.055503324, 0.0096184378, 0.0013398875, 0.00015353349)
-)  # fmt: skip
+    np.float32(c) for c in (1, 0.69314718, 0.24022648, 0.055503324, 0.0096184378, 0.0013398875, 0.00015353349)
+)
 # A number added to it loses all digits behind the point, and is found in the last bits.
 WHOLE = np.float32(1.5 * 2**23)
 # Exponents of 0 and of infinity.

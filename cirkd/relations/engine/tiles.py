@@ -85,9 +85,16 @@ class Scratch:
     """
 
     def __init__(
-        self, dtype: torch.dtype, device: torch.device, entries: int, *, workers: int = 1, students: int = 1,
-        kept: int = 0, upright: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        dtype: torch.dtype,
+        device: torch.device,
+        entries: int,
+        *,
+        workers: int = 1,
+        students: int = 1,
+        kept: int = 0,
+        upright: bool = False,
+    ) -> None:
         self.upright = upright
         self._tiles = torch.empty(workers, 3 if students == 1 else 4, entries, dtype=dtype, device=device)
         self._kept = torch.empty(2, kept, dtype=dtype, device=device)

@@ -22,9 +22,21 @@ import triton.language as tl
 
 @triton.jit
 def factors_kernel(
-    x, large, small, rows, channels, width, scale, image_rows, image_step, row_step, channel_step,
-    split: tl.constexpr, block_rows: tl.constexpr, block_channels: tl.constexpr,
-):  # fmt: skip
+    x,
+    large,
+    small,
+    rows,
+    channels,
+    width,
+    scale,
+    image_rows,
+    image_step,
+    row_step,
+    channel_step,
+    split: tl.constexpr,
+    block_rows: tl.constexpr,
+    block_channels: tl.constexpr,
+):
     """x * scale in the type of `large`, with zeros up to `width` channels; what rounding leaves over goes to `small`.
 
     x lies in images of `image_rows` rows, in any order in memory; large and small [rows, width].
@@ -44,9 +56,20 @@ def factors_kernel(
 
 @triton.jit
 def _logits(
-    rows, rows_rest, keys, keys_rest, row, key, there, inside, width,
-    split: tl.constexpr, chunk: tl.constexpr, block_rows: tl.constexpr, block_keys: tl.constexpr,
-):  # fmt: skip
+    rows,
+    rows_rest,
+    keys,
+    keys_rest,
+    row,
+    key,
+    there,
+    inside,
+    width,
+    split: tl.constexpr,
+    chunk: tl.constexpr,
+    block_rows: tl.constexpr,
+    block_keys: tl.constexpr,
+):
     """Products [block_rows, block_keys] of these rows and keys, over `width` channels."""
     channel = tl.arange(0, chunk)
     total = tl.zeros((block_rows, block_keys), tl.float32)
@@ -82,13 +105,37 @@ def _products(a, a_rest, b, b_rest, split: tl.constexpr):
 
 @triton.jit
 def sums_kernel(
-    student_rows, student_rows_rest, teacher_rows, teacher_rows_rest,
-    student_keys, student_keys_rest, teacher_keys, teacher_keys_rest,
-    sums, columns, first_image, first_block, blocks, row_width, key_width, images, parts, part_keys,
-    student_width, teacher_width, student_columns: tl.constexpr, teacher_columns: tl.constexpr,
-    mirrored: tl.constexpr, split: tl.constexpr, student_held: tl.constexpr, teacher_held: tl.constexpr,
-    shared: tl.constexpr, chunk: tl.constexpr, side: tl.constexpr, block_keys: tl.constexpr,
-):  # fmt: skip
+    student_rows,
+    student_rows_rest,
+    teacher_rows,
+    teacher_rows_rest,
+    student_keys,
+    student_keys_rest,
+    teacher_keys,
+    teacher_keys_rest,
+    sums,
+    columns,
+    first_image,
+    first_block,
+    blocks,
+    row_width,
+    key_width,
+    images,
+    parts,
+    part_keys,
+    student_width,
+    teacher_width,
+    student_columns: tl.constexpr,
+    teacher_columns: tl.constexpr,
+    mirrored: tl.constexpr,
+    split: tl.constexpr,
+    student_held: tl.constexpr,
+    teacher_held: tl.constexpr,
+    shared: tl.constexpr,
+    chunk: tl.constexpr,
+    side: tl.constexpr,
+    block_keys: tl.constexpr,
+):
     """Sums of P, of Q and of Q * (t - s) of a block of rows over a part of the keys of an image.
 
     Of `blocks` blocks of every image from the first on. sums [3, parts, these blocks * side, images]; `row_width` rows
@@ -126,9 +173,20 @@ def sums_kernel(
             s = _products(a, a_rest, k, k_rest, split)
         else:
             s = _logits(
-                student_rows, student_rows_rest, student_keys, student_keys_rest, row, key, there, inside,
-                student_width, split, chunk, side, block_keys,
-            )  # fmt: skip
+                student_rows,
+                student_rows_rest,
+                student_keys,
+                student_keys_rest,
+                row,
+                key,
+                there,
+                inside,
+                student_width,
+                split,
+                chunk,
+                side,
+                block_keys,
+            )
         if teacher_held:
             if not (shared and student_held):
                 k = _block(teacher_keys, key, c < end, teacher_width, teacher_columns)
@@ -136,9 +194,20 @@ def sums_kernel(
             t = _products(b, b_rest, k, k_rest, split)
         else:
             t = _logits(
-                teacher_rows, teacher_rows_rest, teacher_keys, teacher_keys_rest, row, key, there, inside,
-                teacher_width, split, chunk, side, block_keys,
-            )  # fmt: skip
+                teacher_rows,
+                teacher_rows_rest,
+                teacher_keys,
+                teacher_keys_rest,
+                row,
+                key,
+                there,
+                inside,
+                teacher_width,
+                split,
+                chunk,
+                side,
+                block_keys,
+            )
         seen = inside & there
         p = tl.where(seen, tl.exp2(s), 0.0)
         q = tl.where(seen, tl.exp2(t), 0.0)
@@ -164,9 +233,24 @@ def sums_kernel(
 
 @triton.jit
 def collect_kernel(
-    sums, columns, found, scales, nats, first_image, first_block, own_images, blocks, row_width, images, parts, rows,
-    mirrored: tl.constexpr, first: tl.constexpr, last: tl.constexpr, side: tl.constexpr,
-):  # fmt: skip
+    sums,
+    columns,
+    found,
+    scales,
+    nats,
+    first_image,
+    first_block,
+    own_images,
+    blocks,
+    row_width,
+    images,
+    parts,
+    rows,
+    mirrored: tl.constexpr,
+    first: tl.constexpr,
+    last: tl.constexpr,
+    side: tl.constexpr,
+):
     """Sums of a piece's parts and, where `mirrored`, its columns: added to found [3, rows, images], in a fixed order.
 
     With the `last` piece, of scales [2, images, rows] 1 / sums of P and Q, and of nats [rows, images] the divergence.
@@ -219,13 +303,38 @@ def collect_kernel(
 
 @triton.jit
 def gradient_kernel(
-    student_rows, student_rows_rest, teacher_rows, teacher_rows_rest,
-    student_keys, student_keys_rest, teacher_keys, teacher_keys_rest,
-    scales, gradient, rows, channels, row_width, key_width, images, parts, part_keys, student_width, teacher_width,
-    level, factor, student_columns: tl.constexpr, teacher_columns: tl.constexpr,
-    mirrored: tl.constexpr, split: tl.constexpr, student_held: tl.constexpr, teacher_held: tl.constexpr,
-    shared: tl.constexpr, chunk: tl.constexpr, block_rows: tl.constexpr, block_keys: tl.constexpr,
-):  # fmt: skip
+    student_rows,
+    student_rows_rest,
+    teacher_rows,
+    teacher_rows_rest,
+    student_keys,
+    student_keys_rest,
+    teacher_keys,
+    teacher_keys_rest,
+    scales,
+    gradient,
+    rows,
+    channels,
+    row_width,
+    key_width,
+    images,
+    parts,
+    part_keys,
+    student_width,
+    teacher_width,
+    level,
+    factor,
+    student_columns: tl.constexpr,
+    teacher_columns: tl.constexpr,
+    mirrored: tl.constexpr,
+    split: tl.constexpr,
+    student_held: tl.constexpr,
+    teacher_held: tl.constexpr,
+    shared: tl.constexpr,
+    chunk: tl.constexpr,
+    block_rows: tl.constexpr,
+    block_keys: tl.constexpr,
+):
     """Sum over keys of (P / its sums - Q / its sums) * key, times `factor`, of a block of rows, over some parts.
 
     scales [2, images, rows] are 1 / sums; where `mirrored`, those of the key's relation to the row are added.
@@ -262,9 +371,20 @@ def gradient_kernel(
                 s = _products(a, a_rest, k, k_rest, split)
             else:
                 s = _logits(
-                    student_rows, student_rows_rest, student_keys, student_keys_rest, row, key, there, inside,
-                    student_width, split, chunk, block_rows, block_keys,
-                )  # fmt: skip
+                    student_rows,
+                    student_rows_rest,
+                    student_keys,
+                    student_keys_rest,
+                    row,
+                    key,
+                    there,
+                    inside,
+                    student_width,
+                    split,
+                    chunk,
+                    block_rows,
+                    block_keys,
+                )
             if teacher_held:
                 if shared and student_held:
                     t = _products(b, b_rest, k, k_rest, split)
@@ -274,9 +394,20 @@ def gradient_kernel(
                     t = _products(b, b_rest, m, m_rest, split)
             else:
                 t = _logits(
-                    teacher_rows, teacher_rows_rest, teacher_keys, teacher_keys_rest, row, key, there, inside,
-                    teacher_width, split, chunk, block_rows, block_keys,
-                )  # fmt: skip
+                    teacher_rows,
+                    teacher_rows_rest,
+                    teacher_keys,
+                    teacher_keys_rest,
+                    row,
+                    key,
+                    there,
+                    inside,
+                    teacher_width,
+                    split,
+                    chunk,
+                    block_rows,
+                    block_keys,
+                )
             p_scale, q_scale = p_row, q_row
             if mirrored:
                 p_scale += level * tl.load(scales + own * rows + key, c < end, 0.0)[None, :]

@@ -109,9 +109,13 @@ class _Work:
     """Rows and keys as the kernels take them."""
 
     def __init__(
-        self, student: tuple[Rows, Rows], teacher: tuple[Rows, Rows], images: int, temperature: float,
+        self,
+        student: tuple[Rows, Rows],
+        teacher: tuple[Rows, Rows],
+        images: int,
+        temperature: float,
         precision: Precision,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.mirrored, self.shared = student[0] is student[1], student[1] is teacher[1]
         self.scale = math.sqrt(math.log2(math.e) / temperature)  # of either factor
         self.split = precision == "float32"
@@ -141,13 +145,42 @@ class _Work:
             sums = self._new(3, self.parts, count * launch.rows, self.images)
             columns = self._new(3, count, self.keys) if self.mirrored else sums
             sums_kernel[(count, self.images * self.parts)](
-                *self.given, sums, columns, first, top, each, *self.numbers, *self.columns, self.mirrored, self.split,
-                *launch.held, self.shared, launch.chunk, launch.rows, launch.keys, **launch.built,
-            )  # fmt: skip
+                *self.given,
+                sums,
+                columns,
+                first,
+                top,
+                each,
+                *self.numbers,
+                *self.columns,
+                self.mirrored,
+                self.split,
+                *launch.held,
+                self.shared,
+                launch.chunk,
+                launch.rows,
+                launch.keys,
+                **launch.built,
+            )
             collect_kernel[(blocks * self.row_images, self.images)](
-                sums, columns, found, scales, nats, first, top, own, each, self.row_width, self.images, self.parts,
-                self.rows, self.mirrored, number == 0, number == len(pieces) - 1, launch.rows,
-            )  # fmt: skip
+                sums,
+                columns,
+                found,
+                scales,
+                nats,
+                first,
+                top,
+                own,
+                each,
+                self.row_width,
+                self.images,
+                self.parts,
+                self.rows,
+                self.mirrored,
+                number == 0,
+                number == len(pieces) - 1,
+                launch.rows,
+            )
         return nats, scales
 
     def _pieces(self, blocks: int) -> Iterator[tuple[int, int, tuple[int, int]]]:
@@ -169,10 +202,24 @@ class _Work:
         found = gradient[None] if shares == 1 else self._new(shares, self.rows, channels).zero_()
         level = float(min(self.key_width, 2**13))
         gradient_kernel[(blocks, shares)](
-            *self.given, scales, found, self.rows, channels, *self.numbers, level, 1 / (level * self.scale),
-            *self.columns, self.mirrored, self.split, *launch.held, self.shared, launch.chunk, launch.rows, launch.keys,
+            *self.given,
+            scales,
+            found,
+            self.rows,
+            channels,
+            *self.numbers,
+            level,
+            1 / (level * self.scale),
+            *self.columns,
+            self.mirrored,
+            self.split,
+            *launch.held,
+            self.shared,
+            launch.chunk,
+            launch.rows,
+            launch.keys,
             **launch.built,
-        )  # fmt: skip
+        )
         if shares > 1:
             gradient += found.sum(dim=0)
 

@@ -29,9 +29,12 @@ def logits(*shape: int, upright: bool = False, seed: int = 0) -> torch.Tensor:
 @UPRIGHT
 @settings(max_examples=15, deadline=None)
 @given(
-    rows=st.integers(1, 70), width=st.integers(1, 140), images=st.integers(1, 3), keyed=st.booleans(),
+    rows=st.integers(1, 70),
+    width=st.integers(1, 140),
+    images=st.integers(1, 3),
+    keyed=st.booleans(),
     seed=st.integers(0, 99),
-)  # fmt: skip
+)
 def test_one_pass_gives_what_the_operations_give(
     upright: bool, rows: int, width: int, images: int, keyed: bool, seed: int
 ) -> None:

@@ -51,14 +51,23 @@ def small_blocks(
 @pytest.mark.usefixtures("with_streamed")
 @settings(max_examples=12, deadline=None)
 @given(
-    images=st.integers(1, 3), positions=st.integers(1, 80), widths=st.tuples(st.integers(1, 20), st.integers(1, 70)),
-    temperature=st.sampled_from([0.02, 0.1, 1.0, 10.0]), at_once=st.sampled_from([1, 60, 2**24]),
-    held=st.sampled_from(HELD), seed=st.integers(0, 99),
-)  # fmt: skip
+    images=st.integers(1, 3),
+    positions=st.integers(1, 80),
+    widths=st.tuples(st.integers(1, 20), st.integers(1, 70)),
+    temperature=st.sampled_from([0.02, 0.1, 1.0, 10.0]),
+    at_once=st.sampled_from([1, 60, 2**24]),
+    held=st.sampled_from(HELD),
+    seed=st.integers(0, 99),
+)
 def test_every_two_images(
-    images: int, positions: int, widths: tuple[int, int], temperature: float, at_once: int, held: tuple[bool, bool],
+    images: int,
+    positions: int,
+    widths: tuple[int, int],
+    temperature: float,
+    at_once: int,
+    held: tuple[bool, bool],
     seed: int,
-) -> None:  # fmt: skip
+) -> None:
     student, teacher = (rows(images, positions, width, seed=seed) for width in widths)
     student.requires_grad_()
     maps = [x.transpose(1, 2)[..., None] for x in (student, teacher)]
@@ -74,9 +83,13 @@ def test_every_two_images(
 @pytest.mark.usefixtures("with_streamed")
 @settings(max_examples=12, deadline=None)
 @given(
-    count=st.integers(1, 40), keys=st.integers(1, 50), width=st.integers(1, 70),
-    temperature=st.sampled_from([0.02, 0.1, 1.0, 10.0]), held=st.sampled_from(HELD), seed=st.integers(0, 99),
-)  # fmt: skip
+    count=st.integers(1, 40),
+    keys=st.integers(1, 50),
+    width=st.integers(1, 70),
+    temperature=st.sampled_from([0.02, 0.1, 1.0, 10.0]),
+    held=st.sampled_from(HELD),
+    seed=st.integers(0, 99),
+)
 def test_rows_against_keys(
     count: int, keys: int, width: int, temperature: float, held: tuple[bool, bool], seed: int
 ) -> None:
@@ -108,10 +121,15 @@ def test_as_they_are_launched(precision: str) -> None:
     assert (slope - wanted_slope).norm() <= slope_near * wanted_slope.norm()
 
 
-@pytest.mark.parametrize(("width", "kind", "temperature", "can"), [
-    (256, torch.float32, 0.1, True), (257, torch.float32, 0.1, False), (64, torch.float64, 0.1, False),
-    (64, torch.float32, 0.01, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("width", "kind", "temperature", "can"),
+    [
+        (256, torch.float32, 0.1, True),
+        (257, torch.float32, 0.1, False),
+        (64, torch.float64, 0.1, False),
+        (64, torch.float32, 0.01, False),
+    ],
+)
 def test_what_they_can_do(width: int, kind: torch.dtype, temperature: float, can: bool) -> None:
     rows = torch.zeros(2, width, dtype=kind)
     assert streamed.supported(rows, rows, temperature) is can
