@@ -8,6 +8,7 @@ as what it has imported and compiled is worth keeping, and that is ended when it
 from __future__ import annotations
 
 import importlib
+import os
 import pickle
 import queue
 import subprocess
@@ -69,7 +70,9 @@ def _worker() -> subprocess.Popen[bytes]:
             if (worker := _idle.pop()).poll() is None:
                 return worker
     command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; import {__name__} as a; a.serve()"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    # Threads that wait for each other sleep: where other programs run as well, those that spin cost t-SNE twice its time.
+    settings = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=settings)
 
 
 def _ask(worker: subprocess.Popen[bytes], task: Any, answers: queue.Queue[tuple[str, Any]]) -> None:

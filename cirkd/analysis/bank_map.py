@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
+from cirkd.analysis.layout import principal_axes, stoppable
 from cirkd.analysis.memory_bank import BankSample, require_memory, sample_bank, view_centroids
-from cirkd.analysis.projection import METHODS, Progress, principal_axes, stoppable
+from cirkd.analysis.projection import METHODS, Progress
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import TEACHER, FeatureSet
 from cirkd.features.sampling import balanced_sample

@@ -23,7 +23,7 @@ MAPS = {
 AT_ONCE = ("pca", "relation")
 """Maps that show every position and take no time; the others take seconds for every thousand positions and model."""
 SAMPLE = 2000
-"""Positions of the other maps at most: on two CPU cores, four models take some 20 seconds."""
+"""Positions of the other maps at most: on two CPU cores, four models take some 10 seconds."""
 
 
 def explorer_map(

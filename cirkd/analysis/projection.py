@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
-from cirkd.analysis import apart
 from cirkd.analysis.alignment import procrustes
+from cirkd.analysis.layout import parameters, principal_axes, stoppable
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
 from cirkd.features.sampling import PixelSample, balanced_sample
@@ -99,7 +98,7 @@ def project(
         if space == "relation"
         else _feature_maps(features, method, dimensions, chosen, seed, align, progress)
     )
-    parameters = _parameters(method, len(chosen)) | ({"anchors": anchors} if space == "relation" else {})
+    made = parameters(method, len(chosen)) | ({"anchors": anchors} if space == "relation" else {})
     return Projection(
         coordinates={name: points.astype(np.float32) for name, points in found.coordinates.items()},
         index=chosen,
@@ -111,8 +110,7 @@ def project(
         residual=found.residual,
         explained=found.explained,
         sample=sample,
-        provenance=_provenance(features, chosen, seed)
-        | {"parameters": parameters, "seconds": time.perf_counter() - started},
+        provenance=_provenance(features, chosen, seed) | {"parameters": made, "seconds": time.perf_counter() - started},
     )
 
 
@@ -198,76 +196,9 @@ def _align(maps: _Maps, reference: str) -> _Maps:
     return _Maps(kept, maps.explained, residual)
 
 
-@dataclass(frozen=True, eq=False)
-class Axes:
-    """Principal axes [k, d] around a mean [d], and the share of the variance on each; rows of zeros where the data
-    have fewer dimensions than were asked for."""
-
-    mean: np.ndarray
-    axes: np.ndarray
-    explained: tuple[float, ...]
-
-    def project(self, rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-        return (rows - self.mean) @ self.axes.T
-
-
-def principal_axes(rows: Float[np.ndarray, "n d"], dimensions: int) -> Axes:
-    """Exact PCA. Each axis points to where its largest weight is positive, so that maps do not flip."""
-    mean = rows.mean(axis=0, dtype=np.float64)
-    centred = rows - mean
-    values, vectors = np.linalg.eigh(centred.T @ centred)
-    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
-    axes = np.zeros((dimensions, rows.shape[1]))
-    known = min(dimensions, rows.shape[1])
-    axes[:known] = vectors[:, :known].T
-    largest = np.abs(axes).argmax(axis=1)
-    axes *= np.where(axes[np.arange(dimensions), largest] < 0, -1, 1)[:, None]
-    total = values.sum()
-    shares = [float(value / total) if total > 0 else 0.0 for value in values[:known]]
-    return Axes(mean, axes, tuple(shares + [0.0] * (dimensions - known)))
-
-
-def _parameters(method: str, count: int) -> dict[str, Any]:
-    """Settings for this many pixels: neighbourhoods must be smaller than the sample."""
-    if method == "umap":
-        return {"metric": "cosine", "n_neighbors": min(15, count - 1), "min_dist": 0.1}
-    if method == "tsne":
-        return {"metric": "cosine", "perplexity": float(min(30, max(1, (count - 1) // 3))), "init": "pca"}
-    return {"solver": "exact"}
-
-
 def _still(progress: Progress | None, share: float, text: str) -> Callable[[], object] | None:
     """Says how far a projection is, now and whenever it is called again."""
     if progress is None:
         return None
     progress(share, text)
     return partial(progress, share, text)
-
-
-def stoppable(
-    rows: Float[np.ndarray, "n d"], method: str, dimensions: int, seed: int, still: Callable[[], object] | None
-) -> Float[np.ndarray, "n k"]:
-    """`lay_out`; in a process of its own where there is something to call that may end it by raising an exception."""
-    if still is None:
-        return lay_out(rows, method, dimensions, seed)
-    return apart.call(__name__, "lay_out", rows, method, dimensions, seed, still=still)
-
-
-def lay_out(rows: Float[np.ndarray, "n d"], method: str, dimensions: int, seed: int) -> Float[np.ndarray, "n k"]:
-    """UMAP or t-SNE of some rows, by cosine, with the settings of `_parameters`."""
-    settings = _parameters(method, len(rows))
-    start = principal_axes(rows, dimensions).project(rows)
-    start /= max(float(start[:, 0].std()), 1e-12)
-    if method == "tsne":
-        from sklearn.manifold import TSNE
-
-        settings["init"] = (1e-4 * start).astype(np.float32)
-        return TSNE(dimensions, random_state=seed, **settings).fit_transform(rows)
-    from umap import UMAP
-
-    with warnings.catch_warnings():
-        # A seed makes UMAP use one thread; it warns of that.
-        warnings.simplefilter("ignore")
-        # From the principal axes, as t-SNE, a map is in order sooner: in 200 rounds, not 500.
-        settings |= {"init": start.astype(np.float32), "n_epochs": 200}
-        return np.asarray(UMAP(n_components=dimensions, random_state=seed, **settings).fit_transform(rows))

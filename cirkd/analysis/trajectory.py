@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
-from cirkd.analysis.projection import principal_axes
+from cirkd.analysis.layout import principal_axes
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import IGNORED
 from cirkd.features.sampling import balanced_sample

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import procrustes as scipy_procrustes
+from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 
 from cirkd.analysis.alignment import procrustes
-from cirkd.analysis.projection import principal_axes, project
+from cirkd.analysis.layout import nearest, principal_axes
+from cirkd.analysis.projection import project
 from cirkd.data.errors import StudyError
 from cirkd.features.sampling import balanced_sample
 from tests.factories import make_features
@@ -100,6 +102,18 @@ def test_umap_of_few_pixels_and_again(count, dimensions):
     for name, points in first.coordinates.items():
         assert points.shape == (count, dimensions) and np.isfinite(points).all()
         np.testing.assert_array_equal(points, second.coordinates[name])
+
+
+@given(st.integers(0, 10**6), st.integers(3, 20), st.integers(1, 5))
+@settings(max_examples=30, deadline=None)
+def test_nearest_rows_are_scipys(seed, n, count):
+    rows = np.random.default_rng(seed).normal(size=(n, 4)).astype(np.float32)
+    indices, distances = nearest(rows, min(count, n))
+    apart = cdist(rows, rows, "cosine")
+    np.fill_diagonal(apart, -1)  # itself first
+    oracle = np.argsort(apart, axis=1)[:, : min(count, n)]
+    np.testing.assert_array_equal(indices, oracle)
+    np.testing.assert_allclose(distances, np.maximum(np.take_along_axis(apart, oracle, 1), 0), atol=1e-6)
 
 
 def test_more_dimensions_than_there_are():

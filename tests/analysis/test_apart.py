@@ -9,13 +9,13 @@ import psutil
 import pytest
 
 from cirkd.analysis import apart
-from cirkd.analysis.projection import lay_out
+from cirkd.analysis.layout import lay_out
 from cirkd.data.errors import StudyError
 
 
 def test_the_answer_is_that_of_a_plain_call() -> None:
     rows = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-    there = apart.call("cirkd.analysis.projection", "lay_out", rows, "tsne", 2, 0, still=lambda: None)
+    there = apart.call("cirkd.analysis.layout", "lay_out", rows, "tsne", 2, 0, still=lambda: None)
     np.testing.assert_allclose(there, lay_out(rows, "tsne", 2, 0), rtol=1e-4)
 
 
