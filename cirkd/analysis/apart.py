@@ -70,7 +70,7 @@ def _worker() -> subprocess.Popen[bytes]:
             if (worker := _idle.pop()).poll() is None:
                 return worker
     command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; import {__name__} as a; a.serve()"]
-    # Threads that wait for each other sleep: where other programs run as well, those that spin cost t-SNE twice its time.
+    # Threads that wait sleep: beside other programs, those that spin cost t-SNE twice its time.
     settings = {**os.environ, "OMP_WAIT_POLICY": "passive"}
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=settings)
 
