@@ -219,18 +219,18 @@ def header(path: str, stamp: float) -> dict[str, Any]:
         return {}
 
 
-@kept
-def trajectory(run: str, count: int, stamp: float, fitted: int) -> Trajectory:
+def trajectory(run: str, count: int, stamp: float, fitted: int, progress: Callable[[float, str], None]) -> Trajectory:
     """A run's trajectory; count and stamp are of its snapshots, so that new ones make it anew.
 
-    fitted: to how many snapshots the map is fitted.
+    fitted: to how many snapshots the map is fitted; progress: told how far it is, see `cirkd.analysis.trajectory`.
 
     Raises:
         StudyError: a snapshot cannot be read.
     """
     from cirkd.analysis.trajectory import trajectory as lay_out
 
-    return lay_out(Path(run), fitted=fitted)
+    key = "trajectory", run, count, stamp, fitted
+    return cache().get(key, lambda: lay_out(Path(run), fitted=fitted, progress=progress))
 
 
 @kept

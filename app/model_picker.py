@@ -163,24 +163,40 @@ def _examined(key: str) -> None:
         return
     text = f"{path.name}: {verdict.summary}; {len(verdict.classes)} classes; takes {verdict.expected_input}."
     st.caption(theme.plain(" ".join([text, *(f"{note}." for note in verdict.notes)])))
-    if st.session_state.get("_examined") != (key, stamp):
+    if st.session_state.get("_examined") == (key, stamp):
+        return
+    chosen, _ = state.read()
+    if key in (*(getattr(chosen, role) for role in ROLES), *chosen.others):
         st.session_state["_examined"] = (key, stamp)
-        _added(key)
+    elif free := next((role for role in ("after", "before", "teacher") if getattr(chosen, role) in ("", NONE)), ""):
+        st.session_state["_examined"] = (key, stamp)
+        _place(key, free)
+        st.rerun()
+    elif ask(key, "bar_as"):
+        st.session_state["_examined"] = (key, stamp)
+        st.rerun()
 
 
-def _added(key: str) -> None:
-    """Put a checkpoint that was just added on screen: as the distilled student, or where nothing is chosen yet."""
+def ask(key: str, prefix: str) -> bool:
+    """Ask whose place a checkpoint takes, with a button each; True when it has taken it.
+
+    prefix: of the buttons' keys.
+    """
+    st.markdown("Show it in the place of")
+    with st.container(horizontal=True, gap="xsmall"):
+        pressed = [role for role in ROLES if st.button(theme.role(role).label, key=f"{prefix}_{role}")]
+    for role in pressed:
+        _place(key, role)
+    return bool(pressed)
+
+
+def _place(key: str, role: str) -> None:
+    """Put a checkpoint on screen in a role, and among those that can be chosen in this window."""
     added = st.session_state.setdefault("_added", [])
     if key not in added:
         added.append(key)
-    chosen, _ = state.read()
-    if key in (*(getattr(chosen, role) for role in ROLES), *chosen.others):
-        return
-    role = next((r for r in ("after", "before", "teacher") if getattr(chosen, r) in ("", NONE)), "after")
-    chosen = replace(chosen, **{role: key})
-    state.remember(chosen)
+    state.remember(replace(state.read()[0], **{role: key}))
     st.session_state["_show_next"] = True
-    st.rerun()
 
 
 def _uploaded() -> list[str]:

@@ -23,6 +23,7 @@ Progress = Callable[[float, str], None]
 
 _PATIENCE = 0.4  # seconds before a progress bar appears; shorter work never flickers
 _TICK = 0.15
+_TELLING = 2.0  # seconds before it is said how many more it takes: the first steps are no measure
 
 
 class StoppedError(Exception):
@@ -39,6 +40,7 @@ class _Job:
     name: str
     started: float = field(default_factory=time.monotonic)
     fraction: float = 0.0
+    reached: float = 0.0
     text: str = ""
     result: Any = None
     error: BaseException | None = None
@@ -49,7 +51,18 @@ class _Job:
         """Given to the function as its progress callback; raises to cancel."""
         if self.cancel.is_set():
             raise StoppedError(None, self.label)
-        self.fraction, self.text = min(max(float(fraction), 0.0), 1.0), text
+        fraction, self.text = min(max(float(fraction), 0.0), 1.0), text
+        if fraction != self.fraction:
+            self.fraction, self.reached = fraction, time.monotonic()
+
+    def told(self) -> str:
+        """What it is doing, for how long, and how much longer at the pace so far, once that can be said."""
+        seconds = time.monotonic() - self.started
+        text = f"{self.text or self.label} · {seconds:.0f} s"
+        if seconds < _TELLING or self.fraction < 0.05:
+            return text
+        left = (self.reached - self.started) / self.fraction - seconds
+        return f"{text} · about {left:.0f} s left" if left >= 1 else f"{text} · soon done"
 
 
 class _Jobs:
@@ -145,7 +158,7 @@ def _show(jobs: _Jobs, job: _Job, key: Hashable) -> None:
         bar = st.progress(0.0)
         st.button("Cancel", key=f"cancel-{key}", on_click=jobs.stop, args=(key, job), icon=":material/stop_circle:")
         while not job.done.wait(_TICK):
-            bar.progress(job.fraction, f"{job.text or job.label} · {time.monotonic() - job.started:.0f} s")
+            bar.progress(job.fraction, job.told())
             _give_way()
     place.empty()
 

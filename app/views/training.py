@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app import cached, catalogue, panels, run_form, state, tiles
+from app import cached, catalogue, model_picker, panels, run_form, state, tiles, work
 from app.guard import guard
 from app.player import player
 from cirkd.analysis.trajectory import snapshots
@@ -43,9 +43,9 @@ def main() -> None:
         st.info("No run yet. Start one above, or on the command line with `cirkd train`.", icon=":material/info:")
         return
     with guard():
-        run = _choose(found)
+        run, beside = _choose(found)
         tick = TICK if run.status == "running" else None
-        st.fragment(run_every=tick)(_watch)(run)
+        st.fragment(run_every=tick)(_watch)(run, beside)
         st.fragment(run_every=tick)(_trajectory)(run)
 
 
@@ -55,29 +55,42 @@ def _bundled(taken: set[str]) -> list[Run]:
     return sorted(there, key=lambda run: run.name, reverse=True)
 
 
-def _choose(found: list[Run]) -> Run:
+def _choose(found: list[Run]) -> tuple[Run, Run | None]:
+    """The run on screen, and one whose curves are drawn beside its own."""
     known = {run.name: run for run in found}
     bundled = {run.name for run in found if run.folder.parent == catalogue.records_folder()}
     if st.session_state.get("training_run") not in known:
         st.session_state["training_run"] = next((r.name for r in found if r.status == "running"), found[0].name)
-    name = st.selectbox(
-        "Run",
-        list(known),
-        key="training_run",
-        width=420,
-        format_func=lambda name: f"{name} · {'bundled' if name in bundled else known[name].status}",
-    )
-    return known[name]
+
+    def told(name: str) -> str:
+        return f"{name} · {'bundled' if name in bundled else known[name].status}"
+
+    with st.container(horizontal=True):
+        name = st.selectbox("Run", list(known), key="training_run", width=420, format_func=told)
+        others = [other for other in known if other != name]
+        if st.session_state.get("training_beside") == name:
+            del st.session_state["training_beside"]
+        beside = st.selectbox(
+            "Curves of another beside it",
+            others,
+            index=None,
+            key="training_beside",
+            width=420,
+            format_func=told,
+            placeholder="none",
+            disabled=not others,
+        )
+    return known[name], known[beside] if beside else None
 
 
-def _watch(shown: Run) -> None:
+def _watch(shown: Run, beside: Run | None) -> None:
     """Everything that changes while a run goes on; the page is drawn anew when it begins or ends."""
     run, history = runs.look(shown.folder), read_history(shown.folder / "journal.jsonl")
     if run.status != shown.status:
         st.rerun()
     _head(run, history)
     if history.at:
-        _curves(history)
+        _curves(history, (beside.name, read_history(beside.folder / "journal.jsonl")) if beside else None)
     elif run.status == "running":
         st.caption("Waiting for the first entry of its journal: importing PyTorch and reading images takes seconds.")
     with st.expander("Log", icon=":material/terminal:", key="training_log"):
@@ -131,6 +144,11 @@ def _actions(run: Run) -> None:
             st.rerun()
     elif run.status == "stopped" and not run.resumable:
         st.caption("What it was begun with is not known here: resume it where it was begun, with `--resume`.")
+    written = run.folder / f"{run.name}.safetensors"
+    if run.status == "finished" and written.is_file():
+        with st.popover("Open in the study", icon=":material/hub:"):
+            if model_picker.ask(str(written), "training_as"):
+                st.switch_page("views/overview.py")
     if run.status != "running" and run.folder.parent != catalogue.records_folder():
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown(f"`{theme.plain(str(run.folder))}` goes with all that is in it, its checkpoint as well.")
@@ -148,19 +166,23 @@ def _how_far(run: Run, history: History) -> str:
     return text
 
 
-def _curves(history: History) -> None:
+def _curves(history: History, beside: tuple[str, History] | None) -> None:
     left, right = panels.row("losses", 2, 22)
     with left:
         st.markdown("**Loss terms, weighted** as they enter the sum")
-        _plot(charts.losses(history, weighted=True), "training_weighted", "every loss term times its weight, by step")
+        _plot(
+            charts.losses(history, weighted=True, beside=beside),
+            "training_weighted",
+            "every loss term times its weight, by step",
+        )
     with right:
         st.markdown("**Loss terms, raw**")
-        _plot(charts.losses(history, weighted=False), "training_raw", "every loss term by step")
+        _plot(charts.losses(history, weighted=False, beside=beside), "training_raw", "every loss term by step")
     left, right = panels.row("scores", 2, 22)
     with left:
         st.markdown("**mIoU** at each evaluation")
         if history.evaluations:
-            _plot(charts.scores(history), "training_scores", "mIoU of the data set at each evaluation, by step")
+            _plot(charts.scores(history, beside), "training_scores", "mIoU of the data set at each evaluation, by step")
         else:
             st.caption("None yet.")
     with right:
@@ -185,7 +207,8 @@ def _trajectory(run: Run) -> None:
         return
     with guard():
         fitted = _fitted(run, len(files))
-        found = cached.trajectory(str(run.folder), len(files), files[-1].stat().st_mtime, fitted)
+        what = str(run.folder), len(files), files[-1].stat().st_mtime, fitted
+        found = work.run(("trajectory", *what), "Laying snapshots out", lambda report: cached.trajectory(*what, report))
         groups = charts.groups(found, _classes(run))
         tiles.chips([(name, color) for name, color, _ in groups])
         player(found, groups, run.name, "the probe's pixel embeddings in one map, played from step to step")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,13 @@ def snapshots(run: Path) -> list[Path]:
     return sorted((run / "snapshots").glob("step_*.npz"))
 
 
-def trajectory(run: Path, budget: int = 600, seed: int = 0, fitted: int | None = None) -> Trajectory:
+def trajectory(
+    run: Path,
+    budget: int = 600,
+    seed: int = 0,
+    fitted: int | None = None,
+    progress: Callable[[float, str], object] | None = None,
+) -> Trajectory:
     """Lay a class-balanced sample of the probe's pixels out at each snapshot of a run.
 
     Args:
@@ -58,6 +65,7 @@ def trajectory(run: Path, budget: int = 600, seed: int = 0, fitted: int | None =
         budget: pixels shown.
         seed: of the sample.
         fitted: fit the map to the first so many snapshots, so that it stays while further ones come; None = to all.
+        progress: called with (fraction, text) before each snapshot; an exception raised from it is passed on.
 
     Of more than 40 snapshots, 40 are taken, evenly spread, first and last among them.
 
@@ -71,7 +79,11 @@ def trajectory(run: Path, budget: int = 600, seed: int = 0, fitted: int | None =
     base, chosen = _evenly(files[:count]), _evenly(files)
     labels, image, names = _probe(chosen[0])
     sample = balanced_sample(labels, budget, seed)
-    rows = {path: _unit_rows(path, sample.index, len(labels)) for path in {*base, *chosen}}
+    wanted, rows = sorted({*base, *chosen}), {}
+    for done, path in enumerate(wanted):
+        if progress is not None:
+            progress(done / len(wanted), f"Reading snapshot {done + 1} of {len(wanted)}")
+        rows[path] = _unit_rows(path, sample.index, len(labels))
     axes = principal_axes(np.concatenate([rows[path] for path in base]), 2)
     coordinates = np.stack([axes.project(rows[path]) for path in chosen]).astype(np.float32)
     return Trajectory(

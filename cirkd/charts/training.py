@@ -26,28 +26,38 @@ def term(name: str) -> tuple[str, str]:
     return name.replace("_", " ").capitalize(), _OTHER[sum(map(ord, name)) % len(_OTHER)]
 
 
-def losses(history: History, *, weighted: bool, mode: theme.Theme | None = None) -> go.Figure:
-    """Every loss term over the steps, on a logarithmic axis; weighted: as they enter the sum, with the sum."""
+def losses(
+    history: History, *, weighted: bool, beside: tuple[str, History] | None = None, mode: theme.Theme | None = None
+) -> go.Figure:
+    """Every loss term over the steps, on a logarithmic axis; weighted: as they enter the sum, with the sum.
+
+    beside: another run's name and history, drawn in dashes.
+    """
     figure = go.Figure()
-    terms = history.weighted if weighted else history.raw
-    for name, values in terms.items():
-        label, color = term(name)
-        _line(figure, history.at, values, label, color, "%{y:.4g}")
-    if weighted and len(terms) > 1:
-        _line(figure, history.at, history.total, "Sum", theme.ink(mode), "%{y:.4g}", dash="dot")
-    figure = _over_steps(figure, history, mode)
+    for of, dash, found in _runs(history, beside):
+        terms = found.weighted if weighted else found.raw
+        for name, values in terms.items():
+            label, color = term(name)
+            _line(figure, found.at, values, of + label, color, "%{y:.4g}", dash=dash)
+        if weighted and len(terms) > 1:
+            _line(
+                figure, found.at, found.total, f"{of}Sum", theme.ink(mode), "%{y:.4g}", dash="dashdot" if of else "dot"
+            )
+    figure = _over_steps(figure, history, mode, beside=beside)
     figure.update_yaxes(type="log", title_text="loss", dtick="D2", tickformat=".2~g")
     return figure
 
 
-def scores(history: History, mode: theme.Theme | None = None) -> go.Figure:
-    """mIoU at every evaluation (%)."""
+def scores(history: History, beside: tuple[str, History] | None = None, mode: theme.Theme | None = None) -> go.Figure:
+    """mIoU at every evaluation (%); beside: another run's name and history, drawn in dashes."""
     figure = go.Figure()
-    for split in dict.fromkeys(split for _, split, _ in history.evaluations):
-        label, color, symbol = _SPLITS.get(split, (split, theme.muted(mode), "square"))
-        found = [(step, value) for step, known, value in history.evaluations if known == split]
-        _line(figure, [s for s, _ in found], [v for _, v in found], label, color, "%{y:.1f} %", symbol=symbol)
-    figure = _over_steps(figure, history, mode)
+    for of, dash, found in _runs(history, beside):
+        for split in dict.fromkeys(split for _, split, _ in found.evaluations):
+            label, color, symbol = _SPLITS.get(split, (split, theme.muted(mode), "square"))
+            at = [step for step, known, _ in found.evaluations if known == split]
+            values = [value for _, known, value in found.evaluations if known == split]
+            _line(figure, at, values, of + label, color, "%{y:.1f} %", dash=dash, symbol=symbol + "-open" * bool(of))
+    figure = _over_steps(figure, history, mode, beside=beside)
     figure.update_yaxes(title_text="mIoU (%)", rangemode="tozero")
     return figure
 
@@ -91,6 +101,11 @@ def playable(found: Trajectory, groups: list[tuple[str, str, list[int]]]) -> dic
     }
 
 
+def _runs(history: History, beside: tuple[str, History] | None) -> list[tuple[str, str, History]]:
+    """(what its lines' names begin with, their dash, history) of the run on screen and of one beside it."""
+    return [("", "solid", history)] + ([(f"{beside[0]} · ", "dash", beside[1])] if beside else [])
+
+
 def _line(
     figure: go.Figure,
     x: Sequence[int],
@@ -114,12 +129,19 @@ def _line(
 
 
 def _over_steps(
-    figure: go.Figure, history: History, mode: theme.Theme | None, *, height: int = 340, legend: bool = True
+    figure: go.Figure,
+    history: History,
+    mode: theme.Theme | None,
+    *,
+    height: int = 340,
+    legend: bool = True,
+    beside: tuple[str, History] | None = None,
 ) -> go.Figure:
     """Common to all curves: steps from 0 to the last, one hover for all lines, a mark where the run was resumed."""
     theme.layout(figure, height=height, legend=legend, theme=mode, hovermode="x unified")
     figure.update_layout(showlegend=legend)
-    figure.update_xaxes(title_text="step", range=[0, 1.03 * max(history.steps, 1)])
+    steps = max(history.steps, beside[1].steps if beside else 1, 1)
+    figure.update_xaxes(title_text="step", range=[0, 1.03 * steps])
     for step in history.resumed:
         figure.add_vline(x=step, line={"width": 1, "dash": "dot", "color": theme.muted(mode)})
     return figure

@@ -85,10 +85,23 @@ def test_the_choice_survives_a_change_of_page(page: Open) -> None:
 def test_a_path_adds_a_checkpoint(page: Open, study_folders: Path, tmp_path: Path) -> None:
     path = shutil.copy(study_folders / "checkpoints" / "streets-cirkd.safetensors", tmp_path / "mine.safetensors")
     test = page()
+    before = asked(test, "after")
     test.text_input(key="bar_path").set_value(str(path)).run()
     clean(test)
-    assert asked(test, "after") == str(path)
-    assert test.selectbox(key="bar_after").value == str(path)
+    assert asked(test, "after") == before, "it is asked first"
+    test.button(key="bar_as_before").click().run()
+    clean(test)
+    assert asked(test, "before") == test.selectbox(key="bar_before").value == str(path)
+    assert asked(test, "after") == before
+    assert not any(button.key == "bar_as_before" for button in test.button)
+
+
+def test_a_checkpoint_takes_the_place_that_is_free(page: Open, study_folders: Path, tmp_path: Path) -> None:
+    path = shutil.copy(study_folders / "checkpoints" / "streets-cirkd.safetensors", tmp_path / "mine.safetensors")
+    test = page(after="none")
+    test.text_input(key="bar_path").set_value(str(path)).run()
+    clean(test)
+    assert asked(test, "after") == test.selectbox(key="bar_after").value == str(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights at all", b"\x80\x04K*."])
@@ -132,6 +145,7 @@ def test_uploads_become_a_study_of_their_own(page: Open, study_folders: Path) ->
     checkpoint = study_folders / "checkpoints" / "streets-cirkd.safetensors"
     upload = ("theirs.safetensors", checkpoint.read_bytes(), "application/octet-stream")
     test.file_uploader(key="bar_upload").set_value(upload).run()
+    test.button(key="bar_as_after").click().run()
     clean(test)
     kept = Path(asked(test, "after"))
     assert kept.name == "theirs.safetensors"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -108,6 +109,43 @@ def test_a_run_on_screen_is_what_its_journal_says(runs_folder: Path, page: Open)
         assert group["dots"] == np.flatnonzero(found.labels == label).tolist()
     shape, corner = np.array(played["shape"]), np.array(found.frame[0])
     np.testing.assert_allclose(np.array(played["frames"]) * shape + corner, found.coordinates, atol=1e-4 * shape.max())
+
+
+def test_two_runs_are_compared_in_one_picture(runs_folder: Path, page: Open) -> None:
+    if not (runs_folder / "shorter").is_dir():
+        write_run(runs_folder / "shorter", steps=20)
+    test = page("training")
+    test.selectbox(key="training_run").set_value("told").run()
+    alone = figures(test)
+    test.selectbox(key="training_beside").set_value("shorter").run()
+    assert not test.exception and not test.error
+    history = read_history(runs_folder / "shorter" / "journal.jsonl")
+    for before, together in zip(alone[:3], figures(test)[:3], strict=True):
+        own, other = together["data"][: len(before["data"])], together["data"][len(before["data"]) :]
+        assert [trace["name"] for trace in own] == [trace["name"] for trace in before["data"]]
+        assert [trace["name"] for trace in other] == [f"shorter · {trace['name']}" for trace in own]
+        assert {trace["line"]["dash"] for trace in other}.isdisjoint({trace["line"]["dash"] for trace in own})
+    np.testing.assert_allclose(other[0]["y"], [value for _, _, value in history.evaluations])
+    test.selectbox(key="training_run").set_value("shorter").run()
+    assert test.selectbox(key="training_beside").value is None, "a run is not compared with itself"
+
+
+def test_a_finished_runs_checkpoint_opens_in_the_study_in_the_role_that_is_asked_for(
+    runs_folder: Path, study_folders: Path, page: Open
+) -> None:
+    folder = runs_folder / "done"
+    write_run(folder)
+    Journal(folder / "journal.jsonl").write("end", 40)
+    written = shutil.copy(study_folders / "checkpoints" / "streets-cirkd.safetensors", folder / "done.safetensors")
+    try:
+        test = page("training")
+        test.selectbox(key="training_run").set_value("done").run()
+        test.button(key="training_as_before").click().run()
+        assert not test.exception and not test.error
+        assert test.title[0].value == "What distillation changed"
+        assert test.selectbox(key="bar_before").value == str(written)
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_records_of_shipped_checkpoints_are_watched_like_runs(

@@ -52,6 +52,19 @@ def test_cancelled_work_stops_and_stays_stopped_until_allowed(session: dict[str,
     assert work.run(key, "Features", lambda progress: 1) == 1
 
 
+def test_the_time_left_is_that_of_the_pace_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(work.time, "monotonic", lambda: now)
+    job = work._Job("Maps", "maps", started=now)
+    now = 110.0
+    job.report(0.25, "UMAP of before")
+    assert job.told() == "UMAP of before · 10 s · about 30 s left"
+    now = 125.0
+    assert job.told() == "UMAP of before · 25 s · about 15 s left"
+    now = 141.0
+    assert job.told() == "UMAP of before · 41 s · soon done"
+
+
 def test_a_job_that_was_left_is_joined_again(session: dict[str, Any]) -> None:
     calls = []
 

@@ -51,7 +51,7 @@ export function drawDots(board) {
 /** How far to trust a map, in a few words. */
 function qualityOf(board, name) {
   const { map, mapName, view, block, look, arrows } = board;
-  if (view.map !== mapName) return `working out ${MAPS.find(([value]) => value === view.map)[1]} …`;
+  if (view.map !== mapName) return `${MAPS.find(([value]) => value === mapName)[1]}, as ${MAPS.find(([value]) => value === view.map)[1]} is not worked out`;
   const parts = [];
   if (map.explained[name]) parts.push(`${percent(map.explained[name].reduce((a, b) => a + b, 0))} of variance`);
   if (name in map.residual && name !== block.reference) parts.push(`aligned, residual ${digits(map.residual[name], 2)}`);

@@ -72,7 +72,7 @@ export function explain(block, look, view, gradient) {
     ];
   }
   const known = block.divergence;
-  const waiting = !block.still && (!known || Math.abs(known.temperature - view.tau) > 1e-9) ? ` Working it out at τ = ${view.tau.toFixed(2)} …` : "";
+  const waiting = !block.still && (!known || Math.abs(known.temperature - view.tau) > 1e-9) ? ` Not worked out at τ = ${view.tau.toFixed(2)}.` : "";
   if (!known) return [`How far each position's relations are from the ${reference}'s.${waiting}`];
   return [
     `How far each position's own relations are from the ${reference}'s: KL(${reference} row ‖ student row) at ` +
