@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ from cirkd.training import runs
 
 if TYPE_CHECKING:
     from cirkd.training.recipes import Recipe
+
+
+_CODE = re.compile(r"\.py:\w", re.IGNORECASE)
 
 
 def folder() -> Path:
@@ -42,7 +46,9 @@ def draw(found: list[runs.Run], *, expanded: bool) -> None:
             begin = st.form_submit_button("Start", type="primary", icon=":material/play_arrow:")
         if begin:
             with guard():
-                run = runs.start(name, called, folder(), flags + _words(more))
+                words = flags + _words(more)
+                _refuse_code([name, "--name", called, *words])
+                run = runs.start(name, called, folder(), words)
                 st.session_state["training_run"] = run.name
                 st.rerun()
 
@@ -77,7 +83,7 @@ def _fields(name: str, recipe: Recipe, taken: set[str]) -> tuple[list[str], str,
                 format_func=lambda path: Path(path).stem,
                 accept_new_options=True,
                 width=300,
-                help="A checkpoint; any path can be typed.",
+                help="A checkpoint; any path can be typed. A network of your own, FILE.py:make, starts in a terminal.",
             )
             flags += ["--teacher", str(teacher)] if teacher else []
         root = st.text_input(
@@ -107,6 +113,19 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise TrainingError(f"further fields {text!r}: {str(error).lower()}; close the quotation") from None
+
+
+def _refuse_code(words: list[str]) -> None:
+    """Whoever reaches the page may choose among files of weights, and not name a file that is run.
+
+    Raises:
+        TrainingError: a word names a function in a file of Python.
+    """
+    if named := [word for word in words if _CODE.search(word)]:
+        raise TrainingError(
+            f"{named[0]}: this names a file of Python that would be run, and none is run from the browser; start it "
+            f"in a terminal with `cirkd train {shlex.join(words)}`"
+        )
 
 
 def _root(data: str) -> str:

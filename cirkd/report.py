@@ -38,6 +38,7 @@ TABLES = {
     "Scores": ("iou", "image-scores"),
     "Relations": ("divergence-classes", "divergence-pairs"),
     "Centroids": ("geometry", "centroids"),
+    "Layers": ("layers",),
     "Memory bank": ("memory-bank", "stored-pixels"),
 }
 OPEN_ROWS = 30

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cirkd.charts import centroids, embeddings, heat, matrix, memory, pictures, relations, scores, theme
+from cirkd.charts import centroids, embeddings, heat, layers, matrix, memory, pictures, relations, scores, theme
 from cirkd.charts.paint import Paint
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAP = "divergence-map-"
 """How the names of maps of single images begin."""
-SECTIONS = ("Scores", "Relations", "Embeddings", "Centroids", "Memory bank")
+SECTIONS = ("Scores", "Relations", "Embeddings", "Centroids", "Layers", "Memory bank")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ def gallery(study: Study) -> list[Picture]:
     if features.grouping().present():
         found += [*_class_relations(study), *_maps(study), *_centroids(study)]
         found += [*_banks(study), *_stored(study)]
+    if len(features.models) > 1:
+        found += _layers(study)
     return found
 
 
@@ -192,6 +194,34 @@ def _centroids(study: Study) -> Iterator[Picture]:
             "Approach: by how much a class's centroid cosines came closer to the teacher's.",
             760,
             lambda: centroids.gain(study.centroids(), study.scores(), classes, pair),
+        )
+
+
+def _layers(study: Study) -> Iterator[Picture]:
+    """Where in the network distillation acted."""
+    reference = study.features().reference
+    students = [name for name in study.names if name != reference]
+    about = (
+        f"Debiased linear CKA of a student's layers (rows, image on top) with the {reference}'s (columns, image on the "
+        "left): 1 is the same geometry, 0 an unrelated one."
+    )
+    for name in students:
+        yield Picture(
+            f"layers-{name}",
+            "Layers",
+            f"{theme.role(name).label}: every layer with the {reference}'s",
+            about,
+            640,
+            lambda name=name: _scaled(layers.similarity(study.layer_similarity(), name), "CKA"),
+        )
+    if {"before", "after"} <= set(students):
+        yield Picture(
+            "layers-change",
+            "Layers",
+            "Where in the network distillation acted",
+            f"{about} Here after minus before; two trainings that differ only in their seed differ, too.",
+            640,
+            lambda: _scaled(layers.change(study.layer_similarity(), "before", "after"), "change of CKA"),
         )
 
 

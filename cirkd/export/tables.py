@@ -93,6 +93,8 @@ def tables(study: Results) -> dict[str, Callable[[], Table]]:
         found |= {"divergence-classes": divergence_classes, "divergence-pairs": divergence_pairs}
     if features.grouping().present():
         found |= {**_GEOMETRY, "stored-pixels": stored}
+    if len(features.models) > 1:
+        found["layers"] = layers
     if study.memory_banks():
         found["memory-bank"] = memory_bank
     return {name: lambda make=make: make(study) for name, make in found.items()}
@@ -223,6 +225,21 @@ def class_relations(study: Results) -> Table:
     }
     columns |= {f"relation_{name}": matrix.reshape(-1) for name, matrix in found.matrices.items()}
     return Table("class-relations", "Mean relations of classes", columns, found.provenance)
+
+
+def layers(study: Results) -> Table:
+    """CKA of every layer of every student with every layer of the reference."""
+    found = study.layer_similarity()
+    reference = found.layers[found.reference]
+    cells = [(name, i, j) for name in found.cka for i in range(len(found.layers[name])) for j in range(len(reference))]
+    columns = {
+        "model": [name for name, _, _ in cells],
+        "layer": [found.layers[name][i] for name, i, _ in cells],
+        f"layer_of_{found.reference}": [reference[j] for _, _, j in cells],
+        "cka": [float(found.cka[name][i, j]) for name, i, j in cells],
+    }
+    about = {"positions": found.positions, "images": found.images, "seed": found.seed, "reference": found.reference}
+    return Table("layers", "Similarity of layers (debiased linear CKA)", columns, about)
 
 
 _GEOMETRY: dict[str, Callable[[Results], Table]] = {

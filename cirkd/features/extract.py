@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from cirkd.features.forward import ImageOutput, Runner
     from cirkd.models.segmenter import Segmenter
 
+nearest = on_grid
+"""The name that `on_grid` had before a cell took its majority; scripts go on with it."""
+
 Progress = Callable[[float, str], object]
 """Called with the fraction done, 0..1, and what is being done; raising from it cancels the work."""
 

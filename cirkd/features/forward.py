@@ -13,6 +13,7 @@ import torch
 from cirkd.features.grids import MOST_SHOWN, Grid, averaged
 from cirkd.features.kept import output_key
 from cirkd.models import inference
+from cirkd.models.inference import best_class
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,7 +108,7 @@ class Runner:
 
 
 def _image_output(model: Segmenter, embedding: Tensor, logits: Tensor, size: tuple[int, ...]) -> ImageOutput:
-    prediction, confidence = inference.best_class(inference.at_image_size(logits, size, model))
+    prediction, confidence = best_class(inference.at_image_size(logits, size, model))
     fine, fine_logits = averaged(embedding, MOST_SHOWN).cpu(), averaged(logits, MOST_SHOWN).cpu()
     return ImageOutput(
         embedding=_coarse(embedding, fine),

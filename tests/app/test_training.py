@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -177,6 +179,21 @@ def test_a_failed_run_shows_its_one_line(runs_folder: Path, page: Open) -> None:
     assert not test.exception
     assert [e.value for e in test.error] == ["/no/where: there is no such folder"]
     assert "some words" in "".join(code.value for code in test.code)
+
+
+@pytest.mark.parametrize("more", ["--teacher nets/mine.py:make", "--teacher=NETS.PY:make,best.pth --steps 3"])
+def test_no_file_of_python_is_run_from_the_browser(runs_folder: Path, page: Open, more: str) -> None:
+    """Refused in one line that holds the command for a terminal, which means the same there."""
+    test = page("training")
+    test.text_input(key="training_name_streets-teacher").set_value("from-afar")
+    test.text_input(key="training_more_streets-teacher").set_value(more)
+    next(b for b in test.button if b.label == "Start").click().run()
+    assert not test.exception and not (runs_folder / "from-afar").exists()
+    (line,) = [error.value for error in test.error]
+    told = re.search(r"`cirkd train (.*)`", line.replace("\\", ""))
+    assert told and "none is run from the browser" in line
+    words = shlex.split(told[1])
+    assert words[:3] == ["streets-teacher", "--name", "from-afar"] and words[-len(more.split()) :] == more.split()
 
 
 def test_a_name_that_is_taken_is_refused_in_one_line(runs_folder: Path, page: Open) -> None:

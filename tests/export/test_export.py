@@ -45,6 +45,7 @@ def test_tables_hold_the_studys_numbers():
         "centroids",
         "geometry",
         "class-relations",
+        "layers",
         "stored-pixels",
     }
     assert all(len({len(column) for column in item.columns.values()}) == 1 for item in found.values())
@@ -53,6 +54,9 @@ def test_tables_hold_the_studys_numbers():
     cell = [i for i in range(len(pairs["model"])) if pairs["model"][i] == "after"][3 * 1 + 2]
     assert pairs["divergence"][cell] == study.divergence().by_pair["after"][1, 2]
     assert (pairs["rows_of"][cell], pairs["related_to"][cell]) == ("sample-1", "sample-2")
+    layers, cka = found["layers"].columns, study.layer_similarity()
+    assert layers["cka"] == [*cka.cka["before"].reshape(-1), *cka.cka["after"].reshape(-1)]
+    assert set(layers["layer_of_teacher"]) == set(cka.layers["teacher"])
     relations = found["class-relations"].columns
     at = [
         i for i, pair in enumerate(zip(relations["class"], relations["with"], strict=True)) if pair == ("pole", "sky")
