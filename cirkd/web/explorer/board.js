@@ -3,7 +3,7 @@
 import { maskOf, runsOf } from "./block.js";
 import { colorings, css, ramp } from "./colors.js";
 import { make, measure, themeOf } from "./dom.js";
-import { coloring, drawAll, drawDots, drawHeat, drawMarks, drawTiles, drawVeils, drawWords } from "./drawing.js";
+import { coloring, drawAll, drawDots, drawHeat, drawMarks, drawShapes, drawTiles, drawVeils, drawWords, followEdges } from "./drawing.js";
 import { WHOLE, frameOf } from "./geometry.js";
 import { exposed } from "./handle.js";
 import { Heat } from "./heat.js";
@@ -14,7 +14,7 @@ import { decode } from "./pictures.js";
 import { connect } from "./pointing.js";
 import { Tour } from "./tour.js";
 
-const VIEW = { overlay: "similarity", tau: 0.1, map: "pca", color: "class", tool: "point", opacity: 0.8, tile: 160, wipe: null };
+const VIEW = { overlay: "similarity", tau: 0.1, map: "pca", color: "class", tool: "point", opacity: 0.8, tile: 160, wipe: null, raw: false };
 const REST = 200; // milliseconds without a change before Python hears of it
 
 export class Board {
@@ -68,6 +68,7 @@ export class Board {
     this.pictures = await decode(this.block);
     for (let i = 0; i < 3; i++) this.heat.relate(i); // compiled by now, so that the first pixel pointed at is as fast
     if (this.life.signal.aborted) return;
+    followEdges(this);
     this.resized(true);
     this.repin();
     this.root.dataset.ready = "true";
@@ -145,6 +146,7 @@ export class Board {
     if ("map" in change) this.useMap();
     this.layout.controls.show(this.view);
     if ("wipe" in change) this.layout.bands.style.setProperty("--wipe", String(change.wipe));
+    if ("raw" in change && this.pictures) followEdges(this);
     if ("tile" in change || "wipe" in change) this.resized(true);
     else if ("map" in change || "color" in change) this.draw();
     else this.drawImages();
@@ -214,6 +216,7 @@ export class Board {
   repin() {
     this.mood();
     drawHeat(this);
+    drawShapes(this);
     this.neighbours = this.pin < 0 ? null : neighboursOf(this.block, this.heat.relate(this.pin), this.pin);
     const on = { pin: (position) => this.pinAt(position), point: (position) => this.point(position) };
     const title = make("div", { class: "cx-title" }, "The pinned pixel and what is nearest to it in each model");

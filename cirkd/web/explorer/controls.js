@@ -31,6 +31,10 @@ export class Controls {
       type: "range", min: "0", max: "1", step: "0.05", "data-testid": "opacity", "aria-label": "Opacity of the overlay",
       oninput: () => change({ opacity: Number(this.opacity.value) }),
     });
+    this.raw = make("button", {
+      class: "cx-button", type: "button", "aria-pressed": "false", "data-testid": "raw",
+      title: "Heatmaps as cells of the grid, not drawn along the image's edges", onclick: () => change({ raw: !this.isRaw }),
+    }, "Raw cells");
     this.size = make("input", {
       type: "range", min: "110", max: "640", step: "10", "data-testid": "tile-size", "aria-label": "Size of the images",
       oninput: () => change({ tile: Number(this.size.value) }),
@@ -58,7 +62,7 @@ export class Controls {
       "div", { class: "cx-bar", role: "toolbar", "aria-label": "Explorer" },
       field("Images show", this.overlay),
       this.tauBox,
-      field("Overlay", this.opacity),
+      field("Overlay", make("span", { class: "cx-row" }, this.opacity, this.raw)),
       field("Image size", this.size),
       field("Map", this.projection),
       field("Colour by", this.colorBy),
@@ -86,6 +90,8 @@ export class Controls {
     this.tauText.textContent = view.tau.toFixed(2);
     this.opacity.value = view.opacity;
     this.size.value = view.tile;
+    this.isRaw = view.raw;
+    this.raw.setAttribute("aria-pressed", String(view.raw));
     this.wiping = view.wipe !== null;
     this.wipe.value = view.wipe ?? 0.5;
     this.wipe.disabled = !this.wiping;

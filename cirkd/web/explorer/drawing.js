@@ -1,12 +1,13 @@
 // Drawing a board: each function redraws one kind of thing from the board's state.
 
-import { colorOf } from "./colors.js";
+import { NONE, classCodes, classesOf, colorOf } from "./colors.js";
 import { MAPS } from "./controls.js";
 import { digits, percent } from "./dom.js";
 import { overlayOf } from "./heat.js";
+import { guides } from "./pictures.js";
 import { markPanel, markTile } from "./marks.js";
 import { veilOf } from "./tile.js";
-import { HINT, KEYS, describe, explain, legendOf } from "./words.js";
+import { HINT, KEYS, describe, explain, legendOf, shapeOf } from "./words.js";
 
 export function drawAll(board) {
   drawMaps(board);
@@ -34,7 +35,8 @@ export function drawMaps(board) {
   }
   drawDots(board);
   const legend = legendOfAll(board.panels.map(({ model }) => coloring(board, model).legend));
-  board.layout.legend.replaceChildren(...legendOf(legend, board.gradient, (code, event) => board.chooseCode(code, event)));
+  const shaped = board.marked === NONE ? "" : (classesOf(board.block).names[board.marked] ?? "");
+  board.layout.legend.replaceChildren(...shapeOf(shaped), ...legendOf(legend, board.gradient, (code, event) => board.chooseCode(code, event)));
 }
 
 /** One legend for all models: what any of them shows, in the order of the codes. */
@@ -45,7 +47,17 @@ function legendOfAll(legends) {
 }
 
 export function drawDots(board) {
-  for (const panel of board.panels) panel.draw(coloring(board, panel.model), board.selection, board.theme);
+  const classes = classCodes(board.block);
+  const pinned = board.pin >= 0 ? classes[board.pin] : NONE;
+  board.marked = pinned;
+  const shaped = pinned === NONE ? null : (position) => classes[position] === pinned;
+  for (const panel of board.panels) panel.draw(coloring(board, panel.model), board.selection, board.theme, shaped);
+}
+
+/** The maps again where the pin has come to another class, whose dots have a shape of their own. */
+export function drawShapes(board) {
+  const pinned = board.pin >= 0 ? classCodes(board.block)[board.pin] : NONE;
+  if (pinned !== board.marked && board.layout.width) drawMaps(board);
 }
 
 /** How far to trust a map, in a few words. */
@@ -77,6 +89,16 @@ export function drawTile(board, tile) {
 
 export function drawTiles(board) {
   for (const tile of board.tiles) drawTile(board, tile);
+}
+
+/** Heatmaps along the images' edges, or as raw cells. */
+export function followEdges(board) {
+  board.guides ??= guides(board.block, board.pictures.photos);
+  const { factor, guides: made } = board.guides;
+  for (const tile of board.tiles) {
+    const guide = board.view.raw ? null : made[tile.index];
+    tile.follow(guide, guide ? factor : 1);
+  }
 }
 
 export function drawHeat(board) {

@@ -2,6 +2,7 @@
 
 import { packed, ramp } from "./colors.js";
 import { distribution, meanRowDivergence, similarities } from "./similarity.js";
+import { vectorised } from "./vectors.js";
 
 /** What tiles can show, in the order of the keys 1 to 6; `relations`: whether it has to do with a temperature. */
 export const OVERLAYS = [
@@ -21,6 +22,7 @@ export class Heat {
     this.table = Uint32Array.from(ramp(look.sequential), (color) => packed(color));
     this.rows = new Map(block.models.map((model) => [model.name, new Float32Array(block.positions)]));
     this.shares = new Map(block.models.map((model) => [model.name, new Float32Array(block.positions)]));
+    this.fast = new Map(block.models.map((model) => [model, vectorised(model)]));
     this.position = -1; // whose similarities `rows` hold
     this.sharesOf = null; // which position and temperature `shares` hold
     this.tops = [];
@@ -29,7 +31,11 @@ export class Heat {
   /** Every model's cosines with a position. */
   relate(position) {
     if (position === this.position) return this.rows;
-    for (const model of this.block.models) similarities(model, position, this.rows.get(model.name));
+    for (const [model, fast] of this.fast) {
+      const out = this.rows.get(model.name);
+      if (fast) fast(position, out);
+      else similarities(model, position, out);
+    }
     this.position = position;
     return this.rows;
   }

@@ -3,7 +3,7 @@
 import { make, pen, resize } from "./dom.js";
 import { Buckets, WHOLE, fit } from "./geometry.js";
 import { packed } from "./colors.js";
-import { disc, faded, rimmed, shuffled, splat } from "./splat.js";
+import { diamond, disc, faded, rimmed, shuffled, splat } from "./splat.js";
 
 const REACH = 14; // pixels from which a dot can be pointed at
 
@@ -77,8 +77,8 @@ export class Panel {
     this.buckets = null;
   }
 
-  /** coloring: { codes, table }; mask: chosen positions or null; theme: { paper, ink }. */
-  draw(coloring, mask, theme) {
+  /** coloring: { codes, table }; mask: chosen positions or null; theme: { paper, ink }; shaped(position): as a diamond. */
+  draw(coloring, mask, theme, shaped = null) {
     const ratio = window.devicePixelRatio || 1;
     const context = this.base.getContext("2d");
     const image = context.createImageData(this.base.width, this.base.height);
@@ -89,13 +89,17 @@ export class Panel {
     const radius = (this.order.length > 25000 ? 1.1 : this.order.length > 4000 ? 1.5 : 2.4) * ratio * Math.min(this.view.zoom ** 0.3, 2);
     const { table } = coloring;
     const rims = rimmed(table, theme.paper, theme.ink);
+    const other = shaped ? (dot) => shaped(this.positionOf(dot)) : () => false;
+    const stamp = (order, colors, size, edges) => {
+      splat(target, scaled, shaped ? order.filter((dot) => !other(dot)) : order, codes, colors, disc(size), edges);
+      if (shaped) splat(target, scaled, order.filter(other), codes, colors, diamond(1.8 * size + ratio), edges);
+    };
     if (!mask) {
-      splat(target, scaled, this.order, codes, table, disc(radius), rims);
+      stamp(this.order, table, radius, rims);
     } else {
       const chosen = (dot) => mask[this.positionOf(dot)];
-      const quiet = faded(table, theme.paper, 0.13);
-      splat(target, scaled, this.order.filter((dot) => !chosen(dot)), codes, quiet, disc(radius));
-      splat(target, scaled, this.order.filter(chosen), codes, table, disc(radius + 0.4 * ratio), rims);
+      stamp(this.order.filter((dot) => !chosen(dot)), faded(table, theme.paper, 0.13), radius);
+      stamp(this.order.filter(chosen), table, radius + 0.4 * ratio, rims);
     }
     context.putImageData(image, 0, 0);
   }

@@ -2,6 +2,7 @@
 
 import { make, pen, resize } from "./dom.js";
 import { WHOLE, inner, outer } from "./geometry.js";
+import { spread } from "./smooth.js";
 
 const FINE = 4; // pixels of the veil per grid cell, so that the outline of what is chosen is thin
 
@@ -18,9 +19,8 @@ export class Tile {
     this.veil = make("canvas", { class: "cx-layer cx-grid", "aria-hidden": "true" });
     this.marks = make("canvas", { class: "cx-layer", "aria-hidden": "true" });
     const [rows, columns] = image.grid;
-    [this.heat.width, this.heat.height] = [columns, rows];
+    this.shares = new Float32Array(rows * columns);
     [this.veil.width, this.veil.height] = [columns * FINE, rows * FINE];
-    this.pixels = new ImageData(columns, rows);
     this.element = make(
       "div",
       {
@@ -36,6 +36,16 @@ export class Tile {
       this.veil,
       this.marks,
     );
+    this.follow(null, 1);
+  }
+
+  /** Draw heatmaps `factor` times finer than the grid, along the image's edges; by a guide, or null for raw cells. */
+  follow(guide, factor) {
+    const [rows, columns] = this.image.grid;
+    this.guide = guide;
+    this.pixels = new ImageData(columns * factor, rows * factor);
+    [this.heat.width, this.heat.height] = [this.pixels.width, this.pixels.height];
+    this.heat.classList.toggle("cx-smooth", guide !== null);
   }
 
   /** Take the size on screen. */
@@ -87,8 +97,10 @@ export class Tile {
     for (let i = start; i < end; i++) {
       let share = (values[i] - low) * scale;
       share = share > 0 ? (share < 1 ? share : 1) : 0;
-      out[i - start] = table[(root ? Math.sqrt(share) : share) * 255 | 0];
+      this.shares[i - start] = root ? Math.sqrt(share) : share;
     }
+    if (this.guide) spread(this.shares, this.guide, table, out);
+    else for (let i = 0; i < out.length; i++) out[i] = table[this.shares[i] * 255 | 0];
     this.values = values.subarray(start, end);
     context.putImageData(this.pixels, 0, 0);
   }

@@ -35,6 +35,11 @@ function chip(classes, code) {
   return make("span", { class: "cx-chip" }, make("i", { class: "cx-swatch", style: `background:${css(color)}` }), classes.names[code] ?? "none");
 }
 
+/** What another shape of dots means: the class of the pinned pixel. */
+export function shapeOf(name) {
+  return name ? [make("span", { class: "cx-chip cx-quiet" }, make("i", { class: "cx-diamond" }), `${name}, as the pinned pixel`)] : [];
+}
+
 /** The legend of a colouring; clicking a category calls choose(code, event). */
 export function legendOf(legend, gradient, choose) {
   if (legend.words) return [scale(legend.words, legend.low, legend.high, gradient)];
@@ -96,7 +101,8 @@ export function smallPrint(block, look) {
     : "";
   return (
     thinned + `Cosines come from 8-bit embeddings of at most ${widest} dimensions; the largest error ` +
-    `${all ? "over all pairs" : "found"}: ${errors}. Ctrl and wheel, or two fingers, zoom; a double click shows all again.${sampled}`
+    `${all ? "over all pairs" : "found"}: ${errors}. Heatmaps are drawn along the images' edges, for the eye; ` +
+    `“Raw cells” shows them as they are. Ctrl and wheel, or two fingers, zoom; a double click shows all again.${sampled}`
   );
 }
 
