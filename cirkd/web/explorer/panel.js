@@ -92,7 +92,7 @@ export class Panel {
     const other = shaped ? (dot) => shaped(this.positionOf(dot)) : () => false;
     const stamp = (order, colors, size, edges) => {
       splat(target, scaled, shaped ? order.filter((dot) => !other(dot)) : order, codes, colors, disc(size), edges);
-      if (shaped) splat(target, scaled, order.filter(other), codes, colors, diamond(1.8 * size + ratio), edges);
+      if (shaped) splat(target, scaled, order.filter(other), codes, colors, diamond(1.4 * size + 0.8 * ratio), edges);
     };
     if (!mask) {
       stamp(this.order, table, radius, rims);
