@@ -77,8 +77,10 @@ def study(key: StudyKey) -> Study:
     """
     from cirkd.study import Study
 
+    if key.palette != OWN:
+        return study(key.content).in_palette(key.palette)
     if key.sampled:
-        return Study.from_folder(key.images.root, cache=cache(), palette=key.palette)
+        return Study.from_folder(key.images.root, cache=cache())
     models = {name: model(path, stamp, key.device) for name, path, stamp in key.models}
     opened = data(key.images)
     known = {name: index for index, name in enumerate(opened.names)}
@@ -94,7 +96,6 @@ def study(key: StudyKey) -> Study:
         device=key.device,
         precision=key.precision,
         cache=cache(),
-        palette=key.palette,
     )
 
 

@@ -96,7 +96,7 @@ def notes(features: FeatureSet) -> None:
     averaged = features.provenance.get("averaged")
     lines = [f"For relations, {averaged}."] if averaged else []
     lines += [model.note for model in features.models.values()] + list(features.provenance.get("notes", []))
-    for line in dict.fromkeys(part for line in lines if line for part in line.split("; ")):
+    for line in dict.fromkeys(part for told in lines if told for part in told.split("; ")):
         st.caption(f":material/info: {line}")
 
 

@@ -72,6 +72,7 @@ class Declaration:
         function: the method as written, called with a `Study`.
         needs: among the keys of `NEEDS`.
         reports: whether it takes `progress`.
+        colors: whether it holds classes' colours, so that each palette has its own.
         defaults: argument -> value where none is given, in the method's order.
     """
 
@@ -80,6 +81,7 @@ class Declaration:
     function: Callable[..., Any]
     needs: tuple[str, ...]
     reports: bool
+    colors: bool
     defaults: Mapping[str, Any]
 
     def arguments(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,14 +107,17 @@ class Server(Protocol):
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def result(label: str, *needs: str) -> Callable[[Method], Method]:
-    """Declare a method as a result. Its arguments must be hashable; `progress` is no part of its key."""
+def result(label: str, *needs: str, colors: bool = False) -> Callable[[Method], Method]:
+    """Declare a method as a result. Its arguments must be hashable; `progress` is no part of its key.
+
+    colors: it holds classes' colours.
+    """
 
     def declare(method: Method) -> Method:
         parameters = list(inspect.signature(method).parameters.values())[1:]
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty and p.name != "progress"}
         reports = any(p.name == "progress" for p in parameters)
-        declared = Declaration(method.__name__, label, method, needs, reports, defaults)
+        declared = Declaration(method.__name__, label, method, needs, reports, colors, defaults)
 
         @functools.wraps(method)
         def served(self: Server, *given: Any, **named: Any) -> Any:
@@ -141,12 +146,12 @@ class Results:
         """What `features` gives, or `fine_features`, made anew."""
         raise NotImplementedError
 
-    @result("Running the models on the images")
+    @result("Running the models on the images", colors=True)
     def features(self, progress: Progress | None = None) -> FeatureSet:
         """Embeddings and predictions of all models on all images."""
         return self.extract(progress=progress)
 
-    @result("Reading the networks' own grids", "images")
+    @result("Reading the networks' own grids", "images", colors=True)
     def fine_features(self, progress: Progress | None = None) -> FeatureSet:
         """The features position by position of the networks' own grids; `features()` itself where that is as fine."""
         features = self.features()
@@ -249,7 +254,7 @@ class Results:
         """One pixel's similarity with all others and its nearest neighbours, in every model."""
         return pixel_relations(self.features(), pixel, temperature, neighbours)
 
-    @result("Colouring pixels")
+    @result("Colouring pixels", colors=True)
     def pixel_colors(
         self, by: str, model: str | None = None, temperature: float = 0.1, progress: Progress | None = None
     ) -> PixelColors:
@@ -266,7 +271,7 @@ class Results:
             values = per_pixel[name] if name in per_pixel else np.zeros(len(features.pixels), np.float32)
         return pixel_colors(features, by, model, values)
 
-    @result("Packing the pixel embeddings", "images")
+    @result("Packing the pixel embeddings", "images", colors=True)
     def explorer(self) -> ExplorerBlock:
         """What the linked view draws; see `cirkd.analysis.explorer_block`."""
         return explorer_block(self.fine_features())
@@ -292,7 +297,7 @@ class Results:
         """The models whose checkpoints hold a memory bank."""
         return banks(self.models)
 
-    @result("Reading the memory bank", "images")
+    @result("Reading the memory bank", "images", colors=True)
     def memory_bank(self, name: str = AFTER) -> MemoryBank:
         """Fill, age and purity of the queues in a model's checkpoint."""
         return memory_bank(self.features(), name, self.model(name))
@@ -304,7 +309,7 @@ class Results:
         """Keys of a model's memory bank and the pixels in view, in one map."""
         return bank_map(self.features(), name, self.model(name), method, seed=seed, progress=progress)
 
-    @result("Choosing pixels for the memory", "images")
+    @result("Choosing pixels for the memory", "images", colors=True)
     def stored_pixels(self, per_class: int = PIXELS_PER_CLASS, seed: int = 0) -> StoredPixels:
         """What a step on the images in view stores in the pixel queue, here and by the published code's indexing."""
         return stored_pixels(self.features(), per_class, seed)
@@ -320,7 +325,7 @@ class Results:
         self.features()  # puts the models on their device
         return batch_terms(self.models, name, self.source.samples, self.source.classes)
 
-    @result("Relating pixels to keys", "images")
+    @result("Relating pixels to keys", "images", colors=True)
     def memory_lesson(self, name: str = AFTER, temperature: float = 0.1) -> MemoryLesson:
         """Memory losses of a distilled student against its own bank and other keys."""
         return memory_lesson(self.features(), name, self.model(name), temperature)

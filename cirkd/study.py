@@ -10,6 +10,7 @@ threads.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from cirkd.analysis.scores import CHANGES, ModelScore
 from cirkd.analysis.stored_scores import StoredScore, stored_score
 from cirkd.cache import Cache
 from cirkd.data.errors import CirkdError, StudyError
-from cirkd.data.safe_palette import COLORS_OF_CLASSES, OWN
+from cirkd.data.safe_palette import OWN, known
 from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, ROLES, TEACHER, FeatureSet, ModelFeatures, Pixels
 from cirkd.features.sampling import PixelSample
 from cirkd.features.sources import ImageSource, open_images, open_models
@@ -114,12 +115,10 @@ class Study(Results):
         budget: int = BUDGET,
         palette: str = OWN,
     ) -> None:
-        if palette not in COLORS_OF_CLASSES:
-            raise StudyError(f"palette {palette!r}: one of {', '.join(COLORS_OF_CLASSES)} is wanted")
         self.models = dict(models)
         self.source = source
         self.layer, self.device, self.precision, self.batch_size = layer, device, precision, batch_size
-        self.stored, self.budget, self.palette = stored, budget, palette
+        self.stored, self.budget, self.palette = stored, budget, known(palette)
         self.cache = Cache() if cache is None else cache
         self._own = object()  # in the keys of its results: no other study has it
 
@@ -211,6 +210,12 @@ class Study(Results):
             palette=palette,
         )
 
+    def in_palette(self, palette: str) -> Study:
+        """The same study with classes in the colours of a palette; of its results, only those with colours are anew."""
+        other = copy.copy(self)
+        other.palette = known(palette)
+        return other
+
     @property
     def names(self) -> tuple[str, ...]:
         """The models' names, in order."""
@@ -250,7 +255,7 @@ class Study(Results):
 
     def key(self, declared: Declaration, arguments: Mapping[str, Any]) -> Hashable:
         """Under what a result is kept in the cache."""
-        return self._own, declared.name, *arguments.items()
+        return self._own, self.palette if declared.colors else "", declared.name, *arguments.items()
 
     def evaluate(self, split: str = "val") -> dict[str, StoredScore | None]:
         """Scores on a whole split, as stored in each checkpoint when it was trained; None where there are none."""

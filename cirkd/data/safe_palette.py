@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
+from cirkd.data.errors import StudyError
 from cirkd.data.sample import Classes, Color
 
 OWN, SAFE = "own", "safe"
@@ -38,6 +39,17 @@ _STEPS = 12  # values of a channel among the candidates
 _TAKEN = ((128, 128, 128), (0, 0, 0), (255, 255, 255), (123, 97, 255), (181, 137, 26), (0, 158, 142))
 """No class, both papers, and teacher, before and after: nothing may look like them."""
 _TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def known(palette: str) -> str:
+    """The name of a palette as it is.
+
+    Raises:
+        StudyError: there is none of that name.
+    """
+    if palette not in COLORS_OF_CLASSES:
+        raise StudyError(f"palette {palette!r}: one of {', '.join(COLORS_OF_CLASSES)} is wanted")
+    return palette
 
 
 def in_palette(classes: Classes, palette: str) -> Classes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from cirkd.charts import theme
 from cirkd.data.errors import StudyError
 from cirkd.data.safe_palette import safe_colors
+from cirkd.data.sample import Classes
+from cirkd.results import declarations
 from cirkd.study import Study
 from tests.analysis.test_explorer_block import read
 from tests.app.test_explorer import sent
@@ -46,6 +49,26 @@ def test_a_link_opens_pages_in_the_palette(page: Open, study_folders: Path, name
     for own, safe in zip(known.colors, safe_colors(len(known)), strict=True):
         assert theme.class_color(own) not in drawn
         assert theme.class_color(safe) in drawn
+
+
+def held(value: Any) -> Iterator[Any]:
+    """A value and all that it holds."""
+    yield value
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    for part in vars(value).values() if dataclasses.is_dataclass(value) else parts:
+        yield from held(part)
+
+
+def test_another_palette_shares_every_result_that_holds_no_colours(study_folders: Path) -> None:
+    own = open_study(study_folders, ("val000", "val001"))
+    other = own.in_palette("safe")
+    needed = {"pixel_relations": {"pixel": 0}, "explorer_map": {"name": "pca"}, "pixel_colors": {"by": "class"}}
+    for name, declared in declarations().items():
+        arguments = needed.get(name, {})
+        found, again = getattr(own, name)(**arguments), getattr(other, name)(**arguments)
+        assert (found is again) != declared.colors, name
+        assert declared.colors or not any(isinstance(part, Classes) for part in held(found)), name
+    assert other.explorer().classes.colors == safe_colors(len(own.features().classes))
 
 
 def test_in_other_colours_a_study_has_the_same_numbers_and_runs_no_model_again(study_folders: Path) -> None:
