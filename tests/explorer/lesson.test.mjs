@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { arrivals } from "../../cirkd/web/lesson/arrivals.js";
 import { products } from "../../cirkd/web/lesson/gradients.js";
 import { Live, distributed, divergence } from "../../cirkd/web/lesson/live.js";
-import { Pair, noise, principal, spread } from "../../cirkd/web/lesson/pair.js";
+import { Pair, TARGETS, noise, onNextImage, principal, spread } from "../../cirkd/web/lesson/pair.js";
 import { COUNT, Scene, dice, turnOf } from "../../cirkd/web/lesson/scene.js";
 import { tellingPixel } from "../../cirkd/web/lesson/start.js";
 import { Tsne, affinities } from "../../cirkd/web/lesson/tsne.js";
@@ -74,7 +75,7 @@ test("a spread choice is even, small enough and within the image", () => {
 });
 
 test("descent on a pair of images makes the loss small, towards the teacher as towards noise", () => {
-  for (const target of ["teacher", "shuffled", "noise"]) {
+  for (const target of Object.keys(TARGETS)) {
     const pair = new Pair(block(), "after", 0, 1, target);
     const first = pair.loss(0.2).value;
     for (let n = 0; n < 40; n++) pair.step(0.2);
@@ -83,6 +84,26 @@ test("descent on a pair of images makes the loss small, towards the teacher as t
     pair.reset();
     close(pair.loss(0.2).value, first, 1e-12);
   }
+});
+
+test("the same place on the next image", () => {
+  const made = block();
+  made.images[1].grid = [2, 12]; // as many positions, another shape
+  assert.equal(onNextImage(made, 0), 25); // the middle of the first of six columns is the border of the first two of twelve
+  assert.equal(onNextImage(made, 23), 24 + 12 + 11); // the lower right corner
+  assert.equal(onNextImage(made, 47), 23);
+});
+
+test("a class has come apart from the step on from which its dots have each other nearest", () => {
+  const groups = [{ name: "a", dots: [0, 1] }, { name: "b", dots: [2, 3] }, { name: "one", dots: [4] }];
+  const mixed = [[0, 0], [5, 0], [0.1, 0], [5.1, 0], [9, 9]];
+  const apart = [[0, 0], [0.1, 0], [5, 0], [5.1, 0], [9, 9]];
+  const of = (...frames) => arrivals({ steps: frames.map((_, n) => 10 * n), frames, shape: [1, 1], groups }).map(({ step }) => step);
+  assert.deepEqual(of(mixed, apart, apart), [10, 10]);
+  assert.deepEqual(of(apart, mixed, apart), [20, 20]); // once is not enough
+  assert.deepEqual(of(apart, mixed), [null, null]);
+  const tall = [[0, 0], [1, 0], [0, 0.1], [1, 0.1], [9, 9]]; // units differ: 0.1 upwards is longer than 1 across
+  assert.deepEqual(arrivals({ steps: [0], frames: [tall], shape: [1, 100], groups }).map(({ step }) => step), [0, 0]);
 });
 
 test("principal axes are those along which rows vary most", () => {

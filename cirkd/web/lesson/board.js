@@ -9,7 +9,7 @@ import { Frame } from "./frame.js";
 import { exposed } from "./handle.js";
 import { limits } from "./limits.js";
 import { Live } from "./live.js";
-import { nameOf } from "./picture.js";
+import { each } from "./picture.js";
 import { playground } from "./playground.js";
 import { pressed } from "./keys.js";
 import { tellingPixel } from "./start.js";
@@ -40,7 +40,7 @@ export class Lesson {
     Object.assign(this.view, asked);
     this.view.pixel = this.holds(pixel) ? pixel : tellingPixel(block, this.view.i, this.view.j, this.students);
     this.hover = this.b = -1;
-    this.lit = null;
+    this.lit = []; // quantities
     this.sliders = [];
     this.build(parent);
     this.open(performance.now());
@@ -57,14 +57,15 @@ export class Lesson {
     this.root.lesson = exposed(this);
     parent.append(this.root);
     const { signal } = this.life;
-    this.root.addEventListener("pointerover", (event) => this.light(event.target.closest?.("[data-q]")?.dataset.q.split(" ")[0] ?? null), { signal });
-    this.root.addEventListener("pointerleave", () => this.light(null), { signal });
-    this.root.addEventListener("focusin", (event) => this.light(event.target.dataset?.q ?? null), { signal });
+    this.root.addEventListener("pointerover", (event) => this.light(event.target.closest?.("[data-q]")?.dataset.q), { signal });
+    this.root.addEventListener("pointerleave", () => this.light(), { signal });
+    this.root.addEventListener("focusin", (event) => this.light(event.target.dataset?.q), { signal });
     document.addEventListener("keydown", (event) => pressed(this, event), { signal });
     this.watch = new ResizeObserver(() => this.resized());
     this.watch.observe(this.root);
     this.seen = new IntersectionObserver((found) => this.scrolled(found), { rootMargin: "200px" });
-    for (const step of this.steps) this.seen.observe(step.element);
+    this.line = new IntersectionObserver((found) => this.passed(found), { rootMargin: "-35% 0px -65% 0px" }); // a line across the window
+    for (const step of this.steps) for (const watch of [this.seen, this.line]) watch.observe(step.element);
   }
 
   async open(started) {
@@ -82,6 +83,7 @@ export class Lesson {
     this.life.abort();
     this.watch.disconnect();
     this.seen.disconnect();
+    this.line.disconnect();
     clearTimeout(this.timer);
     document.documentElement.classList.remove("ls-presenting");
     this.root.remove();
@@ -156,10 +158,9 @@ export class Lesson {
   }
 
   /** What is said of the key pointed at, if there is one: told(model, key) for every model shown. */
-  atKey(told, words) {
+  atKey(told) {
     if (this.b < 0) return ["Point at a pixel of image j to read its numbers."];
-    const parts = this.shown().flatMap((model, n) => [n ? "; " : "", nameOf(this, model), ` ${told(model, this.b)}`]);
-    return [`The pixel of j you point at, ${words}: `, ...parts, "."];
+    return ["The pixel of j you point at: ", ...each(this, this.shown(), (model) => told(model, this.b)), "."];
   }
 
   tauSlider() {
@@ -210,12 +211,12 @@ export class Lesson {
     this.timer = setTimeout(() => write(this.view), REST);
   }
 
-  /** Light up a quantity wherever it stands. */
-  light(quantity) {
-    if (quantity === this.lit) return;
-    this.lit = quantity;
-    for (const item of this.root.querySelectorAll("[data-q]")) item.classList.toggle("ls-lit", quantity !== null && item.dataset.q.split(" ").includes(quantity));
-    this.frame.told.textContent = QUANTITIES[quantity] ?? "";
+  /** Light up quantities ("q b") wherever they stand. */
+  light(quantities = "") {
+    if (quantities === this.lit.join(" ")) return;
+    this.lit = quantities.split(" ").filter(Boolean);
+    for (const item of this.root.querySelectorAll("[data-q]")) item.classList.toggle("ls-lit", item.dataset.q.split(" ").some((name) => this.lit.includes(name)));
+    this.frame.told.textContent = QUANTITIES[this.lit[0]] ?? "";
     for (const step of this.steps) if (this.drawn(step)) for (const picture of step.pictures ?? []) picture.marks();
     if (this.drawn(this.stepOf("gradient"))) this.drawStep("gradient");
   }
@@ -233,6 +234,17 @@ export class Lesson {
       if (isIntersecting) this.drawOne(step, true);
       else if (!this.view.present) step.stop?.();
     }
+  }
+
+  /** Follow whoever scrolls: the step that lies on the line is the one looked at. */
+  passed(found) {
+    const [first] = this.steps;
+    const above = first.element.getBoundingClientRect().top > 0;
+    const reached = found.find(({ isIntersecting }) => isIntersecting)?.target ?? (above ? first.element : null);
+    if (!reached || !this.pictures || this.view.present) return;
+    this.view.step = this.steps.find(({ element }) => element === reached).key;
+    this.frame.show();
+    this.tell();
   }
 
   resized() {

@@ -13,9 +13,10 @@ export class Frame {
     this.j = select("Image j", images, (j) => ctx.set({ j }), "image-j");
     this.student = students.length > 1 ? choice("Student", students.map((name) => [name, look.models[name].label]), view.student, (student) => ctx.set({ student }), "student") : null;
     this.present = button("Present", () => ctx.set({ present: true, shown: false }), { title: "One step a screen (P)", "data-testid": "present" });
+    this.name = make("b", { class: "ls-name" });
     this.told = make("div", { class: "ls-told", "aria-live": "polite" });
     this.chips = ctx.steps.map((step, n) => button(`${n}`, () => this.go(step.key), { title: step.title, class: "ls-chip" }));
-    const bar = make("div", { class: "ls-bar-top" }, make("nav", { class: "ls-nav", "aria-label": "Steps" }, ...this.chips),
+    const bar = make("div", { class: "ls-bar-top" }, make("nav", { class: "ls-nav", "aria-label": "Steps" }, ...this.chips, this.name),
       make("div", { class: "ls-controls" }, this.i, this.j, this.student, ctx.tauSlider(), this.present), this.told);
     this.stage = ["i", "j"].map((which) => new Picture(ctx, { which, shows: "photo", words: make("b", {}, "Photo") }));
     const stage = make("div", { class: "ls-stage ls-row" }, ...this.stage.map((picture) => picture.element));
@@ -39,6 +40,8 @@ export class Frame {
     root.classList.toggle("ls-present", view.present);
     root.classList.toggle("ls-shown", view.present && view.shown);
     document.documentElement.classList.toggle("ls-presenting", view.present);
+    const shapes = [view.i, view.j].map((n) => ctx.block.images[n].size);
+    root.style.setProperty("--wide", Math.min(...shapes.map(([height, width]) => width / height)));
     this.i.show(view.i);
     this.j.show(view.j);
     this.student?.show(view.student);
@@ -47,6 +50,7 @@ export class Frame {
       this.chips[n].setAttribute("aria-current", step.key === view.step ? "step" : "false");
     });
     const at = ctx.steps.findIndex((step) => step.key === view.step);
+    this.name.textContent = ctx.steps[at].title;
     this.count.textContent = `${at} of ${ctx.steps.length - 1}${view.shown ? "" : ": first a question"}`;
   }
 }

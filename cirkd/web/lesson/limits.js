@@ -1,93 +1,111 @@
 // What none of this shows: the usual mistakes, on the data in view.
 
 import { css } from "../explorer/colors.js";
-import { digits, make } from "../explorer/dom.js";
+import { digits, make, percent } from "../explorer/dom.js";
+import { similarities } from "../explorer/similarity.js";
 import { products } from "./gradients.js";
-import { Pair, rowsOf, spread } from "./pair.js";
-import { nameOf } from "./picture.js";
+import { distributed } from "./live.js";
+import { Pair, TARGETS, rowsOf, spread } from "./pair.js";
+import { each, nameOf } from "./picture.js";
 import { Plot, dots, lines } from "./plot.js";
-import { Scene } from "./scene.js";
-import { accuracyOf, overTau, playing } from "./training.js";
-import { b, button, choice, p, quiet, row, slider } from "./text.js";
+import { COUNT, Scene } from "./scene.js";
+import { accuracyOf, playing, rimOf } from "./training.js";
+import { b, button, choice, legend, p, quiet, row, slider } from "./text.js";
 import { Tsne } from "./tsne.js";
 
 const TAUS = Array.from({ length: 28 }, (_, n) => 0.005 * 1000 ** (n / 27));
 const NEAR = 5;
-const STEPS = 240; // of a t-SNE map
-const TARGETS = [["teacher", "the teacher"], ["shuffled", "its pixels shuffled"], ["noise", "noise"]];
+const MAP_STEPS = 240; // of a t-SNE map
+const LOSS_STEPS = 150;
+const SCENE_STEPS = 600;
+const DASHES = { teacher: [], images: [10, 4], pixels: [5, 4], noise: [2, 3] };
 
 export function limits(ctx) {
-  const parts = { maps: maps(ctx), tau: temperatures(ctx), ...(ctx.students.length ? { noise: wrongTeachers(ctx), loss: itsOwnLoss(ctx) } : {}), twins: twins(ctx) };
-  const words = { maps: "Maps", tau: "Temperature", noise: "Noise for a teacher", loss: "The loss itself", twins: "Equal mIoU" };
+  const two = ctx.students.length > 0;
+  const parts = {
+    maps: ["Maps", maps(ctx)],
+    ...(two ? { tau: ["Temperature", temperatures(ctx)], noise: ["A wrong teacher", wrongTeachers(ctx)], loss: ["The loss itself", itsOwnLoss(ctx)] } : {}),
+    twins: ["Equal mIoU", twins()],
+  };
   let now = "maps";
   const place = make("div", { class: "ls-limit" });
-  const tabs = choice("A mistake to make", Object.keys(parts).map((key) => [key, words[key]]), now, (key) => {
-    parts[now].stop?.();
+  const tabs = choice("A mistake to make", Object.entries(parts).map(([key, [words]]) => [key, words]), now, (key) => {
+    parts[now][1].stop?.();
     now = key;
-    show();
-  }, "limits");
-  const show = () => {
     tabs.show(now);
-    place.replaceChildren(...parts[now].elements);
-    parts[now].draw();
-  };
-  place.replaceChildren(...parts[now].elements);
+    open();
+    parts[now][1].draw();
+  }, "limits");
+  const open = () => place.replaceChildren(...parts[now][1].elements);
+  open();
   return {
     title: "What this does not show",
     question: "Two maps of the same vectors look different. Which of them is right?",
     body: [p("Every picture here can mislead. These are the usual ways; try each.")],
     wide: [tabs, place],
-    stop: () => parts[now].stop?.(),
-    draw: () => parts[now].draw(),
+    stop: () => parts[now][1].stop?.(),
+    draw: () => parts[now][1].draw(),
   };
 }
 
 /** Two t-SNE maps of the same embeddings, with seeds and perplexity. */
 function maps(ctx) {
-  const plots = [0, 1].map((n) => new Plot(`A t-SNE map of the student's embeddings, number ${n + 1}`, 0.8));
+  const plots = [1, 2].map((n) => new Plot(`A t-SNE map of the embeddings, number ${n}`, 0.7));
   const said = p();
-  let perplexities = [30, 30];
-  let seeds = [1, 2];
-  let made = null;
-  let key = "";
-  const name = () => ctx.view.student ?? ctx.reference;
+  const set = { seeds: [1, 2], perplexities: [30, 30] };
+  let made = { key: "" };
   const prepare = () => {
-    const wanted = [ctx.view.i, ctx.view.j, name(), ...seeds, ...perplexities].join();
-    if (wanted === key) return;
-    key = wanted;
-    const positions = [...new Set([ctx.view.i, ctx.view.j])].flatMap((n) => spread(ctx.block.images[n]));
-    const rows = rowsOf(ctx.model(name()), positions);
-    const cosines = products(rows, rows, ctx.model(name()).dimensions);
-    const colors = positions.map((position) => css(ctx.classColors[ctx.codes[position]] ?? [128, 128, 128]));
-    made = { cosines, colors, maps: seeds.map((seed, n) => new Tsne(cosines, positions.length, { seed, perplexity: perplexities[n] })) };
+    const model = ctx.model(ctx.view.student ?? ctx.reference);
+    const key = [ctx.view.i, ctx.view.j, model.name, ...set.seeds, ...set.perplexities].join();
+    if (key === made.key) return;
+    made = { key, ...twoMaps(ctx, model, set) };
     if (!player.timer) player.toggle();
   };
   const draw = () => {
     prepare();
     plots.forEach((plot, n) => {
       const context = plot.begin();
-      if (context) dots(plot, context, made.maps[n].at, made.colors, { rim: ctx.theme.dark ? "rgba(220,228,240,.5)" : "rgba(40,50,65,.45)" });
+      if (context) dots(plot, context, made.maps[n].at, made.colors, { rim: rimOf(ctx) });
     });
-    const [one, two] = made.maps.map((map) => nearestIn(map.at));
-    const shared = one.reduce((sum, near, a) => sum + near.filter((other) => two[a].includes(other)).length, 0) / (NEAR * one.length);
-    said.replaceChildren("Same vectors, two maps. Of a dot's five nearest in one, ", b(`${Math.round(100 * shared)} %`), " are among its five nearest in the other. How far apart groups lie, how large they are and where, says nothing.");
+    said.replaceChildren("Same vectors, two maps. Of a dot's five nearest in one, ", b(percent(sharedNear(...made.maps))), " are among its five nearest in the other. How far apart groups lie, how large they are and where, is not to be read off.");
   };
   const player = playing(ctx, () => {
     for (const map of made.maps) map.step(8);
-    if (made.maps[0].steps >= STEPS) player.stop();
+    if (made.maps[0].steps >= MAP_STEPS) player.stop();
     draw();
   });
-  const again = () => {
-    seeds = seeds.map((seed) => seed + 2);
+  const again = button("Other seeds", () => {
+    set.seeds = set.seeds.map((seed) => seed + 2);
     draw();
-  };
+  }, { "data-testid": "other-seeds" });
   const perplexity = slider("Perplexity of the right map", { low: 3, high: 60, step: 1, value: 30, told: (x) => x.toFixed(0), set: (x) => {
-    perplexities = [30, x];
+    set.perplexities = [30, x];
     draw();
   }, id: "perplexity" });
-  const elements = [row(button("Other seeds", again, { "data-testid": "other-seeds" }), perplexity), row(...plots.map((plot) => make("figure", { class: "ls-figure" }, plot.element))), said,
-    quiet("t-SNE, exact, of an even choice of the pixels of images i and j, by cosine; computed in this page. The Explorer's relation space has one map for all models, on which an arrow means something.")];
-  return { elements, draw, stop: () => player.stop() };
+  return {
+    elements: [
+      row(perplexity, again), make("div", { class: "ls-pair" }, ...plots.map(({ element }) => element)), legend(ctx), said,
+      quiet("t-SNE, exact, of an even choice of the pixels of images i and j, by cosine; computed in this page. In the Explorer's relation space all models share one map, and an arrow from before to after means something."),
+    ],
+    draw,
+    stop: () => player.stop(),
+  };
+}
+
+function twoMaps(ctx, model, { seeds, perplexities }) {
+  const positions = [...new Set([ctx.view.i, ctx.view.j])].flatMap((n) => spread(ctx.block.images[n]));
+  const rows = rowsOf(model, positions);
+  const cosines = products(rows, rows, model.dimensions);
+  return {
+    colors: positions.map((position) => css(ctx.classColors[ctx.codes[position]] ?? [128, 128, 128])),
+    maps: seeds.map((seed, n) => new Tsne(cosines, positions.length, { seed, perplexity: perplexities[n] })),
+  };
+}
+
+/** Of the nearest dots in one map, the share that is among the nearest in the other. */
+function sharedNear(...both) {
+  const [one, two] = both.map(({ at }) => nearestIn(at));
+  return one.reduce((sum, near, a) => sum + near.filter((other) => two[a].includes(other)).length, 0) / one.flat().length;
 }
 
 function nearestIn(at) {
@@ -100,89 +118,123 @@ function nearestIn(at) {
 
 /** A pixel's divergence at all temperatures. */
 function temperatures(ctx) {
-  const plot = new Plot("The pixel's relation divergence at every temperature, on logarithmic axes", 0.45, "tau D");
+  const plot = new Plot("The pixel's relation divergence at every temperature, on logarithmic axes", 0.4, "tau D");
   const said = p();
   const draw = () => {
-    if (!ctx.students.length) return said.replaceChildren("One model has nothing to be compared with.");
-    const all = ctx.students.map((model) => ({ model, y: overTau(ctx, model, TAUS) }));
+    const all = ctx.students.map((model) => ({ x: TAUS, y: overTau(ctx, model, TAUS), color: ctx.look.models[model].color }));
     const high = Math.max(...all.flatMap(({ y }) => y), 1e-6);
     const low = Math.max(Math.min(...all.flatMap(({ y }) => y)), high * 1e-7);
-    const curves = all.map(({ model, y }) => ({ x: TAUS, y, color: ctx.look.models[model].color }));
-    lines(plot, ctx.theme, curves, { low: TAUS[0], high: TAUS.at(-1), log: true, words: "temperature τ" }, { low, high: high * 1.5, log: true, words: "divergence of this pixel on image j, in nats" }, [ctx.view.tau]);
+    lines(plot, ctx.theme, all, { low: TAUS[0], high: TAUS.at(-1), log: true, words: "temperature τ" }, { low, high: high * 1.5, log: true, words: "divergence of this pixel on image j, in nats" }, [ctx.view.tau]);
     const found = ctx.divergencesNow();
-    said.replaceChildren(`At τ = ${digits(ctx.view.tau, 2)}: `, ...ctx.students.flatMap((model, n) => [n ? ", " : "", nameOf(ctx, model), " ", b(digits(found[model].value))]),
-      ". At a large τ every distribution is nearly even and every divergence nearly 0, for any student. At a tiny τ one key has it all, and the number is about a single pixel. A divergence without its τ means nothing, and a small one need not be good.");
+    said.replaceChildren(`At τ = ${digits(ctx.view.tau, 2)}: `, ...each(ctx, ctx.students, (model) => b(digits(found[model].value))),
+      ". At a large τ every distribution is nearly even and every divergence nearly 0, for any student. At a tiny τ the most similar key has nearly all, and the number is about a single pixel. A divergence without its τ means nothing, and a small one need not be good.");
   };
   return { elements: [ctx.tauSlider(), plot.element, said], draw };
 }
 
+/** The divergence of a row from the reference's at many temperatures. */
+function overTau(ctx, model, taus) {
+  const { start, end } = ctx.block.images[ctx.view.j];
+  const rows = [ctx.reference, model].map((name) => similarities(ctx.model(name), ctx.a, new Float32Array(end), start, end).subarray(start, end));
+  const every = Math.max(1, Math.floor((end - start) / 1024)); // a coarser row has nearly the same divergence
+  const [t, s] = rows.map((values) => Float64Array.from(values.filter((_, n) => n % every === 0)));
+  const [q, room] = [new Float64Array(t.length), new Float64Array(t.length)];
+  return taus.map((tau) => {
+    const [a, c] = [distributed(t, 0, t.length, tau, q), distributed(s, 0, s.length, tau, room)];
+    let value = c.sum - a.sum;
+    for (let n = 0; n < t.length; n++) value += (q[n] * (t[n] - s[n])) / tau;
+    return Math.max(value, 0);
+  });
+}
+
 /** The loss falls towards any teacher. */
 function wrongTeachers(ctx) {
-  const plot = new Plot("The loss towards the teacher, a shuffled teacher and noise, from step to step", 0.42, "L");
-  const said = make("div", {});
+  const plot = new Plot("The loss towards the teacher and three wrong ones, from step to step", 0.36, "L");
+  const said = make("div", { class: "ls-scroll" });
+  const targets = Object.keys(TARGETS).filter((target) => target !== "images" || ctx.block.images.length > 1);
   let pairs = null;
-  let key = "";
   const draw = () => {
-    const wanted = [ctx.view.i, ctx.view.j, ctx.view.student].join();
-    if (wanted !== key) {
+    if (!pairs?.teacher.isOf(ctx.view)) {
       player.stop();
-      key = wanted;
-      pairs = TARGETS.map(([target, words], n) => ({ words, pair: new Pair(ctx.block, ctx.view.student, ctx.view.i, ctx.view.j, target), dash: [[], [6, 4], [2, 3]][n] }));
-      for (const item of pairs) item.pair.history.push(item.pair.loss(ctx.view.tau).value);
-      for (const item of pairs) item.start = accuracyOf(item.pair);
+      pairs = Object.fromEntries(targets.map((target) => [target, new Pair(ctx.block, ctx.view.student, ctx.view.i, ctx.view.j, target)]));
+      for (const pair of Object.values(pairs)) pair.history.push(pair.loss(ctx.view.tau).value);
     }
-    const color = ctx.look.models[ctx.view.student].color;
-    const all = pairs.map(({ pair, dash }) => ({ x: pair.history.map((_, n) => n), y: pair.history, color, dash }));
-    lines(plot, ctx.theme, all, { low: 0, high: Math.max(pairs[0].pair.steps, 20), words: "steps of descent" }, { low: 0, high: Math.max(...all.flatMap(({ y }) => y)) * 1.05, words: "loss, in nats: solid the teacher, dashed shuffled, dotted noise" });
-    said.replaceChildren(make("table", { class: "ls-table" }, make("tr", {}, ...["taught by", "loss at first", "now", "pixels"].map((word) => make("th", {}, word))),
-      ...pairs.map(({ words, pair }) => make("tr", {}, make("th", {}, words), make("td", {}, digits(pair.history[0])), make("td", {}, digits(pair.history.at(-1))), make("td", {}, accuracyOf(pair))))));
+    drawTargets(ctx, plot, pairs);
+    said.replaceChildren(targetTable(pairs));
   };
   const player = playing(ctx, () => {
-    for (const { pair } of pairs) pair.step(ctx.view.tau);
-    if (pairs[0].pair.steps >= 150) player.stop();
+    for (const pair of Object.values(pairs)) pair.step(ctx.view.tau);
+    if (pairs.teacher.steps >= LOSS_STEPS) player.stop();
     draw();
   });
   const reset = () => {
-    key = "";
+    pairs = null;
     draw();
   };
-  const elements = [row(player.button, button("Reset", reset)), plot.element, said,
-    p("The loss falls whatever the teacher is: it says that relations are being copied, not that they are worth it. With shuffled pixels the pairs of images no longer belong together, with noise there is nothing to learn; only what no loss asked for, such as a pixel's neighbours being of its class, tells them apart.")];
-  return { elements, draw, stop: () => player.stop() };
+  return {
+    elements: [row(player.button, button("Reset", reset)), plot.element, said,
+      p("Copying is no proof of worth: compare how far each loss has come with the last column. What the loss does not ask for, such as a pixel's nearest neighbour being of its class, has to tell a good teacher from a bad one.")],
+    draw,
+    stop: () => player.stop(),
+  };
+}
+
+function drawTargets(ctx, plot, pairs) {
+  const { color } = ctx.look.models[ctx.view.student];
+  const all = Object.entries(pairs).map(([target, { history }]) => ({ x: history.map((_, n) => n), y: history, color, dash: DASHES[target] }));
+  const steps = { low: 0, high: Math.max(pairs.teacher.steps, 20), words: "steps of descent" };
+  lines(plot, ctx.theme, all, steps, { low: 0, high: Math.max(...all.flatMap(({ y }) => y)) * 1.05, words: "loss, in nats" });
+}
+
+function targetTable(pairs) {
+  const line = (dash) => `<svg width="34" height="8" aria-hidden="true"><path d="M1 4H33" stroke="currentColor" stroke-width="2" stroke-dasharray="${dash.join(" ")}"/></svg>`;
+  const head = ["", "taught by", "loss at first", "now", ""].map((word) => make("th", {}, word));
+  return make("table", { class: "ls-table" }, make("tr", {}, ...head), ...Object.entries(pairs).map(([target, pair]) => {
+    const drawn = make("td", {});
+    drawn.innerHTML = line(DASHES[target]);
+    return make("tr", {}, drawn, make("th", {}, TARGETS[target]), make("td", {}, digits(pair.history[0])), make("td", {}, digits(pair.history.at(-1))), make("td", {}, accuracyOf(pair)));
+  }));
 }
 
 /** Relation divergence is the loss: what else moved? */
 function itsOwnLoss(ctx) {
   const { rows, columns } = ctx.extra.table;
   const [before, after] = columns.filter((name) => name !== ctx.reference).slice(-2);
-  const change = rows.filter(({ values }) => after && Number.isFinite(values[before]) && Number.isFinite(values[after])).map(({ label, values, loss, percent: share, better }) => {
+  const both = rows.filter(({ values }) => after && Number.isFinite(values[before]) && Number.isFinite(values[after]));
+  const change = both.map(({ label, values, loss, percent: share, better }) => {
     const difference = values[after] - values[before];
     const improved = difference === 0 ? "the same" : difference > 0 === (better === "more") ? "better" : "worse";
     const told = share ? `${(100 * difference).toFixed(1)} points` : digits(difference, 2);
-    return make("tr", {}, make("th", {}, label, loss ? " (the loss itself)" : ""), make("td", {}, told.replace("-", "−")), make("td", {}, improved));
+    return make("tr", {}, make("th", {}, label, loss ? " (CIRKD's own loss)" : ""), make("td", {}, told.replace("-", "−")), make("td", {}, improved));
   });
-  const table = change.length ? make("table", { class: "ls-table" }, make("tr", {}, make("th", {}, "measure"), make("th", {}, "change"), make("th", {}, "")), ...change) : p("This takes two students: one before, one after.");
-  const words = change.length ? p("From ", nameOf(ctx, before), " to ", nameOf(ctx, after), ", on these images:") : null;
-  return { elements: [words, table, p("A student trained to have small divergence has small divergence: of course. Whether that was good for anything, the other lines say. And these are six images and one run; ", b("a study over several seeds"), " says what of it is chance.")].filter(Boolean), draw() {} };
+  const count = ctx.block.images.length;
+  return {
+    elements: [
+      ...(change.length
+        ? [p("From ", nameOf(ctx, before), " to ", nameOf(ctx, after), ":"), make("table", { class: "ls-table" }, make("tr", {}, ...["measure", "change", ""].map((word) => make("th", {}, word))), ...change)]
+        : [p("This takes two students: one before, one after.")]),
+      p(`A student trained to have a small divergence can be expected to have a small one. Whether that was good for anything, the other lines say. And this is ${count === 1 ? "one image" : `${count} images`} and one run of each student; `, b("several seeds"), " say what of it is chance."),
+    ],
+    draw() {},
+  };
 }
 
-/** The same classes, another geometry. */
-function twins(ctx) {
-  const scene = new Scene();
+/** The same classes, another geometry: the scene of "Play the loss", trained to its end. */
+function twins() {
   const said = make("div", {});
-  let done = false;
   const draw = () => {
-    if (done) return;
-    done = true;
-    scene.step(600);
+    if (said.firstChild) return;
+    const scene = new Scene();
+    scene.step(SCENE_STEPS);
     const lines_ = scene.students.filter(({ key }) => key === "kd" || key === "across").map((student) => {
       const { right, within, across } = scene.measures(student);
-      return make("tr", {}, make("th", {}, student.key === "kd" ? "KD" : "CIRKD"), make("td", {}, `${right} of 24`), make("td", {}, digits(within, 2)), make("td", {}, digits(across, 2)));
+      return make("tr", {}, make("th", {}, student.key === "kd" ? "KD" : "CIRKD"), make("td", {}, `${right} of ${COUNT}`), make("td", {}, digits(within, 2)), make("td", {}, digits(across, 2)));
     });
-    said.replaceChildren(make("table", { class: "ls-table" }, make("tr", {}, ...["in the scene, after 600 steps", "classes right", "cosines off, within images", "across"].map((word) => make("th", {}, word))), ...lines_));
+    const head = [`in the scene of “Play the loss”, after ${SCENE_STEPS} steps`, "classes right", "cosines off, within images", "across"];
+    said.append(make("div", { class: "ls-scroll" }, make("table", { class: "ls-table" }, make("tr", {}, ...head.map((word) => make("th", {}, word))), ...lines_)));
   };
   return {
-    elements: [said, p("Both name every pixel right, so no score on predictions tells them apart, and one of them has the teacher's geometry and the other does not. It is so in networks too: equal mIoU does not mean the same relations, and better relations do not promise a better mIoU. What relations are good for has to be measured by what uses them: transfer, retrieval, few labels.")],
+    elements: [said, p("Both name every pixel right, so no score on predictions tells them apart, and one of them has the teacher's geometry and the other does not. The same can happen in networks: equal mIoU does not mean the same relations, and better relations do not promise a better mIoU. What relations are good for has to be measured by what uses them: transfer, retrieval, few labels.")],
     draw,
   };
 }

@@ -1,10 +1,14 @@
 // An evenly spread choice of the pixels of two images, few enough to take the whole loss and its gradient at once.
 
+import { placeOf, positionAt } from "../explorer/block.js";
 import { classCodes } from "../explorer/colors.js";
 import { CrossImage, normalized, products, throughLength } from "./gradients.js";
 import { dice } from "./scene.js";
 
 const MOST = 96; // pixels of one image
+
+/** What a student may be taught by: the teacher; what it makes of other images, or of other pixels; and noise. */
+export const TARGETS = { teacher: "the teacher", images: "the teacher, each image taken for the next", pixels: "the teacher, its pixels shuffled", noise: "noise" };
 
 /** Evenly spread positions of an image, at most `most`. */
 export function spread(image, most = MOST) {
@@ -36,33 +40,32 @@ export function noise(count, width, seed = 7) {
 }
 
 export class Pair {
-  /** target: "teacher", "noise" or "shuffled" (the rows of every image belong to other pixels of it). */
+  /** target: one of TARGETS. */
   constructor(block, student, i, j, target = "teacher") {
-    const images = i === j ? [block.images[i]] : [block.images[i], block.images[j]];
-    const chosen = images.map((image) => spread(image));
+    Object.assign(this, { block, student, i, j });
+    const chosen = [...new Set([i, j])].map((n) => spread(block.images[n]));
     this.positions = chosen.flat();
     this.model = block.models.find((model) => model.name === student);
     this.width = this.model.dimensions;
     const reference = block.models.find((model) => model.name === block.reference);
     this.ranges = chosen.map((part, n) => [chosen.slice(0, n).flat().length, chosen.slice(0, n + 1).flat().length]);
-    this.codes = Array.from(this.positions, (p) => classCodes(block)[p]);
-    this.target = new CrossImage(this.rowsOfTarget(reference, target), reference.dimensions, this.ranges);
+    const codes = classCodes(block);
+    this.codes = this.positions.map((p) => codes[p]);
+    const rows = target === "noise" ? noise(this.positions.length, reference.dimensions) : rowsOf(reference, this.seenBy(target));
+    this.target = new CrossImage(rows, reference.dimensions, this.ranges);
     this.reset();
   }
 
-  rowsOfTarget(reference, target) {
-    if (target === "noise") return noise(this.positions.length, reference.dimensions);
-    if (target === "teacher") return rowsOf(reference, this.positions);
-    const random = dice(11);
-    const order = this.ranges.flatMap(([from, to]) => {
-      const part = this.positions.slice(from, to);
-      for (let n = part.length - 1; n > 0; n--) {
-        const m = Math.floor(random() * (n + 1));
-        [part[n], part[m]] = [part[m], part[n]];
-      }
-      return part;
-    });
-    return rowsOf(reference, order);
+  /** Whether it is of these images and this student. */
+  isOf({ i, j, student }) {
+    return i === this.i && j === this.j && student === this.student;
+  }
+
+  /** The positions at which the teacher is asked, one for each of the student's. */
+  seenBy(target) {
+    if (target === "images") return this.positions.map((p) => onNextImage(this.block, p));
+    if (target === "pixels") return this.ranges.flatMap(([from, to]) => shuffled(this.positions.slice(from, to)));
+    return this.positions;
   }
 
   reset() {
@@ -109,6 +112,23 @@ export class Pair {
     }
     return known ? right / known : null;
   }
+}
+
+/** The same place on the image after a position's own; after the last comes the first. */
+export function onNextImage(block, position) {
+  const { image, row, column } = placeOf(block, position);
+  const { grid } = block.images[image];
+  const next = (image + 1) % block.images.length;
+  return positionAt(block, next, (column + 0.5) / grid[1], (row + 0.5) / grid[0]);
+}
+
+function shuffled(positions, seed = 11) {
+  const random = dice(seed);
+  for (let n = positions.length - 1; n > 0; n--) {
+    const m = Math.floor(random() * (n + 1));
+    [positions[n], positions[m]] = [positions[m], positions[n]];
+  }
+  return positions;
 }
 
 export function lengthsOf(rows, d) {

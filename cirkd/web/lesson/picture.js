@@ -14,18 +14,22 @@ export function nameOf(ctx, model) {
   return make("span", { class: "cx-model" }, make("i", { style: `color:${color}` }, glyph), label);
 }
 
+/** For each of some models its name and what is told of it: "◆ Teacher 3; ▲ After 4" for a paragraph. */
+export function each(ctx, models, told) {
+  return models.flatMap((model, n) => [n ? "; " : "", nameOf(ctx, model), " ", ...[].concat(told(model))]);
+}
+
 export class Picture {
   /**
    * which: "i" or "j"; model: its name, null = the reference; shows: "photo", "prediction" or "heat";
-   * q: the quantities it shows; words: what stands above it.
+   * q: the quantities it shows; words: what stands above it; tag: what the heatmap is of, where a step has several.
    */
-  constructor(ctx, { which, model = null, shows = "heat", q = "", words = null }) {
-    Object.assign(this, { ctx, which, shows, name: model ?? ctx.block.reference });
+  constructor(ctx, { which, model = null, shows = "heat", q = "", words = null, tag = "" }) {
+    Object.assign(this, { ctx, which, shows, name: model ?? ctx.block.reference, tag });
     this.model = ctx.block.models.find((item) => item.name === this.name);
     this.place = make("div", { class: "ls-place" });
-    this.note = make("span", { class: "cx-quiet" });
-    const of = make("span", { class: "cx-quiet ls-of" }, "image ", make("i", { class: "ls-letter" }, which));
-    const head = make("figcaption", { class: "cx-head" }, words ?? nameOf(ctx, this.name), of, this.note);
+    const of = make("span", { class: "cx-quiet ls-of" }, tag ? `${tag}, image ` : "image ", make("i", { class: "ls-letter" }, which));
+    const head = make("figcaption", { class: "cx-head" }, words ?? nameOf(ctx, this.name), of);
     this.element = make("figure", { class: "ls-figure", "data-q": q || null }, head, this.place);
     const listen = (type, act) => this.place.addEventListener(type, act, { signal: ctx.life.signal });
     listen("pointermove", (event) => event.pointerType !== "touch" && ctx.point(which, this.positionOf(event)));
@@ -49,7 +53,7 @@ export class Picture {
     if (this.tile?.image !== image) {
       this.tile = new Tile(image, this.model, { label: ctx.look.models[this.name].label }, this.index);
       this.place.replaceChildren(this.tile.element);
-      this.tile.element.dataset.testid = `picture-${this.shows}-${this.which}-${this.name}`;
+      this.tile.element.dataset.testid = `picture-${this.tag || this.shows}-${this.which}-${this.name}`;
     }
     this.tile.measure();
     if (!this.tile.width) return;
@@ -72,8 +76,8 @@ export class Picture {
     const context = pen(tile.marks);
     context.clearRect(0, 0, tile.width, tile.height);
     const { a, b } = ctx;
-    const lit = ctx.lit === "f" || ctx.lit === "F";
+    const lit = ctx.lit.includes("f") || ctx.lit.includes("F");
     if (this.which === "i" || ctx.view.i === ctx.view.j) ring(context, tile.placeOf(a), lit ? 9 : 6, ctx.theme, { pinned: true });
-    if (this.which === "j" && b >= 0) ring(context, tile.placeOf(b), ctx.lit === "b" ? 8 : 5, ctx.theme);
+    if (this.which === "j" && b >= 0) ring(context, tile.placeOf(b), ctx.lit.includes("b") ? 8 : 5, ctx.theme);
   }
 }

@@ -5,30 +5,25 @@ import { arrow } from "../explorer/panel.js";
 import { Plot, lines, mix } from "./plot.js";
 import { COUNT, OBJECTIVES, PLAIN, Scene, classOf, imageOfPoint } from "./scene.js";
 import { playing } from "./training.js";
-import { b, button, p, quiet, row, slider } from "./text.js";
+import { b, button, p, quiet, slider } from "./text.js";
 
 const SHADES = { task: "#8a8f98", kd: "#c28a00", within: "#d0578e", across: "#009e8e", memory: "#5b7fff" };
 const RINGS = [1, 0.84, 0.68]; // one for each image
+const TWO = { light: ["#b8660a", "#1f6fc4"], dark: ["#f2b04b", "#63b3ff"] }; // the two classes
 const LONG = 1500; // steps after which nothing moves any more
 const AT_ONCE = 4;
 
 export function playground(ctx) {
   const scene = new Scene();
   ctx.scene = scene;
-  const palette = () => (ctx.theme.dark ? ["#f2b04b", "#63b3ff"] : ["#b8660a", "#1f6fc4"]);
-  const panels = [{ key: "teacher", label: "Teacher", free: "drag its points" }, ...OBJECTIVES].map((item) => {
-    const plot = new Plot(`${item.label}: pixels of three images on a circle`, 1);
-    const note = quiet("");
-    const element = make("figure", { class: "ls-figure ls-circle", "data-testid": `circle-${item.key}` }, make("figcaption", {}, SHADES[item.key] ? make("i", { class: "cx-swatch", style: `background:${SHADES[item.key]}` }) : null, make("b", {}, ` ${item.label}`)), plot.element, note);
-    return { ...item, plot, note, element };
-  });
-  const course = new Plot("The five objectives from step to step", 0.22);
+  const panels = [{ key: "teacher", label: "Teacher", free: "Drag its points." }, ...OBJECTIVES].map(panel);
+  const course = new Plot("The five objectives from step to step", 0.18);
+  const said = make("output", { class: "cx-quiet", "data-testid": "scene-steps" });
   const draw = () => {
-    for (const panel of panels) drawCircle(ctx, scene, panel, palette());
+    for (const item of panels) drawCircle(ctx, scene, item);
     drawLosses(ctx, scene, course);
     said.textContent = `${scene.steps} steps`;
   };
-  const said = make("output", { class: "cx-quiet", "data-testid": "scene-steps" });
   const advance = (count) => {
     scene.step(count);
     if (scene.steps >= LONG) player.stop();
@@ -41,64 +36,78 @@ export function playground(ctx) {
     scene.reset();
     draw();
   };
-  const set = (name) => (value) => {
-    scene.settings[name] = value;
-  };
-  const sliders = [
-    slider("Temperature τ", { low: 0.05, high: 2, log: true, value: PLAIN.tau, told: (x) => x.toFixed(2), set: set("tau"), id: "scene-tau" }),
-    slider("Weight of the classes", { low: 0, high: 1, step: 0.05, value: PLAIN.task, told: (x) => x.toFixed(2), set: set("task"), id: "scene-task" }),
-    slider("Weight of what the teacher adds", { low: 0, high: 2, step: 0.05, value: PLAIN.method, told: (x) => x.toFixed(2), set: set("method"), id: "scene-method" }),
-  ];
   dragTeacher(ctx, scene, panels[0].plot, draw);
   return {
     title: "Play the loss",
     question: "All five students start alike. Which of them will look like the teacher, and up to what?",
     body: [
-      p("A scene small enough to see all of it: eight pixels of each of three images (", b("three rings"), "), in two classes (two colours). An embedding is a point on a circle; gradient descent moves it, under one objective for each student. All are taught the classes too."),
-      p("The arrow of a ring shows where the teacher's ", b("up"), " has gone in that image. Three arrows that point apart: the images do not fit together. A dashed arrow: mirrored."),
-      row(player.button, button("Step", () => advance(1)), button("Reset", () => begin(scene.seed)), button("Other start", () => begin(scene.seed + 1)), said),
-      row(...sliders),
-      quiet("The real method has hundreds of dimensions and a network in between, and there the memory goes through a projection head; here a pixel moves freely, and keys are the means of each half class. In the plane a descent can also get stuck with points in each other's way: try another start. Momentum 0.8, every gradient by hand."),
+      p("A scene small enough to see all of it: three images (", b("rings"), ") of eight pixels in two classes (", b("colours"), "). An embedding is a point on a circle, and gradient descent moves it. Each student has another objective; all are taught the classes too."),
+      p("The arrow of a ring shows where the teacher's ", b("up"), " has gone in that image; dashed: mirrored; pale: nothing like the teacher. Arrows that point apart: the images do not fit together."),
     ],
-    wide: [make("div", { class: "ls-circles" }, ...panels.map((panel) => panel.element)), course.element],
+    figure: [
+      make("div", { class: "ls-buttons" }, player.button, button("Step", () => advance(1)), button("Reset", () => begin(scene.seed)), button("Other start", () => begin(scene.seed + 1)), said),
+      make("div", { class: "ls-buttons" }, ...settings(scene)),
+      quiet("The real method has hundreds of dimensions and a network in between, and its memory goes through a projection head. Here a pixel moves freely, and the keys are the means of each half of a class. A descent can get stuck with points in each other's way: try another start. Momentum 0.8, every gradient by hand."),
+    ],
+    wide: [make("div", { class: "ls-circles" }, ...panels.map(({ element }) => element)), course.element],
     stop: () => player.stop(),
     draw,
   };
 }
 
-function drawCircle(ctx, scene, { key, plot, note, free }, palette) {
+function panel(item) {
+  const plot = new Plot(`${item.label}: pixels of three images on a circle`, 1);
+  const note = quiet("");
+  const color = SHADES[item.key] ? make("i", { class: "cx-swatch", style: `background:${SHADES[item.key]}` }) : null;
+  const head = make("figcaption", {}, color, make("b", {}, ` ${item.label}`));
+  return { ...item, plot, note, element: make("figure", { class: "ls-figure ls-circle", "data-testid": `circle-${item.key}` }, head, plot.element, note) };
+}
+
+function settings(scene) {
+  const set = (name) => (value) => (scene.settings[name] = value);
+  const told = (x) => x.toFixed(2);
+  return [
+    slider("Temperature τ", { low: 0.05, high: 2, log: true, value: PLAIN.tau, told, set: set("tau"), id: "scene-tau" }),
+    slider("Weight of the classes", { low: 0, high: 1, step: 0.05, value: PLAIN.task, told, set: set("task"), id: "scene-task" }),
+    slider("Weight of what the teacher adds", { low: 0, high: 2, step: 0.05, value: PLAIN.method, told, set: set("method"), id: "scene-method" }),
+  ];
+}
+
+function drawCircle(ctx, scene, { key, plot, note, free }) {
   const context = plot.begin();
   if (!context) return;
   const student = scene.students.find((item) => item.key === key);
-  const angles = student ? student.angles : scene.teacher;
+  const measured = student && scene.measures(student);
   const size = Math.min(plot.width, plot.height) / 2;
   const place = (angle, radius) => [plot.width / 2 + Math.cos(angle) * radius * (size - 8), plot.height / 2 - Math.sin(angle) * radius * (size - 8)];
-  context.strokeStyle = mix(ctx.theme, 0.18);
-  context.lineWidth = 1;
-  for (const radius of RINGS) {
-    context.beginPath();
-    context.arc(plot.width / 2, plot.height / 2, radius * (size - 8), 0, 2 * Math.PI);
-    context.stroke();
-  }
-  const measured = student && scene.measures(student);
-  RINGS.forEach((radius, image) => {
-    const turn = measured?.turns[image] ?? { angle: 0, mirrored: false, fit: 1 };
-    // The teacher's up, pi / 2, lies at angle + pi / 2, or mirrored at angle - pi / 2.
-    const up = turn.angle + (turn.mirrored ? -1 : 1) * (Math.PI / 2);
-    context.globalAlpha = turn.fit > 0.97 ? 1 : 0.25;
-    context.setLineDash(turn.mirrored ? [3, 3] : []);
-    arrow(context, place(up + 0.09 * (image - 1), 0.05), place(up + 0.09 * (image - 1), radius * 0.55), mix(ctx.theme, 0.75), 1.5, null);
-    context.setLineDash([]);
-    context.globalAlpha = 1;
-  });
+  drawRings(ctx, context, place, size - 8, measured?.turns);
+  const angles = student ? student.angles : scene.teacher;
   for (let a = 0; a < COUNT; a++) {
     context.beginPath();
     context.arc(...place(angles[a], RINGS[imageOfPoint(a)]), Math.max(size / 26, 3.2), 0, 2 * Math.PI);
-    context.fillStyle = palette[classOf(a)];
+    context.fillStyle = TWO[ctx.theme.dark ? "dark" : "light"][classOf(a)];
     context.fill();
   }
-  if (!measured) return void (note.textContent = free);
-  note.replaceChildren(`${measured.right} of ${COUNT} classes right; cosines off by `, make("b", {}, digits(measured.within, 2)), " within, ", make("b", {}, digits(measured.across, 2)), ` across images. Left free: ${free}.`);
+  if (!measured) return note.replaceChildren(free);
+  note.replaceChildren(`${measured.right} of ${COUNT} right; cosines off by `, make("b", {}, digits(measured.within, 2)), " within, ", make("b", {}, digits(measured.across, 2)), ` across images. Left free: ${free}.`);
+}
+
+/** A ring for each image, and on it where the teacher's up, pi / 2, has gone: to angle + pi / 2, mirrored angle - pi / 2. */
+function drawRings(ctx, context, place, size, turns) {
+  RINGS.forEach((radius, image) => {
+    context.strokeStyle = mix(ctx.theme, 0.18);
+    context.lineWidth = 1;
+    context.beginPath();
+    context.arc(...place(0, 0), radius * size, 0, 2 * Math.PI);
+    context.stroke();
+    const { angle, mirrored, fit } = turns?.[image] ?? { angle: 0, mirrored: false, fit: 1 };
+    const up = angle + (mirrored ? -1 : 1) * (Math.PI / 2) + 0.09 * (image - 1);
+    context.globalAlpha = fit > 0.97 ? 1 : 0.25;
+    context.setLineDash(mirrored ? [3, 3] : []);
+    arrow(context, place(up, 0.05), place(up, radius * 0.55), mix(ctx.theme, 0.75), 1.5, null);
+    context.setLineDash([]);
+    context.globalAlpha = 1;
+  });
 }
 
 function drawLosses(ctx, scene, plot) {
@@ -107,7 +116,7 @@ function drawLosses(ctx, scene, plot) {
     const x = losses.map((_, i) => i).filter((i) => i % every === 0);
     return { x, y: x.map((i) => losses[i]), color: SHADES[key] };
   });
-  lines(plot, ctx.theme, all, { low: 0, high: Math.max(scene.steps, 100), words: "steps" }, { low: 1e-3, high: 10, log: true, words: "each student's own objective: not to be compared with each other" });
+  lines(plot, ctx.theme, all, { low: 0, high: Math.max(scene.steps, 100), words: "steps" }, { low: 1e-4, high: 10, log: true, words: "each student's own objective: not to be compared with each other" });
 }
 
 /** The teacher's points can be dragged along their rings. */

@@ -13,10 +13,10 @@ const MOMENTUM = 0.8;
 /** What each student is taught by, beside the classes; in this order on screen. */
 export const OBJECTIVES = [
   { key: "task", label: "Cross-entropy", free: "everything but the side a pixel lies on" },
-  { key: "kd", label: "KD", free: "each pixel may lie on either side of its class's axis" },
-  { key: "within", label: "SKD: within images", free: "each image may turn, or be mirrored, by itself" },
-  { key: "across", label: "CIRKD: across images", free: "all images may turn together, or be mirrored together" },
-  { key: "memory", label: "CIRKD with a memory", free: "nothing: the keys stand still" },
+  { key: "kd", label: "KD", free: "all may turn with the classifier, and each pixel may lie on either side of its class's axis" },
+  { key: "within", label: "SKD (within)", free: "each image may turn, or be mirrored, by itself" },
+  { key: "across", label: "CIRKD (across)", free: "all images may turn together, or be mirrored together" },
+  { key: "memory", label: "CIRKD + memory", free: "nothing: the keys stand still" },
 ];
 
 export const PLAIN = { task: 0.2, method: 1, tau: 0.2 };

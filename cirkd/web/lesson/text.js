@@ -1,6 +1,6 @@
 // Words with numbers in them that change while one looks.
 
-import { css, ramp } from "../explorer/colors.js";
+import { colorOf, css, ramp } from "../explorer/colors.js";
 import { make } from "../explorer/dom.js";
 
 export const p = (...children) => make("p", {}, ...children);
@@ -18,6 +18,14 @@ export function scale(ctx, words, low, high, signed = false) {
   return make("div", { class: "cx-scale ls-scale" }, words, make("span", { class: "cx-quiet" }, from),
     make("i", { class: "cx-ramp", style: `background:linear-gradient(to right,${stops.join(",")})` }), make("span", { class: "cx-quiet" }, to));
 }
+
+/** Which class has which colour: those that occur in the images. */
+export function legend(ctx) {
+  const found = colorOf(ctx.block, "class", null, ctx.look, ctx.theme.dark).legend;
+  return make("div", { class: "cx-legend ls-legend" }, ...found.map(([name, color]) => chip(name, color)));
+}
+
+export const chip = (name, color) => make("span", { class: "cx-chip" }, make("i", { class: "cx-swatch", style: `background:${color}` }), name);
 
 export const row = (...children) => make("div", { class: "ls-row" }, ...children);
 
