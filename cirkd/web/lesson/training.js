@@ -35,7 +35,7 @@ export function playing(ctx, act) {
 }
 
 export function gradient(ctx) {
-  const map = new Plot("The student's embeddings of both images on two axes, with arrows to where the gradient drives them", 0.56, "g f");
+  const map = new Plot("The student's embeddings of both images on two axes, with arrows to where the gradient drives them", 0.56, "g");
   const course = new Plot("The loss from step to step", 0.28, "L");
   const value = number("L");
   const table = make("div", { "data-q": "D size images" });
@@ -125,7 +125,7 @@ export function memory(ctx) {
   const found = ctx.extra.memory;
   const photo = new Picture(ctx, { which: "i", shows: "photo", q: "f", words: make("b", {}, "Photo") });
   const live = make("div", { "data-q": "V q p" });
-  const said = make("p", { "data-q": "D" });
+  const value = number("D");
   const most = found?.classes.names.length > MOST_CLASSES ? `: the ${MOST_CLASSES} largest` : "";
   return {
     title: "Keys from a memory bank",
@@ -134,16 +134,18 @@ export function memory(ctx) {
       formula(v("q", "q"), " = σ(", v("f", "f", "a", "t"), " ", v("V", "V", "", "⊤"), " / ", v("tau", "τ"), "),  ", v("p", "p"), " = σ(", v("f", "f", "a", "s"), " ", v("V", "V", "", "⊤"), " / ", v("tau", "τ"), ")"),
       p("A batch holds few images. So the teacher's embeddings of past batches are kept as keys V, in a queue for each class: single pixels, and ", b("regions"), ", the mean of a class in one image. Both networks are related to the ", b("same keys"), "; a projection head gives the student's vectors the teacher's number of dimensions."),
       p("Keys that stand still pin down what relations within a batch leave free: how the projected space is turned. The student's own may still be turned, as the head can undo it."),
-      ...(found ? [ctx.tauSlider(), said, row(photo.element)] : [p(make("em", {}, ctx.extra.noMemory))]),
+      ...(found ? [ctx.tauSlider(), memoryWords(ctx, found, value), row(photo.element)] : [p(make("em", {}, ctx.extra.noMemory))]),
     ],
     figure: found ? [make("h4", {}, `This pixel's shares over one key for each class, the mean of its regions${most}`), live, ...keyLosses(ctx, found)] : [],
     pictures: found ? [photo] : [],
-    draw: () => found && drawShares(ctx, found, live, said),
+    draw: () => found && drawShares(ctx, found, live, value),
   };
 }
 
+const memoryWords = (ctx, found, value) => p(v("D", "KL"), "(", v("q", "q"), " ‖ ", v("p", "p"), ") of this pixel over one key for each class, for ", nameOf(ctx, found.model), ": ", value, ".");
+
 /** The pixel's shares over the classes' keys, teacher and student in turn, and their divergence. */
-function drawShares(ctx, found, live, said) {
+function drawShares(ctx, found, live, value) {
   const { names, colors } = found.classes;
   const count = names.length;
   const [q, s] = [found.teacher, found.student].map((all) => {
@@ -159,7 +161,7 @@ function drawShares(ctx, found, live, said) {
     head: second ? sign(model) : make("span", {}, chip(names[n], css(colors[n])), " ", sign(model)),
     value: shares[n], text: `${digits(100 * shares[n], 2)} %`, color: models[model].color,
   }))), Math.max(...q, ...s)));
-  said.replaceChildren(v("D", "KL"), "(", v("q", "q"), " ‖ ", v("p", "p"), ") of this pixel over the keys below, for ", nameOf(ctx, found.model), ": ", b(`${digits(divergence(Array.from(q), Array.from(s)))} nats`), ".");
+  value.textContent = `${digits(divergence(Array.from(q), Array.from(s)))} nats`;
 }
 
 function keyLosses(ctx, { losses, model, temperature, rows }) {
