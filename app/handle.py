@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import cached, work
@@ -56,6 +57,16 @@ class Handle(Results):
     def names(self) -> tuple[str, ...]:
         """The models in view: teacher, before, after, others; any may be missing."""
         return tuple(name for name, _, _ in self.key.models)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The models' checkpoints, by name."""
+        return {name: Path(path) for name, path, _ in self.key.models}
+
+    @property
+    def data_name(self) -> str:
+        """Of the data set that the images are from."""
+        return self.key.images.name
 
     def header(self, name: str) -> dict[str, Any]:
         """What a model's checkpoint, or a folder of its embeddings, says about it.

@@ -1,17 +1,23 @@
 """The command line: `cirkd COMMAND`, one of `COMMANDS`. Exit code 0, or 1 with one clear line on stderr."""
 
 import argparse
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import tyro
 
 import cirkd
 from cirkd.data.bundled import bundled
 from cirkd.data.errors import CirkdError
+from cirkd.options import StudyOptions
+
+if TYPE_CHECKING:
+    from cirkd.study import Study
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,26 +149,11 @@ def _doctor(words: list[str]) -> int:
 def _report(words: list[str]) -> int:
     """Write a study to one HTML file: cirkd report FILE --teacher T --before B --after A --images streets/val."""
     from cirkd.options import ReportOptions
-    from cirkd.report import export_figures, open_study, write_report
+    from cirkd.report import export_figures, write_report
 
     options = tyro.cli(ReportOptions, prog="cirkd report", args=words)
-    study = open_study(
-        options.teacher,
-        options.before,
-        options.after,
-        options.images,
-        root=options.root,
-        count=options.count,
-        layer=options.layer,
-        device=options.device,
-        precision=options.precision,
-        answers=options.answers,
-    )
+    study = _study(options)
     written = [write_report(study, options.output, lesson=options.lesson)]
-    if options.lesson is not None:
-        from cirkd.lesson import write_lesson
-
-        written.append(write_lesson(study, options.lesson))
     if options.tables is not None:
         written += study.export_tables(options.tables, options.table_format)
     if options.figures is not None:
@@ -177,9 +168,20 @@ def _report(words: list[str]) -> int:
 
 def _lesson(words: list[str]) -> int:
     """Write lesson and Explorer to one HTML file: cirkd lesson FILE --teacher T --before B --after A."""
-    from cirkd.lesson import command
+    from cirkd.lesson import write_lesson
+    from cirkd.options import LessonOptions
 
-    return command(words)
+    options = tyro.cli(LessonOptions, prog="cirkd lesson", args=words)
+    write_lesson(_study(options), options.output, title=options.title)
+    print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def _study(options: StudyOptions) -> "Study":
+    """The study that a command is told of."""
+    from cirkd.report import open_study
+
+    return open_study(**{field.name: getattr(options, field.name) for field in dataclasses.fields(StudyOptions)})
 
 
 def _app(words: list[str]) -> int:

@@ -9,63 +9,36 @@ from __future__ import annotations
 import gzip
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tyro
 
 from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
 from cirkd.analysis.explorer_encode import class_table, encode
 from cirkd.analysis.explorer_maps import AT_ONCE, explorer_map
 from cirkd.analysis.memory_lesson import KEYS
+from cirkd.analysis.stored_scores import SPLITS, whole_split_sentence
 from cirkd.analysis.trajectory import snapshots, trajectory
 from cirkd.charts import theme
 from cirkd.charts.looks import arrows, color_variables, look
 from cirkd.charts.training import groups, playable
-from cirkd.data.bundled import bundled
 from cirkd.data.errors import StudyError
 from cirkd.export.files import whole
 from cirkd.web import script, style
 
 if TYPE_CHECKING:
+    from cirkd.features.feature_set import FeatureSet
     from cirkd.study import Study
 
 Progress = Callable[[float, str], object]
 TEMPERATURE = 0.1
+TITLE = "What relations teach"
 LARGEST = 15_000_000
 """Bytes that a lesson in one file may have."""
 POSITIONS = (50_000, 25_000, 12_500, 6_000, 3_000)
 """How many positions such a file may hold, the first that fits is taken."""
-
-
-@dataclass(frozen=True)
-class LessonOptions:
-    """The lesson and the Explorer of a study as one HTML file that opens without a network.
-
-    Without a checkpoint named, the bundled ones are taken.
-
-    Args:
-        output: The HTML file.
-        teacher, before, after: Checkpoints; any may be left out.
-        images: streets, streets/test, a folder of images, or another data set's name.
-        root: Where the data set lies; the bundled streets need none.
-        count: How many images, chosen so that they show most of the classes.
-        title: Heading of the page.
-        device: auto, cpu or cuda.
-    """
-
-    output: tyro.conf.Positional[Path] = Path("lesson.html")
-    teacher: Path | None = None
-    before: Path | None = None
-    after: Path | None = None
-    images: str = "streets/val"
-    root: Path | None = None
-    count: int = 6
-    title: str = "What relations teach"
-    device: str = "auto"
 
 
 def lesson_bytes(
@@ -73,7 +46,6 @@ def lesson_bytes(
     *,
     block: ExplorerBlock | None = None,
     measured: bool = True,
-    record: Path | None = None,
     name: str = "",
     extra: dict[str, Any] | None = None,
 ) -> bytes:
@@ -83,7 +55,6 @@ def lesson_bytes(
         study: a `Study`, or what serves its results.
         block: which positions; None = the study's own.
         measured: whether to measure what takes long: divergence and geometry of all pixels.
-        record: a run's folder with snapshots of its probe.
         name: tells studies apart on one page.
         extra: further entries of the header.
 
@@ -100,7 +71,7 @@ def lesson_bytes(
         "table": _table(study, measured),
         "memory": memory,
         "noMemory": why,
-        "trajectory": _trajectory(study, record),
+        "trajectory": _trajectory(study),
     }
     header = {
         "look": look(tuple(features.models)),
@@ -121,40 +92,35 @@ def record_of(checkpoint: Path) -> Path | None:
     return None
 
 
-def write_lesson(
-    study: Study,
-    path: Path | str,
-    *,
-    title: str = "What relations teach",
-    record: Path | None = None,
-    progress: Progress | None = None,
-) -> Path:
+def write_lesson(study: Study, path: Path | str, *, title: str = TITLE, progress: Progress | None = None) -> Path:
     """Write the lesson and the Explorer of a study to one HTML file under 15 MB that opens without a network.
 
     Grids are thinned where the pixels of all images would not fit.
 
     Args:
-        record: as in `lesson_bytes`.
         progress: called with (fraction, text); an exception raised from it cancels, and no file is left behind.
 
     Raises:
         ExportError: a place that cannot be written to.
         CirkdError: the study cannot be computed, or its pictures alone are too large.
     """
+    with whole(path) as temporary:
+        temporary.write_text(lesson_page(study, title=title, progress=progress), encoding="utf-8")
+    return Path(path)
+
+
+def lesson_page(study: Study, *, title: str = TITLE, progress: Progress | None = None) -> str:
+    """The text of that file."""
     features = study.features(progress)
     for most in POSITIONS:
         if most < len(features.image_names):
             break
         if progress is not None:
             progress(0.5, "Packing the lesson")
-        data = lesson_bytes(
-            study, block=explorer_block(study.fine_features(), most), record=record, extra={"still": True}
-        )
+        data = lesson_bytes(study, block=explorer_block(study.fine_features(), most), extra={"still": True})
         text = page(gzip.compress(data, 6), title)
         if len(text.encode()) < LARGEST:
-            with whole(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-            return Path(path)
+            return text
     raise StudyError(f"{len(features.image_names)} images are more than a lesson of 15 MB holds; choose fewer")
 
 
@@ -176,37 +142,12 @@ def styles(*names: str) -> str:
     return "\n".join(style(name) for name in names)
 
 
-def command(words: list[str]) -> int:
-    """`cirkd lesson`: write the lesson of a study."""
-    from cirkd.report import open_study
-
-    options = tyro.cli(LessonOptions, prog="cirkd lesson", args=words)
-    study = open_study(
-        options.teacher,
-        options.before,
-        options.after,
-        options.images,
-        root=options.root,
-        count=options.count,
-        device=options.device,
-    )
-    student = (
-        options.after
-        or options.before
-        or (None if options.teacher else bundled("checkpoints", "streets-cirkd.safetensors"))
-    )
-    record = None if student is None else record_of(student)
-    write_lesson(study, options.output, title=options.title, record=record)
-    print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
-    return 0
-
-
 def _table(study: Any, measured: bool) -> dict[str, Any]:
     """What the models reached: a line for each measure, saying which of them is the loss itself."""
     features = study.features()
     names = list(features.models)
     rows = [_row("mIoU on these images", {n: s.miou for n, s in study.scores().models.items()}, percent=True)]
-    for split in ("val", "test"):
+    for split in SPLITS:
         found = {n: s.miou for n, s in study.evaluate(split).items() if s is not None}
         if found:
             rows.append(_row(f"mIoU on all of {split}", found, percent=True))
@@ -218,10 +159,12 @@ def _table(study: Any, measured: bool) -> dict[str, Any]:
         rows.append(_row(f"Relation divergence, nats, τ = {TEMPERATURE}", mean, better="less", loss=True))
     if found is not None:
         rows += [
-            _row("Nearest neighbours shared with the teacher", found.neighbour_overlap, percent=True),
+            _row(
+                "Nearest neighbours shared with the teacher", _students(features, found.neighbour_overlap), percent=True
+            ),
             _row("Pixels nearest to their class's centroid", found.nearest_centroid_accuracy, percent=True),
             _row("Classes apart (Fisher ratio)", found.fisher_ratio),
-            _row("Alike to the teacher as a whole (CKA)", found.cka_to_teacher),
+            _row("Alike to the teacher as a whole (CKA)", _students(features, found.cka_to_teacher)),
         ]
     about = (
         f"All {len(features.pixels):,} pixels of {len(features.image_names)} images; classes by "
@@ -230,9 +173,16 @@ def _table(study: Any, measured: bool) -> dict[str, Any]:
     return {
         "columns": names,
         "rows": rows,
-        "sentences": [line.replace("`", "") for line in study.summary(TEMPERATURE)],
+        "sentences": [
+            line.replace("`", "") for line in (whole_split_sentence(study), *study.summary(TEMPERATURE)) if line
+        ],
         "about": about,
     }
+
+
+def _students(features: FeatureSet, values: dict[str, float]) -> dict[str, float]:
+    """Without the reference's own, which is 1 whatever it is."""
+    return {name: value for name, value in values.items() if name != features.reference}
 
 
 def _row(
@@ -271,9 +221,11 @@ def _rounded(cosines: np.ndarray) -> np.ndarray:
     return np.rint(cosines * 32767).astype(np.int16)
 
 
-def _trajectory(study: Any, record: Path | None) -> dict[str, Any] | None:
-    """The record of a training run, for the player."""
-    if record is None or not snapshots(record):
+def _trajectory(study: Any) -> dict[str, Any] | None:
+    """The record of the last student's training, for the player."""
+    student = [name for name in study.names if name != study.features().reference][-1:]
+    record = record_of(study.files[student[0]]) if student and student[0] in study.files else None
+    if record is None:
         return None
     found, classes = trajectory(record), study.features().classes
     known = groups(found, {"names": classes.names, "colors": classes.colors})

@@ -100,13 +100,10 @@ class DoctorOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class ReportOptions:
-    """A study as one HTML file that opens without a network, and, where asked for, its parts as files.
-
-    Without a checkpoint named, the bundled ones are taken.
+class StudyOptions:
+    """Which study a command opens. Without a checkpoint named, the bundled ones are taken.
 
     Args:
-        output: The HTML file.
         teacher, before, after: Checkpoints; any may be left out.
         images: streets, streets/test, a folder of images, or another data set's name.
         root: Where the data set lies; the bundled streets need none.
@@ -114,16 +111,10 @@ class ReportOptions:
         layer: decoder, projected, stage1, stage2, ... of the encoder, or a submodule's name.
         device: auto, cpu or cuda.
         precision: auto, float32, bf16 or fp16.
-        tables: A folder for all tables; table_format: csv or parquet.
-        figures: A folder for all figures; figure_format: html, png or svg.
-        embeddings: A Parquet file for the embeddings of all pixels.
-        projector: A folder or .zip file for the TensorBoard projector.
-        lesson: An HTML file for the lesson (see `cirkd lesson`), which the report then links to.
         answers: What those of the checkpoints are that are not this project's own; where they differ, keep the answers
             beside each with `cirkd doctor FILE --keep`.
     """
 
-    output: tyro.conf.Positional[Path] = Path("report.html")
     teacher: Path | None = None
     before: Path | None = None
     after: Path | None = None
@@ -133,14 +124,47 @@ class ReportOptions:
     layer: str = "decoder"
     device: str = "auto"
     precision: str = "auto"
+    answers: Told = dataclasses.field(default_factory=Answers)
+
+
+@dataclasses.dataclass(frozen=True)
+class LessonOptions(StudyOptions):
+    """The lesson and the Explorer of a study as one HTML file that opens without a network.
+
+    Without a checkpoint named, the bundled ones are taken.
+
+    Args:
+        output: The HTML file.
+        title: Heading of the page.
+    """
+
+    output: tyro.conf.Positional[Path] = Path("lesson.html")
+    title: str = "What relations teach"
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportOptions(StudyOptions):
+    """A study as one HTML file that opens without a network, and, where asked for, its parts as files.
+
+    Without a checkpoint named, the bundled ones are taken.
+
+    Args:
+        output: The HTML file.
+        tables: A folder for all tables; table_format: csv or parquet.
+        figures: A folder for all figures; figure_format: html, png or svg.
+        embeddings: A Parquet file for the embeddings of all pixels.
+        projector: A folder or .zip file for the TensorBoard projector.
+        lesson: Whether the lesson and the Explorer stand in the file, too, behind a link (see `cirkd lesson`).
+    """
+
+    output: tyro.conf.Positional[Path] = Path("report.html")
     tables: Path | None = None
     table_format: Literal["csv", "parquet"] = "csv"
     figures: Path | None = None
     figure_format: Literal["html", "png", "svg"] = "html"
     embeddings: Path | None = None
     projector: Path | None = None
-    lesson: Path | None = None
-    answers: Told = dataclasses.field(default_factory=Answers)
+    lesson: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

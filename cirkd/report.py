@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from cirkd.analysis import pictures
-from cirkd.analysis.stored_scores import seed_gain, whole_split_change
+from cirkd.analysis.stored_scores import whole_split_sentence
 from cirkd.charts import theme
 from cirkd.charts.gallery import MAP, SECTIONS, Picture, gallery
 from cirkd.charts.modes import SCRIPT, painted
@@ -22,7 +21,6 @@ from cirkd.data.bundled import bundled
 from cirkd.data.errors import StudyError
 from cirkd.export.files import whole
 from cirkd.export.tables import Table, tables
-from cirkd.features.feature_set import AFTER, BEFORE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,7 +84,7 @@ def write_report(
     path: Path | str,
     *,
     title: str = "What distillation changed",
-    lesson: Path | None = None,
+    lesson: bool = True,
     progress: Progress | None = None,
 ) -> Path:
     """Write the whole study to one HTML file.
@@ -95,7 +93,7 @@ def write_report(
     reader's screen is. Written piece by piece: no more than one figure is in memory at a time.
 
     Args:
-        lesson: the file of `cirkd.lesson.write_lesson`, to link to.
+        lesson: whether the lesson and the Explorer stand in the file, too, behind a link.
         progress: called with (fraction, text); an exception raised from it cancels and is passed on, and no file is
             left behind.
 
@@ -106,7 +104,7 @@ def write_report(
     study.features(progress)
     found = _chosen(gallery(study))
     with whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for part in _parts(study, title, found, progress, _link(lesson, Path(path))):
+        for part in _parts(study, title, found, progress, lesson):
             file.write(part)
     return Path(path)
 
@@ -146,18 +144,22 @@ def figure_files(
         yield f"{file_name(picture.name)}.{kind}", content
 
 
-def _link(lesson: Path | None, path: Path) -> str:
-    """A line that leads to the lesson, by its place beside the report."""
-    if lesson is None:
-        return ""
-    address = quote(Path(os.path.relpath(lesson.resolve(), path.resolve().parent)).as_posix())
-    return f'<p><a href="{address}">The lesson and the Explorer of this study</a></p>'
+def _lesson(study: Study, progress: Progress | None) -> str:
+    """A link that opens the lesson, which stands packed beside it, in a page of its own."""
+    from cirkd.lesson import lesson_page
+
+    packed = b64encode(gzip.compress(lesson_page(study, progress=progress).encode())).decode()
+    return (
+        '<p><a id="lesson" target="_blank">The lesson and the Explorer of this study</a></p>'
+        f'<script type="application/octet-stream" id="lesson-file">{packed}</script><script>{OPEN}</script>'
+    )
 
 
-def _parts(study: Study, title: str, found: list[Picture], progress: Progress | None, link: str = "") -> Iterator[str]:
+def _parts(study: Study, title: str, found: list[Picture], progress: Progress | None, lesson: bool) -> Iterator[str]:
     yield begin(title)
     yield _opening(study)
-    yield link
+    if lesson:
+        yield _lesson(study, progress)
     yield _images(study)
     known = tables(study)
     for section in SECTIONS:
@@ -191,10 +193,8 @@ def begin(title: str) -> str:
 
 
 def _opening(study: Study) -> str:
-    splits = [study.evaluate(split) for split in ("val", "test")]
-    gain = seed_gain(study.models[AFTER].info.provenance) if AFTER in study.models else None
-    whole = whole_split_change(splits, BEFORE, AFTER, gain, study.source.text.split()[0])
-    text = " ".join(escape(sentence).replace("`", "") for sentence in filter(None, [whole, *study.summary()]))
+    found = [whole_split_sentence(study), *study.summary()]
+    text = " ".join(escape(sentence).replace("`", "") for sentence in found if sentence)
     images = ", ".join(map(escape, study.features().image_names))
     noted = "".join(f"<li>{escape(note)}</li>" for note in study.features().provenance.get("notes", []))
     notes = f"<ul class=caption>{noted}</ul>" if noted else ""
@@ -295,6 +295,16 @@ def _label(text: str) -> str:
 
 END = "</main><script>dispatchEvent(new Event('resize'))</script></body></html>\n"
 """The last of a page: figures were drawn before those beside them were there, and take their final width."""
+
+
+OPEN = """
+(async () => {
+  const packed = Uint8Array.from(atob(document.getElementById("lesson-file").textContent), (c) => c.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const page = new Blob([await new Response(stream).blob()], { type: "text/html" });
+  document.getElementById("lesson").href = URL.createObjectURL(page);
+})();
+"""
 
 
 def _colors() -> str:

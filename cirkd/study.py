@@ -96,6 +96,7 @@ class Study(Results):
     Attributes:
         models: name -> loaded model, in the order teacher, before, after, others; none in a study from a folder.
         source: the images and their classes.
+        files: name -> checkpoint, of those models that were opened from one.
         stored: the folder that the study is a sample of, if it is one.
         layer, device, precision: settings of the extraction, as asked for.
         cache: where results and the models' outputs are kept; studies may share one.
@@ -116,6 +117,7 @@ class Study(Results):
         palette: str = OWN,
     ) -> None:
         self.models = dict(models)
+        self.files: dict[str, Path] = {}
         self.source = source
         self.layer, self.device, self.precision, self.batch_size = layer, device, precision, batch_size
         self.stored, self.budget, self.palette = stored, budget, known(palette)
@@ -169,7 +171,7 @@ class Study(Results):
         """
         named = {TEACHER: teacher, BEFORE: before, AFTER: after, **dict(students or {})}
         source = open_images(images, split=split, indices=indices, classes=classes)
-        return cls(
+        study = cls(
             open_models(named, device, answers),
             source,
             layer=layer,
@@ -179,6 +181,8 @@ class Study(Results):
             cache=cache,
             palette=palette,
         )
+        study.files = {name: Path(model) for name, model in named.items() if isinstance(model, str | Path)}
+        return study
 
     @classmethod
     def from_folder(
@@ -256,6 +260,15 @@ class Study(Results):
     def key(self, declared: Declaration, arguments: Mapping[str, Any]) -> Hashable:
         """Under what a result is kept in the cache."""
         return self._own, self.palette if declared.colors else "", declared.name, *arguments.items()
+
+    def header(self, name: str) -> dict[str, Any]:
+        """What a model says about itself: architecture, encoder, classes, provenance."""
+        return vars(self.models[name].info)
+
+    @property
+    def data_name(self) -> str:
+        """Of the data set that the images are from."""
+        return self.source.text.split()[0]
 
     def evaluate(self, split: str = "val") -> dict[str, StoredScore | None]:
         """Scores on a whole split, as stored in each checkpoint when it was trained; None where there are none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from zlib import crc32
 
 import streamlit as st
@@ -11,7 +10,7 @@ from app import cached, captions, stored_bar, study_bar
 from app.guard import guard
 from app.handle import Handle
 from app.lesson import lesson
-from cirkd.lesson import lesson_bytes, record_of
+from cirkd.lesson import lesson_bytes
 
 
 def main() -> None:
@@ -50,10 +49,7 @@ def _key(study: Handle) -> tuple[object, ...]:
 
 def _block(study: Handle, measured: bool) -> bytes:
     """What the browser draws."""
-    files = {name: Path(path) for name, path, _ in study.key.models}
-    student = [name for name in study.names if name != study.features().reference][-1:]
-    record = record_of(files[student[0]]) if student and student[0] in files else None
-    return lesson_bytes(study, measured=measured, record=record, name=f"{crc32(repr(study.key).encode()):08x}")
+    return lesson_bytes(study, measured=measured, name=f"{crc32(repr(study.key).encode()):08x}")
 
 
 main()

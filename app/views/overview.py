@@ -10,7 +10,7 @@ from app.explorer import visit
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.changed_places import ChangedPlace
-from cirkd.analysis.stored_scores import seed_gain, whole_split_change
+from cirkd.analysis.stored_scores import whole_split_sentence
 from cirkd.charts import scores as charts
 from cirkd.charts import theme
 
@@ -66,11 +66,7 @@ def main() -> None:
 
 def _whole_split(study: Handle) -> None:
     """The headline: what distillation changed over whole splits, as the checkpoints have stored it."""
-    if not {"before", "after"} <= set(study.names):
-        return
-    gain = seed_gain(study.header("after").get("provenance", {}))
-    splits = [study.evaluate(split) for split in ("val", "test")]
-    if text := whole_split_change(splits, "before", "after", gain, study.key.images.name):
+    if text := whole_split_sentence(study):
         st.markdown(f"**{theme.plain(text)}**")
 
 

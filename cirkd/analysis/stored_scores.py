@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from cirkd.features.feature_set import AFTER, BEFORE
+
+SPLITS = ("val", "test")
+
 
 @dataclass(frozen=True)
 class StoredScore:
@@ -93,6 +97,18 @@ def whole_split_change(
     name = known[0][1].data
     where = f"On all of {name}" if data in (None, name) else f"On all of {name}, which they were trained for, not here"
     return f"{where}, distillation changed the mIoU by {' and '.join(parts)}. {_noise(gain)}"
+
+
+def whole_split_sentence(study: Any) -> str:
+    """`whole_split_change` from a study's before to its after; "" where one is missing.
+
+    Args:
+        study: a `Study`, or what a page has of it.
+    """
+    if not {BEFORE, AFTER} <= set(study.names):
+        return ""
+    gain = seed_gain(study.header(AFTER).get("provenance", {}))
+    return whole_split_change([study.evaluate(split) for split in SPLITS], BEFORE, AFTER, gain, study.data_name)
 
 
 def _noise(gain: SeedGain | None) -> str:
