@@ -83,9 +83,24 @@ def test_more_images_than_fit_are_thinned_or_refused(
     assert not (tmp_path / "none.html").exists()
 
 
-def test_the_report_links_to_it(study: Study, written: Path, tmp_path: Path) -> None:
-    report = write_report(study, tmp_path / "report.html", lesson=tmp_path / "my lesson.html")
-    assert '<a href="my%20lesson.html">' in report.read_text(encoding="utf-8")
+@pytest.mark.browser
+def test_the_report_opens_it(study: Study, chromium: Any, tmp_path: Path) -> None:
+    report = write_report(study, tmp_path / "report.html")
+    context = chromium.new_context(offline=True)
+    tab = context.new_page()
+    tab.goto(report.as_uri())
+    tab.wait_for_selector("#lesson[href^=blob]")
+    with context.expect_page() as opened:
+        tab.click("#lesson")
+    opened.value.wait_for_selector("[data-testid=lesson][data-ready=true]", timeout=60_000)
+    opened.value.get_by_test_id("step-pairs").evaluate("step => step.scrollIntoView()")
+    opened.value.wait_for_function("location.hash.includes('lesson=pairs')")
+    context.close()
+
+
+def test_a_report_may_leave_it_out(study: Study, tmp_path: Path) -> None:
+    report = write_report(study, tmp_path / "report.html", lesson=False)
+    assert "lesson-file" not in report.read_text(encoding="utf-8")
 
 
 def test_a_record_is_found_beside_its_checkpoint(tmp_path: Path) -> None:
