@@ -88,7 +88,7 @@ def test_the_report_opens_it(study: Study, chromium: Any, tmp_path: Path) -> Non
     report = write_report(study, tmp_path / "report.html")
     context = chromium.new_context(offline=True)
     tab = context.new_page()
-    tab.goto(report.as_uri())
+    tab.goto(report.as_uri(), wait_until="commit", timeout=90_000)  # its figures take long to draw
     tab.wait_for_selector("#lesson[href^=blob]")
     with context.expect_page() as opened:
         tab.click("#lesson")

@@ -56,7 +56,7 @@ def _report(study: Handle) -> None:
     st.subheader("The study as one page")
     st.markdown(
         "Images, predictions, every figure and table, and how each number came about, in one HTML file of about "
-        "10 MB that opens without a network."
+        "10 MB that opens without a network; the lesson and the Explorer stand in it, too, behind a link."
     )
 
     def write(path: Path, report: work.Progress) -> object:
