@@ -128,6 +128,29 @@ test("what each objective leaves free is what the scene says", () => {
   assert.ok(of.memory.across < 0.02 && of.memory.turns.every(({ angle, mirrored }) => Math.abs(angle) < 0.02 && !mirrored)); // nothing is free
 });
 
+test("without the classes' weight only KD names them, and relations come out all the same", () => {
+  const scene = new Scene(1);
+  scene.settings.task = 0;
+  scene.step(600);
+  const of = Object.fromEntries(scene.students.map((student) => [student.key, scene.measures(student)]));
+  assert.equal(of.kd.right, COUNT);
+  for (const key of ["task", "within", "across", "memory"]) assert.ok(of[key].right < COUNT, key);
+  assert.ok(of.within.within < 0.02 && of.across.across < 0.02 && of.memory.across < 0.02 && of.task.within > 0.5);
+});
+
+test("a point of the teacher that is dragged to the other class is followed by those that are told of the teacher", () => {
+  const scene = new Scene(1);
+  const moved = 1;
+  scene.teacher[moved] += Math.PI;
+  scene.step(800);
+  for (const student of scene.students) {
+    const others = [0, 2, 3].map((a) => Math.cos(student.angles[a] - student.angles[moved]));
+    const cosine = others.reduce((sum, value) => sum + value) / 3;
+    assert.ok(student.key === "task" ? cosine > 0.5 : cosine < 0, student.key);
+    assert.equal(scene.measures(student).right, ["kd", "across", "memory"].includes(student.key) ? COUNT - 1 : COUNT, student.key);
+  }
+});
+
 test("a turn is found, mirrored or not", () => {
   const teacher = Float64Array.from([0, 0.5, 1.7, 4]);
   close(turnOf(teacher.map((angle) => angle + 1), teacher).angle, 1);
