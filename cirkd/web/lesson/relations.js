@@ -19,7 +19,7 @@ export function why(ctx) {
       p(b("Logits say which class a pixel is; relations say which pixels it is like, in any image. "),
         "Logits compare a pixel with classes, never with another pixel. So two students can predict the same and still see differently. CIRKD asks the student to relate pixels across images as its teacher does."),
       ...agreement(ctx, shown), said,
-      quiet("Above: what each network predicts on image i. Below: how similar every pixel of image j is to the ringed one, in that network's own feature space. Point at image i and move."),
+      quiet("Above: what each network predicts on image i. Below: how similar every pixel of image j is to the ringed one, in that network's own feature space. Nats tell how far its relations are from the teacher's; step 4 says how they are measured. Point at image i and move."),
     ],
     figure: [row(...predictions.map(({ element }) => element)), row(...heats.map(({ element }) => element)), scale(ctx, "cosine", digits(ctx.block.low, 2), "1"), legend(ctx)],
     pictures: [...predictions, ...heats],
@@ -175,7 +175,7 @@ export function divergences(ctx) {
   const pointed = quiet();
   return {
     title: "Distributions are compared",
-    question: "Which of the students is farther from its teacher, and at which pixels of image j?",
+    question: "How far is a student from its teacher, and at which pixels of image j?",
     body: [
       formula(v("D", "KL"), "(", v("q", "q"), " ‖ ", v("p", "p"), ") = ", big("Σ", v("b", "b")), " ", v("q", "q", "b"), " log ", frac(v("q", "q", "b"), v("p", "p", "b"))),
       p("One number says how far the student's shares p are from the teacher's q: the ", b("relation divergence"), " of this pixel on image j, in nats. 0 means the same distribution."),
