@@ -87,7 +87,7 @@ def study(key: StudyKey) -> Study:
     if missing := [name for name in key.names if name not in known]:
         raise DataError(f"{missing[0]}: no such image in {key.images.name} {key.images.split}; choose the images again")
     roles = {role: models.pop(role, None) for role in ("teacher", "before", "after")}
-    study = Study.open(
+    found = Study.open(
         **roles,
         students=models,
         images=opened,
@@ -97,8 +97,8 @@ def study(key: StudyKey) -> Study:
         precision=key.precision,
         cache=cache(),
     )
-    study.files = {name: Path(path) for name, path, _ in key.models}
-    return study
+    found.files = {name: Path(path) for name, path, _ in key.models}
+    return found
 
 
 @st.cache_resource(show_spinner=False)
