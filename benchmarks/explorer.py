@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from cirkd.analysis.colorings import all_colors
 from cirkd.analysis.explorer_block import explorer_block
 from cirkd.analysis.explorer_encode import encode
 from cirkd.analysis.explorer_maps import AT_ONCE, explorer_map
@@ -133,7 +134,8 @@ def alone(browser: Any, images: int, grid: tuple[int, int], bars: dict[str, int]
     start = time.perf_counter()
     block = explorer_block(study)
     maps = {name: explorer_map(study, block, name) for name in AT_ONCE}
-    data = encode(block, maps, None, {"look": look(WIDTHS), "arrows": {"from": "before", "to": "after"}})
+    header = {"look": look(WIDTHS), "arrows": {"from": "before", "to": "after"}}
+    data = encode(block, maps, None, header, colors=all_colors(study))
     seconds = time.perf_counter() - start
     print(f"{images} images x {len(WIDTHS)} models x {grid[0]}x{grid[1]}: {len(block.index):,} positions", end=", ")
     numbers = block.models[0].embedding.shape[1]

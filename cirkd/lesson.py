@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cirkd.analysis.colorings import all_colors
 from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
 from cirkd.analysis.explorer_encode import class_table, encode
 from cirkd.analysis.explorer_maps import AT_ONCE, explorer_map
@@ -81,7 +82,8 @@ def lesson_bytes(
         "measured": measured,
         "lesson": parts,
     }
-    return encode(packed, maps, divergence, header | (extra or {}))
+    colors = all_colors(study.fine_features(), divergence, wait=False) if block else None
+    return encode(packed, maps, divergence, header | (extra or {}), colors=colors)
 
 
 def record_of(checkpoint: Path) -> Path | None:

@@ -15,6 +15,7 @@ import anywidget
 import numpy as np
 import traitlets
 
+from cirkd.analysis.colorings import all_colors
 from cirkd.analysis.explorer_block import explorer_block
 from cirkd.analysis.explorer_encode import encode
 from cirkd.analysis.explorer_maps import AT_ONCE, explorer_map
@@ -66,4 +67,5 @@ class Explorer(anywidget.AnyWidget):
         }
         maps = {name: explorer_map(features, block, name) for name in AT_ONCE}
         found = study.explorer_divergence() if divergence and len(names) > 1 else None
-        super().__init__(data=encode(block, maps, found, header), **options)
+        colors = all_colors(features, found, wait=False)
+        super().__init__(data=encode(block, maps, found, header, colors=colors), **options)

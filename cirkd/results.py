@@ -22,13 +22,13 @@ from cirkd.analysis.bank_relations import bank_relations
 from cirkd.analysis.batch_terms import BatchTerms, batch_terms
 from cirkd.analysis.centroids import Centroids, centroids
 from cirkd.analysis.changed_places import ChangedPlace, changed_places
+from cirkd.analysis.colorings import COLORINGS, PixelColors, all_colors, pixel_colors
 from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
 from cirkd.analysis.explorer_maps import cells_of, explorer_map
 from cirkd.analysis.layer_similarity import BUDGET, LayerSimilarity, layer_similarity
 from cirkd.analysis.memory_bank import MemoryBank, banks, memory_bank
 from cirkd.analysis.memory_lesson import MemoryLesson, memory_lesson
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
-from cirkd.analysis.pixel_colors import PixelColors, pixel_colors
 from cirkd.analysis.projection import DEFAULT_BUDGET, Projection, project
 from cirkd.analysis.published_indexing import PIXELS_PER_CLASS, StoredPixels, stored_pixels
 from cirkd.analysis.relations import (
@@ -41,7 +41,7 @@ from cirkd.analysis.relations import (
     region_relations,
     relation_pair,
 )
-from cirkd.analysis.scores import PixelChange, Scores, grid_change, pixel_change, scores
+from cirkd.analysis.scores import PixelChange, Scores, pixel_change, scores
 from cirkd.analysis.summary import sentences
 from cirkd.data.errors import StudyError
 from cirkd.data.safe_palette import OWN, in_palette
@@ -258,18 +258,9 @@ class Results:
     def pixel_colors(
         self, by: str, model: str | None = None, temperature: float = 0.1, progress: Progress | None = None
     ) -> PixelColors:
-        """Colours of all pixels, by one of `cirkd.analysis.pixel_colors.COLORINGS`.
-
-        "prediction", "error", "confidence" and "divergence" are of `model`; "change" is from before to after.
-        """
-        features = self.features()
-        values = grid_change(features) if by == "change" else None
-        if by == "divergence":
-            per_pixel = self.divergence(temperature, progress).per_pixel
-            name = model if model is not None else next(iter(per_pixel))
-            # The reference diverges nowhere from itself.
-            values = per_pixel[name] if name in per_pixel else np.zeros(len(features.pixels), np.float32)
-        return pixel_colors(features, by, model, values)
+        """Colours of all pixels of a model (None = the reference), by one of `cirkd.analysis.colorings.COLORINGS`."""
+        diverges = by in COLORINGS and COLORINGS[by].diverges
+        return pixel_colors(self.features(), by, model, self.divergence(temperature, progress) if diverges else None)
 
     @result("Packing the pixel embeddings", "images", colors=True)
     def explorer(self) -> ExplorerBlock:
@@ -286,6 +277,12 @@ class Results:
         """The divergence of every fine position: that of the cell of the relations' grid that it lies in."""
         found, cells = self.divergence(temperature, progress), self.explorer_cells()
         return replace(found, per_pixel={name: values[cells] for name, values in found.per_pixel.items()})
+
+    @result("Colouring pixels", "images")
+    def explorer_colors(self, temperature: float | None = None) -> dict[str, dict[str, PixelColors]]:
+        """Colouring -> model -> colours of every fine position; temperature: of a divergence that was worked out."""
+        found = None if temperature is None else self.explorer_divergence(temperature)
+        return all_colors(self.fine_features(), found)
 
     @result("Matching the grids", "images")
     def explorer_cells(self) -> Int64[np.ndarray, " p"]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from cirkd.analysis import pictures
 from cirkd.analysis.choice import telling_images
-from cirkd.analysis.pixel_colors import COLORINGS
+from cirkd.analysis.colorings import COLORINGS
 from cirkd.analysis.projection import METHODS, SPACES
 from cirkd.analysis.relations import ORDERS
 from cirkd.analysis.scores import CHANGES, ModelScore

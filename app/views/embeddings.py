@@ -10,23 +10,13 @@ from app import captions, panels, study_bar, tiles
 from app.explorer import chosen_pixels
 from app.guard import guard
 from app.handle import Handle
-from app.state import MOST_IMAGES
 from cirkd.charts import embeddings as charts
 from cirkd.charts import theme
 from cirkd.charts.paint import Paint
-from cirkd.study import Projection
+from cirkd.study import COLORINGS, Projection
 
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
 SPACES = {"feature": "own features", "relation": "shared relations"}
-COLORS = {
-    "class": "class",
-    "prediction": "prediction",
-    "error": "right or wrong",
-    "change": "fixed or broken",
-    "image": "image",
-    "confidence": "confidence",
-    "divergence": "relation divergence",
-}
 
 
 @dataclass(frozen=True)
@@ -57,22 +47,14 @@ def _view(study: Handle) -> None:
         projection = study.projection(
             choice.method, dimensions=choice.dimensions, budget=budget, align=choice.align, space=choice.space
         )
-        high = study.divergence().largest if choice.by == "divergence" else 1.0
-        paints = {name: Paint(study.pixel_colors(choice.by, name), high) for name in projection.coordinates}
-        _legend(study, projection, paints[study.names[-1]])
-        _scatters(study, projection, paints, _lit(study, projection))
+        paints = {name: Paint(study.pixel_colors(choice.by, name)) for name in projection.coordinates}
+        _legend(study, projection, choice.by, paints[study.names[-1]])
+        _scatters(study, projection, choice.by, paints, _lit(study, projection))
         st.caption(_how(study, projection))
 
 
 def _choose(study: Handle) -> Choice:
     several, features = len(study.names) > 1, study.features()
-    labelled = features.has_labels
-    possible = {
-        "error": labelled,
-        "change": labelled and {"before", "after"} <= set(study.names),
-        "image": len(features.image_names) <= MOST_IMAGES,
-        "divergence": several and not features.sampled,
-    }
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         method = st.segmented_control(
             "Map",
@@ -95,8 +77,8 @@ def _choose(study: Handle) -> Choice:
         )
         by = st.selectbox(
             "Colour by",
-            [by for by in COLORS if possible.get(by, True)],
-            format_func=COLORS.__getitem__,
+            [by for by, item in COLORINGS.items() if item.possible(features)],
+            format_func=_label,
             key="embeddings_by",
             width=170,
             bind="query-params",
@@ -128,17 +110,21 @@ def _choose(study: Handle) -> Choice:
     return Choice(method, dimensions, by, per_class, space, bool(align))
 
 
-def _legend(study: Handle, projection: Projection, paint: Paint) -> None:
-    """What the colours mean."""
-    if paint.colors.by == "class" and projection.sample is not None:
+def _label(by: str) -> str:
+    return COLORINGS[by].label.lower()
+
+
+def _legend(study: Handle, projection: Projection, by: str, paint: Paint) -> None:
+    """What the colours mean; of classes, also how many dots are of each."""
+    if by == "class" and projection.sample is not None:
         known, counts = study.features().grouping().classes, projection.sample.counts
         tiles.chips(
             [(f"{known.names[c]} {n}", theme.class_color(known.colors[c])) for c, n in counts.items() if c < len(known)]
         )
-    elif paint.colors.values is None:
-        tiles.chips(paint.entries())
+    elif entries := paint.entries():
+        tiles.chips(entries)
     else:
-        st.html(paint.bar(COLORS[paint.colors.by]))
+        st.html(paint.bar())
 
 
 def _lit(study: Handle, projection: Projection) -> list[int] | None:
@@ -154,7 +140,7 @@ def _lit(study: Handle, projection: Projection) -> list[int] | None:
     return lit
 
 
-def _scatters(study: Handle, projection: Projection, paints: dict[str, Paint], lit: list[int] | None) -> None:
+def _scatters(study: Handle, projection: Projection, by: str, paints: dict[str, Paint], lit: list[int] | None) -> None:
     features = study.features()
     pixels = projection.index.tolist()
     for panel, name in zip(panels.row("scatters", len(paints), 18), paints, strict=True):
@@ -166,8 +152,7 @@ def _scatters(study: Handle, projection: Projection, paints: dict[str, Paint], l
                 theme=None,
                 config=CONFIG,
                 key=f"embeddings_{name}_{projection.dimensions}",
-                alt=f"{len(pixels)} pixel embeddings of {name} in {projection.dimensions}-D, "
-                f"coloured by {COLORS[paints[name].colors.by]}",
+                alt=f"{len(pixels)} pixel embeddings of {name} in {projection.dimensions}-D, coloured by {_label(by)}",
             )
 
 

@@ -14,6 +14,7 @@ from app.handle import Handle
 from cirkd.analysis.explorer_encode import encode
 from cirkd.analysis.explorer_maps import AT_ONCE
 from cirkd.charts.looks import arrows, look
+from cirkd.study import COLORINGS
 
 KEY = "explorer"
 WANTED = "explorer_wanted"  # session key: (study, the slow maps asked for, the temperature of the divergence or None)
@@ -57,7 +58,7 @@ def _block(study: Handle, maps: tuple[str, ...], temperature: float | None) -> b
         shown = {name: study.explorer_map(name) for name in (*AT_ONCE, *maps)}
         extra: dict[str, Any] = {"look": look(study.names), "arrows": arrows(study.names)}
         extra |= {"first": first, "study": _name(study)}
-        found = encode(study.explorer(), shown, divergence, extra)
+        found = encode(study.explorer(), shown, divergence, extra, colors=study.explorer_colors(temperature))
         cache.keep(key, found)
     return found
 
@@ -106,7 +107,8 @@ def _have(study: Handle) -> tuple[tuple[str, ...], float | None]:
 def _fetch(study: Handle, chosen: dict[str, Any], maps: tuple[str, ...], temperature: float | None) -> None:
     """Work out what the view asks for and does not have yet, then draw it again."""
     name, tau = chosen.get("map", "pca"), _tau(chosen)
-    wants_divergence = "divergence" in (chosen.get("overlay"), chosen.get("color")) and len(study.names) > 1
+    diverges = chosen.get("overlay") == "divergence" or COLORINGS[chosen.get("color", "class")].diverges
+    wants_divergence = diverges and len(study.names) > 1
     if name not in (*AT_ONCE, *maps):
         study.explorer_map(name)
         maps = (*maps, name)

@@ -4,8 +4,8 @@
 """
 
 from cirkd.analysis.centroids import Centroids
+from cirkd.analysis.colorings import PixelColors
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
-from cirkd.analysis.pixel_colors import PixelColors
 from cirkd.analysis.projection import Projection, project
 from cirkd.analysis.relations import (
     ClassRelations,

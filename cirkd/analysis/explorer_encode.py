@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cirkd.analysis.colorings import COLORINGS, Scale
 from cirkd.analysis.explorer_block import ExplorerBlock, ExplorerModel
 from cirkd.analysis.projection import Projection
 from cirkd.data.errors import StudyError
 
 if TYPE_CHECKING:
+    from cirkd.analysis.colorings import PixelColors
     from cirkd.analysis.divergences import Divergence
     from cirkd.data.sample import Classes
 
@@ -35,13 +37,16 @@ def encode(
     maps: Mapping[str, Projection],
     divergence: Divergence | None = None,
     extra: Mapping[str, Any] | None = None,
+    *,
+    colors: Mapping[str, Mapping[str, PixelColors]] | None = None,
 ) -> bytes:
-    """The block, maps of its positions, and the divergence of each position where it is known.
+    """The block, maps of its positions, the divergence of each position where it is known, and what colours dots.
 
     Args:
         maps: name -> a 2-D map of positions of the block (`Projection.index` among `ExplorerBlock.index`).
         extra: goes into the header under its own keys: looks, words, what to show first. Arrays in it, at any depth,
             go into the body, with a ref in their place.
+        colors: from `all_colors`, of all positions of the feature set; None = no dots are drawn.
 
     Raises:
         StudyError: a map of other positions or not in 2-D, or more than 60 MB.
@@ -65,6 +70,7 @@ def encode(
     header["id"] = body.digest()
     header["maps"] = {name: _map(name, block, item, body) for name, item in maps.items()}
     header["divergence"] = None if divergence is None else _divergence(block, divergence, body)
+    header["colorings"] = [_coloring(by, block, models, body) for by, models in (colors or {}).items()]
     return _joined({**_with_refs(dict(extra or {}), body), **header}, body)
 
 
@@ -83,13 +89,17 @@ class _Body:
     def __init__(self) -> None:
         self.parts: list[bytes] = []
         self.length = 0
+        self.known: dict[tuple[bytes, str], dict[str, Any]] = {}
 
     def add(self, values: np.ndarray) -> dict[str, Any]:
         little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
         return self.add_bytes(little.tobytes(), values.dtype.name)
 
     def add_bytes(self, data: bytes, kind: str) -> dict[str, Any]:
-        ref = {"at": self.length, "length": len(data), "type": kind}
+        """A ref to these bytes, which are sent once however often they are added."""
+        if (data, kind) in self.known:
+            return self.known[data, kind]
+        ref = self.known[data, kind] = {"at": self.length, "length": len(data), "type": kind}
         padded = data + b"\0" * (-len(data) % 8)
         self.parts.append(padded)
         self.length += len(padded)
@@ -161,6 +171,23 @@ def _divergence(block: ExplorerBlock, item: Divergence, body: _Body) -> dict[str
         "largest": item.largest,
         "values": {name: body.add(values[block.index]) for name, values in item.per_pixel.items()},
     }
+
+
+def _coloring(by: str, block: ExplorerBlock, models: Mapping[str, PixelColors], body: _Body) -> dict[str, Any]:
+    note = next(iter(models.values())).note
+    return {
+        "name": by,
+        "label": COLORINGS[by].label + (f" ({note})" if note else ""),
+        "models": {name: _painted(found, block, body) for name, found in models.items()},
+    }
+
+
+def _painted(found: PixelColors, block: ExplorerBlock, body: _Body) -> dict[str, Any]:
+    codes = body.add(found.codes[block.index])
+    if isinstance(found, Scale):
+        return {"codes": codes, "scale": {"low": found.ends[0], "high": found.ends[1], "words": found.words}}
+    named = [[code, kind.name, kind.light, kind.dark or kind.light] for code, kind in found.categories.items()]
+    return {"codes": codes, "categories": named}
 
 
 def _joined(header: dict[str, Any], body: _Body) -> bytes:

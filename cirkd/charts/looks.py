@@ -1,14 +1,13 @@
-"""How models, states and scales look in the linked view: the same as on the other pages."""
+"""How models and scales look in the linked view: the same as on the other pages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from cirkd.analysis.colorings import IMAGE_COLORS
 from cirkd.analysis.pictures import PALETTES
-from cirkd.analysis.pixel_colors import IMAGE_COLORS
 from cirkd.charts import theme
-from cirkd.charts.paint import state_color
 
 
 def look(names: Iterable[str]) -> dict[str, Any]:
@@ -16,11 +15,9 @@ def look(names: Iterable[str]) -> dict[str, Any]:
     models = {name: theme.role(name) for name in names}
     return {
         "models": {n: {"label": r.label, "color": r.color, "glyph": r.glyph} for n, r in models.items()},
-        "light": _states("light"),
-        "dark": _states("dark"),
         "sequential": list(PALETTES["cividis"]),
         "diverging": {mode: [color for _, color in theme.diverging(mode)] for mode in ("light", "dark")},
-        "images": ["#{:02x}{:02x}{:02x}".format(*color) for color in IMAGE_COLORS],
+        "images": list(IMAGE_COLORS),
     }
 
 
@@ -43,8 +40,3 @@ def color_variables() -> str:
 
     dark = root("dark", "#1B2230", "#9C8BFF")
     return f"{root('light', '#F4F5F8', '#5B45D6')}@media (prefers-color-scheme:dark){{{dark}}}"
-
-
-def _states(mode: theme.Theme) -> dict[str, str]:
-    names = {"right": "right", "wrong": "wrong in both", "fixed": "fixed", "broken": "broken"}
-    return {key: state_color(name, mode) for key, name in names.items()} | {"none": theme.UNLABELLED}

@@ -8,9 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cirkd.analysis import pictures
-from cirkd.analysis.pixel_colors import COLORINGS, pixel_colors
-from cirkd.analysis.scores import pixel_change
-from cirkd.data.errors import StudyError
 from tests.factories import make_classes, make_features
 
 
@@ -65,36 +62,3 @@ def test_pixel_map_overlay_is_the_size_of_the_image():
     features = make_features()
     found = pictures.pixel_map_overlay(features, features.models["teacher"].confidence, 1, 0, 1)
     assert found.shape == features.images[1].shape and found.dtype == np.uint8
-
-
-@pytest.mark.parametrize("by", COLORINGS)
-@pytest.mark.parametrize("labels", [True, False])
-def test_pixel_colors(by, labels):
-    features = make_features(labels=labels)
-    values = {
-        "divergence": np.linspace(0, 2, len(features.pixels)),
-        "change": pixel_change(features).grid,
-    }.get(by)
-    found = pixel_colors(features, by, "before", values)
-    assert found.rgb.shape == (len(features.pixels), 3) and found.rgb.dtype == np.uint8
-    assert len(found.text) == len(features.pixels)
-    if found.values is None:
-        legend = dict(found.legend)
-        for color, text in zip(found.rgb.tolist(), found.text, strict=True):
-            assert legend[text] == "#{:02x}{:02x}{:02x}".format(*color)
-    else:
-        assert len(found.legend) == 2
-
-
-def test_errors_are_those_of_the_model():
-    features = make_features()
-    found = pixel_colors(features, "error", "before")
-    wrong = features.models["before"].prediction != features.pixels.label
-    for text, is_wrong, label in zip(found.text, wrong, features.pixels.label, strict=True):
-        assert text == ("unlabelled" if label == 255 else "wrong" if is_wrong else "right")
-
-
-@pytest.mark.parametrize("arguments", [("mood",), ("class", "nobody"), ("divergence",)])
-def test_pixel_colors_that_do_not_exist(arguments):
-    with pytest.raises(StudyError):
-        pixel_colors(make_features(), *arguments)

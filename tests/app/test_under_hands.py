@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from benchmarks.explorer import page as standalone
+from cirkd.analysis.colorings import all_colors
 from cirkd.analysis.explorer_block import explorer_block
 from cirkd.analysis.explorer_encode import encode
 from cirkd.analysis.explorer_maps import explorer_map
@@ -29,7 +30,7 @@ def test_a_view_that_is_made_anew_before_the_old_one_goes_shows_the_same(chromiu
     block = explorer_block(features)
     maps = {name: explorer_map(features, block, name) for name in ("pca", "relation")}
     tab = chromium.new_page()
-    tab.set_content(standalone(encode(block, maps, None, {"look": look(features.models)})))
+    tab.set_content(standalone(encode(block, maps, None, {"look": look(features.models)}, colors=all_colors(features))))
     tab.evaluate("start()")
     tab.wait_for_selector("[data-testid=explorer][data-ready=true]")
     tab.get_by_test_id("projection").select_option("relation")

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from cirkd.analysis import Centroids, Divergence, PixelColors, Projection, RelationPair
+from cirkd.analysis.colorings import pixel_colors
 from cirkd.analysis.relations import Run
 from cirkd.features import FeatureSet
 from cirkd.features.sampling import balanced_sample
@@ -30,9 +31,7 @@ def make_projection(features: FeatureSet, dimensions: int = 2, budget: int = 40,
 
 
 def make_colors(features: FeatureSet) -> PixelColors:
-    known = features.grouping()
-    palette = np.array([*known.classes.colors, *[(128, 128, 128)] * (256 - len(known.classes))], dtype=np.uint8)
-    return PixelColors("class", palette[known.values], [str(v) for v in known.values], [])
+    return pixel_colors(features, "class")
 
 
 def make_pair(features: FeatureSet, n: int = 6, m: int = 4, order: str = "class", seed: int = 0) -> RelationPair:

@@ -1,40 +1,36 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { classCodes, colorOf, colorings, packed, ramp, rgb } from "../../cirkd/web/explorer/colors.js";
+import { classCodes, colorOf, packed, ramp, rgb } from "../../cirkd/web/explorer/colors.js";
 import { disc, faded, shuffled, splat } from "../../cirkd/web/explorer/splat.js";
 
-const states = { right: "#c9ced7", wrong: "#4a4a4a", fixed: "#0072b2", broken: "#d55e00", none: "#808080" };
-const look = { light: states, dark: { ...states, wrong: "#a3a9b3" }, sequential: ["#000000", "#ffffff"], images: ["#e69f00", "#56b4e9"] };
-const classes = { names: ["road", "sky"], colors: [[1, 2, 3], [4, 5, 6]] };
-const model = { name: "after", classes, comparable: true, prediction: Uint8Array.from([0, 1, 1, 0]), confidence: Float32Array.from([0, 0.5, 1, 1]) };
+const look = { sequential: ["#000000", "#ffffff"] };
+const model = { name: "after" };
+const categories = [[0, "road", "#010203", "#010203"], [1, "wrong in both", "#4a4a4a", "#a3a9b3"], [255, "unlabelled", "#808080", "#808080"]];
+const scale = { low: "0", high: "2.00", words: "nats" };
 const block = {
-  positions: 4, reference: "after", groupedBy: "label", classes, models: [model, { ...model, name: "b" }], label: Uint8Array.from([0, 0, 1, 255]), change: Uint8Array.from([0, 3, 2, 255]),
-  images: [{ name: "x", label: {}, start: 0, end: 2 }, { name: "y", label: {}, start: 2, end: 4 }],
-  divergence: { largest: 2, values: { b: Float32Array.from([0, 1, 2, 9]) } },
+  positions: 4, reference: "after", models: [{ ...model, prediction: Uint8Array.from([0, 1, 1, 0]), classes: { colors: [[1, 2, 3]] } }], images: [{ label: null }],
+  label: Uint8Array.from([0, 0, 1, 255]), classes: { colors: [[4, 5, 6]] },
+  colorings: [
+    { name: "mood", label: "Mood", models: { after: { codes: Uint8Array.from([0, 1, 255, 7]), categories } } },
+    { name: "heat", label: "Heat", models: { after: { codes: Uint8Array.from([0, 127, 255, 255]), scale } } },
+  ],
 };
 
-test("every colouring gives each position its colour", () => {
-  const shown = (by, which = model, dark = false) => {
-    const { codes, table } = colorOf(block, by, which, look, dark);
+test("a colouring of any name gives each position its colour, and a legend without what has no category", () => {
+  const shown = (by, dark) => {
+    const { codes, table } = colorOf(block, by, model, look, dark);
     return [...codes].map((code) => table[code]);
   };
-  assert.deepEqual(shown("class"), [[1, 2, 3], [1, 2, 3], [4, 5, 6], rgb("#808080")]);
-  assert.deepEqual(shown("prediction"), [[1, 2, 3], [4, 5, 6], [4, 5, 6], [1, 2, 3]]);
-  assert.deepEqual(shown("image"), ["#e69f00", "#e69f00", "#56b4e9", "#56b4e9"].map(rgb));
-  assert.deepEqual(shown("error"), [states.right, states.broken, states.right, states.none].map(rgb));
-  assert.deepEqual(shown("change"), [states.right, states.broken, states.fixed, states.none].map(rgb));
-  assert.deepEqual(shown("confidence").map(([red]) => red), [0, 127, 255, 255]);
-  assert.deepEqual(shown("divergence", block.models[1]).map(([red]) => red), [0, 127, 255, 255]);
-  assert.deepEqual(shown("divergence", model).map(([red]) => red), [0, 0, 0, 0]); // the reference diverges nowhere
-  assert.deepEqual(colorOf(block, "change", model, look, true).table[1], rgb("#a3a9b3"));
+  assert.deepEqual(shown("mood", false), ["#010203", "#4a4a4a", "#808080", "#808080"].map(rgb));
+  assert.deepEqual(shown("mood", true), ["#010203", "#a3a9b3", "#808080", "#808080"].map(rgb));
+  assert.deepEqual(shown("heat", false).map(([red]) => red), [0, 127, 255, 255]);
+  assert.deepEqual(colorOf(block, "mood", model, look, true).legend, [["road", "#010203", 0], ["wrong in both", "#a3a9b3", 1]]);
+  assert.equal(colorOf(block, "heat", model, look, true).legend, scale);
 });
 
-test("only what can be told is offered", () => {
-  const names = (of) => colorings(of).map(([value]) => value);
-  assert.deepEqual(names(block), ["class", "prediction", "image", "error", "confidence", "divergence", "change"]);
-  const bare = { ...block, images: block.images.map((image) => ({ ...image, label: null })), models: [model], change: null };
-  assert.deepEqual(names(bare), ["class", "prediction", "image", "confidence"]);
-  assert.equal(classCodes(bare), model.prediction);
+test("positions count as their labels, or as the reference's predictions where there are none", () => {
+  assert.equal(classCodes(block), block.models[0].prediction);
+  assert.equal(classCodes({ ...block, images: [{ label: {} }] }), block.label);
 });
 
 test("a ramp runs evenly through its stops", () => {

@@ -40,7 +40,7 @@ export function readBlock(bytes) {
     values: Object.fromEntries(Object.entries(header.divergence.values).map(([name, ref]) => [name, open(ref)])),
   };
   const arrays = { label: open(header.label), change: open(header.change), dots: open(header.dots), index: open(header.index) };
-  return { ...header, ...arrays, lesson: opened(header.lesson, open), images, models, maps, divergence };
+  return { ...header, ...arrays, lesson: opened(header.lesson, open), colorings: opened(header.colorings, open), images, models, maps, divergence };
 }
 
 /** Anything of the header with every ref in it opened. */

@@ -1,7 +1,7 @@
 // The linked view: what is pointed at, pinned and chosen, and who has to draw what when that changes.
 
 import { maskOf, runsOf } from "./block.js";
-import { colorings, css, ramp } from "./colors.js";
+import { css, ramp } from "./colors.js";
 import { make, measure, themeOf } from "./dom.js";
 import { coloring, drawAll, drawDots, drawHeat, drawMarks, drawShapes, drawTiles, drawVeils, drawWords, followEdges } from "./drawing.js";
 import { WHOLE, frameOf } from "./geometry.js";
@@ -30,7 +30,7 @@ export class Board {
     this.keep = keep;
     const { pin = -1, selection, ...view } = block.first ?? {}; // what the address asked for
     this.view = { ...VIEW, ...view, ...remembered?.view };
-    if (!colorings(block).some(([value]) => value === this.view.color)) this.view.color = VIEW.color;
+    if (!block.colorings.some(({ name }) => name === this.view.color)) this.view.color = VIEW.color;
     this.tour = new Tour(block);
     // On arrival a place that says something is pinned, so that heatmaps are the first thing seen.
     this.arrival = this.tour.arrival();
@@ -95,6 +95,7 @@ export class Board {
     if (same) return;
     this.block.maps = block.maps;
     this.block.divergence = block.divergence;
+    this.block.colorings = block.colorings;
     this.useMap();
     this.resized(true);
     if (this.waiting) this.visit(this.waiting);

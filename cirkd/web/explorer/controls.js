@@ -1,6 +1,5 @@
 // The bar above the maps.
 
-import { colorings } from "./colors.js";
 import { make } from "./dom.js";
 import { OVERLAYS, overlayOf } from "./heat.js";
 
@@ -40,7 +39,7 @@ export class Controls {
       oninput: () => change({ tile: Number(this.size.value) }),
     });
     this.projection = select("projection", "Map", MAPS.filter(([value]) => !block.still || value in block.maps), (map) => change({ map }));
-    this.colorBy = select("color-by", "Colour by", colorings(block), (color) => change({ color }));
+    this.colorBy = select("color-by", "Colour by", block.colorings.map(({ name, label }) => [name, label]), (color) => change({ color }));
     const possible = OVERLAYS.filter(({ value }) => this.allows(block, value));
     this.overlay = segments("overlay", "Images show", possible.map(({ value, words }) => [value, words, "", keyOf(value)]),
       (overlay) => change({ overlay }));
