@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from app.explorer import address
+from cirkd.analysis.colorings import CHANGED
 from cirkd.analysis.explorer_pin import pixel_story
 from cirkd.analysis.explorer_selection import selection_scores
 from cirkd.charts import theme
@@ -185,5 +186,6 @@ def test_models_look_as_on_the_other_pages() -> None:
     for name in ("teacher", "after", "mine"):
         role = theme.role(name)
         assert found["models"][name] == {"label": role.label, "color": role.color, "glyph": role.glyph}
-    assert found["light"]["fixed"] == theme.FIXED
+    told = {kind.name: kind.color("light").upper() for kind in CHANGED}
+    assert (told["fixed"], told["broken"]) == (theme.FIXED, theme.BROKEN)
     assert found["light"]["broken"] == found["dark"]["broken"] == theme.BROKEN
