@@ -188,4 +188,3 @@ def test_models_look_as_on_the_other_pages() -> None:
         assert found["models"][name] == {"label": role.label, "color": role.color, "glyph": role.glyph}
     told = {kind.name: kind.color("light").upper() for kind in CHANGED}
     assert (told["fixed"], told["broken"]) == (theme.FIXED, theme.BROKEN)
-    assert found["light"]["broken"] == found["dark"]["broken"] == theme.BROKEN
