@@ -17,6 +17,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -148,8 +150,9 @@ def alone(browser: Any, images: int, grid: tuple[int, int], bars: dict[str, int]
     tab.close()
 
 
-def in_app(browser: Any) -> None:
-    """The app on eight of the bundled images."""
+@contextmanager
+def served() -> Iterator[tuple[str, int]]:
+    """The address of the app, on a server of its own, and that server's process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -159,15 +162,21 @@ def in_app(browser: Any) -> None:
     )
     try:
         _wait(f"http://localhost:{port}/_stcore/health")
-        images = ",".join(f"{scene}_0" for scene in ("0004", "0010", "0016", "0022", "0028", "0034", "0040", "0046"))
-        print("app, 8 bundled images x 3 models")
-        tab = browser.new_page(viewport={"width": 1440, "height": 1000})
-        tab.goto(f"http://localhost:{port}/explorer?images={images}")
-        drive(tab)
-        report(tab, BARS)
+        yield f"http://localhost:{port}", server.pid
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+def in_app(browser: Any) -> None:
+    """The app on eight of the bundled images."""
+    with served() as (address, _):
+        images = ",".join(f"{scene}_0" for scene in ("0004", "0010", "0016", "0022", "0028", "0034", "0040", "0046"))
+        print("app, 8 bundled images x 3 models")
+        tab = browser.new_page(viewport={"width": 1440, "height": 1000})
+        tab.goto(f"{address}/explorer?images={images}")
+        drive(tab)
+        report(tab, BARS)
 
 
 def _wait(url: str) -> None:

@@ -13,8 +13,8 @@ export function finer(cells) {
 
 /**
  * For each pixel of a picture that is `factor` times finer than its grid: which cells it takes its value from, those
- * next to it that look most like it, and with which weights. { cells: Uint16Array, weights: Float32Array }, TAKEN
- * for each pixel, or null for a grid too large for it.
+ * next to it that look most like it, and with which weights. { cells: Uint16Array, weights: Uint16Array }, TAKEN
+ * for each pixel, of a sum of 256; or null for a grid too large for it.
  *
  * colours: bytes red, green, blue, alpha of every pixel, rows * factor by columns * factor of them.
  */
@@ -23,8 +23,8 @@ export function guide(colours, rows, columns, factor) {
   const [height, width] = [rows * factor, columns * factor];
   const means = cellMeans(colours, rows, columns, factor);
   const cells = new Uint16Array(TAKEN * width * height);
-  const weights = new Float32Array(TAKEN * width * height);
-  const [near, weight] = [new Int32Array(9), new Float32Array(9)];
+  const weights = new Uint16Array(TAKEN * width * height);
+  const [near, weight, taken] = [new Int32Array(9), new Float32Array(9), new Float32Array(TAKEN)];
   for (let y = 0, to = 0; y < height; y++) {
     for (let x = 0; x < width; x++, to += TAKEN) {
       const count = neighbours(y, x);
@@ -33,10 +33,14 @@ export function guide(colours, rows, columns, factor) {
         let best = 0;
         for (let i = 1; i < count; i++) if (weight[i] > weight[best]) best = i;
         cells[to + n] = near[best];
-        total += weights[to + n] = Math.max(weight[best], 0);
-        weight[best] = -1; // taken; where there are fewer than four, the rest weigh nothing
+        total += taken[n] = Math.max(weight[best], 0);
+        weight[best] = -1; // where there are fewer than four, the rest weigh nothing
       }
-      for (let n = 0; n < TAKEN; n++) weights[to + n] /= total;
+      weights[to] = 256;
+      for (let n = 1; n < TAKEN; n++) {
+        weights[to + n] = (256 * taken[n]) / total;
+        weights[to] -= weights[to + n];
+      }
     }
   }
   return { cells, weights };
@@ -73,12 +77,12 @@ function cellMeans(colours, rows, columns, factor) {
   return means;
 }
 
-/** Each pixel's colour of a table of 256, for shares 0..1 of the cells, spread as a guide says; into `out`. */
-export function spread(shares, { cells, weights }, table, out) {
+/** Each pixel's colour of a table of 256, for the cells' places in it, spread as a guide says; into `out`. */
+export function spread(places, { cells, weights }, table, out) {
   for (let i = 0, at = 0; i < out.length; i++, at += 4) {
-    const share =
-      shares[cells[at]] * weights[at] + shares[cells[at + 1]] * weights[at + 1] +
-      shares[cells[at + 2]] * weights[at + 2] + shares[cells[at + 3]] * weights[at + 3];
-    out[i] = table[(share * 255) | 0];
+    const place = // in whole numbers, which takes about half the time
+      Math.imul(places[cells[at]], weights[at]) + Math.imul(places[cells[at + 1]], weights[at + 1]) +
+      Math.imul(places[cells[at + 2]], weights[at + 2]) + Math.imul(places[cells[at + 3]], weights[at + 3]);
+    out[i] = table[place >> 8];
   }
 }

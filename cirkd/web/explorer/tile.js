@@ -19,7 +19,7 @@ export class Tile {
     this.veil = make("canvas", { class: "cx-layer cx-grid", "aria-hidden": "true" });
     this.marks = make("canvas", { class: "cx-layer", "aria-hidden": "true" });
     const [rows, columns] = image.grid;
-    this.shares = new Float32Array(rows * columns);
+    this.places = new Uint8Array(rows * columns); // of the cells in the table of colours
     [this.veil.width, this.veil.height] = [columns * FINE, rows * FINE];
     this.element = make(
       "div",
@@ -97,10 +97,10 @@ export class Tile {
     for (let i = start; i < end; i++) {
       let share = (values[i] - low) * scale;
       share = share > 0 ? (share < 1 ? share : 1) : 0;
-      this.shares[i - start] = root ? Math.sqrt(share) : share;
+      this.places[i - start] = (root ? Math.sqrt(share) : share) * 255;
     }
-    if (this.guide) spread(this.shares, this.guide, table, out);
-    else for (let i = 0; i < out.length; i++) out[i] = table[this.shares[i] * 255 | 0];
+    if (this.guide) spread(this.places, this.guide, table, out);
+    else for (let i = 0; i < out.length; i++) out[i] = table[this.places[i]];
     this.values = values.subarray(start, end);
     context.putImageData(this.pixels, 0, 0);
   }
