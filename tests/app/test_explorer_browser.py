@@ -162,6 +162,21 @@ def test_maps_of_a_sample_come_when_chosen(view: Callable[..., View]) -> None:
     assert_stands(here.tab)
 
 
+def test_heatmaps_along_the_images_edges_and_raw_cells_have_the_same_numbers(view: Callable[..., View]) -> None:
+    here = view()
+    here.over("before", middle(here, 0))
+    rows, columns = here.features.pixels.grid[0]
+    heat = (
+        "() => { const c = document.querySelector('[data-testid=tile-after-0] .cx-grid'); return [c.height, c.width] }"
+    )
+    smooth, drawn = here.tab.evaluate(heat), here.read("drawn", "after", 0)
+    assert smooth[0] > rows and smooth[1] > columns
+    here.tab.get_by_test_id("raw").click()
+    here.over("before", middle(here, 0))
+    assert here.tab.evaluate(heat) == [rows, columns]
+    assert here.read("drawn", "after", 0) == drawn
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_stands_at_every_width_and_in_both_themes(view: Callable[..., View], width: int, scheme: str) -> None:
