@@ -46,6 +46,8 @@ def test_pointing_draws_the_cosines_of_every_model_in_every_image(view: Callable
             where = here.features.pixels.of_image(image)
             assert np.abs(drawn - wanted[where]).max() <= errors[name] + 1e-5
     low, table = here.read("block")["low"], _ramp()
+    here.tab.get_by_test_id("raw").click()
+    here.over("before", pixel)
     drawn = np.array(here.read("drawn", "after", 0)).reshape(here.features.pixels.grid[0])
     for row, column in ((0, 0), (2, 3), (drawn.shape[0] - 1, drawn.shape[1] - 1)):
         share = min(max((drawn[row, column] - low) / (1 - low), 0), 1)
