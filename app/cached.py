@@ -167,6 +167,11 @@ def stamps(images: Images, names: tuple[str, ...]) -> tuple[tuple[int, ...], ...
     return tuple(stamp(known[name]) if name in known else () for name in names)
 
 
+def split_stamp(images: Images) -> int:
+    """Another number when a file of the split changes."""
+    return hash(stamps(images, tuple(data(images).names)))
+
+
 def sample(images: Images, name: str) -> Sample:
     """One image of a data set with its labels, read without opening any model; read again when its files change.
 

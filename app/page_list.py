@@ -51,6 +51,13 @@ PAGES = (
         "labels and the three predictions; what distillation fixed and what it broke, pixel by pixel; confidence",
     ),
     PageEntry(
+        "split",
+        "Whole split",
+        ":material/sort:",
+        "all images of a split by what changed, any two models against each other; confusion matrices, and the pixels "
+        "of a cell",
+    ),
+    PageEntry(
         "explorer",
         "Explorer",
         ":material/hub:",

@@ -89,12 +89,12 @@ def marked(study: Handle, part: str, pixels: Any) -> int | None:
 def clicked_row(study: Handle, part: str, pixels: Any) -> None:
     """Let a row of a part's matrices be chosen by a click, and show it. pixels: of the rows."""
 
-    def take(row: int) -> None:
+    def take(row: int, column: int, matrix: int) -> None:
         if row < len(pixels):
             st.session_state[PIXEL] = (study.key, part, int(pixels[row]))
 
     hint = "Click a row of a matrix: the relations of its pixel with all images, as heatmaps."
-    clicks.rows(f"relations_click_{part}", f"panels-{part}", hint, take)
+    clicks.cells(f"relations_click_{part}", f"panels-{part}", hint, take)
     if marked(study, part, pixels) is not None:
         row_of_pixel(study, part)
 

@@ -166,6 +166,40 @@ def _report(words: list[str]) -> int:
     return 0
 
 
+def _changes(words: list[str]) -> int:
+    """Sort a whole split by what changed: cirkd changes FILE.csv --before B --after A --images streets/val."""
+    from cirkd.data.errors import StudyError
+    from cirkd.export.tables import split_images, write_table
+    from cirkd.options import ChangesOptions
+    from cirkd.report import open_study
+    from cirkd.training.progress import bar
+
+    options = tyro.cli(ChangesOptions, prog="cirkd changes", args=words)
+    study = open_study(
+        options.teacher,
+        options.before,
+        options.after,
+        options.images,
+        root=options.root,
+        count=1,
+        layer=options.layer,
+        device=options.device,
+        precision=options.precision,
+        answers=options.answers,
+    )
+    names = study.names
+    if len(names) < 2:
+        raise StudyError(f"{names[0]} alone: two models are compared; give --before and --after")
+    pair = ("before", "after") if {"before", "after"} <= set(names) else (names[0], names[-1])
+    with bar("measuring", True) as progress:
+        found = study.split_scores(progress=lambda share, _: progress(share))
+    table = split_images(found, *pair)
+    write_table(table, options.output)
+    first, last = (table.columns["image"][i] for i in (0, -1))
+    print(f"{options.output}: {len(table)} images from {pair[0]} to {pair[1]}; most lost {first}, most gained {last}")
+    return 0
+
+
 def _lesson(words: list[str]) -> int:
     """Write lesson and Explorer to one HTML file: cirkd lesson FILE --teacher T --before B --after A."""
     from cirkd.lesson import write_lesson
@@ -242,6 +276,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "predict": _predict,
     "doctor": _doctor,
     "report": _report,
+    "changes": _changes,
     "lesson": _lesson,
     "data": _data,
 }

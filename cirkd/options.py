@@ -168,6 +168,37 @@ class ReportOptions(StudyOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class ChangesOptions:
+    """The images of a whole split by what changed from one student to another, those that lost most mIoU first.
+
+    Without a checkpoint named, the bundled ones are taken. What is measured is kept in the folder that `CIRKD_CACHE`
+    names, or ~/.cache/cirkd, so that asking again costs little.
+
+    Args:
+        output: The table, .csv or .parquet: change of mIoU and of relation divergence, and every model's own values.
+        teacher, before, after: Checkpoints; any may be left out, but two are compared: `before` with `after`, or the
+            first of those given with the last.
+        images: streets, streets/test, a folder of images, or another data set's name.
+        root: Where the data set lies; the bundled streets need none.
+        layer: decoder, projected, stage1, stage2, ... of the encoder, or a submodule's name.
+        device: auto, cpu or cuda.
+        precision: auto, float32, bf16 or fp16.
+        answers: What those of the checkpoints are that are not this project's own.
+    """
+
+    output: tyro.conf.Positional[Path]
+    teacher: Path | None = None
+    before: Path | None = None
+    after: Path | None = None
+    images: str = "streets/val"
+    root: Path | None = None
+    layer: str = "decoder"
+    device: str = "auto"
+    precision: str = "auto"
+    answers: Told = dataclasses.field(default_factory=Answers)
+
+
+@dataclasses.dataclass(frozen=True)
 class PredictOptions:
     """Label maps of a network for images, as PNG files of their names.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -23,6 +23,7 @@ from cirkd.analysis.batch_terms import BatchTerms, batch_terms
 from cirkd.analysis.centroids import Centroids, centroids
 from cirkd.analysis.changed_places import ChangedPlace, changed_places
 from cirkd.analysis.colorings import COLORINGS, PixelColors, all_colors, pixel_colors
+from cirkd.analysis.confused_images import ConfusedImage, confused_images
 from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
 from cirkd.analysis.explorer_maps import cells_of, explorer_map
 from cirkd.analysis.layer_similarity import BUDGET, LayerSimilarity, layer_similarity
@@ -42,9 +43,12 @@ from cirkd.analysis.relations import (
     relation_pair,
 )
 from cirkd.analysis.scores import PixelChange, Scores, pixel_change, scores
+from cirkd.analysis.split_records import folder
+from cirkd.analysis.split_scores import SplitScores, split_scores
 from cirkd.analysis.summary import sentences
 from cirkd.data.errors import StudyError
 from cirkd.data.safe_palette import OWN, in_palette
+from cirkd.features.extract import extract
 from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, FeatureSet
 from cirkd.features.grids import MOST_POSITIONS
 from cirkd.features.sampling import PixelSample, balanced_sample
@@ -172,6 +176,69 @@ class Results:
     def changed_places(self, count: int = 3) -> list[ChangedPlace]:
         """Where in the images most was fixed and most was broken; see `cirkd.analysis.changed_places`."""
         return changed_places(self.features(), self.pixel_change(), count)
+
+    @result("Going through the whole split", "images")
+    def split_scores(
+        self, temperature: float = 0.1, files: Hashable = (), progress: Progress | None = None
+    ) -> SplitScores:
+        """Every model on every image of the split that the images in view are of; see `cirkd.analysis.split_scores`.
+
+        What is measured is kept on disk, in the folder that `CIRKD_CACHE` names or `~/.cache/cirkd`.
+
+        Args:
+            files: what changes when the split's files do, such as their times: a new value looks at all of them again.
+
+        Example:
+            >>> found = Study.open(before="streets-baseline", after="streets-cirkd").split_scores()  # doctest: +SKIP
+            >>> change = found.miou_change("before", "after")  # doctest: +SKIP
+            >>> [found.names[i] for i in change.argsort()[:3]]  # lost most  # doctest: +SKIP
+        """
+        about = self.features().provenance
+        return split_scores(
+            self.models,
+            self.source.whole,
+            classes=self.source.classes,
+            layer=about["layer"],
+            device=about["device"],
+            precision=about["precision"],
+            temperature=temperature,
+            kept=folder(),
+            progress=progress,
+        )
+
+    @result("Looking for the pixels", "images")
+    def confused_images(
+        self,
+        model: str,
+        label: int,
+        predicted: int,
+        count: int = 6,
+        whole: bool = False,
+        files: Hashable = (),
+        progress: Progress | None = None,
+    ) -> list[ConfusedImage]:
+        """Where a model takes pixels of one label for another class: the images with the most of them.
+
+        Args:
+            label, predicted: classes by number, as rows and columns of `ModelScore.confusion` are.
+            whole: of the whole split, which `split_scores` goes through; else of the images in view.
+        """
+        if not whole:
+            return confused_images(self.features(), model, label, predicted, count)
+        pixels = self.split_scores(files=files, progress=progress).confused(model, label, predicted)
+        most = [int(i) for i in np.argsort(-pixels, kind="stable")[:count] if pixels[i]]
+        if not most:
+            return []
+        features = self.features()
+        shown = extract(
+            {model: self.model(model)},
+            [self.source.whole[i] for i in most],
+            device=features.provenance["device"],
+            precision=features.provenance["precision"],
+            classes=features.classes,
+            kept=self.cache,
+        )
+        return confused_images(shown, model, label, predicted, count)
 
     @result("Laying pixels out by {method}")
     def projection(

@@ -1,4 +1,4 @@
-"""Clicks on the rows of matrices, as a Streamlit component of our own."""
+"""Clicks on the cells of matrices, as a Streamlit component of our own."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def _component() -> Any:
     return component("cirkd_clicks", css=_STYLE, js=script("clicks"), isolate_styles=False)
 
 
-def rows(key: str, within: str, hint: str, choose: Callable[[int], None]) -> None:
-    """Show a hint, and call `choose(row)` when a row of a matrix is clicked.
+def cells(key: str, within: str, hint: str, choose: Callable[[int, int, int], None]) -> None:
+    """Show a hint, and call `choose(row, column, number of the matrix)` when a cell of a matrix is clicked.
 
     key: unique on the page; within: key of the container that holds the matrices.
     """
 
     def clicked() -> None:
-        row = st.session_state[key].get("row")
-        if row is not None:
-            choose(int(row))
+        cell = st.session_state[key].get("cell")
+        if cell is not None:
+            choose(*map(int, cell))
 
-    _component()(key=key, data={"within": within, "hint": hint}, on_row_change=clicked)
+    _component()(key=key, data={"within": within, "hint": hint}, on_cell_change=clicked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import captions, panels, stored_bar, study_bar, tables, tiles
+from app import captions, confusion_panel, panels, stored_bar, study_bar, tables, tiles
 from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import pictures as charts
@@ -36,6 +36,9 @@ def main() -> None:
             _changes(study)
         with guard():
             _scores(study)
+        with guard():
+            pair = ("before", "after") if _has_pair(study) else None
+            confusion_panel.draw(study, study.scores(), "predictions_confusion", pair)
 
 
 def _controls(study: Handle) -> tuple[str, float]:

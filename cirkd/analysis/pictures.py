@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from cirkd.features.feature_set import FeatureSet
 
@@ -17,6 +17,7 @@ Color = tuple[int, int, int]
 UNLABELLED_COLOR: Color = (128, 128, 128)
 CHANGE_COLORS: dict[int, Color] = {0: (222, 222, 222), 1: (74, 74, 74), 2: (0, 114, 178), 3: (213, 94, 0)}
 """Correct in both, wrong in both, fixed (blue), broken (vermilion): apart for every kind of colour blindness."""
+LIT_COLOR: Color = (255, 214, 10)
 NO_CHANGE_COLOR: Color = (245, 245, 245)
 """Unlabelled pixels of a change map, whose "wrong in both" is grey already."""
 
@@ -111,6 +112,13 @@ def overlay(
         raise ValueError(f"image {image.shape} and map {colors.shape}: must be of one size; upsample the map first")
     grey = (image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
     return np.rint(grey * (1 - opacity) + colors * np.float32(opacity)).astype(np.uint8)
+
+
+def lit(image: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    """An image turned grey and dark, on which the pixels of a mask are bright in a colour of their own."""
+    dark = overlay(image, np.zeros_like(image), 0.4)
+    shine = np.float32(0.3) * image + np.float32(0.7) * np.array(LIT_COLOR, np.float32)
+    return np.where(mask[..., None], np.rint(shine).astype(np.uint8), dark)
 
 
 def pixel_map_overlay(

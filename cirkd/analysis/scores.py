@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,13 +108,10 @@ def scores(features: FeatureSet) -> Scores:
     for name, model in features.models.items():
         note = _why_not(features, model)
         if note or features.labels is None:
-            found[name] = _unscored(count, images, note)
+            found[name] = unscored(count, images, note)
         else:
-            per_image = [
-                confusion(label, prediction, count)
-                for label, prediction in zip(features.labels, model.prediction_maps, strict=True)
-            ]
-            found[name] = _score(per_image)
+            pairs = zip(features.labels, model.prediction_maps, strict=True)
+            found[name] = score_of(confusion(label, prediction, count) for label, prediction in pairs)
     provenance = {"images": images, "resolution": "full", "absent": "classes labelled nowhere are nan, not averaged"}
     return Scores(found, present, int(labelled.sum()), provenance)
 
@@ -185,10 +183,13 @@ def confusion(
     return np.bincount(cells, minlength=count * (count + 1)).reshape(count, count + 1)
 
 
-def _score(per_image: list[np.ndarray]) -> ModelScore:
-    total = np.sum(per_image, axis=0)
+def score_of(matrices: Iterable[Int64[np.ndarray, "c c+1"]]) -> ModelScore:
+    """A model's scores from the confusion matrix of each image, as of `confusion`; there is at least one image."""
+    total, images = 0, []
+    for matrix in matrices:
+        total = total + matrix
+        images.append(_ratios(matrix))
     iou, recall, accuracy = _ratios(total)
-    images = [_ratios(item) for item in per_image]
     return ModelScore(
         miou=_mean(iou),
         iou=iou,
@@ -216,7 +217,8 @@ def _mean(values: np.ndarray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _unscored(count: int, images: int, note: str) -> ModelScore:
+def unscored(count: int, images: int, note: str) -> ModelScore:
+    """The score of a model that has none, and why."""
     nothing = np.full(count, np.nan)
     return ModelScore(
         miou=float("nan"),

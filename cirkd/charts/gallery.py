@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cirkd.charts import centroids, embeddings, heat, layers, matrix, memory, pictures, relations, scores, theme
+from cirkd.charts import (
+    centroids,
+    confusion,
+    embeddings,
+    heat,
+    layers,
+    matrix,
+    memory,
+    pictures,
+    relations,
+    scores,
+    theme,
+)
 from cirkd.charts.paint import Paint
 
 if TYPE_CHECKING:
@@ -50,7 +62,7 @@ def gallery(study: Study) -> list[Picture]:
     features.require_images("a gallery of figures")
     found: list[Picture] = []
     if features.has_labels:
-        found += _scores(study)
+        found += [*_scores(study), *_confusions(study)]
     if len(features.models) > 1:
         found += _divergence(study)
     if features.grouping().present():
@@ -85,6 +97,30 @@ def _scores(study: Study) -> Iterator[Picture]:
             "Fixed: wrong before, right after. Broken: the other way round.",
             760,
             lambda: pictures.change_by_class(study.pixel_change(), classes),
+        )
+
+
+def _confusions(study: Study) -> Iterator[Picture]:
+    """What each model takes each class for."""
+    classes, scored = study.features().classes, [n for n in study.names if _comparable(study, n)]
+    about = "Of the labelled pixels of each class (row) in the images in view, the share taken for each class (column)."
+    for name in scored:
+        yield Picture(
+            f"confusion-{name}",
+            "Scores",
+            f"{theme.role(name).label}: what is taken for what",
+            about,
+            720,
+            lambda name=name: _scaled(confusion.confusion(study.scores(), classes, name), "share"),
+        )
+    if _comparable(study, "before", "after"):
+        yield Picture(
+            "confusion-change",
+            "Scores",
+            "Change of what is taken for what",
+            f"{about} After minus before: on the diagonal more is better, beside it less.",
+            720,
+            lambda: _scaled(confusion.change(study.scores(), classes, "before", "after"), "change"),
         )
 
 

@@ -19,6 +19,7 @@ from cirkd.export.files import whole
 if TYPE_CHECKING:
     import pyarrow
 
+    from cirkd.analysis.split_scores import SplitScores
     from cirkd.results import Results
 
 FORMATS = ("csv", "parquet")
@@ -86,7 +87,7 @@ def tables(study: Results) -> dict[str, Callable[[], Table]]:
         return {name: lambda make=make: make(study) for name, make in _GEOMETRY.items()}
     found: dict[str, Callable[[Results], Table]] = {"models": models}
     if features.has_labels:
-        found |= {"iou": iou, "image-scores": image_scores}
+        found |= {"iou": iou, "image-scores": image_scores, "confusion": confusion}
         if {"before", "after"} <= set(features.models):
             found["fixed-broken"] = fixed_broken
     if len(features.models) > 1:
@@ -154,6 +155,29 @@ def image_scores(study: Results) -> Table:
     columns |= {f"miou_{name}": score.image_miou for name, score in scores.models.items()}
     columns |= {f"accuracy_{name}": score.image_accuracy for name, score in scores.models.items()}
     return Table("image-scores", "Scores by image", columns, scores.provenance)
+
+
+def confusion(study: Results) -> Table:
+    """How many pixels of each class every model takes for each class; pairs that no model has are left out."""
+    names, models = study.features().classes.names, study.scores().models
+    cells = np.argwhere(sum(score.confusion for score in models.values()))
+    columns: dict[str, Any] = {"label": [names[a] for a, _ in cells], "predicted": [names[b] for _, b in cells]}
+    columns |= {f"pixels_{name}": score.confusion[cells[:, 0], cells[:, 1]] for name, score in models.items()}
+    return Table("confusion", "What is taken for what", columns, study.scores().provenance)
+
+
+def split_images(found: SplitScores, before: str, after: str) -> Table:
+    """The images of a whole split, those that lost most mIoU first; where none is labelled, by divergence gained."""
+    change, drift = found.miou_change(before, after), found.divergence_change(before, after)
+    order = np.argsort(-drift if np.isnan(change).all() else change, kind="stable")
+    scores = found.scores.models
+    columns: dict[str, Any] = {"image": [found.names[i] for i in order]}
+    columns |= {"miou_change": change[order], "divergence_change": drift[order]}
+    columns |= {f"miou_{name}": score.image_miou[order] for name, score in scores.items()}
+    columns |= {f"accuracy_{name}": score.image_accuracy[order] for name, score in scores.items()}
+    columns |= {f"divergence_{name}": values[order] for name, values in found.divergence.items()}
+    about = {**found.provenance, "from": before, "to": after, "reference": found.reference}
+    return Table("split-images", "Images of the whole split by what changed", columns, about)
 
 
 def fixed_broken(study: Results) -> Table:

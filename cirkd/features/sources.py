@@ -27,11 +27,38 @@ class ImageSource:
         samples: the images, with labels where there are any.
         classes: what the labels are numbered in; None if unknown.
         text: where they come from, for captions.
+        data: the split that they were chosen from; None where they are all there is.
     """
 
     samples: tuple[Sample, ...]
     classes: Classes | None
     text: str
+    data: SegmentationData | None = None
+
+    @property
+    def whole(self) -> SegmentationData:
+        """The whole split, or where there is none the images themselves."""
+        return self.data if self.data is not None else Listed(self.samples, self.classes, self.text)
+
+
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """Images without a data set behind them, as one."""
+
+    samples: tuple[Sample, ...]
+    classes: Classes | None
+    name: str
+    split: str = "all"
+
+    @property
+    def names(self) -> list[str]:
+        return [sample.name for sample in self.samples]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int, /) -> Sample:
+        return self.samples[index]
 
 
 def open_images(
@@ -63,7 +90,7 @@ def open_images(
         text = name or f"{len(samples)} images"
     if not samples:
         raise StudyError("a study without an image; choose at least one")
-    return ImageSource(tuple(samples), classes, text)
+    return ImageSource(tuple(samples), classes, text, found)
 
 
 def open_models(models: Mapping[str, Any], device: str = "auto", answers: Any = None) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def study_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("CIRKD_CHECKPOINTS", str(root / "checkpoints"))
         patch.setenv("CIRKD_DATA", str(root / "data"))
         patch.setenv("CIRKD_RUNS", str(root / "runs"))
+        patch.setenv("CIRKD_CACHE", str(root / "cache"))
         yield root
 
 

@@ -63,7 +63,7 @@ MODELS = {
     "one without labels": ("Teacher",),
     "other classes": THREE,
 }
-TITLES = {name: name.capitalize() for name in PAGES} | {"memory": "Memory bank"}
+TITLES = {name: name.capitalize() for name in PAGES} | {"memory": "Memory bank", "split": "Whole split"}
 BANKLESS = ("teacher alone", "one without labels", "other classes")
 UNLABELLED = ("no labels", "one without labels")
 

@@ -39,6 +39,7 @@ def test_tables_hold_the_studys_numbers():
         "models",
         "iou",
         "image-scores",
+        "confusion",
         "fixed-broken",
         "divergence-classes",
         "divergence-pairs",

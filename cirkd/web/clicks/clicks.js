@@ -1,4 +1,4 @@
-// Tells Python which row of a matrix was clicked: Streamlit hears of chosen points only, and a heatmap has none.
+// Tells Python which cell of a matrix was clicked: Streamlit hears of chosen points only, and a heatmap has none.
 
 const listeners = new WeakMap(); // parent element -> Listener
 
@@ -6,7 +6,7 @@ export default function mount({ data, parentElement, setTriggerValue }) {
   if (!data) return undefined;
   let listener = listeners.get(parentElement);
   if (!listener) listeners.set(parentElement, (listener = new Listener(parentElement)));
-  Object.assign(listener, { within: data.within, send: (row) => setTriggerValue("row", row) });
+  Object.assign(listener, { within: data.within, send: (cell) => setTriggerValue("cell", cell) });
   listener.hint.textContent = data.hint;
   return () => {
     listeners.get(parentElement)?.leave();
@@ -21,12 +21,14 @@ class Listener {
     parent.append(this.hint);
     this.clicked = (event) => {
       const at = event.points[0]?.pointNumber;
-      if (Array.isArray(at)) this.send(at[0]);
+      if (Array.isArray(at)) this.send([...at, this.chart]);
     };
     // A chart may be made anew at any time: whichever is pointed at is listened to, once.
     this.pointed = (event) => {
       const chart = event.target.closest?.(".js-plotly-plot");
-      if (!chart?.on || !chart.closest(`.st-key-${this.within}`)) return;
+      const all = chart?.on && chart.closest(`.st-key-${this.within}`)?.querySelectorAll(".js-plotly-plot");
+      if (!all) return;
+      this.chart = [...all].indexOf(chart);
       chart.removeListener("plotly_click", this.clicked);
       chart.on("plotly_click", this.clicked);
     };

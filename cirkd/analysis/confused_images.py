@@ -1,0 +1,62 @@
+"""The pixels of one cell of a confusion matrix: in which images they are, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from cirkd.data.errors import StudyError
+from cirkd.features.feature_set import FeatureSet
+
+
+@dataclass(frozen=True, eq=False)
+class ConfusedImage:
+    """An image with pixels of one label that a model takes for one class.
+
+    Attributes:
+        name, image: uint8 [H, W, 3].
+        mask: bool [H, W], where they are.
+        pixels: how many; labelled: how many pixels of the image have that label.
+        middle: (y, x) of one of them, about in the middle of the others, as shares of the image's sides.
+    """
+
+    name: str
+    image: UInt8[np.ndarray, "h w 3"]
+    mask: Bool[np.ndarray, "h w"]
+    pixels: int
+    labelled: int
+    middle: tuple[float, float]
+
+
+def confused_images(
+    features: FeatureSet, model: str, label: int, predicted: int, count: int = 6
+) -> list[ConfusedImage]:
+    """The images with the most pixels of this label that a model takes for that class, most first.
+
+    With `predicted` the same as `label`, those that it gets right.
+
+    Raises:
+        StudyError: no labels, no such model or class, or a model of other classes than the labels'.
+    """
+    features.require_images("the pixels of a confusion")
+    if features.labels is None or model not in features.models or not features.models[model].comparable:
+        raise StudyError(f"{model}: no predictions here that labels could be compared with; choose labelled images")
+    if not 0 <= min(label, predicted) <= max(label, predicted) < len(features.classes):
+        raise StudyError(f"classes {label} and {predicted}: numbers below {len(features.classes)} are wanted")
+    found = []
+    for number, truth in enumerate(features.labels):
+        own = truth == label
+        mask = own & (features.models[model].prediction_maps[number] == predicted)
+        if pixels := int(mask.sum()):
+            name, image = features.image_names[number], features.images[number]
+            found.append(ConfusedImage(name, image, mask, pixels, int(own.sum()), _middle(mask)))
+    return sorted(found, key=lambda item: -item.pixels)[:count]
+
+
+def _middle(mask: Bool[np.ndarray, "h w"]) -> tuple[float, float]:
+    """The marked pixel that is nearest to the mean place of all of them."""
+    rows, columns = np.nonzero(mask)
+    nearest = int(np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2))
+    return (float(rows[nearest]) + 0.5) / mask.shape[0], (float(columns[nearest]) + 0.5) / mask.shape[1]
