@@ -14,6 +14,7 @@ import streamlit as st
 
 from app import cached, catalogue
 from app.catalogue import Checkpoint
+from app.fields import FIELDS, FOLDED, on_screen
 from cirkd.charts import theme
 from cirkd.data.errors import CheckpointError
 from cirkd.models.places import own_network, sidecar
@@ -30,14 +31,14 @@ def draw(keys: Iterable[str]) -> None:
     verdicts = {c: _verdict(c) for key in dict.fromkeys(keys) if (c := catalogue.find(key)) and not _tells_all(c)}
     for checkpoint, verdict in verdicts.items():
         if verdict.usable and verdict.notes:
-            st.caption(theme.plain(f"{checkpoint.title}: {'; '.join(verdict.notes)}."))
+            st.caption(theme.plain(on_screen(f"{checkpoint.title}: {'; '.join(verdict.notes)}.")))
     asked = [c for c, verdict in verdicts.items() if _helps(c, verdict)]
     asked.sort(key=lambda c: verdicts[c].usable)
     if not asked:
         return
     stuck = not verdicts[asked[0]].usable
     key = "bar_answers_missing" if stuck else "bar_answers"  # an expander of one key stays as it was, open or not
-    with st.expander("What files leave open", icon=":material/help:", expanded=stuck, key=key):
+    with st.expander(FOLDED, icon=":material/help:", expanded=stuck, key=key):
         checkpoint = asked[0]
         if len(asked) > 1:
             checkpoint = st.selectbox("File", asked, format_func=lambda c: c.title)
@@ -98,24 +99,30 @@ def _fields(path: Path, verdict: Verdict, kept: Answers) -> dict[str, Any]:
 
     given: dict[str, Any] = {}
     found = f"{_FOUND}: {verdict.architecture}" if verdict.architecture else "not told"
-    given["architecture"] = pick("Architecture", {name: name for name in ARCHITECTURES}, kept.architecture, found)
+    given["architecture"] = pick(
+        FIELDS["architecture"], {name: name for name in ARCHITECTURES}, kept.architecture, found
+    )
     given["encoder"] = st.text_input(
-        "Encoder", kept.encoder or "", placeholder=verdict.encoder or "not told; such as resnet34"
+        FIELDS["encoder"], kept.encoder or "", placeholder=verdict.encoder or "not told; such as resnet34"
     ).strip()
     given["classes"] = _classes(path, kept)
-    given["mean"] = _numbers(st.text_input("Mean", _text(kept.mean), placeholder=_FOUND, help=_STATISTICS))
-    given["std"] = _numbers(st.text_input("Std", _text(kept.std), placeholder=_FOUND, help=_STATISTICS))
+    given["mean"] = _numbers(st.text_input(FIELDS["mean"], _text(kept.mean), placeholder=_FOUND, help=_STATISTICS))
+    given["std"] = _numbers(st.text_input(FIELDS["std"], _text(kept.std), placeholder=_FOUND, help=_STATISTICS))
     left, right = st.columns(2)
     with left:
-        given["range"] = pick("Range", {1.0: "1", 255.0: "255"}, kept.range, help=_RANGE)
+        given["range"] = pick(FIELDS["range"], {1.0: "1", 255.0: "255"}, kept.range, help=_RANGE)
         scale = (kept.input_scale,) if kept.input_scale else None
-        given["input_scale"] = st.text_input("Input scale", _text(scale), placeholder=_FOUND, help=_SCALE).strip()
+        given["input_scale"] = st.text_input(
+            FIELDS["input-scale"], _text(scale), placeholder=_FOUND, help=_SCALE
+        ).strip()
     with right:
-        given["channel_order"] = pick("Channels", {"rgb": "RGB", "bgr": "BGR"}, kept.channel_order, help=_ORDER)
+        given["channel_order"] = pick(
+            FIELDS["channel-order"], {"rgb": "RGB", "bgr": "BGR"}, kept.channel_order, help=_ORDER
+        )
         corners = {True: "yes", False: "no"}
-        given["align_corners"] = pick("Align corners", corners, kept.align_corners, help=_CORNERS)
+        given["align_corners"] = pick(FIELDS["align-corners"], corners, kept.align_corners, help=_CORNERS)
     given["weights"] = pick(
-        "Weights",
+        FIELDS["weights"],
         {"raw": "raw", "ema": "averaged"},
         kept.weights,
         help="Of a file that holds both: the raw ones, or their average over training (EMA).",
@@ -127,9 +134,9 @@ def _classes(path: Path, kept: Answers) -> Path | None:
     """A file that names the classes: an upload's is uploaded as well, and stays until another is."""
     told = "Names of the classes in the order of the outputs: classes.json, or a name a line."
     if not _uploaded(path):
-        named = st.text_input("Classes file", str(kept.classes or ""), placeholder=_FOUND, help=told).strip()
+        named = st.text_input(FIELDS["classes"], str(kept.classes or ""), placeholder=_FOUND, help=told).strip()
         return path.parent / Path(named).expanduser() if named else None
-    file = st.file_uploader("Classes file", type=["json", "txt", "csv"], max_upload_size=1, help=told)
+    file = st.file_uploader(FIELDS["classes"], type=["json", "txt", "csv"], max_upload_size=1, help=told)
     if file is None:
         return kept.classes
     target = cached.private_folder() / "classes" / file.file_id / Path(file.name).name
@@ -146,7 +153,7 @@ def _keep(path: Path, given: dict[str, Any]) -> None:
     with st.spinner("Looking at the checkpoint"):
         verdict = examine(path, beside=False, **given)
     if not verdict.usable:
-        st.error(theme.plain(f"{path.name}: {verdict.problem}; {verdict.remedy}"), icon=":material/error:")
+        st.error(theme.plain(on_screen(f"{path.name}: {verdict.problem}; {verdict.remedy}")), icon=":material/error:")
         return
     try:
         if given:

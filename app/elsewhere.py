@@ -27,4 +27,5 @@ def in_explorer(study: Handle, names: Sequence[str], place: tuple[float, float] 
         state.remember(chosen)
     if place is not None:
         visit(Handle(study_bar.study_key(chosen), chosen), shown.index(names[0]), *place)
-    st.switch_page("views/explorer.py")
+    # The study's part of the address goes along: an address that is emptied here must hold no widget's value.
+    st.switch_page("views/explorer.py", query_params=chosen.query())

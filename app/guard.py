@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from app import work
+from app.fields import on_screen
 from cirkd.charts import theme
 from cirkd.data.errors import CirkdError
 
@@ -28,4 +29,4 @@ def guard() -> Iterator[None]:
                 "Compute it", key=f"again-{stopped.key}", on_click=work.allow, args=(stopped.key,), type="primary"
             )
     except CirkdError as error:
-        st.error(theme.plain(str(error)), icon=":material/error:")
+        st.error(theme.plain(on_screen(str(error))), icon=":material/error:")

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import answers_form, cached, catalogue, state
+from app.fields import on_screen
 from app.state import NONE, StudyState
 from cirkd.charts import theme
 from cirkd.data.catalog import expanded
@@ -159,7 +160,7 @@ def _examined(key: str) -> None:
     with st.spinner("Looking at the checkpoint"):
         verdict = cached.verdict(str(path), stamp)
     if not verdict.usable:
-        st.error(theme.plain(f"{path.name}: {verdict.problem}; {verdict.remedy}"), icon=":material/error:")
+        st.error(theme.plain(on_screen(f"{path.name}: {verdict.problem}; {verdict.remedy}")), icon=":material/error:")
         return
     text = f"{path.name}: {verdict.summary}; {len(verdict.classes)} classes; takes {verdict.expected_input}."
     st.caption(theme.plain(" ".join([text, *(f"{note}." for note in verdict.notes)])))

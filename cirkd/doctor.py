@@ -166,7 +166,7 @@ def _remedy(fit: Comparison) -> str:
         return "save the network before it is quantised"
     if fit.missing and not fit.misshapen and not fit.extra:
         return "save the whole state_dict() again; a part of it is not enough"
-    return "name the network with --architecture and --encoder if it is another one, or save the model again"
+    return "name the encoder that it has with --encoder, and where it is another network --architecture"
 
 
 def _fit_lines(fit: Comparison | None) -> list[str]:

@@ -95,8 +95,8 @@ def _headline(found: SplitScores, pair: tuple[str, str] | None) -> None:
         change = found.miou_change(*pair)
         rose, fell = int((change > 0).sum()), int((change < 0).sum())
         st.markdown(
-            f"From {theme.role(pair[0]).label} to {theme.role(pair[1]).label}, mIoU rose on {rose:,} images and fell on "
-            f"{fell:,}; relation divergence fell on {int((found.divergence_change(*pair) < 0).sum()):,}."
+            f"From {theme.role(pair[0]).label} to {theme.role(pair[1]).label}, mIoU rose on {rose:,} images and fell "
+            f"on {fell:,}; relation divergence fell on {int((found.divergence_change(*pair) < 0).sum()):,}."
         )
 
 
@@ -202,8 +202,8 @@ def _how(found: SplitScores) -> str:
     known = len(found.names) - about["measured"]
     return (
         f"mIoU of an image: mean IoU of the classes labelled in it, {found.scores.pixels:,} labelled pixels in all, at "
-        f"full resolution. Divergence: mean KL divergence of its pixels' relations to the pixels of the same image from "
-        f"the {found.reference}'s, in nats, temperature {about['temperature']:g}, {about['layer']} embedding, "
+        f"full resolution. Divergence: mean KL divergence of its pixels' relations to the pixels of the same image "
+        f"from the {found.reference}'s, in nats, temperature {about['temperature']:g}, {about['layer']} embedding, "
         f"{about['precision']}. {known:,} of {len(found.names):,} images were known from before. From the command "
         "line: `cirkd changes OUT.csv --before B --after A --images DATA/SPLIT`."
     )

@@ -82,7 +82,11 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         raise CheckpointError(
             f"architecture {architecture!r} is none of SMP's; choose one of: {', '.join(ARCHITECTURES)}"
         )
+    if hints.architecture:
+        _check_architecture(architecture, tensors)
     settings = _settings(config) if config else infer_settings(architecture, tensors)
+    if hints.encoder:
+        _check_encoder(hints.encoder, tensors, settings)
     encoder = hints.encoder or config.get("encoder_name") or infer_encoder(tensors, settings)
     ignored = tuple(name for name in tensors if name.startswith("classification_head."))
     kept = {_new_name(name, str(encoder)): value for name, value in tensors.items() if name not in ignored}
@@ -104,6 +108,36 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         notes=notes,
     )
     return Recognised(info, kept, ignored)
+
+
+def _check_architecture(given: str, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse the name of an architecture where the decoder shows that the weights are of another."""
+    from cirkd.models.smp_inference import infer_architecture
+
+    try:
+        found = infer_architecture(tensors)
+    except CheckpointError:
+        return  # of a decoder that is not known, the user knows more
+    if found != given:
+        raise CheckpointError(
+            f"{given} was given, and its decoder has the weights of {found}; leave --architecture out, or give {found}"
+        )
+
+
+def _check_encoder(given: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
+    """Refuse the name of an encoder where the weights are those of another one that is known."""
+    from cirkd.models.smp_inference import has_encoder, infer_encoder
+
+    check_encoder_name(given)
+    if has_encoder(given, tensors, settings):
+        return
+    try:
+        found = infer_encoder(tensors, settings)
+    except CheckpointError:
+        return  # what does not fit is said with the weights' names
+    raise CheckpointError(
+        f"encoder {given} was given, and the weights are those of {found}; leave --encoder out, or give {found}"
+    )
 
 
 def build(info: ModelInfo) -> Segmenter:

@@ -105,30 +105,42 @@ def infer_encoder(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) ->
     Raises:
         CheckpointError: none of those that were tried.
     """
-    from segmentation_models_pytorch.encoders import encoders, get_encoder
+    from segmentation_models_pytorch.encoders import encoders
 
     family = next((name for mark, name in _FAMILIES if mark in tensors), None)
     timm = any(key.startswith("encoder.model.") for key in tensors)
     names = list(_TIMM) if timm else [n for n in encoders if family is not None and n.startswith(family)]
-    own = {k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")}
-    channels = next((value.shape[1] for value in own.values() if value.ndim == 4), 3)
+    own = _shapes({k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")})
+    channels = next((shape[1] for shape in own.values() if len(shape) == 4), 3)
     if channels != 3:
         raise CheckpointError(f"its first layer takes images of {channels} channels; a network for RGB was wanted")
-    wanted = {key: tuple(value.shape) for key, value in own.items() if not key.endswith("num_batches_tracked")}
-    depth = int(settings.get("encoder_depth", 5))
-    for name in names:
-        for tried in dict.fromkeys((depth, 5, 3)):
-            try:
-                with on_meta_device():
-                    network = get_encoder(name, depth=tried, weights=None)
-            except (ValueError, KeyError, RuntimeError, IndexError):
-                continue
-            shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-            if {key: shape for key, shape in shapes.items() if not key.endswith("num_batches_tracked")} == wanted:
-                return name
-    raise CheckpointError(
-        f"an encoder with {len(wanted)} weights that is none of those tried; name it with --encoder, such as resnet34"
-    )
+    found = next((name for name in names if has_encoder(name, tensors, settings)), None)
+    if found is None:
+        raise CheckpointError(
+            f"an encoder with {len(own)} weights that is none of those tried; name it with --encoder, such as resnet34"
+        )
+    return found
+
+
+def has_encoder(name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> bool:
+    """Whether the weights hold exactly those of this encoder, at one of the depths that are in use."""
+    from segmentation_models_pytorch.encoders import get_encoder
+
+    wanted = _shapes({k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")})
+    for depth in dict.fromkeys((int(settings.get("encoder_depth", 5)), 5, 3)):
+        try:
+            with on_meta_device():
+                network = get_encoder(name, depth=depth, weights=None)
+        except (ValueError, KeyError, RuntimeError, IndexError):
+            continue
+        if _shapes(network.state_dict()) == wanted:
+            return True
+    return False
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """name -> shape, without the counts of batches, which old files lack."""
+    return {key: tuple(value.shape) for key, value in tensors.items() if not key.endswith("num_batches_tracked")}
 
 
 def _pyramid_settings(architecture: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Networks of segmentation-models-pytorch give their own outputs, whether saved as a folder or as plain weights."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,26 @@ def test_a_config_cannot_make_it_fetch_or_open_anything(change: dict[str, Any], 
     (tmp_path / "folder" / "config.json").write_text(json.dumps({**config, **change}))
     with pytest.raises(CheckpointError, match=says):
         load_model(tmp_path / "folder", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"architecture": "fpn"}, "has the weights of unet; leave --architecture out, or give unet"),
+        ({"architecture": "UnetPlusPlus"}, "has the weights of unet; leave --architecture out"),
+        ({"encoder": "resnet34"}, "are those of resnet18; leave --encoder out, or give resnet18"),
+        ({"encoder": "nonsense"}, "are those of resnet18; leave --encoder out, or give resnet18"),
+        ({"encoder": "tu-resnet18"}, "are those of resnet18; leave --encoder out, or give resnet18"),
+        ({"encoder": "http://x/y"}, "no plain name"),
+    ],
+)
+def test_a_wrong_name_is_refused_with_the_right_one(given: dict[str, str], says: str, tmp_path: Path) -> None:
+    """What came, what the weights are, what to do: and both ways that are advised open the file."""
+    torch.save(theirs("unet").state_dict(), tmp_path / "weights.pth")
+    with pytest.raises(CheckpointError, match=re.escape(says)) as refused:
+        load_model(tmp_path / "weights.pth", "cpu", **given)
+    assert "\n" not in str(refused.value) and "weights.pth" in str(refused.value)
+    advised = re.search(r"or give (\w+)$", str(refused.value))
+    for told in ({}, {name: advised[1] for name in given} if advised else {}):
+        found = load_model(tmp_path / "weights.pth", "cpu", **told)
+        assert (found.info.architecture, found.info.encoder) == ("unet", "resnet18")
