@@ -189,7 +189,7 @@ def _changes(words: list[str]) -> int:
     )
     names = study.names
     if len(names) < 2:
-        raise StudyError(f"{names[0]} alone: two models are compared; give --before and --after")
+        raise StudyError(f"{', '.join(names)} alone: two models are compared; give --before and --after")
     pair = ("before", "after") if {"before", "after"} <= set(names) else (names[0], names[-1])
     with bar("measuring", True) as progress:
         found = study.split_scores(progress=lambda share, _: progress(share))

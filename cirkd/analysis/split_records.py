@@ -101,8 +101,8 @@ def model_digest(model: Segmenter) -> str:
 
 def image_stamp(data: SegmentationData, index: int) -> str:
     """What changes when an image or its label map does: its files' times, or where it has none its pixels."""
-    if hasattr(data, "stamp"):
-        return repr(data.stamp(index))
+    if (stamp := getattr(data, "stamp", None)) is not None:
+        return repr(stamp(index))
     sample = data[index]
     found = hashlib.blake2b(sample.image.tobytes(), digest_size=16)
     found.update(b"" if sample.label is None else sample.label.tobytes())

@@ -18,7 +18,9 @@ Open = Callable[..., Any]
 def whole(folders: Path) -> tuple[Study, Any]:
     """The toy study and what is measured of all its images, through the library."""
     names = {"teacher": "teacher", "before": "baseline", "after": "cirkd"}
-    models = {role: folders / "checkpoints" / f"streets-{name}.safetensors" for role, name in names.items()}
+    models: dict[str, Any] = {
+        role: folders / "checkpoints" / f"streets-{name}.safetensors" for role, name in names.items()
+    }
     data = cirkd.open_data("streets", "val", folders / "data" / "streets")
     study = Study.open(**models, images=data, indices=(0, 1), device="cpu")
     return study, study.split_scores()
