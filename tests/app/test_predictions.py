@@ -53,6 +53,7 @@ def test_stands_in_a_browser(browser_page: Open, width: int) -> None:
     from playwright.sync_api import expect
 
     tab = browser_page("predictions", width=width)
-    expect(tab.locator("[data-testid=stMain] img[alt]")).to_have_count(6 * 6, timeout=30_000)
-    expect(tab.locator(".js-plotly-plot")).to_have_count(2, timeout=30_000)
+    expect(tab.locator("[class*=st-key-panels-row-] img[alt]")).to_have_count(6 * 6, timeout=30_000)
+    expect(tab.locator(".js-plotly-plot")).to_have_count(2 + 4, timeout=30_000)  # and a confusion matrix each, and one
+    tab.locator(".st-key-panels-predictions_confusion-matrices .js-plotly-plot").last.scroll_into_view_if_needed()
     assert_stands(tab)
