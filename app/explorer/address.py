@@ -11,7 +11,7 @@ from cirkd.analysis.explorer_maps import MAPS
 from cirkd.study import COLORINGS
 
 OVERLAYS = ("image", "labels", "prediction", "similarity", "relation", "divergence")
-_CHOICES = {"overlay": OVERLAYS, "map": tuple(MAPS), "color": tuple(COLORINGS)}
+_CHOICES = {"overlay": OVERLAYS, "map": tuple(MAPS), "color": COLORINGS}
 LONGEST = 1500
 """Characters of a selection at most: of a longer one an address holds nothing, as browsers and chats cut it."""
 _DEFAULTS = {"overlay": "similarity", "map": "pca", "color": "class", "tau": "0.1"}

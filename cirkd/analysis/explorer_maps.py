@@ -56,12 +56,10 @@ def explorer_map(
 def cells_of(fine: Pixels, coarse: Pixels) -> Int64[np.ndarray, " p"]:
     """For every pixel of a fine grid the number of the coarse grid's pixel in whose cell it lies.
 
-        Example:
-            >>> import numpy as np
-    from jaxtyping import Int64
-            >>> from cirkd.features.extract import make_pixels
-            >>> cells_of(make_pixels([(2, 4)], None), make_pixels([(1, 2)], None)).tolist()
-            [0, 0, 1, 1, 0, 0, 1, 1]
+    Example:
+        >>> from cirkd.features.extract import make_pixels
+        >>> cells_of(make_pixels([(2, 4)], None), make_pixels([(1, 2)], None)).tolist()
+        [0, 0, 1, 1, 0, 0, 1, 1]
     """
     if fine.grid == coarse.grid:
         return np.arange(len(fine))

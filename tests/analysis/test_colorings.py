@@ -2,11 +2,25 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
-from cirkd.analysis.colorings import COLORINGS, NO_CATEGORY, Kinds, Scale, all_colors, pixel_colors
+from app.explorer import address
+from cirkd.analysis.colorings import (
+    COLORINGS,
+    NO_CATEGORY,
+    Category,
+    Coloring,
+    Kinds,
+    Scale,
+    all_colors,
+    pixel_colors,
+)
 from cirkd.analysis.divergences import divergence
+from cirkd.analysis.explorer_block import explorer_block
+from cirkd.analysis.explorer_encode import encode
 from cirkd.data.errors import StudyError
+from tests.analysis.test_explorer_block import read
 from tests.factories import make_features
 
 
@@ -44,6 +58,25 @@ def test_every_pixel_is_coloured_by_what_it_is(by, model):
     else:
         assert [colors.categories[code].name for code in colors.codes.tolist()] == wanted
         assert sorted({*wanted}) == sorted(kind.name for kind in colors.categories.values())
+
+
+def test_a_new_entry_is_all_that_a_colouring_takes(monkeypatch):
+    """It is painted by name, sent to the Explorer with its words and colours, and kept in a link."""
+    features = make_features()
+
+    def rows(features, model, divergence):
+        return Kinds((features.pixels.row % 2).astype(np.uint8), {0: Category("even", "#111111"), 1: NO_CATEGORY})
+
+    monkeypatch.setitem(COLORINGS, "rows", Coloring("Row", rows))
+    assert pixel_colors(features, "rows").codes[:2].tolist() == (features.pixels.row[:2] % 2).tolist()
+    block = explorer_block(features)
+    header, open_ref = read(encode(block, {}, colors=all_colors(features)))
+    sent = next(item for item in header["colorings"] if item["name"] == "rows")
+    assert sent["label"] == "Row" and list(sent["models"]) == list(features.models)
+    drawn = sent["models"]["after"]
+    assert open_ref(drawn["codes"]).tolist() == (features.pixels.row[block.index] % 2).tolist()
+    assert drawn["categories"][0] == [0, "even", "#111111", "#111111"]
+    assert address.parse({"explorer_color": "rows"}) == {"color": "rows"}
 
 
 def test_without_labels_only_what_can_be_told_is_offered():
