@@ -345,7 +345,7 @@ class Results:
         found, cells = self.divergence(temperature, progress), self.explorer_cells()
         return replace(found, per_pixel={name: values[cells] for name, values in found.per_pixel.items()})
 
-    @result("Colouring pixels", "images")
+    @result("Colouring pixels", "images", colors=True)
     def explorer_colors(self, temperature: float | None = None) -> dict[str, dict[str, PixelColors]]:
         """Colouring -> model -> colours of every fine position; temperature: of a divergence that was worked out."""
         found = None if temperature is None else self.explorer_divergence(temperature)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cirkd.analysis.colorings import PixelColors
 from cirkd.charts import theme
 from cirkd.data.errors import StudyError
 from cirkd.data.safe_palette import safe_colors
@@ -68,7 +69,7 @@ def test_another_palette_shares_every_result_that_holds_no_colours(study_folders
         arguments = needed.get(name, {})
         found, again = getattr(own, name)(**arguments), getattr(other, name)(**arguments)
         assert (found is again) != declared.colors, name
-        assert declared.colors or not any(isinstance(part, Classes) for part in held(found)), name
+        assert declared.colors or not any(isinstance(part, Classes | PixelColors) for part in held(found)), name
     assert other.explorer().classes.colors == safe_colors(len(own.features().classes))
 
 
