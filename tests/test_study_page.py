@@ -5,19 +5,22 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from cirkd.sweep.image_measures import keep_confusions
+from cirkd.sweep.measures import confusions_of
 from cirkd.sweep.plan import plan
 from cirkd.sweep.results import Results
 from tools import study_page
-from tools.study_page import LABELS, PARTS, Part, marks, rows_of, text
+from tools.study_page import PARTS, Part, marks, rows_of, text
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_the_page_states_what_was_measured(part: Part) -> None:
     page = study_page.PAGE.read_text()
     begin, end = marks(part)
-    assert page.split(begin)[1].split(end)[0].strip() == text(part, rows_of(part))
+    assert page.split(begin)[1].split(end)[0].strip() == text(part)
     if rows_of(part) is not None:
         assert (part.folder / f"{part.name}.png").is_file()
 
@@ -28,19 +31,16 @@ def test_its_command_plans_its_runs(part: Part, tmp_path: Path) -> None:
     recipes, rest = words[: words.index("--seeds")], words[words.index("--seeds") + 1 :]
     seeds = [int(word) for word in rest[: rest.index("--folder")]]
     jobs = plan(recipes, seeds, [], tmp_path)
-    assert recipes == part.recipes and len(jobs) == len(recipes) * len(part.seeds)
-    assert set(part.entries) <= LABELS.keys(), "every recipe has a name for people"
+    assert recipes == list(part.recipes) and len(jobs) == len(recipes) * len(part.seeds)
+    assert all(part.recipes.values())
     ours = [job.recipe for job in jobs]
     assert all(recipe.steps == ours[0].steps and recipe.batch_size == ours[0].batch_size for recipe in ours)
 
 
 def test_rows_are_the_parts_own_in_its_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(study_page, "DOCS", tmp_path)
-    part = Part("some", "streets", ("kd", "cirkd"), (0, 1))
-    assert "Not run yet: CIRKD." in text(
-        part, Results([{"recipe": r, "seed": 0, "miou_val": 1.0} for r in ("baseline", "KD")], "baseline")
-    )
-    assert rows_of(part) is None and "Not run yet." in text(part, None)
+    part = Part("some", "streets", ("baseline", "kd", "cirkd"), (0, 1))
+    assert rows_of(part) is None and "Not run yet." in text(part)
     rows = [
         {"recipe": f"streets-{entry}", "seed": seed, "miou_val": 20.0 + seed + gain}
         for entry, gain in (("cirkd", 2.0), ("skd", 9.0), ("baseline", 0.0))
@@ -52,11 +52,32 @@ def test_rows_are_the_parts_own_in_its_order(monkeypatch: pytest.MonkeyPatch, tm
     found = rows_of(part)
     assert found is not None
     assert [(row["recipe"], row["seed"]) for row in found.rows] == [
-        ("baseline", 0),
-        ("baseline", 1),
-        ("CIRKD", 0),
-        ("CIRKD", 1),
+        ("streets-baseline", 0),
+        ("streets-baseline", 1),
+        ("streets-cirkd", 0),
+        ("streets-cirkd", 1),
     ]
-    assert "| CIRKD | 2 | 22.50 | 0.71 | +2.00 | +2.00 to +2.00 | +2.00, +2.00 |" in text(part, found)
-    assert "Not run yet: KD." in text(part, found)
+    assert "| CIRKD | 2 | 22.50 | 0.71 | +2.00 | +2.00 to +2.00 | +2.00, +2.00 |" in text(part)
+    assert "Not run yet: KD." in text(part)
     assert "streets-kd streets-cirkd --seeds 0 1 --folder docs/study/streets" in part.command
+    assert part.recipes["streets-cirkd"] == "CIRKD"
+
+
+def test_differences_are_said_with_their_interval_over_seeds_and_images(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(study_page, "DOCS", tmp_path)
+    part = Part("some", "streets", ("baseline", "kd", "cirkd"), (0, 1))
+    folder = tmp_path / "study" / "streets"
+    (folder / "measures").mkdir(parents=True)
+    right, wrong = np.diag([8, 2]), np.array([[6, 2], [1, 1]])
+    shares = {"streets-baseline": 0, "streets-kd": 2, "streets-cirkd": 6}
+    for recipe, good in shares.items():
+        for seed in part.seeds:
+            kept = np.stack([right] * good + [wrong] * (8 - good)).astype(np.uint32)
+            keep_confusions(confusions_of(folder, recipe, seed), {"val": kept})
+    rows = [{"recipe": recipe, "seed": seed, "miou_val": 50.0} for recipe in shares for seed in part.seeds]
+    Results(rows, "streets-baseline").write(folder)
+    told = text(part)
+    assert "**Difference in mIoU on val, with its 95 % interval over seeds and images**" in told
+    assert "| CIRKD | KD | +" in told and "| KD | baseline | +" in told, "CIRKD is compared with KD directly"

@@ -8,51 +8,41 @@ around the marks is written by hand, the numbers never.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cirkd.charts import sweep as charts
 from cirkd.charts.save import write_figure
-from cirkd.sweep.report import MEASURES, by_class, comparison, markdown
+from cirkd.export.tables import Table
+from cirkd.sweep.report import MEASURES, by_class, comparison, digits, markdown
 from cirkd.sweep.results import FILE, Results, read_results
+from cirkd.sweep.scatter import scatter
 from tools.checkpoint_scores import write_between
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = DOCS / "results.md"
-KD = "streets-kd"
-TERMS = {
-    "minibatch": "--objective.minibatch-pixel 0.1",
-    "pixel": "--objective.memory-pixel 0.1",
-    "region": "--objective.memory-region 0.1",
-}
-TRIED = {
-    "memory": "--objective.memory-pixel 1 --objective.memory-region 1",
-    "projected": "--objective.minibatch-pixel 1 --objective.minibatch-projected",
-    "fading": "--objective.minibatch-pixel 1 --objective.relations-fade",
-}
 LABELS = {
     "baseline": "baseline",
     "kd": "KD",
     "cirkd": "CIRKD",
+    "cirkd --objective.kd 0": "CIRKD without KD",
+    "cwd": "CWD",
+    "cwd --objective.kd 0": "CWD without KD",
+    "cirkd-plus": "CIRKD plus (ours)",
+    "dist": "DIST",
     "skd": "SKD",
     "ifvd": "IFVD",
-    "cwd": "CWD",
     "at": "AT",
     "fitnet": "FitNet",
     "dsd": "DSD",
+    "mgd": "MGD",
+    "bpkd": "BPKD",
     "cirkdv2": "CIRKDv2",
-    "cirkd-plus": "CIRKD plus (ours)",
-    f"kd {TERMS['minibatch']}": "KD + mini-batch",
-    f"kd {TERMS['pixel']}": "KD + memory pixel",
-    f"kd {TERMS['region']}": "KD + memory region",
-    "cirkd --objective.temperature 0.05": "CIRKD, temperature 0.05",
-    "cirkd --objective.temperature 0.2": "CIRKD, temperature 0.2",
-    "cirkd --objective.temperature 0.5": "CIRKD, temperature 0.5",
-    f"cirkd {TRIED['memory']}": "CIRKD, memory terms at 1",
-    f"cirkd {TRIED['projected']}": "CIRKD, all behind the head",
-    f"cirkd {TRIED['fading']}": "CIRKD, relations fading",
+    "kd --objective.kd-temperature 2": "KD, temperature 2",
+    "kd --objective.kd-temperature 4": "KD, temperature 4",
+    "cirkd --memory.indexing published": "CIRKD, published indexing",
 }
-"""By a recipe without its data set's name."""
+"""By a recipe without the name of its kind of students."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +51,17 @@ class Part:
 
     Attributes:
         name: of the marks and the plot.
-        data: the data set.
-        entries: as `cirkd sweep` takes them, without the data set's name; the baseline is added.
+        students: what the names of its recipes begin with.
+        entries: as `cirkd sweep` takes them, without that beginning; what they are compared with comes first.
         seeds: each is trained with.
         measures: columns of the results that are tabled.
         classes: whether classes are tabled as well.
         words: for every run, as of `cirkd train`.
-        sweep: its folder in `docs/study`; that of the data set when not given.
+        sweep: its folder in `docs/study`; that of the students when not given.
     """
 
     name: str
-    data: str
+    students: str
     entries: tuple[str, ...]
     seeds: tuple[int, ...]
     measures: tuple[str, ...] = ("miou_val", "miou_test", "relation_divergence")
@@ -80,12 +70,13 @@ class Part:
     sweep: str = ""
 
     @property
-    def recipes(self) -> list[str]:
-        return [f"{self.data}-{entry}" for entry in ("baseline", *self.entries)]
+    def recipes(self) -> dict[str, str]:
+        """Each recipe, as `cirkd sweep` takes it, and its label."""
+        return {f"{self.students}-{entry}": LABELS[entry] for entry in self.entries}
 
     @property
     def folder(self) -> Path:
-        return DOCS / "study" / (self.sweep or self.data)
+        return DOCS / "study" / (self.sweep or self.students)
 
     @property
     def command(self) -> str:
@@ -96,71 +87,65 @@ class Part:
 
 
 FIVE, THREE, TWO = (0, 1, 2, 3, 4), (0, 1, 2), (0, 1)
+MAIN = ("baseline", "kd", "cirkd", "cirkd --objective.kd 0", "cwd", "cwd --objective.kd 0", "cirkd-plus", "dist")
 PARTS = (
-    Part("methods", "streets", ("kd", "cirkd"), FIVE, tuple(MEASURES), classes=True),
-    Part("ablation", "streets", ("kd", *(f"kd {flag}" for flag in TERMS.values()), "cirkd"), THREE),
-    Part("rivals", "streets", ("kd", "skd", "ifvd", "cwd", "at", "fitnet", "dsd", "cirkdv2", "cirkd"), TWO),
-    Part(
-        "camvid",
-        "camvid",
-        ("kd", "cirkd"),
-        THREE,
-        ("miou_val", "relation_divergence", "neighbour_overlap"),
-        classes=True,
-        words=("--root", "FOLDER"),
-    ),
-    Part(
-        "longer",
-        "streets",
-        ("kd", "cirkd", "cwd", "cirkd-plus", f"cirkd {TRIED['memory']}"),
-        THREE,
-        words=("--steps", "1500"),
-        sweep="longer",
-    ),
-    Part("temperature", "streets", (*(f"cirkd --objective.temperature {t}" for t in (0.05, 0.2, 0.5)), "cirkd"), (0,)),
-    Part(
-        "tried", "streets", ("kd", "cwd", "cirkd", "cirkd-plus", *(f"cirkd {flags}" for flags in TRIED.values())), THREE
-    ),
+    Part("methods", "streets", MAIN, FIVE, tuple(MEASURES), classes=True),
+    Part("camvid", "camvid", MAIN[:3], THREE, tuple(MEASURES), classes=True, words=("--root", "FOLDER")),
+    Part("pretrained", "streets-s2", MAIN[:3], THREE),
+    Part("few", "streets-few", MAIN[:3], THREE),
+    Part("longer", "streets", MAIN[:3], THREE, words=("--steps", "6000"), sweep="longer"),
+    Part("temperature", "streets", ("baseline", "kd", *(f"kd --objective.kd-temperature {t}" for t in (2, 4))), (0,)),
+    Part("rivals", "streets", (*MAIN[:2], "skd", "ifvd", "at", "fitnet", "dsd", "mgd", "bpkd", "cirkdv2"), TWO),
+    Part("indexing", "streets", ("cirkd", "cirkd --memory.indexing published"), THREE),
 )
 
 
-def text(part: Part, results: Results | None) -> str:
+def text(part: Part) -> str:
     """A part of the page, as Markdown; its plot lies beside the sweep."""
     found = [f"```\n{part.command}\n```"]
+    results = rows_of(part)
     if results is None or len(results.recipes) < 2:
         return "\n\n".join([*found, "Not run yet."])
+    if missing := [label for recipe, label in part.recipes.items() if recipe not in results.recipes]:
+        found.append(f"Not run yet: {'; '.join(missing)}.")
+    for split in ("val", "test"):
+        if differences := scatter(results, part.folder, split):
+            found.append(_titled(differences.title, differences, part))
     for name in part.measures:
         if name in results.columns:
-            digits = 2 if name.startswith("miou") else 4
-            found.append(f"**{MEASURES[name]}**\n\n" + markdown(comparison(results.compare(name), name, digits)))
-    wanted = [LABELS[entry] for entry in ("baseline", *part.entries)]
-    if missing := [label for label in wanted if label not in results.recipes]:
-        found.insert(1, f"Not run yet: {'; '.join(missing)}.")
+            found.append(_titled(MEASURES[name], comparison(results.compare(name), name, digits(name)), part))
     picture = f"study/{part.folder.name}/{part.name}.png"
-    found.append(f"![Difference to the baseline in mIoU on val, by seed]({picture})")
+    found.append(f"![Difference to the first in mIoU on val, by seed]({picture})")
     if part.classes:
         split = "test" if "miou_test" in results.columns else "val"
-        found.append(f"**IoU by class on {split}, %, mean over seeds**\n\n" + markdown(by_class(results, split)))
+        found.append(_titled(f"IoU by class on {split}, %, mean over seeds", by_class(results, split), part))
     return "\n\n".join(found)
 
 
+def _titled(title: str, table: Table, part: Part) -> str:
+    """A table under its title, recipes by their labels."""
+    labels = part.recipes
+    columns = {
+        labels.get(head, head): [labels.get(cell, cell) if isinstance(cell, str) else cell for cell in column]
+        for head, column in table.columns.items()
+    }
+    return f"**{title}**\n\n" + markdown(replace(table, columns=columns))
+
+
 def rows_of(part: Part) -> Results | None:
-    """The part's runs among those of its sweep, under their labels, in the part's order; None before there are any."""
+    """The part's runs among those of its sweep, in the part's order; None before there are any."""
     if not (part.folder / FILE).is_file():
         return None
     every = read_results(part.folder).rows
     chosen = [
-        {**row, "recipe": LABELS.get(entry, entry)}
-        for recipe, entry in zip(part.recipes, ("baseline", *part.entries), strict=True)
-        for row in every
-        if row["recipe"] == recipe and row["seed"] in part.seeds
+        row for recipe in part.recipes for row in every if row["recipe"] == recipe and row["seed"] in part.seeds
     ]
-    return Results(chosen, LABELS["baseline"]) if chosen else None
+    return Results(chosen, next(iter(part.recipes))) if chosen else None
 
 
 def plot(part: Part, results: Results) -> None:
-    """Every recipe's difference to the baseline on val, seed by seed."""
-    found = results.compare("miou_val")
+    """Every recipe's difference to the first on val, seed by seed."""
+    found = [replace(item, name=part.recipes[item.name]) for item in results.compare("miou_val")]
     if any(item.differences for item in found):
         figure = charts.differences(found, "difference in mIoU on val, points")
         write_figure(figure, part.folder / f"{part.name}.png", width=760)
@@ -172,9 +157,8 @@ def marks(part: Part) -> tuple[str, str]:
 
 def main() -> None:
     for part in PARTS:
-        results = rows_of(part)
-        write_between(PAGE, *marks(part), text(part, results))
-        if results is not None:
+        write_between(PAGE, *marks(part), text(part))
+        if results := rows_of(part):
             plot(part, results)
 
 

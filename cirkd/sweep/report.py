@@ -51,6 +51,11 @@ def write_reports(results: Results, folder: Path) -> list[Path]:
     return [html, markdown]
 
 
+def digits(measure: str) -> int:
+    """Decimals that a measure is written with: fewer where it is in percent."""
+    return 2 if MEASURES[measure].endswith("%") else 4
+
+
 def comparison(found: Sequence[Paired], title: str, digits: int) -> Table:
     """One measure of all recipes: seeds, mean, deviation, and the paired difference to the baseline.
 
@@ -115,7 +120,7 @@ def _tables(results: Results, folder: Path) -> Iterator[Table]:
             yield found
     for name, title in MEASURES.items():
         if name in known:
-            yield comparison(results.compare(name), title, 2 if name.startswith("miou") else 4)
+            yield comparison(results.compare(name), title, digits(name))
     for split in ("val", "test"):
         if f"miou_{split}" in known:
             yield by_class(results, split)
