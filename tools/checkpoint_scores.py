@@ -10,7 +10,7 @@ from cirkd.checkpoint import read_header
 
 FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
 BEGIN, END = "<!-- scores: begin -->", "<!-- scores: end -->"
-ROLES = ("teacher", "baseline", "cirkd")
+ROLES = ("teacher", "baseline", "kd", "cirkd")
 
 
 def tables(folder: Path) -> str:

@@ -1,22 +1,26 @@
 """Ship a sweep's students: `python -m tools.ship docs/study/streets`.
 
 Of the seeds that the baseline and CIRKD were both trained with, the one whose gain on val is the median (of an even
-number, the lower of the middle two) gives `checkpoints/DATA-baseline` and `DATA-cirkd`. On the bundled streets, the
-journals and snapshots of their runs ship as well, to be watched on the Training page; photographs of other data sets,
-which snapshots hold, do not. The sweep's `runs/` must still be there.
+number, the lower of the middle two) gives `checkpoints/DATA-baseline`, `DATA-cirkd` and, where it was trained,
+`DATA-kd`; CIRKD's file also holds what it gained over all seeds. On the bundled streets, the journals and snapshots of
+their runs ship as well, to be watched on the Training page; photographs of other data sets, which snapshots hold, do
+not. The sweep's `runs/` must still be there.
 """
 
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from cirkd.analysis.stored_scores import SeedGain
 from cirkd.checkpoint import load_model, read_header, save_checkpoint
 from cirkd.data.errors import TrainingError
 from cirkd.sweep.results import Results, read_results
 from tools import checkpoint_scores
 
 FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
-ROLES = ("baseline", "cirkd")
+ROLES = ("baseline", "kd", "cirkd")
 
 
 def median_seed(results: Results, recipe: str, measure: str = "miou_val") -> int:
@@ -31,8 +35,19 @@ def median_seed(results: Results, recipe: str, measure: str = "miou_val") -> int
     return sorted(found, key=lambda seed: (found[seed], seed))[(len(found) - 1) // 2]
 
 
-def ship(run: Path, name: str, folder: Path = FOLDER, record: bool = True) -> None:
+def gain(results: Results, recipe: str, split: str = "val") -> dict[str, Any]:
+    """What a recipe gained over the baseline, for its checkpoint's provenance; empty with fewer than two seeds."""
+    (found,) = (item for item in results.compare(f"miou_{split}") if item.name == recipe)
+    if len(found.differences) < 2:
+        return {}
+    return {"gain": asdict(SeedGain(split, found.gain, found.low, found.high, len(found.differences)))}
+
+
+def ship(run: Path, name: str, folder: Path = FOLDER, record: bool = True, **further: Any) -> None:
     """A run's checkpoint under another name, and where wanted its journal and snapshots as a record of that name.
+
+    Args:
+        further: for its provenance.
 
     Raises:
         CirkdError: the run has written no checkpoint.
@@ -41,7 +56,7 @@ def ship(run: Path, name: str, folder: Path = FOLDER, record: bool = True) -> No
     provenance = read_header(written)["provenance"]
     provenance["recipe"]["name"] = name
     model = load_model(written, "cpu")
-    save_checkpoint(folder / f"{name}.safetensors", model, **provenance)
+    save_checkpoint(folder / f"{name}.safetensors", model, **provenance, **further)
     if record:
         place = folder / "records" / name
         shutil.rmtree(place, ignore_errors=True)
@@ -54,8 +69,11 @@ def main() -> None:
     results = read_results(sweep)
     data = results.baseline.removesuffix("-baseline")
     seed = median_seed(results, f"{data}-cirkd")
-    for role in ROLES:
-        ship(sweep / "runs" / f"{data}-{role}-seed{seed}", f"{data}-{role}", record=data == "streets")
+    trained = {row["recipe"] for row in results.rows if row["seed"] == seed}
+    for name in (f"{data}-{role}" for role in ROLES):
+        if name in trained:
+            further = gain(results, name) if name == f"{data}-cirkd" else {}
+            ship(sweep / "runs" / f"{name}-seed{seed}", name, record=data == "streets", **further)
     checkpoint_scores.main()
     print(f"seed {seed} of {', '.join(map(str, results.seeds))}")
 

@@ -137,9 +137,7 @@ def rows_of(part: Part) -> Results | None:
     if not (part.folder / FILE).is_file():
         return None
     every = read_results(part.folder).rows
-    chosen = [
-        row for recipe in part.recipes for row in every if row["recipe"] == recipe and row["seed"] in part.seeds
-    ]
+    chosen = [row for recipe in part.recipes for row in every if row["recipe"] == recipe and row["seed"] in part.seeds]
     return Results(chosen, next(iter(part.recipes))) if chosen else None
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from cirkd.analysis.stored_scores import seed_gain
 from cirkd.checkpoint import load_model, read_header
 from cirkd.data.errors import TrainingError
 from cirkd.sweep.results import Results
 from cirkd.training import runs
 from cirkd.training.recipes import Recipe
 from cirkd.training.trainer import train
-from tools.ship import median_seed, ship
+from tools.ship import gain, median_seed, ship
 
 
 def rows(gains: dict[int, float]) -> Results:
@@ -26,6 +27,15 @@ def test_the_seed_is_that_of_the_median_gain() -> None:
     assert median_seed(rows({0: 3.0, 1: 1.0, 2: 2.0, 7: -5.0}), "taught") == 1
     with pytest.raises(TrainingError, match="no seed in common"):
         median_seed(rows({}), "taught")
+
+
+def test_the_gain_is_that_over_all_seeds() -> None:
+    results = rows({0: 3.0, 1: 1.0, 2: 2.0})
+    told = seed_gain(gain(results, "taught"))
+    (paired,) = [item for item in results.compare("miou_val") if item.name == "taught"]
+    assert told is not None and (told.split, told.seeds, told.difference) == ("val", 3, pytest.approx(2.0))
+    assert (told.low, told.high) == (paired.low, paired.high)
+    assert gain(rows({0: 3.0}), "taught") == {}, "one seed has no interval"
 
 
 def test_a_shipped_run_is_the_same_network_and_can_be_watched(distilled: Recipe, tmp_path: Path) -> None:

@@ -190,32 +190,6 @@ def camvid_cirkd() -> Recipe:
     return _distilled(camvid_baseline(), "cirkd")
 
 
-def camvid_deeplabv3_teacher() -> Recipe:
-    """DeepLabV3 on CamVid's photographs (--root FOLDER), as on the streets but at full size."""
-    return _deeplab_on_camvid(streets_deeplabv3_teacher(), steps=400)
-
-
-def camvid_deeplabv3_baseline() -> Recipe:
-    """The small DeepLabV3 trained alone on CamVid (--root FOLDER)."""
-    return _deeplab_on_camvid(streets_deeplabv3_baseline(), steps=800)
-
-
-def camvid_deeplabv3_cirkd() -> Recipe:
-    """The same, distilled with CIRKD at the paper's weights from `camvid-deeplabv3-teacher` (--root FOLDER)."""
-    return _distilled(camvid_deeplabv3_baseline(), "cirkd", relation_stride=0)
-
-
-def _deeplab_on_camvid(recipe: Recipe, steps: int) -> Recipe:
-    return replace(
-        recipe,
-        name=recipe.name.replace("streets", "camvid"),
-        data="camvid",
-        network=replace(recipe.network, input_scale=1.0),
-        augmentation=Augmentation(crop=(160, 208), scale=(0.5, 1.5)),
-        steps=steps,
-    )
-
-
 def _distilled(baseline: Recipe, method: str, relation_stride: int = RELATION_STRIDE) -> Recipe:
     """A baseline's recipe with a method's objective at its published weights, and the teacher of its kind."""
     kind = baseline.name.removesuffix("-baseline")
@@ -254,9 +228,6 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "streets-deeplabv3-teacher": streets_deeplabv3_teacher,
     "streets-deeplabv3-baseline": streets_deeplabv3_baseline,
     "streets-deeplabv3-cirkd": streets_deeplabv3_cirkd,
-    "camvid-deeplabv3-teacher": camvid_deeplabv3_teacher,
-    "camvid-deeplabv3-baseline": camvid_deeplabv3_baseline,
-    "camvid-deeplabv3-cirkd": camvid_deeplabv3_cirkd,
     "camvid-teacher": camvid_teacher,
     "camvid-baseline": camvid_baseline,
     "camvid-kd": camvid_kd,
