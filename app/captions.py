@@ -65,7 +65,19 @@ def divergence(handle: Handle, result: Divergence) -> str:
         f"KL divergence of a pixel's relation distribution from the {result.reference}'s, in nats: cosines with the "
         f"pixels of one image, softmax at temperature {result.temperature:g}, mean over the images in view and their "
         f"{pixels:,} pixels, as in the loss; 0 means the same relations ({extraction(handle)}). With one distribution "
-        f"over all images at once, which the loss does not ask for: {jointly}."
+        f"over all images at once, which the loss does not ask for: {jointly}.{_trained_cells(handle.features())}"
+    )
+
+
+def _trained_cells(features: FeatureSet) -> str:
+    """Over what cells the students in view were distilled, where not between single positions."""
+    recipes = {name: model.info.get("provenance", {}).get("recipe", {}) for name, model in features.models.items()}
+    strides = {name: recipe.get("objective", {}).get("relation_stride", 0) for name, recipe in recipes.items()}
+    return "".join(
+        f" {name.capitalize()} was distilled between means over cells of {stride} x {stride} pixels; the loss on the "
+        "Memory bank page is taken so."
+        for name, stride in strides.items()
+        if stride and recipes[name].get("teacher")
     )
 
 
