@@ -118,8 +118,8 @@ class Recipe:
             runs number by number, at several times the time.
         teacher_precision: Arithmetic of the teacher's; auto is bf16 where the device has it, else float32.
         teacher_outputs: A folder where the teacher's outputs are kept, for runs with the same teacher, seed and crops;
-            what is there already is not computed again. One run of 3,000 steps on the streets leaves 4.1 GB, which may be
-            deleted; delete it when images have changed.
+            what is there already is not computed again. One run of 3,000 steps on the streets leaves 4.1 GB, which may
+            be deleted; delete it when images have changed.
         seed: Of initial weights, data order, augmentation and memory draws.
         evaluate_every, snapshot_every, save_every, journal_every: Intervals in steps; 0 for only at the end.
         probe_images: Images of the probe whose embeddings are kept at each snapshot.
