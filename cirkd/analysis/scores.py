@@ -185,10 +185,8 @@ def confusion(
 
 def score_of(matrices: Iterable[Int64[np.ndarray, "c c+1"]]) -> ModelScore:
     """A model's scores from the confusion matrix of each image, as of `confusion`; there is at least one image."""
-    total, images = 0, []
-    for matrix in matrices:
-        total = total + matrix
-        images.append(_ratios(matrix))
+    found = list(matrices)
+    total, images = np.sum(found, axis=0), [_ratios(matrix) for matrix in found]
     iou, recall, accuracy = _ratios(total)
     return ModelScore(
         miou=_mean(iou),

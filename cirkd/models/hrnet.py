@@ -4,7 +4,7 @@ Source: HRNet (Wang et al., TPAMI 2020), which works at four resolutions side by
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -111,8 +111,8 @@ class Exchange(nn.Module):
         for target, ways in enumerate(self.fuse_layers):
             arrived = [
                 self._brought(way(x), own[target], source - target)
-                for source, (way, x) in enumerate(zip(ways, own, strict=True))
-            ]  # type: ignore[arg-type]
+                for source, (way, x) in enumerate(zip(cast(nn.ModuleList, ways), own, strict=True))
+            ]
             total = arrived[0]
             for x in arrived[1:]:
                 total = total + x

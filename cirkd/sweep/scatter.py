@@ -47,7 +47,9 @@ def scatter(results: Results, folder: Path, split: str) -> Table | None:
 
 
 def _said(found: Interval) -> str:
-    """In words, so that nobody reads a rank where intervals overlap."""
+    """In words, so that nobody reads a rank where intervals overlap, or into one seed."""
+    if found.seeds < 2:
+        return "one seed tells nothing of others"
     return ("ahead" if found.difference > 0 else "behind") if found.excludes_zero else "cannot be told apart"
 
 
