@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from cirkd.data.errors import TrainingError
 from cirkd.losses.objective import Terms
@@ -22,7 +19,6 @@ from cirkd.training.trackers import require_installed
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-    from accelerate.utils import DistributedDataParallelKwargs
 
 _MIXED = {"float64": "no", "float32": "no", "bf16": "bf16", "fp16": "fp16"}
 
@@ -35,12 +31,15 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
+    from accelerate.utils import DistributedDataParallelKwargs
 
     require_installed(recipe.trackers)
     together = current_processes().count > 1
     objective = recipe.objective
     untrained = recipe.network.auxiliary and not objective.auxiliary
     unjudged = bool(objective.adversarial) and not objective.discriminator
+    # Queues are the same everywhere already; to send them around at every step would cost more than the step.
+    wrapping = DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=untrained or unjudged)
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != _MIXED[recipe.precision]:
         # An earlier run of this process had another precision, which accelerate would hold on to.
         AcceleratorState._reset_state()
@@ -50,31 +49,11 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
         mixed_precision=_MIXED[recipe.precision],
         log_with=list(recipe.trackers) or None,
         project_dir=str(recipe.run_folder),
-        kwargs_handlers=[wrapping(untrained or unjudged)],
+        kwargs_handlers=[wrapping],
     )
     if recipe.precision == "bf16" and not has_bf16(accelerator.device):
         warnings.warn("no arithmetic for bf16 here: a step takes hundreds of times float32's time", stacklevel=2)
     return accelerator
-
-
-def wrapping(unused: bool) -> DistributedDataParallelKwargs:
-    """How several processes wrap a network: without sending its buffers around.
-
-    Queues are the same everywhere already; to send them at every step would cost more than the step.
-
-    Args:
-        unused: whether there are parameters that a step does not use.
-    """
-    from accelerate.utils import DistributedDataParallelKwargs
-
-    if "forward_sync_buffers" not in inspect.signature(DistributedDataParallel).parameters:  # before torch 2.14
-        return DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=unused)
-
-    @dataclass
-    class Wrapping(DistributedDataParallelKwargs):
-        forward_sync_buffers: bool = True  # accelerate passes on what differs from its default
-
-    return Wrapping(forward_sync_buffers=False, find_unused_parameters=unused)
 
 
 def make_optimizer(recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:

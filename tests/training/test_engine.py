@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from accelerate.tracking import GeneralTracker
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from cirkd.data.errors import TrainingError
 from cirkd.training import engine, trackers, trainer
-from cirkd.training.engine import wrapping
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import previous
@@ -217,15 +212,3 @@ def test_statistics_over_processes_are_those_of_one_alone(baseline: Recipe) -> N
         torch.load(baseline.runs / name / "state.pt", weights_only=True)["module"] for name in ("baseline", "plain")
     )
     assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
-
-
-def test_buffers_are_not_sent_around_and_nothing_deprecated_is_asked_for() -> None:
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", FutureWarning)
-            wrapped = DistributedDataParallel(nn.Linear(2, 2), **wrapping(True).to_kwargs())
-    finally:
-        dist.destroy_process_group()
-    assert wrapped.find_unused_parameters
-    assert not wrapped.broadcast_buffers
