@@ -1,6 +1,6 @@
 // Words with numbers in them that change while one looks.
 
-import { colorOf, css, ramp } from "../explorer/colors.js";
+import { classCodes, classesOf, css, ramp } from "../explorer/colors.js";
 import { make } from "../explorer/dom.js";
 
 export const p = (...children) => make("p", {}, ...children);
@@ -21,8 +21,10 @@ export function scale(ctx, words, low, high, signed = false) {
 
 /** Which class has which colour: those that occur in the images. */
 export function legend(ctx) {
-  const found = colorOf(ctx.block, "class", null, ctx.look, ctx.theme.dark).legend;
-  return make("div", { class: "cx-legend ls-legend" }, ...found.map(([name, color]) => chip(name, color)));
+  const { names, colors } = classesOf(ctx.block);
+  const there = new Set(classCodes(ctx.block));
+  const shown = names.map((name, code) => [name, code]).filter(([, code]) => there.has(code));
+  return make("div", { class: "cx-legend ls-legend" }, ...shown.map(([name, code]) => chip(name, css(colors[code]))));
 }
 
 export const chip = (name, color) => make("span", { class: "cx-chip" }, make("i", { class: "cx-swatch", style: `background:${color}` }), name);
