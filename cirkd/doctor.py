@@ -166,6 +166,8 @@ def _remedy(fit: Comparison) -> str:
         return "save the network before it is quantised"
     if fit.missing and not fit.misshapen and not fit.extra:
         return "save the whole state_dict() again; a part of it is not enough"
+    if fit.extra and not fit.missing and not fit.misshapen:
+        return "save the model again without them, or name the network with --architecture and --encoder"
     return "name the encoder that it has with --encoder, and where it is another network --architecture"
 
 

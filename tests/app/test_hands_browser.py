@@ -57,7 +57,7 @@ def test_a_change_of_page_is_one_step_back(browser_page: Open) -> None:
 def test_cancel_of_a_map_acts_at_once_and_the_page_stands(browser_page: Open) -> None:
     tab = browser_page("explorer")
     tab.wait_for_selector("[data-testid=explorer][data-ready=true]", timeout=90_000)
-    tab.locator("[data-testid=projection]").select_option("umap")
+    tab.locator("[data-testid=projection]").select_option("tsne")
     cancel = tab.get_by_role("button", name="Cancel")
     cancel.wait_for(timeout=30_000)
     box = cancel.bounding_box()

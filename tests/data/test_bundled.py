@@ -21,7 +21,7 @@ def test_it_is_there() -> None:
 def test_a_checkpoint_is_found_from_anywhere(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert checkpoint_path(Path(name)) == bundled("checkpoints", "streets-teacher.safetensors")
-    assert read_header(name)["architecture"] == "deeplabv3"
+    assert read_header(name)["architecture"] == "segformer"
 
 
 def test_what_lies_there_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

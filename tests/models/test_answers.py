@@ -60,7 +60,10 @@ def test_range_mean_and_std_are_in_one_unit(tmp_path: Path, state: dict[str, Ten
         ({"weights": "ema"}, "holds no averaged weights; leave --weights out"),
         ({"weights": "best"}, "raw or ema"),
         ({"input_scale": 100}, "scale"),
-        ({"architecture": "fpn"}, "not those of fpn, as was given"),
+        (
+            {"architecture": "fpn"},
+            "fpn was given, and its decoder has the weights of unet; leave --architecture out, or give unet",
+        ),
     ],
 )
 def test_answers_that_cannot_be(given: dict[str, object], line: str, tmp_path: Path, state: dict[str, Tensor]) -> None:
