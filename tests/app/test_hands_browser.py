@@ -57,12 +57,13 @@ def test_a_change_of_page_is_one_step_back(browser_page: Open) -> None:
 def test_cancel_of_a_map_acts_at_once_and_the_page_stands(browser_page: Open) -> None:
     tab = browser_page("explorer")
     tab.wait_for_selector("[data-testid=explorer][data-ready=true]", timeout=90_000)
-    tab.locator("[data-testid=projection]").select_option("tsne")
     cancel = tab.get_by_role("button", name="Cancel")
+    cancel.wait_for(state="detached", timeout=90_000)  # that of what the page begins with
+    tab.locator("[data-testid=projection]").select_option("tsne")
     cancel.wait_for(timeout=30_000)
     box = cancel.bounding_box()
     assert box["y"] >= 0 and box["y"] + box["height"] <= 900, "in view, wherever the page is scrolled to"
-    tab.wait_for_timeout(2_000)  # it is in the middle of its work
+    tab.wait_for_timeout(200)  # it is in the middle of its work, which takes some seconds
     began = time.monotonic()
     cancel.click()
     cancel.wait_for(state="detached", timeout=30_000)

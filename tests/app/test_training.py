@@ -252,6 +252,7 @@ def test_a_run_of_the_command_line_is_stopped_and_resumed_on_the_page(
 ) -> None:
     root = write_camvid(tmp_path / "camvid")
     words = [sys.executable, "-m", "cirkd.cli", "train", "camvid-baseline", *SMALL, "--steps", "5000"]
+    words += ["--snapshot-every", "25"]  # the page shows at most forty of them
     words += ["--name", "typed", "--runs", str(runs_folder), "--root", str(root)]
     folder, journal = runs_folder / "typed", runs_folder / "typed" / "journal.jsonl"
     with subprocess.Popen(words, cwd=tmp_path) as typed:
