@@ -21,10 +21,11 @@ from cirkd.models.hrnet import HRNet, hrnet_options
 from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
 from cirkd.models.mix_transformer import mix_transformer
 from cirkd.models.mmseg_encoders import MobileNetV2, ResNet
-from cirkd.models.mmseg_meta import Stated, four_numbers, settings_of
+from cirkd.models.mmseg_meta import Stated, numbers, said, settings_of
 from cirkd.models.published import RESNETS
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
+OTHERS = "any other opens as FILE.py:make,WEIGHTS"
 _NAMES = {"backbone.": "encoder.", "decode_head.conv_seg.": "classifier.", "decode_head.": "decoder."}
 _HEADS = (
     ("fpn_bottleneck.conv.weight", "upernet"),
@@ -63,7 +64,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         known = ", ".join(name for _, name in _HEADS)
         raise CheckpointError(
             f"a network of mmsegmentation with a {'head' if head is None else 'backbone'} that is not read here; "
-            f"heads are {known}, backbones ResNet, MobileNetV2, HRNet and MiT; any other opens as FILE.py:make,WEIGHTS"
+            f"heads are {known}, backbones ResNet, MobileNetV2, HRNet and MiT; {OTHERS}"
         )
     classes, note = classes_by_count(classifier.shape[0])
     stated = settings_of(hints.meta, classes)
@@ -76,7 +77,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         auxiliary=False,
         classes=stated.classes,
         preprocessing=stated.preprocessing,
-        options={"backbone": backbone, "encoder": options, "head": _head_options(head, tensors, backbone)},
+        options={"backbone": backbone, "encoder": options, "head": _head_options(head, tensors, backbone, stated)},
         layout="mmseg",
         notes=(stated.note or note, *_assumed(stated)),
         align_corners=stated.align_corners,
@@ -118,21 +119,29 @@ def _resnet(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[s
     blocks = [count_blocks(tensors, f"backbone.layer{stage}.") for stage in range(1, 5)]
     bottleneck, deep = "backbone.layer1.0.conv3.weight" in tensors, "backbone.stem.0.weight" in tensors
     found = next((name for name, known in RESNETS.items() if known == (tuple(blocks), bottleneck)), f"resnet{blocks}")
-    strides, dilations = ((1, 2, 2, 2), (1, 1, 1, 1)) if head == "upernet" else ((1, 2, 1, 1), (1, 1, 2, 4))
+    if said(stated.backbone, "style") == "caffe":
+        raise CheckpointError(f"a ResNet of style 'caffe' is not read here; {OTHERS}")
+    plain = head == "upernet" or stated.backbone
+    strides, dilations = ((1, 2, 2, 2), (1, 1, 1, 1)) if plain else ((1, 2, 1, 1), (1, 1, 2, 4))
     options = {
         "blocks": blocks,
         "bottleneck": bottleneck,
         "deep_stem": deep,
-        "strides": list(four_numbers(stated.text, "strides", strides)),
-        "dilations": list(four_numbers(stated.text, "dilations", dilations)),
+        "strides": numbers(stated.backbone, "strides", strides),
+        "dilations": numbers(stated.backbone, "dilations", dilations),
+        "last_dilations": numbers(stated.backbone, "multi_grid", (0,) * blocks[3]),
+        "halved": not stated.backbone or said(stated.backbone, "contract_dilation") == "True",
     }
     return f"{found}_v1c" if deep else found, options
 
 
 def _mobile(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[str, dict[str, Any]]:
+    strides, dilations = (1, 2, 2, 1, 1, 1, 1), (1, 1, 1, 2, 2, 4, 4)
+    if stated.backbone:
+        strides, dilations = (1, 2, 2, 2, 1, 2, 1), (1,) * 7
     return "mobilenetv2", {
-        "strides": list(four_numbers(stated.text, "strides", (1, 2, 2, 1, 1, 1, 1))),
-        "dilations": list(four_numbers(stated.text, "dilations", (1, 1, 1, 2, 2, 4, 4))),
+        "strides": numbers(stated.backbone, "strides", strides),
+        "dilations": numbers(stated.backbone, "dilations", dilations),
     }
 
 
@@ -150,7 +159,7 @@ def _mit(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[str,
     hidden = [side(stage + "1.0.ffn.layers.0.weight", 0) for stage in stages]
     return "mix transformer", {
         "widths": widths,
-        "heads": list(four_numbers(stated.text, "num_heads", (1, 2, 5, 8))),
+        "heads": numbers(stated.backbone, "num_heads", (1, 2, 5, 8)),
         "blocks": [count_blocks(tensors, stage + "1.") for stage in stages],
         "reductions": [side(stage + "1.0.attn.sr.weight", -1) for stage in stages],
         "expansions": [h // w for h, w in zip(hidden, widths, strict=True)],
@@ -186,17 +195,23 @@ _ENCODERS: dict[str, tuple[Callable[..., tuple[str, dict[str, Any]]], Callable[.
 """Backbone -> how its name and sizes are read from weights, and how it is built from these."""
 
 
-def _head_options(head: str, tensors: Mapping[str, Tensor], backbone: str) -> dict[str, Any]:
+def _head_options(head: str, tensors: Mapping[str, Tensor], backbone: str, stated: Stated) -> dict[str, Any]:
     if head == "fcn":
         return {
             "kernel": int(tensors["decode_head.convs.0.conv.weight"].shape[-1]),
             "count": count_blocks(tensors, "decode_head.convs."),
             "concatenated": "decode_head.conv_cat.conv.weight" in tensors,
             "all_maps": backbone == "hrnet",
+            "dilation": numbers(stated.head, "dilation", (1,))[0],
         }
+    if head in ("pspnet", "upernet"):
+        return {"scales": numbers(stated.head, "pool_scales", heads.SCALES)}
+    if head not in ("deeplabv3", "deeplabv3plus"):
+        return {}
+    rates = {"rates": numbers(stated.head, "dilations", heads.RATES)}
     if head == "deeplabv3plus" and (fine := tensors.get("decode_head.c1_bottleneck.conv.weight")) is not None:
-        return {"fine_inputs": int(fine.shape[1]), "fine_width": int(fine.shape[0])}
-    return {}
+        return {**rates, "fine_inputs": int(fine.shape[1]), "fine_width": int(fine.shape[0])}
+    return rates
 
 
 def _stride(head: str, backbone: str, options: Mapping[str, Any]) -> int:
@@ -211,7 +226,9 @@ def _stride(head: str, backbone: str, options: Mapping[str, Any]) -> int:
 
 
 def _assumed(stated: Stated) -> tuple[str, ...]:
-    return () if stated.text else ("its configuration is cut off: strides, dilations and align_corners are the usual",)
+    return (
+        () if stated.backbone else ("its configuration is cut off: strides, dilations and align_corners are the usual",)
+    )
 
 
 def _transformer_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -37,7 +37,7 @@ class ConvModule(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A ResNet whose later stages may be dilated; the first block of a dilated stage by half as much.
+    """A ResNet whose later stages may be dilated.
 
     In a basic block the first 3x3 convolution alone is dilated.
 
@@ -46,6 +46,8 @@ class ResNet(nn.Module):
         bottleneck: Whether they are bottlenecks.
         deep_stem: Three 3x3 convolutions (ResNetV1c) instead of one of 7x7.
         strides, dilations: Of each stage.
+        last_dilations: Of the last stage's blocks, instead of its dilation; none where there is a 0.
+        halved: Whether the first block of a dilated stage is dilated half as much.
     """
 
     def __init__(
@@ -55,6 +57,8 @@ class ResNet(nn.Module):
         deep_stem: bool,
         strides: Sequence[int],
         dilations: Sequence[int],
+        last_dilations: Sequence[int] = (0,),
+        halved: bool = True,
     ) -> None:
         super().__init__()
         self.deep_stem = deep_stem
@@ -71,7 +75,8 @@ class ResNet(nn.Module):
             layers = []
             for i in range(count):
                 own, width = (stride if i == 0 else 1), 64 * 2**stage
-                dilated = max(1, dilation // 2) if i == 0 else dilation
+                dilated = max(1, dilation // 2) if i == 0 and halved else dilation
+                dilated = last_dilations[i] if stage == 3 and all(last_dilations) else dilated
                 project = i == 0 and (own != 1 or inputs != width * growth)
                 layers.append(ResidualBlock(inputs, width, own, dilated, 1, bottleneck, project=project))
                 inputs = width * growth

@@ -131,6 +131,7 @@ class FcnHead(nn.Module):
         count: How many convolutions.
         concatenated: Whether the input stands beside their output, for one more.
         all_maps: Whether all maps are read, at the finest one's size.
+        dilation: Of the convolutions, but for the one that joins.
     """
 
     def __init__(
@@ -142,10 +143,11 @@ class FcnHead(nn.Module):
         count: int = 2,
         concatenated: bool = True,
         all_maps: bool = False,
+        dilation: int = 1,
     ) -> None:
         super().__init__()
         widths = [inputs, *[width] * count]
-        self.convs = nn.Sequential(*(ConvModule(a, width, kernel) for a in widths[:-1]))
+        self.convs = nn.Sequential(*(ConvModule(a, width, kernel, dilation=dilation) for a in widths[:-1]))
         self.conv_cat = ConvModule(widths[0] + widths[-1], width, kernel) if concatenated else None
         self.all_maps, self.align_corners = all_maps, align_corners
 

@@ -25,14 +25,15 @@ class Stated:
         classes: Their names and colours in logit order.
         preprocessing: From pixels to network input.
         align_corners: Of the head's upsampling and of the last one.
-        text: The configuration.
+        backbone, head: What the configuration says of either; empty where it is cut off.
         note: How the classes were found; empty where the file does not say.
     """
 
     classes: Classes
     preprocessing: Preprocessing
     align_corners: bool
-    text: str
+    backbone: str
+    head: str
     note: str
 
 
@@ -46,16 +47,34 @@ def settings_of(meta: Mapping[str, Any], counted: Classes) -> Stated:
     text = next((v for v in (meta.get("cfg"), meta.get("config")) if isinstance(v, str)), "")[:_LONGEST]
     data = entries(meta.get("dataset_meta"))
     classes = _classes(data.get("classes", meta.get("CLASSES")), data.get("palette", meta.get("PALETTE")), counted)
-    found = re.search(r"align_corners\W{1,4}(True|False)", text[max(0, text.find("decode_head")) :])
+    backbone, head = (_part(text, name) for name in ("backbone", "decode_head"))
+    corners = said(head, "align_corners") == "True"
     note = f"{len(counted)} classes, as the file names them" if classes is not None else ""
-    return Stated(classes or counted, _preprocessing(text), found is not None and found[1] == "True", text, note)
+    return Stated(classes or counted, _preprocessing(text), corners, backbone, head, note)
 
 
-def four_numbers(text: str, name: str, standard: tuple[int, ...]) -> tuple[int, ...]:
-    """A setting such as `strides=(1, 2, 1, 1)` of the backbone."""
-    found = re.search(rf"\b{name}\W{{1,4}}([\d\s,]+)[)\]]", text[max(0, text.find("backbone")) :])
-    numbers = tuple(int(part) for part in found[1].split(",") if part.strip()) if found else ()
-    return numbers if len(numbers) == len(standard) and all(1 <= n <= 64 for n in numbers) else standard
+def said(part: str, name: str) -> str:
+    """A setting of one word, such as `style='pytorch'`; empty where it is not stated."""
+    found = re.search(rf"\b{name}\W{{1,4}}(\w+)", part)
+    return found[1] if found else ""
+
+
+def numbers(part: str, name: str, standard: tuple[int, ...]) -> list[int]:
+    """A setting such as `strides=(1, 2, 1, 1)` or `dilation=6`; the standard where none of that length is."""
+    found = re.search(rf"\b{name}\W{{1,40}}(\d[\d\s,]*)", part)
+    listed = [int(number) for number in found[1].split(",") if number.strip()] if found else []
+    return listed if len(listed) == len(standard) and all(1 <= n <= 64 for n in listed) else list(standard)
+
+
+def _part(text: str, name: str) -> str:
+    """What stands between the brackets of `name=dict(...)` or `'name': {...}`."""
+    found = re.search(rf"\b{name}\W{{1,4}}(?:dict\(|(?<={{))", text)
+    depth = 1
+    for end in range(found.end() if found else len(text), len(text)):
+        depth += (text[end] in "([{") - (text[end] in ")]}")
+        if found and depth == 0:
+            return text[found.end() : end]
+    return ""
 
 
 def _classes(names: Any, palette: Any, counted: Classes) -> Classes | None:

@@ -69,6 +69,110 @@ def test_the_configuration_in_the_file_is_read(tmp_path: Path) -> None:
     assert (info.align_corners, info.classes.names[0]) == (False, "c0")
 
 
+def resnet_with(head: dict[str, Tensor], blocks: int = 3) -> dict[str, Tensor]:
+    """The first network's encoder with more blocks in its last stage, and another head."""
+    state = {key: value for key, value in weights(PLAIN).items() if key.startswith("backbone.")}
+    for i in range(2, blocks):
+        last = {k: v for k, v in state.items() if k.startswith("backbone.layer4.1.")}
+        state |= {key.replace("layer4.1.", f"layer4.{i}."): value for key, value in last.items()}
+    return state | head
+
+
+def test_dilations_are_those_of_the_configuration(tmp_path: Path) -> None:
+    text = """model = dict(
+        backbone=dict(type='ResNetV1c', strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2), multi_grid=(1, 2, 4),
+            contract_dilation=True, style='pytorch', norm_cfg=dict(type='SyncBN', requires_grad=True)),
+        decode_head=dict(type='ASPPHead', dilations=(1, 6, 12, 18)), auxiliary_head=dict(dilation=9))"""
+    head = {key: value for key, value in weights(PLAIN).items() if key.startswith("decode_head.")}
+    content = {"state_dict": resnet_with(head), "meta": {"cfg": text}}
+    model = load_model(saved(tmp_path, content), "cpu")
+    modules = dict(model.named_modules())
+
+    def dilation(name: str) -> int:
+        return modules[name].dilation[0]  # type: ignore[index, union-attr]
+
+    assert [dilation(f"encoder.layer4.{i}.conv1") for i in range(3)] == [1, 2, 4]
+    assert [dilation(f"encoder.layer3.{i}.conv1") for i in range(2)] == [1, 1]
+    assert [dilation(f"decoder.aspp_modules.{i}.conv") for i in range(4)] == [1, 6, 12, 18]
+    # What a configuration leaves out is its program's default: no dilation, and a first block like the others.
+    for stated, wanted in (("dilations=(1, 1, 2, 4)", [2, 2, 4, 4, 4]), ("type='ResNetV1c'", [1] * 5)):
+        content["meta"] = {"cfg": f"model = dict(backbone=dict({stated}), decode_head=dict(dilations=(1, 6, 12, 18)))"}
+        modules = dict(load_model(saved(tmp_path, content), "cpu").named_modules())
+        blocks = ("3.0", "3.1", "4.0", "4.1", "4.2")
+        assert [dilation(f"encoder.layer{block}.conv1") for block in blocks] == wanted
+    content["meta"] = {"cfg": text.replace("pytorch", "caffe")}
+    with pytest.raises(CheckpointError, match=r"style 'caffe' is not read here.*FILE\.py:make"):
+        load_model(saved(tmp_path, content), "cpu")
+
+
+def test_a_dilated_head_of_convolutions(tmp_path: Path) -> None:
+    head: dict[str, Tensor] = {"decode_head.conv_seg.weight": torch.zeros(19, 8, 1, 1)}
+    head["decode_head.conv_seg.bias"] = torch.zeros(19)
+    for name, inputs in (("convs.0", 512), ("convs.1", 8), ("conv_cat", 520)):
+        head[f"decode_head.{name}.conv.weight"] = torch.zeros(8, inputs, 3, 3)
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            head[f"decode_head.{name}.bn.{part}"] = torch.ones(8)
+    text = "model = dict(backbone=dict(type='ResNetV1c'), decode_head=dict(dilation=6, type='FCNHead'))"
+    content = {"state_dict": resnet_with(head, 2), "meta": {"cfg": text}}
+    decoder = load_model(saved(tmp_path, content), "cpu").decoder
+    found = [decoder.convs[0].conv, decoder.convs[1].conv, decoder.conv_cat.conv]  # type: ignore[index, union-attr]
+    assert [conv.dilation[0] for conv in found] == [6, 6, 1]  # type: ignore[index, union-attr]
+
+
+def test_object_context_is_that_of_a_loop_over_positions(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    state = {key: value for key, value in weights(HRNET).items() if not key.startswith("model.last_layer.")}
+    total, width, keys = sum((16, 32, 64, 128)), 12, 6
+    block = "ocr_distri_head.object_context_block"
+    made = {"conv3x3_ocr.0": (width, total, 3), "aux_head.0": (total, total, 1), "aux_head.3": (19, total, 1)}
+    made |= {f"{block}.f_{n}.0": (keys, width, 1) for n in ("pixel", "object", "down")}
+    made |= {f"{block}.f_{n}.2": (keys, keys, 1) for n in ("pixel", "object")} | {f"{block}.f_up.0": (width, keys, 1)}
+    made |= {"ocr_distri_head.conv_bn_dropout.0": (width, 2 * width, 1), "cls_head": (19, width, 1)}
+    biased = ("conv3x3_ocr.0", "aux_head.0", "aux_head.3", "cls_head")
+    ocr = {f"{n}.weight": torch.randn(o, i, k, k) * (2 / (i * k * k)) ** 0.5 for n, (o, i, k) in made.items()}
+    ocr |= {f"{name}.bias": torch.randn(made[name][0]) for name in biased}
+    norms = {"conv3x3_ocr.1": width, "aux_head.1": total, "ocr_distri_head.conv_bn_dropout.1.0": width}
+    norms |= {f"{block}.f_{n}.{i}.0": keys for n in ("pixel", "object") for i in (1, 3)}
+    norms |= {f"{block}.f_down.1.0": keys, f"{block}.f_up.1.0": width}
+    for name, size in norms.items():
+        ocr |= {f"{name}.{p}": torch.rand(size) + 0.5 for p in ("weight", "bias", "running_mean", "running_var")}
+    path = saved(tmp_path, {**state, **{f"model.{name}": value for name, value in ocr.items()}})
+    model = load_model(path, "cpu")
+    assert (model.info.architecture, model.info.align_corners) == ("hrnet_ocr", True)
+
+    def layer(x: Tensor, conv: str, norm: str) -> Tensor:
+        x = F.conv2d(x, ocr[f"{conv}.weight"], ocr.get(f"{conv}.bias"), padding=ocr[f"{conv}.weight"].shape[-1] // 2)
+        mean, var, scale, shift = (ocr[f"{norm}.{p}"] for p in ("running_mean", "running_var", "weight", "bias"))
+        return F.relu(F.batch_norm(x, mean, var, scale, shift))
+
+    def two(x: Tensor, name: str) -> Tensor:
+        return layer(layer(x, f"{block}.{name}.0", f"{block}.{name}.1.0"), f"{block}.{name}.2", f"{block}.{name}.3.0")
+
+    image = torch.randn(1, 3, 64, 96)
+    with torch.inference_mode():
+        found = model(image)
+        maps = model.encoder(image)
+        size = maps[0].shape[2:]
+        x = torch.cat([F.interpolate(m, size=size, mode="bilinear", align_corners=True) for m in maps], dim=1)
+        scores = F.conv2d(layer(x, "aux_head.0", "aux_head.1"), ocr["aux_head.3.weight"], ocr["aux_head.3.bias"])[0]
+        x = layer(x, "conv3x3_ocr.0", "conv3x3_ocr.1")
+        flat, objects = x[0].flatten(1), []
+        for score in scores.flatten(1):
+            share = torch.exp(score - score.max())
+            objects.append((flat * share).sum(dim=1) / share.sum())
+        things = torch.stack(objects, dim=1)[None, :, :, None]
+        query, key = two(x, "f_pixel")[0].flatten(1), two(things, "f_object")[0, :, :, 0]
+        value = layer(things, f"{block}.f_down.0", f"{block}.f_down.1.0")[0, :, :, 0]
+        seen = [value @ torch.softmax(key.T @ query[:, i] / keys**0.5, dim=0) for i in range(query.shape[1])]
+        context = torch.stack(seen, dim=1).reshape(1, keys, *size)
+        context = layer(context, f"{block}.f_up.0", f"{block}.f_up.1.0")
+        last = "ocr_distri_head.conv_bn_dropout"
+        wanted = layer(torch.cat([context, x], dim=1), f"{last}.0", f"{last}.1.0")
+    assert error(found.embedding, wanted) < 1e-3
+    save_checkpoint(tmp_path / "own.safetensors", model)
+    assert load_model(tmp_path / "own.safetensors", "cpu").info.options["keys"] == keys
+
+
 def test_align_corners_reaches_the_head(tmp_path: Path) -> None:
     path, image = saved(tmp_path, weights(MIT)), given_input(MIT)
     with torch.inference_mode():
