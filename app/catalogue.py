@@ -131,17 +131,21 @@ def data_sets() -> list[str]:
 
 def splits(source: str, root: Path) -> list[str]:
     """The splits that can be chosen, the one to begin with first."""
-    from cirkd.data.catalog import DATA_SETS, splits_at
+    from cirkd.data.catalog import DATA_SETS
 
-    return list(DATA_SETS["streets"].splits if source == "streets" else splits_at(root))
+    return list(DATA_SETS[_named(source, root)].splits_at(root))
 
 
 def images(source: str, split: str, root: Path) -> Images:
     """The images that a choice stands for; a folder laid out like a data set is read as that."""
-    from cirkd.data.catalog import layout_of
+    return Images(_named(source, root), split, str(root), _stamp(root))
 
-    name = "streets" if source == "streets" else layout_of(root)
-    return Images(name, split, str(root), _stamp(root))
+
+def _named(source: str, root: Path) -> str:
+    """The data set that a source of images is."""
+    from cirkd.data.catalog import DATA_SETS, layout_of
+
+    return source if source in DATA_SETS and source != "folder" else layout_of(root)
 
 
 def _stamp(root: Path) -> float:

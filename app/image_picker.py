@@ -32,8 +32,8 @@ def images(chosen: StudyState) -> Images:
         raise DataError("a folder of images was chosen; give its path in the sidebar")
     if chosen.data == "upload" and not root.is_dir():
         raise DataError("uploaded images were chosen; upload some in the sidebar, or choose a data set")
-    if chosen.data == "streets" and "streets" not in catalogue.data_sets():
-        raise DataError(f"{root}: the bundled streets are not there; restore data/streets or choose a folder")
+    if chosen.data not in (*catalogue.data_sets(), "folder", "upload"):
+        raise DataError(f"{root}: {catalogue.title(chosen.data)} is not there; unpack it there, or choose a folder")
     return catalogue.images(chosen.data, chosen.split, root)
 
 

@@ -91,7 +91,7 @@ def _fields(name: str, recipe: Recipe, taken: set[str]) -> tuple[list[str], str,
             _root(recipe.data),
             key=f"training_root_{name}",
             width=360,
-            placeholder="bundled" if recipe.data == "streets" else "/path/to/CamVid",
+            placeholder="bundled" if recipe.data == "streets" else f"/path/to/{recipe.data}",
         ).strip()
         flags += ["--root", str(expanded(root))] if root else []
     more = st.text_input(

@@ -13,10 +13,7 @@ from app.handle import Handle
 from cirkd.charts import embeddings as charts
 from cirkd.charts import theme
 from cirkd.charts.paint import Paint
-from cirkd.study import COLORINGS, Projection
-
-METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
-SPACES = {"feature": "own features", "relation": "shared relations"}
+from cirkd.study import COLORINGS, METHODS, SPACES, Projection
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from app.handle import Handle
 from cirkd.charts import memory as charts
 from cirkd.charts import theme
 from cirkd.results import BankMap, MemoryBank, StoredPixels
+from cirkd.study import METHODS
 
-METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
 WAYS = {
     "own": "This project: the class's own pixels",
     "published": "Published code: the same numbers in the whole image",

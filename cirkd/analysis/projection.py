@@ -18,8 +18,9 @@ from cirkd.features.feature_set import FeatureSet
 from cirkd.features.sampling import PixelSample, balanced_sample
 
 Progress = Callable[[float, str], object]
-METHODS = ("pca", "umap", "tsne")
-SPACES = ("feature", "relation")
+METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
+SPACES = {"feature": "own features", "relation": "shared relations"}
+"""By what pixels are laid out, and in which space: their names for people."""
 DEFAULT_BUDGET = 2000
 LEAST_PIXELS = 4
 

@@ -78,8 +78,3 @@ def layout_of(root: Path | str) -> str:
     if not place.is_dir():
         return "folder"
     return next((name for name, entry in DATA_SETS.items() if entry.lies_at(place)), "folder")
-
-
-def splits_at(root: Path | str) -> tuple[str, ...]:
-    """The splits of the data set at a folder that are there, the one to begin with first."""
-    return DATA_SETS[layout_of(root)].splits_at(Path(root))

@@ -1,4 +1,4 @@
-"""Networks by name: DeepLabV3 and PSPNet on any encoder of segmentation-models-pytorch, SegFormer on its own.
+"""Networks by name: DeepLabV3, PSPNet and SegFormer's decoder on encoders of segmentation-models-pytorch.
 
 Source: DeepLabV3 (Chen et al., 2017), PSPNet (Zhao et al., CVPR 2017), SegFormer (Xie et al., NeurIPS 2021).
 """
@@ -48,7 +48,7 @@ class Architecture:
         decoder: Makes it out of the maps' channels, the embedding's width and the options.
         strides: Input pixels a position of the embedding map, per side, that it can have.
         encoder_stride: Of the encoder's last map; where None, that of the embedding, and the last maps are dilated.
-        options: Names of further arguments of `decoder` that a recipe's network has.
+        options: Names of further arguments of `decoder` that a recipe's network has; None there is left out.
     """
 
     decoder: Callable[..., nn.Module]
@@ -58,7 +58,7 @@ class Architecture:
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "deeplabv3": Architecture(_deeplabv3, strides=(8, 16), options=("atrous_rates",)),
+    "deeplabv3": Architecture(_deeplabv3, strides=(8, 16), options=("atrous_rates", "pyramid_dropout")),
     "pspnet": Architecture(_pspnet, strides=(8, 16)),
     # It reads all levels of an encoder as it is.
     "segformer": Architecture(_segformer, strides=(4,), encoder_stride=32),

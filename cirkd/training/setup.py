@@ -4,7 +4,6 @@ import dataclasses
 import math
 import sys
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +89,13 @@ def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
     if data.classes is None:
         raise TrainingError(f"{data.name} names no classes; training needs labels and their classes")
     network = recipe.network
-    options: dict[str, Any] = {}
-    if network.pyramid_dropout is not None:
-        if network.architecture != "deeplabv3":
-            raise TrainingError(f"{network.architecture} has no pyramid; leave --network.pyramid-dropout out")
-        options["pyramid_dropout"] = network.pyramid_dropout
-    if network.layout == "published":
-        return _published_student(recipe, data.classes, options)
     entry = ARCHITECTURES.get(network.architecture)
-    options |= {name: getattr(network, name) for name in entry.options if hasattr(network, name)} if entry else {}
+    options = {name: getattr(network, name) for name in entry.options} if entry else {}
+    options = {name: value for name, value in options.items() if value is not None}
+    if network.pyramid_dropout is not None and "pyramid_dropout" not in options:
+        raise TrainingError(f"{network.architecture} has no pyramid; leave --network.pyramid-dropout out")
+    if network.layout == "published":
+        return _published_student(recipe, data.classes)
     return build_segmenter(
         network.architecture,
         network.encoder,
@@ -112,7 +109,7 @@ def build_student(recipe: Recipe, data: SegmentationData) -> Segmenter:
     )
 
 
-def _published_student(recipe: Recipe, classes: Classes, options: Mapping[str, Any]) -> Segmenter:
+def _published_student(recipe: Recipe, classes: Classes) -> Segmenter:
     network = recipe.network
     if network.output_stride != published.OUTPUT_STRIDE or network.input_scale != 1:
         raise TrainingError(
@@ -124,8 +121,9 @@ def _published_student(recipe: Recipe, classes: Classes, options: Mapping[str, A
             f"{recipe.name}: ImageNet weights of the published {network.encoder} lie in a file of its authors; give it "
             "with --network.encoder-weights FILE, or train from scratch with --network.no-pretrained"
         )
+    dropout = {} if network.pyramid_dropout is None else {"pyramid_dropout": network.pyramid_dropout}
     student = published.fresh(
-        network.architecture, network.encoder, classes, network.embedding_channels, network.auxiliary, **options
+        network.architecture, network.encoder, classes, network.embedding_channels, network.auxiliary, **dropout
     )
     if network.encoder_weights is not None:
         published.load_encoder(student, network.encoder_weights)

@@ -2,15 +2,11 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 
-from app.explorer import address
 from cirkd.analysis.colorings import (
     COLORINGS,
     NO_CATEGORY,
-    Category,
-    Coloring,
     Kinds,
     Scale,
     all_colors,
@@ -60,23 +56,20 @@ def test_every_pixel_is_coloured_by_what_it_is(by, model):
         assert sorted({*wanted}) == sorted(kind.name for kind in colors.categories.values())
 
 
-def test_a_new_entry_is_all_that_a_colouring_takes(monkeypatch):
-    """It is painted by name, sent to the Explorer with its words and colours, and kept in a link."""
+def test_every_colouring_is_sent_to_the_explorer_as_it_is_painted():
     features = make_features()
-
-    def rows(features, model, divergence):
-        return Kinds((features.pixels.row % 2).astype(np.uint8), {0: Category("even", "#111111"), 1: NO_CATEGORY})
-
-    monkeypatch.setitem(COLORINGS, "rows", Coloring("Row", rows))
-    assert pixel_colors(features, "rows").codes[:2].tolist() == (features.pixels.row[:2] % 2).tolist()
-    block = explorer_block(features)
-    header, open_ref = read(encode(block, {}, colors=all_colors(features)))
-    sent = next(item for item in header["colorings"] if item["name"] == "rows")
-    assert sent["label"] == "Row" and list(sent["models"]) == list(features.models)
-    drawn = sent["models"]["after"]
-    assert open_ref(drawn["codes"]).tolist() == (features.pixels.row[block.index] % 2).tolist()
-    assert drawn["categories"][0] == [0, "even", "#111111", "#111111"]
-    assert address.parse({"explorer_color": "rows"}) == {"color": "rows"}
+    block, found = explorer_block(features), divergence(features)
+    header, open_ref = read(encode(block, {}, colors=all_colors(features, found)))
+    assert [item["name"] for item in header["colorings"]] == list(COLORINGS)
+    for item in header["colorings"]:
+        assert item["label"] == COLORINGS[item["name"]].label and list(item["models"]) == list(features.models)
+        for model, drawn in item["models"].items():
+            painted = pixel_colors(features, item["name"], model, found)
+            assert open_ref(drawn["codes"]).tolist() == painted.codes[block.index].tolist()
+            if isinstance(painted, Kinds):
+                kinds = painted.categories
+                wanted = [[c, kind.name, kind.light, kind.dark or kind.light] for c, kind in kinds.items()]
+                assert drawn["categories"] == wanted
 
 
 def test_without_labels_only_what_can_be_told_is_offered():

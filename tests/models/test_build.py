@@ -1,23 +1,14 @@
 """Networks have the shapes they promise and start from the weights they are given."""
 
-import types
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 import torch
-import tyro
 from torch import nn
 
-from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import CAMVID, numbered_classes
-from cirkd.doctor import examine
-from cirkd.models.build import ARCHITECTURES, Architecture, build_from_info, build_segmenter
+from cirkd.models.build import build_from_info, build_segmenter
 from cirkd.models.fit import on_meta_device
 from cirkd.models.pretrained import load_imagenet_weights
-from cirkd.training.recipes import Recipe, find_recipe
-from cirkd.training.setup import build_student
 
 SMALL = "tu-mobilenetv3_small_050"
 
@@ -46,33 +37,6 @@ def test_segformer_sees_at_a_quarter_of_the_size() -> None:
     again.load_state_dict(model.state_dict())
     images = torch.randn(1, 3, 64, 64)
     assert torch.equal(again.eval()(images).logits, model.eval()(images).logits)
-
-
-def test_an_architecture_is_one_entry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Added here, it can be built, named in a recipe, saved, loaded and recognised."""
-
-    class LastMap(nn.Module):
-        def __init__(self, channels: list[int], width: int, atrous_rates: tuple[int, ...] = ()) -> None:
-            super().__init__()
-            self.layer = nn.Conv2d(channels[-1], width, 1)
-            self.rates = atrous_rates
-
-        def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
-            return self.layer(features[-1])
-
-    entry = Architecture(LastMap, strides=(16,), options=("atrous_rates",))
-    monkeypatch.setitem(ARCHITECTURES, "last_map", entry)
-    recipe = tyro.cli(Recipe, default=find_recipe("streets-baseline"), args=["--network.architecture", "last_map"])
-    recipe = replace(recipe, network=replace(recipe.network, output_stride=16, pretrained=False, encoder=SMALL))
-    data = types.SimpleNamespace(classes=CAMVID, name="camvid")
-    model = build_student(recipe, data)  # type: ignore[arg-type]
-    assert model.decoder.rates == recipe.network.atrous_rates
-    save_checkpoint(tmp_path / "new.safetensors", model)
-    verdict = examine(tmp_path / "new.safetensors")
-    assert (verdict.usable, verdict.architecture) == (True, "last_map")
-    assert load_model(tmp_path / "new.safetensors", "cpu").info.output_stride == 16
-    with pytest.raises(CheckpointError, match="choose 16"):
-        build_segmenter("last_map", SMALL, CAMVID, output_stride=8)
 
 
 def test_the_embedding_is_what_the_classifier_reads() -> None:

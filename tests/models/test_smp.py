@@ -11,21 +11,8 @@ from torch import Tensor
 
 from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.errors import CheckpointError
+from cirkd.models.smp import ARCHITECTURES
 
-ARCHITECTURES = (
-    "unet",
-    "unetplusplus",
-    "manet",
-    "linknet",
-    "fpn",
-    "pspnet",
-    "deeplabv3",
-    "deeplabv3plus",
-    "pan",
-    "upernet",
-    "segformer",
-    "dpt",
-)
 VIT = "tu-vit_tiny_patch16_224"
 
 

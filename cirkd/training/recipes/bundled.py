@@ -57,71 +57,6 @@ def streets_baseline() -> Recipe:
     return _alone("streets-baseline", STUDENT, 3000)
 
 
-def streets_kd() -> Recipe:
-    """The same student, distilled from the streets' teacher: class probabilities alone (KD)."""
-    return _distilled(streets_baseline(), "kd")
-
-
-def streets_skd() -> Recipe:
-    """The same, with the structure within each image (SKD); its adversarial term is an option."""
-    return _distilled(streets_baseline(), "skd")
-
-
-def streets_ifvd() -> Recipe:
-    """The same, with the variation of features within each class (IFVD)."""
-    return _distilled(streets_baseline(), "ifvd")
-
-
-def streets_cwd() -> Recipe:
-    """The same, with where each channel of embedding and logits looks (CWD)."""
-    return _distilled(streets_baseline(), "cwd")
-
-
-def streets_at() -> Recipe:
-    """The same, with where the embedding is active (attention transfer, AT)."""
-    return _distilled(streets_baseline(), "at")
-
-
-def streets_fitnet() -> Recipe:
-    """The same, with the teacher's embedding itself through a trained projection (FitNet)."""
-    return _distilled(streets_baseline(), "fitnet")
-
-
-def streets_dsd() -> Recipe:
-    """The same, with similarities between stages and between classes (DSD)."""
-    return _distilled(streets_baseline(), "dsd")
-
-
-def streets_dist() -> Recipe:
-    """The same student, distilled by correlation of class probabilities instead of their divergence (DIST)."""
-    return _distilled(streets_baseline(), "dist")
-
-
-def streets_mgd() -> Recipe:
-    """The same, generating the teacher's embedding from a quarter of its own (MGD); Af-DCD's contrast is an option."""
-    return _distilled(streets_baseline(), "mgd")
-
-
-def streets_bpkd() -> Recipe:
-    """The same, with class probabilities at boundaries and inside regions apart (BPKD)."""
-    return _distilled(streets_baseline(), "bpkd")
-
-
-def streets_cirkd() -> Recipe:
-    """The same student, distilled with CIRKD from the streets' teacher."""
-    return _distilled(streets_baseline(), "cirkd")
-
-
-def streets_cirkdv2() -> Recipe:
-    """CIRKD with relations between channels and a context module before a FitNet term (CIRKDv2)."""
-    return _distilled(streets_baseline(), "cirkdv2")
-
-
-def streets_cirkd_plus() -> Recipe:
-    """CIRKD and channel-wise distillation together: our own addition to the method, which no paper has."""
-    return _distilled(streets_baseline(), "cirkd-plus")
-
-
 def streets_s2_baseline() -> Recipe:
     """Student with ImageNet weights (EfficientNet-Lite0) trained alone on the bundled streets."""
     return _alone("streets-s2-baseline", PRETRAINED_STUDENT, 2500)
@@ -203,22 +138,21 @@ def _distilled(baseline: Recipe, method: str, relation_stride: int = RELATION_ST
     )
 
 
+def _streets_by(method: str) -> Callable[[], Recipe]:
+    """The recipe of a method on the streets."""
+
+    def make() -> Recipe:
+        return _distilled(streets_baseline(), method)
+
+    found = METHODS[method]
+    make.__doc__ = f"The student distilled with {found.title}: {found.adds}."
+    return make
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "streets-teacher": streets_teacher,
     "streets-baseline": streets_baseline,
-    "streets-kd": streets_kd,
-    "streets-skd": streets_skd,
-    "streets-ifvd": streets_ifvd,
-    "streets-cwd": streets_cwd,
-    "streets-at": streets_at,
-    "streets-fitnet": streets_fitnet,
-    "streets-dsd": streets_dsd,
-    "streets-dist": streets_dist,
-    "streets-mgd": streets_mgd,
-    "streets-bpkd": streets_bpkd,
-    "streets-cirkd": streets_cirkd,
-    "streets-cirkdv2": streets_cirkdv2,
-    "streets-cirkd-plus": streets_cirkd_plus,
+    **{f"streets-{method}": _streets_by(method) for method in METHODS},
     "streets-s2-baseline": streets_s2_baseline,
     "streets-s2-kd": streets_s2_kd,
     "streets-s2-cirkd": streets_s2_cirkd,

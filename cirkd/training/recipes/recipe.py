@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
+from typing_extensions import Doc
 
 from cirkd.data.transforms import Augmentation
 from cirkd.losses.memory import Enqueue, Initial, Overflow, Slots
 from cirkd.losses.objective import Objective
 from cirkd.losses.pixel_choice import Indexing
 from cirkd.models.answers import Answers
+from cirkd.models.build import ARCHITECTURES
 
 Precision = Literal["float64", "float32", "bf16", "fp16"]
 TeacherPrecision = Literal["auto", "float64", "float32", "bf16", "fp16"]
@@ -25,7 +27,6 @@ class Network:
     """A network to build.
 
     Args:
-        architecture: A key of `cirkd.models.build.ARCHITECTURES`: deeplabv3, pspnet or segformer.
         encoder: An encoder of segmentation-models-pytorch; tu-NAME for any timm model.
         output_stride: 8 or 16; 4 for segformer.
         embedding_channels: Width of the pixel embedding.
@@ -39,7 +40,7 @@ class Network:
         encoder_weights: File of ImageNet weights to start a published encoder from, as its authors offer them.
     """
 
-    architecture: str = "deeplabv3"
+    architecture: Annotated[str, Doc(f"One of: {', '.join(ARCHITECTURES)}.")] = "deeplabv3"
     encoder: str = "tu-mobilenetv3_small_050"
     output_stride: Literal[4, 8, 16] = 8
     embedding_channels: int = 64
