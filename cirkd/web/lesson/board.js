@@ -72,7 +72,7 @@ export class Lesson {
     this.pictures = await decode(this.block);
     if (this.life.signal.aborted) return;
     this.frame.show();
-    this.draw(true);
+    this.fill();
     this.root.dataset.measured = String(Boolean(this.block.measured));
     this.root.dataset.ready = "true";
     measure("lesson:ready", started);
@@ -251,13 +251,21 @@ export class Lesson {
     const width = this.root.clientWidth;
     if (!this.pictures || !width || width === this.width) return;
     this.width = width;
-    this.draw(true);
+    this.fill();
   }
 
   /** Draw what is on screen; `fit`: sizes or images have changed. */
   draw(fit = false) {
     for (const step of this.steps) this.drawOne(step, fit);
     if (this.view.present && !this.view.shown) for (const picture of this.frame.stage) this.drawPicture(picture, true);
+  }
+
+  /** Draw every step once, those below the window as well: nothing jumps when they are reached, nor is blank on paper. */
+  fill() {
+    const below = this.steps.filter(({ near }) => !near);
+    for (const step of below) step.near = true;
+    this.draw(true);
+    for (const step of below) step.near = false;
   }
 
   drawStep(key) {
@@ -267,7 +275,7 @@ export class Lesson {
   drawOne(step, fit) {
     if (!this.drawn(step)) return;
     for (const picture of step.pictures ?? []) this.drawPicture(picture, fit);
-    if (!step.later) return step.draw();
+    if (fit || !step.later) return step.draw();
     cancelAnimationFrame(step.frame);
     step.frame = requestAnimationFrame(() => this.drawn(step) && step.draw());
   }

@@ -43,7 +43,7 @@ export function lines(plot, theme, all, across, up, marks = []) {
   for (const tick of ticks(across)) context.fillText(named(tick), at(tick, up.low)[0], plot.height - BOTTOM + 10);
   context.fillText(across.words, LEFT + w / 2, plot.height - 8);
   context.textAlign = "left";
-  context.fillText(up.words, LEFT + 4, 8);
+  context.fillText(up.words, LEFT + 4, 8, w);
   context.save();
   context.beginPath();
   context.rect(LEFT, 4, w + 6, h + 10);
