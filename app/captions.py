@@ -128,13 +128,13 @@ def image_line(handle: Handle, index: int) -> str:
 def fixed_and_broken(change: PixelChange) -> str:
     """How many pixels were fixed and broken, in a sentence."""
     counts = change.counts
-    total = sum(counts[name] for name in ("correct in both", "wrong in both", "fixed", "broken"))
+    total = sum(counts[name] for name in ("right in both", "wrong in both", "fixed", "broken"))
     fixed, broken = counts["fixed"] / total, counts["broken"] / total
     return (
         f"Of {total:,} labelled pixels distillation **fixed {theme.percent(fixed)}** and "
         f"**broke {theme.percent(broken)}**; "
         f"{theme.percent(counts['wrong in both'] / total)} are wrong in both, "
-        f"{theme.percent(counts['correct in both'] / total)} right in both."
+        f"{theme.percent(counts['right in both'] / total)} right in both."
     )
 
 

@@ -28,8 +28,7 @@ def main() -> None:
     several = len(study.names) > 1
     st.title("What distillation changed" if several else "One model")
     st.caption(captions.study(study))
-    whole, places = st.container(), st.container()
-    summary, notes = st.container(), st.container()
+    whole, summary, places, notes = (st.container() for _ in range(4))
     cards = _cards(study)
     strip = _strip(study)
     per_class, relations = st.empty(), st.empty()
@@ -40,6 +39,8 @@ def main() -> None:
     with summary:
         features = study.features()
         scores = study.scores()
+    with guard(), summary:
+        st.markdown(f"**The {len(study.key.names)} images in view.** {' '.join(study.summary(TEMPERATURE))}")
     with guard(), places:
         _places(study)
     with notes:
@@ -53,8 +54,6 @@ def main() -> None:
             _classes(study)
     else:
         per_class.empty()
-    with guard(), summary:
-        st.markdown(f"**The {len(study.key.names)} images in view.** {' '.join(study.summary(TEMPERATURE))}")
     if several:
         with guard(), cards[-1].container(gap="xxsmall"):
             _divergence_card(study)
@@ -91,8 +90,11 @@ def _places(study: Handle) -> None:
 def _place(study: Handle, number: int, place: ChangedPlace, views: list[tuple[str, str, str]]) -> None:
     """What happened there, in words, with a button that leads to it; and a picture of it from everyone's view."""
     name = study.key.names[place.image]
-    when = "before, and is right after" if place.kind == "fixed" else "after, and was right before"
-    text = f"{_BADGES[place.kind]} in {theme.plain(name)}: the student takes `{place.label}` for `{place.other}` {when}"
+    right, wrong = ("after", "before") if place.kind == "fixed" else ("before", "after")
+    text = (
+        f"{_BADGES[place.kind]} in {theme.plain(name)}: `{place.label}` is taken for `{place.other}` {wrong} "
+        f"distillation, and found {right} it"
+    )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"{text} ({theme.percent(place.share, 0)} of this part)", width="content")
         row, column = place.middle
@@ -101,7 +103,7 @@ def _place(study: Handle, number: int, place: ChangedPlace, views: list[tuple[st
             visit(study, place.image, (row + 0.5) / height, (column + 0.5) / width)
             st.switch_page("views/explorer.py")
     for column_, (title, kind, model) in zip(
-        panels.row(f"place-{number}", len(views), width=8, gap="xsmall"), views, strict=True
+        panels.row(f"place-{number}", len(views), width=6.5, gap="xsmall"), views, strict=True
     ):
         with column_.container(gap="xxsmall"):
             what = theme.role(model).label if model else title

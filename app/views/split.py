@@ -13,6 +13,7 @@ from app.guard import guard
 from app.handle import Handle
 from app.state import MOST_IMAGES
 from cirkd.analysis.split_scores import SplitScores
+from cirkd.analysis.stored_scores import whole_split_sentence
 from cirkd.charts import split as charts
 from cirkd.charts import theme
 
@@ -33,7 +34,12 @@ def main() -> None:
     st.title("Whole split")
     st.caption(captions.study(study))
     total = len(cached.data(study.key.images).names)
-    st.markdown("Which images changed most, which were gained and which were lost, not only those in view.")
+    if stored := whole_split_sentence(study):
+        st.markdown(f"**{theme.plain(stored)}**")
+    st.markdown(
+        "Below, once every model has gone through the split: all its images by how much they gained or lost, and which "
+        "classes are taken for which, with the pixels behind each cell."
+    )
     if not st.toggle(
         f"Go through all {total:,} images",
         key="split_go",

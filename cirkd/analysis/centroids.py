@@ -77,6 +77,15 @@ class Centroids:
         """How much closer each class came to the teacher: row_distance of `before` minus that of `after`, [K]."""
         return self.row_distance[before] - self.row_distance[after]
 
+    def shift(self, name: str) -> Float64[np.ndarray, " k"]:
+        """By how much a class's cosines to the other classes are higher than the teacher's, on average, [K]."""
+        difference = self.cosine[name] - self.cosine[self.reference]
+        return (difference.sum(axis=1) - np.diag(difference)) / max(len(difference) - 1, 1)
+
+    def distance_beside_shift(self, name: str) -> Float64[np.ndarray, " k"]:
+        """`row_distance` once each row's `shift` is taken off, [K]: softmax, and so the loss, does not see a shift."""
+        return row_differences(self.cosine[name] - self.shift(name)[:, None], self.cosine[self.reference])
+
 
 def centroids(features: FeatureSet, *, sample_budget: int = 2000, neighbours: int = 10, seed: int = 0) -> Centroids:
     """Centroids, compactness, separation and agreement with the teacher, of every model.

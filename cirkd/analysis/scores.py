@@ -13,7 +13,7 @@ from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet, ModelFeatures
 
 SAME_CORRECT, SAME_WRONG, FIXED, BROKEN, UNLABELLED = 0, 1, 2, 3, 255
-CHANGES = ("correct in both", "wrong in both", "fixed", "broken")
+CHANGES = ("right in both", "wrong in both", "fixed", "broken")
 """The names of the values 0..3 of a change map."""
 
 
@@ -72,9 +72,9 @@ class PixelChange:
 
     Attributes:
         before, after: the two models.
-        maps: uint8 [H, W] per image: 0 correct in both, 1 wrong in both, 2 fixed, 3 broken, 255 unlabelled.
+        maps: uint8 [H, W] per image: 0 right in both, 1 wrong in both, 2 fixed, 3 broken, 255 unlabelled.
         grid: uint8 [P], the same on the grid (grid predictions against grid labels), to colour scatters by.
-        counts: "correct in both", "wrong in both", "fixed", "broken", "unlabelled" -> pixels of the maps.
+        counts: "right in both", "wrong in both", "fixed", "broken", "unlabelled" -> pixels of the maps.
         by_class: int64 [C, 4], the first four counts by labelled class.
         by_image: int64 [N, 4], the first four counts by image.
         note: why nothing could be compared ("" = it was).

@@ -89,14 +89,25 @@ def whole_split_change(
     known = [(a, b) for a, b in pairs if a and b and (a.data, a.split, a.images) == (b.data, b.split, b.images)]
     if not known:
         return ""
+    points = [round(100 * (new.miou - old.miou), 1) for old, new in known]
     parts = [
-        f"{_points(100 * (new.miou - old.miou))} points on {new.split}, from {100 * old.miou:.1f} to "
+        f"{'rose' if change > 0 else 'fell'} by {abs(change):.1f} points on {new.split}, from {100 * old.miou:.1f} to "
         f"{100 * new.miou:.1f} % ({new.images} images)"
-        for old, new in known
+        for change, (old, new) in zip(points, known, strict=True)
     ]
     name = known[0][1].data
     where = f"On all of {name}" if data in (None, name) else f"On all of {name}, which they were trained for, not here"
-    return f"{where}, distillation changed the mIoU by {' and '.join(parts)}. {_noise(gain)}"
+    verdict = _VERDICTS[min(points) < 0, max(points) > 0]
+    return f"{where}, the distilled student scores {verdict}: mIoU {', and '.join(parts)}. {_noise(gain)}"
+
+
+_VERDICTS = {
+    (False, True): "higher",
+    (True, False): "lower",
+    (True, True): "higher on one split and lower on the other",
+    (False, False): "the same",
+}
+"""(whether a split lost, whether one gained) -> in words."""
 
 
 def whole_split_sentence(study: Any) -> str:
@@ -113,7 +124,7 @@ def whole_split_sentence(study: Any) -> str:
 
 def _noise(gain: SeedGain | None) -> str:
     if gain is None:
-        return "This is one pair of runs: how much of it is the noise of training, it cannot tell."
+        return "This is one pair of runs, of one seed: how much of it is the noise of training, it cannot tell."
     over = (
         f"Over {gain.seeds} seeds the mean change on {gain.split} is {_points(gain.difference)} points (95 % interval "
         f"{_points(gain.low)} to {_points(gain.high)})"

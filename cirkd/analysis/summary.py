@@ -97,13 +97,28 @@ def _contrast(divergence: Divergence | None, centroids: Centroids | None) -> str
     toward, away = int((closer > 0).sum()), int((closer < 0).sum())
     fell = divergence.mean[AFTER] < divergence.mean[BEFORE]
     if fell and away > toward:
-        return (
-            f"The centroids of {away} of {len(closer)} classes moved away from the teacher's all the same: the loss "
-            "compares pixels with pixels, and says nothing of where the mean of a class lies."
+        moved = f"The centroids of {away} of {len(closer)} classes moved away from the teacher's all the same: "
+        return moved + (
+            _shift(centroids)
+            or "the loss compares pixels with pixels, and says nothing of where the mean of a class lies."
         )
     if not fell and toward > away:
         return f"The centroids of {toward} of {len(closer)} classes came closer to the teacher's all the same."
     return ""
+
+
+def _shift(centroids: Centroids) -> str:
+    """That classes became more alike on the whole, which softmax does not see, where that is why centroids moved."""
+    before, after = (centroids.distance_beside_shift(name) for name in (BEFORE, AFTER))
+    was, now = (float(np.nanmean(centroids.shift(name))) for name in (BEFORE, AFTER))
+    closer = int((after < before).sum())
+    if 2 * closer <= len(after) or abs(now) <= abs(was):
+        return ""
+    return (
+        f"cosines between classes are {abs(now):.2f} {'higher' if now > 0 else 'lower'} than the teacher's on the "
+        f"whole ({was:+.2f} before), and the loss's softmax does not see what is added to all cosines alike. Without "
+        f"that shift {closer} of {len(after)} came closer."
+    )
 
 
 def _unknown(features: FeatureSet, scores: Scores | None) -> str:

@@ -166,3 +166,14 @@ def test_one_pixel_and_the_rest():
         pixel_relations(features, 192)
     with pytest.raises(StudyError, match="temperature"):
         pixel_relations(features, 0, 0)
+
+
+def test_a_shift_of_all_cosines_is_told_apart_from_other_differences() -> None:
+    found = centroids(make_features())
+    teacher, after = found.cosine["teacher"], found.cosine["after"]
+    for a in range(len(teacher)):
+        apart = [after[a, b] - teacher[a, b] for b in range(len(teacher)) if b != a]
+        shift = sum(apart) / len(apart)
+        assert found.shift("after")[a] == pytest.approx(shift)
+        rest = sum(abs(value - shift) for value in apart) / len(apart)
+        assert found.distance_beside_shift("after")[a] == pytest.approx(rest)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cirkd.analysis.centroids import centroids
+from cirkd.analysis.centroids import centroids, row_differences
 from cirkd.analysis.relations import divergence
 from cirkd.analysis.scores import scores
 from cirkd.analysis.stored_scores import StoredScore, seed_gain, whole_split_change
@@ -89,12 +89,14 @@ def test_whole_splits_are_told_apart_from_the_images_in_view() -> None:
     test = {"before": stored("test", 0.26), "after": stored("test", 0.245)}
     text = whole_split_change([val, test], "before", "after")
     assert text == (
-        "On all of streets, distillation changed the mIoU by +0.4 points on val, from 26.0 to 26.4 % (60 images) and "
-        "−1.5 points on test, from 26.0 to 24.5 % (60 images). This is one pair of runs: how much of it is the noise "
-        "of training, it cannot tell."
+        "On all of streets, the distilled student scores higher on one split and lower on the other: mIoU rose by 0.4 "
+        "points on val, from 26.0 to 26.4 % (60 images), and fell by 1.5 points on test, from 26.0 to 24.5 % (60 "
+        "images). This is one pair of runs, of one seed: how much of it is the noise of training, it cannot tell."
     )
     elsewhere = whole_split_change([val], "before", "after", data="folder")
-    assert elsewhere.startswith("On all of streets, which they were trained for, not here, distillation")
+    assert elsewhere.startswith("On all of streets, which they were trained for, not here, the")
+    for one, verdict in ((val, "higher"), (test, "lower"), (dict.fromkeys(val, stored("val", 0.26)), "the same")):
+        assert f"the distilled student scores {verdict}: mIoU" in whole_split_change([one], "before", "after")
 
 
 @pytest.mark.parametrize(
@@ -134,6 +136,18 @@ def test_relations_and_centroids_that_went_different_ways_are_told_in_one_senten
     count = len(found.classes)
     assert f"The centroids of {count} of {count} classes moved away from the teacher's all the same" in text
     assert "all the same" not in " ".join(sentences(features, None, compared, found))
+
+
+def test_cosines_that_all_rose_alike_are_said_to_be_why_centroids_moved() -> None:
+    features = make_features()
+    compared, found = divergence(features), centroids(features)
+    teacher, count = found.cosine["teacher"], len(found.classes)
+    cosine = {**found.cosine, "after": teacher + 0.3 * (1 - np.eye(count))}
+    apart = {name: row_differences(matrix, teacher) for name, matrix in cosine.items()}
+    apart["before"] = apart["after"] - 0.1
+    text = sentences(features, None, compared, dataclasses.replace(found, cosine=cosine, row_distance=apart))[0]
+    assert "cosines between classes are 0.30 higher than the teacher's on the whole" in text
+    assert f"Without that shift {count} of {count} came closer." in text
 
 
 def test_classes_that_neither_student_knows_are_named() -> None:

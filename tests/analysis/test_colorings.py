@@ -24,7 +24,7 @@ def plainly(features, by, model, found):
     """Name of each pixel's category, or its number, one pixel at a time."""
     own, label = features.models[model], features.pixels.label
     old, new = features.models["before"].prediction, features.models["after"].prediction
-    kinds = ["correct in both", "wrong in both", "fixed", "broken"]
+    kinds = ["right in both", "wrong in both", "fixed", "broken"]
     names = (*features.classes.names, *["unlabelled"] * 256)
     for p, truth in enumerate(label):
         right = (old[p] == truth, new[p] == truth)
