@@ -105,9 +105,7 @@ def meanings(*names: str) -> None:
 
 def notes(features: FeatureSet) -> None:
     """What is special about the models in view, if anything."""
-    averaged = features.provenance.get("averaged")
-    lines = [f"For relations, {averaged}."] if averaged else []
-    lines += [model.note for model in features.models.values()] + list(features.provenance.get("notes", []))
+    lines = [model.note for model in features.models.values()] + list(features.provenance.get("notes", []))
     for line in dict.fromkeys(part for told in lines if told for part in told.split("; ")):
         st.caption(f":material/info: {line}")
 

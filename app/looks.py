@@ -12,8 +12,6 @@ def style() -> str:
     """CSS for the mode that the page is in."""
     return (
         "[data-testid=stMainBlockContainer]{padding-inline:clamp(1rem,3.5vw,3.5rem)}"
-        # A wide page's title needs no room above it for the button that opens the sidebar.
-        "@media(min-width:50rem){[data-testid=stMainBlockContainer]{padding-top:2.25rem}}"
         # Captions are the text's colour at 60 %, symbols of models in them as well.
         f"[data-testid=stCaptionContainer],[data-testid=stCaptionContainer] :is(p,code)"
         f"{{color:{theme.muted()};opacity:1}}"

@@ -154,7 +154,7 @@ def _how_mapped(found: BankMap, study: Handle) -> str:
         f"{found.provenance['seed']}, all l2-normalised and laid out together, {found.provenance['seconds']:.1f} s. "
         "One map: keys and the teacher's pixels share the teacher's space and a closer view of it, and the projection "
         "head takes the student there; the loss compares relations alone, so its pixels need not lie on the teacher's. "
-        f"Nearness in a map is a hint, not a measurement. {captions.extraction(study)}."
+        f"Nearness in a map is a hint, not a measurement. Models: {captions.extraction(study)}."
     )
 
 

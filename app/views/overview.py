@@ -40,7 +40,8 @@ def main() -> None:
         features = study.features()
         scores = study.scores()
     with guard(), summary:
-        st.markdown(f"**The {len(study.key.names)} images in view.** {' '.join(study.summary(TEMPERATURE))}")
+        lines = "\n".join(f"- {line}" for line in study.summary(TEMPERATURE))
+        st.markdown(f"**On the {len(study.key.names)} images in view**\n{lines}")
     with guard(), places:
         _places(study)
     with notes:
