@@ -101,7 +101,7 @@ def _row(study: Handle, index: int, view: str, opacity: float) -> None:
         with column.container(gap="xxsmall"):
             picture = _tile(study, kind, index, model, opacity)
             st.image(picture, width="stretch", alt=f"{name}: {title}, {VIEWS.get(kind, kind)}")
-            st.caption(title)
+            st.caption(f"{theme.role(model).markdown} {theme.role(model).label}" if model else title)
 
 
 def _tile(study: Handle, kind: str, index: int, model: str, opacity: float) -> bytes:

@@ -110,10 +110,11 @@ def view(browser_page: Callable[..., Any], study_folders: Path) -> Callable[...,
 
 
 def settle(tab: Any, timeout: float = 90_000) -> None:
-    """Wait until the page's script has run to its end and no progress is on screen but that of a training run."""
+    """Wait until the page's script has run to its end, all is drawn, and no progress is on screen but of training."""
     tab.wait_for_selector("h1", timeout=timeout)
     tab.wait_for_function(
         "() => document.querySelector('.stApp')?.getAttribute('data-test-script-state') === 'notRunning'"
+        " && !document.querySelector('[data-testid=stSkeleton]')"
         " && [...document.querySelectorAll('[data-testid=stProgress]')]"
         ".every(bar => bar.closest('.st-key-training_progress'))",
         timeout=timeout,
