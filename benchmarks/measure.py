@@ -15,7 +15,6 @@ import torch
 
 from benchmarks.forms import DEVICE, FORMS, Case, Work, floor_seconds, make_work, now
 from cirkd.relations.engine.cuda_graphs import forget_recordings
-from cirkd.relations.engine.select import passes_for
 
 FLOORS = {"float32": torch.float32, "bf16": torch.bfloat16}
 STATUS, CLEAR_PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -60,9 +59,8 @@ def times_in_turn(case: Case, repeats: int) -> dict[str, list[float]]:
 
 
 def set_up(case: Case, form: str) -> None:
-    """Do the same work on a few positions, and compile what only more of it uses."""
+    """Do the same work on a few positions."""
     make_work(dataclasses.replace(case, images=2, height=8, width=8), form)()
-    passes_for(DEVICE, torch.float32, case.entries, trains=True)
 
 
 def medians(times: dict[str, list[float]]) -> dict[str, float]:

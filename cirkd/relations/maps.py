@@ -15,7 +15,6 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from cirkd.relations.engine.products import make_logits
-from cirkd.relations.engine.select import passes_for
 from cirkd.relations.engine.tiles import Rectangle, Scratch, cut, divergences, first_pass, parts, tile_entries
 from cirkd.relations.engine.workers import workers_for
 from cirkd.relations.precision import full_precision
@@ -56,7 +55,6 @@ def divergence_maps(
     """
     usual = tile_entries(teacher.device)
     t, *networks = (make_logits(rows, rows, temperature, "float32") for rows in (teacher, *students))
-    passes = passes_for(teacher.device, t.dtype, len(teacher) ** 2, trains=False)
     by_image = teacher.new_zeros(len(networks), len(teacher), len(images), dtype=t.dtype)
     whole = teacher.new_zeros(len(networks), 3, len(teacher), dtype=t.dtype)
     pairs = [(i, j) for i in range(len(images)) for j in range(i, len(images))]
@@ -67,7 +65,7 @@ def divergence_maps(
                 progress(done / len(pairs))
             rectangle = Rectangle(images[i], images[j], square=i == j)
             pieces = cut(rectangle, math.isqrt(usual), usual)
-            first = first_pass(rectangle, pieces, networks, t, scratch, workers, passes)
+            first = first_pass(rectangle, pieces, networks, t, scratch, workers)
             sides = [(i, j, first.row_sums)]
             if first.key_sums is not None and i != j:
                 sides.append((j, i, first.key_sums))

@@ -3,8 +3,7 @@
 | device | work | backend |
 |---|---|---|
 | GPU | float32 rows of at most 256 channels, a temperature that float32 can bear | `triton_streamed`, no tiles |
-| CPU | float32, and enough entries to make up for loading numba | tiles, passes by `numba_passes` |
-| any | all else | tiles, passes by `torch_passes` |
+| any | all else | tiles, passes by PyTorch's operations (`torch_passes`) |
 
 A backend that can't be built here, or does not agree with PyTorch's operations, is left aside with a warning.
 `python -m benchmarks.layers` measures what each gains.
@@ -19,31 +18,14 @@ import torch
 from torch import Tensor
 
 from cirkd.relations.engine.agreement import is_right
-from cirkd.relations.engine.torch_passes import TorchPasses
 from cirkd.relations.precision import Precision
 
 Relate = Callable[..., Tensor]
-# Entries of an operation from which a CPU takes compiled loops for them. To load these takes a second, once a process:
-# soon made up for where an operation trains, and so is done again and again, hardly ever where it is done once.
-WORTH_COMPILING, WORTH_COMPILING_ONCE = 2**22, 2**30
 # Entries up to which launching kernels takes a GPU's processor longer than they take: two images of 64x128 positions
 # are a few milliseconds of an H100's.
 WORTH_RECORDING = 2**28
 # Images, positions, and widths of student and teacher that streamed relations are tried on.
 TRIAL = (2, 512, 64, 128)
-
-
-def passes_for(device: torch.device, dtype: torch.dtype, count: int, trains: bool) -> TorchPasses:
-    """The passes over the entries of tiles.
-
-    Args:
-        count: entries of each network in the whole operation.
-        trains: it has a gradient.
-    """
-    least = WORTH_COMPILING if trains else WORTH_COMPILING_ONCE
-    if device.type == "cpu" and dtype == torch.float32 and count >= least:
-        return _compiled_passes()
-    return TorchPasses()
 
 
 def streamed_for(student: Tensor, teacher: Tensor, temperature: float, precision: Precision) -> Relate | None:
@@ -61,32 +43,6 @@ def streamed_for(student: Tensor, teacher: Tensor, temperature: float, precision
 def worth_recording(student: Tensor, teacher: Tensor, entries: int, temperature: float, precision: Precision) -> bool:
     """Whether these relations are streamed, and so few that launching kernels takes longer than they do."""
     return 0 < entries <= WORTH_RECORDING and streamed_for(student, teacher, temperature, precision) is not None
-
-
-@functools.cache
-def _compiled_passes() -> TorchPasses:
-    """Compiled here and now, before any threads work with it."""
-
-    def compiled() -> TorchPasses:
-        from cirkd.relations.engine.numba_passes import NumbaPasses
-
-        return NumbaPasses()
-
-    right = is_right(lambda: _tried(compiled()), lambda: _tried(TorchPasses()), torch.device("cpu"), tolerance=1e-5)
-    return compiled() if right else TorchPasses()
-
-
-def _tried(passes: TorchPasses, side: int = 80) -> Sequence[Tensor]:
-    """Sums and slope of a tile of random logits that lies row by row, and of one that lies upright."""
-    draw = torch.Generator().manual_seed(0)
-    logits = torch.rand(2, side, side, generator=draw) * 20 - 10
-    by_row, by_key = torch.rand(2, 2, side, 1, generator=draw)
-    found = []
-    for p, q in (logits.clone(), logits.mT.contiguous().mT):
-        row_sums, key_sums = passes.sums(p, q, q, torch.empty_like(p), 1, True)
-        assert key_sums is not None
-        found += [row_sums, key_sums, passes.slope(p, q, torch.empty_like(p), by_row, by_key)]
-    return found
 
 
 @functools.cache

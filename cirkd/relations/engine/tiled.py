@@ -11,7 +11,6 @@ from torch import Tensor
 
 from cirkd.relations.engine import tiles
 from cirkd.relations.engine.products import make_logits
-from cirkd.relations.engine.select import passes_for
 from cirkd.relations.engine.tiles import (
     Rectangle,
     Scratch,
@@ -54,7 +53,6 @@ def add_up_pairs(
     s, t = (make_logits(x, x, temperature, precision) for x in (student.flatten(0, 1), teacher.flatten(0, 1)))
     usual = tile_entries(student.device) * (s.tile_scale if student.device.type == "cpu" else 1)
     together = max(1, min(images, TILES_TOGETHER * usual // max(n * n, 1)))
-    passes = passes_for(student.device, s.dtype, own * n * images * n, gradient is not None)
     total = student.new_zeros((), dtype=torch.float64)
     with workers_for(student.device) as workers:
         side = min(math.isqrt(usual), -(-n // workers.count))
@@ -68,12 +66,12 @@ def add_up_pairs(
             ]
         for rectangle in pair_rectangles(images, own, n, together):
             pieces = cut(rectangle, side, LARGER * usual)
-            first = first_pass(rectangle, pieces, [s], t, scratch, workers, passes)
+            first = first_pass(rectangle, pieces, [s], t, scratch, workers)
             total += divergences(first.row_sums[0]).sum(dtype=torch.float64)
             if rectangle.trained_keys and not rectangle.square and first.key_sums is not None:
                 total += divergences(first.key_sums[0]).sum(dtype=torch.float64)
             if gradient is not None:
-                add_gradients(rectangle, pieces, s, t, first, gradients, scratch, workers, passes)
+                add_gradients(rectangle, pieces, s, t, first, gradients, scratch, workers)
     for more in gradients[1:]:
         gradients[0] += more
     return total
@@ -108,7 +106,6 @@ def keyed_values(
     on_cpu = rows.device.type == "cpu"
     size, breadth = (CPU_ROWS, CPU_KEYS) if on_cpu else (max(CPU_ROWS, tile_entries(rows.device) // k), GPU_KEYS)
     s, t = (make_logits(*pair, temperature, precision) for pair in (student, teacher))
-    passes = passes_for(rows.device, s.dtype, n * k, gradient is not None)
     values = rows.new_zeros(n)
     with workers_for(rows.device) as workers:
         blocks = parts(slice(0, n), size)
@@ -122,10 +119,10 @@ def keyed_values(
             for block in blocks[worker :: workers.count]:
                 rectangle = Rectangle(block, slice(0, k), mirrored=False, trained_keys=False)
                 pieces = [(block, part) for part in parts(rectangle.keys, breadth)]
-                first = first_pass(rectangle, pieces, [s], t, scratch, alone, passes)
+                first = first_pass(rectangle, pieces, [s], t, scratch, alone)
                 values[block] = divergences(first.row_sums[0])[:, 0]
                 if gradient is not None:
-                    add_gradients(rectangle, pieces, s, t, first, [gradient], scratch, alone, passes)
+                    add_gradients(rectangle, pieces, s, t, first, [gradient], scratch, alone)
 
         workers.run(job)
     return values

@@ -24,8 +24,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cirkd.relations.engine import torch_passes as passes
 from cirkd.relations.engine.products import Logits
-from cirkd.relations.engine.torch_passes import TorchPasses
 from cirkd.relations.engine.workers import Workers
 
 # Entries of a tile: enough for fast products, near enough to a core for its few passes; and what keeps a GPU busy.
@@ -171,7 +171,6 @@ def first_pass(
     teacher: Logits,
     scratch: Scratch,
     workers: Workers,
-    passes: TorchPasses,
 ) -> FirstPass:
     """The sums of every softmax in the rectangle, for several students beside one teacher.
 
@@ -219,7 +218,6 @@ def add_gradients(
     gradients: Sequence[Tensor],
     scratch: Scratch,
     workers: Workers,
-    passes: TorchPasses,
 ) -> None:
     """Add the derivative of the sum of all divergences in the rectangle by the student's rows, times the temperature.
 

@@ -1,17 +1,10 @@
 """Which backend is taken: by device, type and size; what can't be built or is wrong is left aside."""
 
-import sys
-import warnings
-from collections.abc import Iterator
-
 import pytest
 import torch
 
 from cirkd.relations.engine import select
 from cirkd.relations.engine.agreement import is_right
-from cirkd.relations.engine.numba_passes import NumbaPasses
-from cirkd.relations.engine.select import WORTH_COMPILING, passes_for
-from cirkd.relations.engine.torch_passes import TorchPasses
 
 CPU = torch.device("cpu")
 RIGHT = [torch.tensor([3.0, 4.0]), torch.tensor(1.0)]
@@ -46,46 +39,3 @@ def test_wrong_relations_are_found_out_and_right_ones_kept(monkeypatch: pytest.M
     streamed = pytest.importorskip("cirkd.relations.engine.triton_streamed", reason="PyTorch came without Triton")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # where Triton interprets
     assert select._relates_rightly(streamed.relate, device, "float32")
-
-
-def test_wide_numbers_and_little_work_take_the_operations() -> None:
-    for device, dtype, count, trains in (
-        (CPU, torch.float32, WORTH_COMPILING - 1, True),
-        (CPU, torch.float32, WORTH_COMPILING, False),
-        (CPU, torch.float64, WORTH_COMPILING, True),
-        (torch.device("cuda"), torch.float64, WORTH_COMPILING, True),
-    ):
-        assert type(passes_for(device, dtype, count, trains)) is TorchPasses
-
-
-@pytest.fixture
-def untried() -> Iterator[None]:
-    """As in a process that has compiled nothing."""
-    select._compiled_passes.cache_clear()
-    yield
-    select._compiled_passes.cache_clear()
-
-
-@pytest.mark.usefixtures("untried")
-def test_much_work_on_a_cpu_is_compiled() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert type(passes_for(CPU, torch.float32, WORTH_COMPILING, trains=True)) is NumbaPasses
-
-
-@pytest.mark.usefixtures("untried")
-@pytest.mark.parametrize("failing", ["missing", "broken", "wrong"])
-def test_without_numba_the_operations_remain_with_one_warning(failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*given: object) -> None:
-        raise RuntimeError("LLVM is at odds")
-
-    if failing == "missing":
-        monkeypatch.setitem(sys.modules, "cirkd.relations.engine.numba_passes", None)
-    else:
-        monkeypatch.setattr(
-            "cirkd.relations.engine.numba_passes._slope", fail if failing == "broken" else lambda *given: None
-        )
-    with pytest.warns(UserWarning, match="without all kernels on cpu") as warned:
-        for _ in range(2):
-            assert type(passes_for(CPU, torch.float32, WORTH_COMPILING, trains=True)) is TorchPasses
-    assert len(warned) == 1
