@@ -299,6 +299,7 @@ def _filled(found: Recognised, build: Callable[[Recognised], Module], tensors: d
     if not fit.complete:
         what = f"{found.info.architecture} on {found.info.encoder}"
         raise CheckpointError(
-            f"{found.path}: its weights are not those of {what} ({fit.complaint()}); see `cirkd doctor`, save it again"
+            f"{found.path}: its weights are not those of {what} ({fit.complaint()}); save it again, "
+            "or open a variant of that network as FILE.py:make,WEIGHTS"
         )
     return filled(empty, lambda: build(found), tensors)

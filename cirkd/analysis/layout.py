@@ -87,6 +87,9 @@ def lay_out(
 
         settings["init"] = 1e-4 * start
         return TSNE(dimensions, random_state=seed, **settings).fit_transform(rows)
+    # UMAP stretches each axis to one length, so one along which nothing differs needs some spread to begin with.
+    noise = np.random.default_rng(seed).normal(size=start.shape).astype(np.float32)
+    start = np.where(np.ptp(start, axis=0) > 1e-6, start, 1e-4 * noise)
     settings |= {"init": start, "precomputed_knn": (*neighbours, None) if neighbours else None}
     with warnings.catch_warnings():
         # A seed makes UMAP use one thread, and without an index of neighbours it can place no further rows; it warns.

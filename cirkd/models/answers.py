@@ -15,6 +15,7 @@ from typing import Any, Literal
 from cirkd.data.errors import CheckpointError, DataError
 from cirkd.data.palettes import spread_colors
 from cirkd.data.sample import Classes
+from cirkd.models.layouts import ASSUMED
 from cirkd.models.places import sidecar
 from cirkd.models.segmenter import ModelInfo, Preprocessing
 
@@ -145,7 +146,7 @@ def answered(info: ModelInfo, answers: Answers, classes: Classes | None = None) 
     changes["preprocessing"] = _preprocessing(info.preprocessing, answers)
     said = [name for name in answers.given() if name not in ("architecture", "encoder", "weights")]
     note = (f"as you say: {', '.join(said)}",) if said else ()
-    overruled = ("classes: named", "statistics of ImageNet are assumed") if classes or answers.mean else ()
+    overruled = [text for text, given in (("classes: named", classes), (ASSUMED, answers.mean)) if given]
     kept = tuple(line for line in info.notes if not any(text in line for text in overruled))
     return dataclasses.replace(info, **changes, notes=(*kept, *note))
 

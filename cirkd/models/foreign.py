@@ -10,7 +10,7 @@ from torch import Tensor
 from cirkd.data.errors import CheckpointError
 from cirkd.data.sample import Classes
 from cirkd.models.answers import Answers
-from cirkd.models.layouts import Hints, Recognised, recognise
+from cirkd.models.layouts import ASSUMED, Hints, Recognised, recognise
 from cirkd.models.pickle_records import entries
 from cirkd.models.settings_beside import stated_preprocessing
 from cirkd.models.unwrap import Part, chosen, parts
@@ -34,10 +34,10 @@ def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
         raise CheckpointError(_unknown(file, listed))
     found = _two_classes(_without_strange_auxiliary(found))
     info = found.info
-    stated, where = stated_preprocessing(file.beside)
+    stated, note = stated_preprocessing(file.beside, part.file)
     if stated is not None:
-        kept = tuple(note for note in info.notes if "are assumed" not in note)
-        info = replace(info, preprocessing=stated, notes=(*kept, f"mean and std as {where} says"))
+        kept = tuple(line for line in info.notes if not line.startswith(ASSUMED))
+        info = replace(info, preprocessing=stated, notes=(*kept, note))
     notes = (*info.notes, *part.notes, *_other_weights(listed, part, answers))
     info = replace(info, notes=notes, provenance={"file": file.path.name})
     return replace(found, info=info, path=file.path, ignored=(*found.ignored, *part.beside))

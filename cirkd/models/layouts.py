@@ -46,6 +46,10 @@ LAYOUTS: dict[str, Layout] = {
 """Layout -> its entry. Add one here, with a module, and command line, doctor and app know it."""
 
 
+ASSUMED = "input: mean and std of the encoder's ImageNet weights are assumed"
+"""The note of a network whose file does not tell; it goes where another file does, or the user."""
+
+
 @dataclass(frozen=True, eq=False)
 class Recognised:
     """What a file of weights turned out to be, before a network is made of it.

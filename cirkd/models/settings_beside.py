@@ -1,8 +1,11 @@
-"""Mean, standard deviation and range as the files beside a network's weights state them."""
+"""Mean, standard deviation and range, as the files beside a network's weights state them or tensors in its own."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from torch import Tensor
 
 from cirkd.data.errors import CheckpointError
 from cirkd.models.segmenter import Preprocessing
@@ -11,11 +14,18 @@ FILES = ("preprocessor_config.json", "albumentations_config_eval.json")
 """Of transformers, and of segmentation-models-pytorch."""
 
 
-def stated_preprocessing(beside: Mapping[str, Mapping[str, Any]]) -> tuple[Preprocessing | None, str]:
-    """What the files say, and which file says it; None where none does.
+BUFFERS = (("mean", "std"), ("pixel_mean", "pixel_std"), ("image_mean", "image_std"))
+"""Names that a network gives the tensors by which it normalises its input itself."""
+
+
+def stated_preprocessing(
+    beside: Mapping[str, Mapping[str, Any]], tensors: Mapping[str, Tensor]
+) -> tuple[Preprocessing | None, str]:
+    """What the files say, else a network's own tensors, and a note of where; None where none does.
 
     Args:
-        beside: Their contents by name.
+        beside: The files' contents by name.
+        tensors: All that stand in the file of weights; their names may have others before them.
 
     Raises:
         CheckpointError: numbers that no preprocessing has.
@@ -27,7 +37,21 @@ def stated_preprocessing(beside: Mapping[str, Mapping[str, Any]]) -> tuple[Prepr
             except (TypeError, ValueError, ZeroDivisionError) as error:
                 raise CheckpointError(f"{name}: {str(error)[:100]}; mend it, or give --mean and --std") from None
             if found is not None:
-                return found, name
+                return found, f"mean and std as {name} says"
+    return _buffers(tensors)
+
+
+def _buffers(tensors: Mapping[str, Tensor]) -> tuple[Preprocessing | None, str]:
+    last = {re.split(r"[.\0]", name)[-1]: value for name, value in tensors.items() if value.numel() == 3}
+    for names in BUFFERS:
+        if all(name in last and last[name].is_floating_point() for name in names):
+            mean, std = (last[name].flatten().tolist() for name in names)
+            top = 255.0 if max(map(abs, mean)) > 2 else 1.0
+            unsure = "" if top > 1 else "; --range 255 if it was trained on pixels in 0..255"
+            try:
+                return _scaled(mean, std, top), f"mean and std as {names[0]!r} and {names[1]!r} in the file say{unsure}"
+            except ValueError:
+                continue
     return None, ""
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count
-from cirkd.models.layouts import Hints, Recognised
+from cirkd.models.layouts import ASSUMED, Hints, Recognised
 from cirkd.models.segmenter import ModelInfo, Preprocessing, SegmentationOutput, Segmenter
 
 ARCHITECTURES = (
@@ -61,6 +61,7 @@ _SETTINGS = {
 """What may be set; whatever else a file says, such as where to fetch weights, is not followed."""
 _SETTLED = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "upsampling"}
 _ENCODER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_HALF = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 _TWINS = {"inceptionresnetv2": "inception_resnet_v2", "inceptionv4": "inception_v4", "xception": "legacy_xception"}
 """Encoders of SMP that timm has under another name."""
 
@@ -92,7 +93,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     kept = {_new_name(name, str(encoder)): value for name, value in tensors.items() if name not in ignored}
     last = [name for name in kept if name.startswith("classifier.") and name.endswith("weight")][-1]
     classes, note = classes_by_count(kept[last].shape[0])
-    notes = (note, "input: the statistics of ImageNet are assumed")
+    notes = (note, f"{ASSUMED}; --mean, --std and --range say otherwise")
     if not config:
         notes = (*notes, "what weights don't tell, such as dilations, is taken to be as SMP has it by default")
     info = ModelInfo(
@@ -102,7 +103,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         embedding_channels=tensors[head].shape[1],
         auxiliary=False,
         classes=classes,
-        preprocessing=preprocessing_of(str(encoder)),
+        preprocessing=_HALF if config.get("encoder_weights") == "advprop" else preprocessing_of(str(encoder)),
         options=settings,
         layout="smp",
         notes=notes,

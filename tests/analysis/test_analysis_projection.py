@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 
 from cirkd.analysis.alignment import procrustes
-from cirkd.analysis.layout import nearest, principal_axes
+from cirkd.analysis.layout import lay_out, nearest, principal_axes
 from cirkd.analysis.projection import project
 from cirkd.data.errors import StudyError
 from cirkd.features.sampling import balanced_sample
@@ -102,6 +102,13 @@ def test_umap_of_few_pixels_and_again(count, dimensions):
     for name, points in first.coordinates.items():
         assert points.shape == (count, dimensions) and np.isfinite(points).all()
         np.testing.assert_array_equal(points, second.coordinates[name])
+
+
+@pytest.mark.slow
+def test_umap_where_nothing_differs():
+    line = np.arange(1, 31)[:, None] * np.array([[1.0, 0.0, 0.0]])
+    for rows in (np.ones((30, 3)), np.zeros((30, 3)), line):
+        assert np.isfinite(lay_out(rows, "umap", 2, 0, nearest(rows, 5))).all()
 
 
 @given(st.integers(0, 10**6), st.integers(3, 20), st.integers(1, 5))

@@ -164,10 +164,10 @@ def test_one_output_is_two_classes_by_its_sigmoid(tmp_path: Path) -> None:
 
 def test_settings_beside_the_weights() -> None:
     hub = {"image_mean": [0.5] * 3, "image_std": [0.25] * 3, "rescale_factor": 1 / 255, "do_normalize": True}
-    found, where = stated_preprocessing({"preprocessor_config.json": hub})
+    found, where = stated_preprocessing({"preprocessor_config.json": hub}, {})
     assert found is not None
-    assert (found.mean, found.std, where) == ((0.5,) * 3, (0.25,) * 3, "preprocessor_config.json")
-    found, _ = stated_preprocessing({"preprocessor_config.json": {**hub, "do_rescale": False}})
+    assert (found.mean, found.std, where) == ((0.5,) * 3, (0.25,) * 3, "mean and std as preprocessor_config.json says")
+    found, _ = stated_preprocessing({"preprocessor_config.json": {**hub, "do_rescale": False}}, {})
     assert found is not None
     assert found.std == pytest.approx((0.25 / 255,) * 3)
     smp = {
@@ -178,12 +178,45 @@ def test_settings_beside_the_weights() -> None:
             ],
         }
     }
-    found, _ = stated_preprocessing({"albumentations_config_eval.json": smp})
+    found, _ = stated_preprocessing({"albumentations_config_eval.json": smp}, {})
     assert found is not None
     assert found.mean == pytest.approx((0.4 / 255,) * 3)
     with pytest.raises(CheckpointError, match=r"preprocessor_config\.json.*--mean"):
-        stated_preprocessing({"preprocessor_config.json": {**hub, "image_mean": ["a", 1, 2]}})
-    assert stated_preprocessing({}) == (None, "")
+        stated_preprocessing({"preprocessor_config.json": {**hub, "image_mean": ["a", 1, 2]}}, {})
+    assert stated_preprocessing({}, {}) == (None, "")
+
+
+def test_mean_and_std_that_a_network_keeps_among_its_tensors(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "w.ckpt"
+
+    def kept(mean: float, std: float, names: tuple[str, str] = ("mean", "std")) -> dict[str, Tensor]:
+        return {name: torch.full((1, 3, 1, 1), value) for name, value in zip(names, (mean, std), strict=True)}
+
+    torch.save({"state_dict": {**prefixed(state, "model."), **kept(0.5, 0.25)}}, path)
+    info = load_model(path, "cpu").info
+    assert (info.preprocessing.mean, info.preprocessing.std) == ((0.5,) * 3, (0.25,) * 3)
+    assert any("as 'mean' and 'std' in the file say; --range 255" in note for note in info.notes)
+    assert not any("are assumed" in note for note in info.notes)
+    # What the line advises.
+    image = torch.randint(0, 256, (32, 32, 3), dtype=torch.uint8)
+    wide = load_model(path, "cpu", range=255.0).preprocess(image.numpy())
+    torch.testing.assert_close(wide, (image.permute(2, 0, 1) - 0.5) / 0.25)
+    torch.save({**prefixed(state, "net."), **kept(127.5, 51.0, ("pixel_mean", "pixel_std"))}, path)
+    preprocessing = load_model(path, "cpu").info.preprocessing
+    assert (preprocessing.mean, preprocessing.std) == ((0.5,) * 3, pytest.approx((0.2,) * 3))
+    # Numbers that divide by nothing, and statistics of one channel, are no preprocessing.
+    for strange in (kept(0.5, 0.0), {"mean": torch.zeros(1), "std": torch.ones(1)}):
+        torch.save({**prefixed(state, "net."), **strange}, path)
+        assert any("are assumed" in note for note in load_model(path, "cpu").info.notes)
+
+
+def test_naming_classes_leaves_what_is_said_of_the_input(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save(state, tmp_path / "w.pth")
+    (tmp_path / "classes.txt").write_text("a\nb\nc\nd\n")
+    named = load_model(tmp_path / "w.pth", "cpu", classes=tmp_path / "classes.txt").info.notes
+    assert any("are assumed; --mean, --std and --range say otherwise" in note for note in named)
+    given = load_model(tmp_path / "w.pth", "cpu", mean=(0.5,) * 3, std=(0.5,) * 3).info.notes
+    assert not any("are assumed" in note for note in given)
 
 
 def test_weights_rounded_to_integers_are_refused(tmp_path: Path, state: dict[str, Tensor]) -> None:
