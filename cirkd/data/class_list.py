@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cirkd.data.errors import DataError
+from cirkd.data.pairs import text_of
 from cirkd.data.palettes import spread_colors
 from cirkd.data.sample import Classes, Color
 
@@ -40,7 +41,7 @@ def read_class_list(path: Path) -> ClassList:
         DataError: no such file, or none of these; says what was wanted.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = text_of(path)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error}); {_WANTED}") from None
     try:

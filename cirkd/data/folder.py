@@ -2,15 +2,17 @@
 
     photos/*.jpg                                          images alone
     photos/*.jpg and photos/*.png of the same names       images, label maps beside them
+    photos/NAME.* and photos/NAME_mask.png                the same
     root/images/ and root/labels/ (or masks/, ...)        one split, `all`
     root/train/images/, root/train/labels/, root/val/...  a folder a split
     root/images/train/, root/labels/train/, ...           the same, the other way round
     root/train.txt, root/val.txt with names               a list a split, of root/images/
 
-`root/classes.json` names the classes, see `cirkd.data.class_list`.
+`root/classes.json` or `classes.txt` names the classes, see `cirkd.data.class_list`.
 """
 
 import re
+import unicodedata
 import zlib
 from collections.abc import Sequence
 from functools import partial
@@ -23,17 +25,21 @@ from cirkd.data.class_list import ClassList, read_class_list
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_label_noted
-from cirkd.data.pairs import Frame, Pairs, image_files, listed, listed_paths
+from cirkd.data.pairs import Frame, Pairs, dead_links, image_files, listed, listed_paths
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-IMAGE_FOLDERS = ("images", "image", "imgs", "img", "JPEGImages")
-LABEL_FOLDERS = ("labels", "masks", "annotations", "label", "mask", "gt", "SegmentationClass")
-SPLITS = ("all", "val", "train", "test")
-_ENDINGS = re.compile(
-    r"[-_.](?:image|img|sat|rgb|leftimg8bit|mask|masks|label|labels|l|gt|seg|segmentation|annotation|annotations|"
-    r"(?:gtfine_)?(?:label)?trainids|(?:gtfine_)?labelids)$",
-    re.IGNORECASE,
+IMAGE_FOLDERS = ("images", "image", "imgs", "img", "img_dir", "JPEGImages")
+LABEL_FOLDERS = (
+    *("labels", "masks", "annotations", "label", "mask", "annotation", "ann_dir", "gt", "groundtruth", "ground_truth"),
+    *("segmentations", "segmentation", "SegmentationClass"),
 )
+SPLITS = ("all", "val", "train", "test")
+_OF_LABELS = (
+    r"mask|masks|label|labels|lbl|l|gt|seg|segmentation|annotation|annotations|"
+    r"(?:gtfine_)?(?:label)?trainids|(?:gtfine_)?labelids"
+)
+_LABEL_ENDING = re.compile(rf"[-_.](?:{_OF_LABELS})$", re.IGNORECASE)
+_ENDING = re.compile(rf"[-_.](?:image|img|sat|rgb|leftimg8bit|jpe?g|png|tiff?|{_OF_LABELS})$", re.IGNORECASE)
 """What tools add to the names of images and of label maps; it does not count when they are matched."""
 _SHARE = re.compile(r"(\d{1,3})-(\d{1,3})%")
 
@@ -60,7 +66,7 @@ class Folder(Pairs):
         beside = _labels_beside(files) if labels is None else {}
         files = [path for path in files if path not in beside.values()]
         if not files:
-            raise DataError(f"{images}: no image files here; PNG, JPEG, WebP, TIFF and BMP are read")
+            raise DataError(_nothing(root, images))
         found, unmatched = (beside, 0) if labels is None else _matched(files, images, labels)
         names = {path: path.relative_to(images).with_suffix("").as_posix() for path in files}
         frames = [Frame(names[path], path, found.get(path)) for path in files]
@@ -71,8 +77,27 @@ class Folder(Pairs):
             named.classes if named is not None else None,
             _of_split(frames, root, split) if chosen else frames,
             partial(_read, named),
-            _notes(frames, labels, unmatched, bool(beside)),
+            [*_dead(images, labels), *_notes(frames, labels, unmatched, bool(beside))],
         )
+
+
+def _nothing(root: Path, images: Path) -> str:
+    """Why there is no image."""
+    own = [split for split in SPLITS[1:] if _has_folders(root, split)]
+    dead = "; ".join(_dead(images, None))
+    if own and not dead:
+        return f"{root}: its images are in folders for {', '.join(own)}; choose one of these splits"
+    return f"{images}: no image files here; {dead or 'PNG, JPEG, WebP, TIFF and BMP are read'}"
+
+
+def _dead(*folders: Path | None) -> list[str]:
+    """A line for each folder with links whose files have not been fetched."""
+    counts = {folder: dead_links(folder, SUFFIXES) for folder in folders if folder is not None}
+    return [
+        f"{count} files of {folder.name}/ are links to files that are not there; fetch them (git annex get, dvc pull)"
+        for folder, count in counts.items()
+        if count
+    ]
 
 
 def _is_folder(root: Path) -> bool:
@@ -148,15 +173,22 @@ def _of_split(frames: list[Frame], root: Path, split: str) -> list[Frame]:
 
 
 def _labels_beside(files: list[Path]) -> dict[Path, Path]:
-    """Label maps that lie beside photographs under the same names: image -> label map."""
+    """Label maps that lie beside images under the same names, or with `_mask` and the like: image -> label map."""
+    bare = {path: _LABEL_ENDING.sub("", path.stem) for path in files}
+    images = {path.with_name(_ENDING.sub("", path.stem)): path for path in files if bare[path] == path.stem}
+    marked = {
+        images[path.with_name(stem)]: path
+        for path, stem in bare.items()
+        if stem != path.stem and path.with_name(stem) in images and _is_index_map(path)
+    }
     photos = {path.with_suffix(""): path for path in files if path.suffix.lower() in (".jpg", ".jpeg")}
     pairs = {photos[p.with_suffix("")]: p for p in files if p.suffix.lower() == ".png" and p.with_suffix("") in photos}
-    return {photo: label for photo, label in pairs.items() if _is_index_map(label)}
+    return {photo: label for photo, label in pairs.items() if _is_index_map(label)} | marked
 
 
 def _is_index_map(path: Path) -> bool:
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
+        with Image.open(path, formats=("PNG", "TIFF", "BMP")) as picture:
             return picture.mode in ("P", "L", "1", "I;16")
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
         return False
@@ -166,19 +198,29 @@ def _matched(files: list[Path], images: Path, labels: Path) -> tuple[dict[Path, 
     """The label map of each image that has one, by name; and how many label maps match no image."""
     maps = image_files(labels, SUFFIXES, "**/*")
     exact = {path.relative_to(labels).with_suffix("").as_posix(): path for path in reversed(maps)}
-    loose = {_ENDINGS.sub("", stem): path for stem, path in exact.items()}
-    found = {}
-    for file in files:
-        stem = file.relative_to(images).with_suffix("").as_posix()
-        label = exact.get(stem) or loose.get(stem) or loose.get(_ENDINGS.sub("", stem))
-        if label is not None:
+    stems = {file: file.relative_to(images).with_suffix("").as_posix() for file in files}
+    found = {file: exact[stem] for file, stem in stems.items() if stem in exact}
+    taken = set(found.values())
+    loose = {key: path for stem, path in exact.items() if path not in taken for key in (_plain(stem), _bare(stem))}
+    for file, stem in stems.items():
+        label = loose.get(_plain(stem)) or loose.get(_bare(stem))
+        if file not in found and label is not None:
             found[file] = label
     return found, len(set(maps) - set(found.values()))
 
 
+def _plain(stem: str) -> str:
+    """A name as systems that don't tell cases apart, or spell an umlaut as two characters, would find it."""
+    return unicodedata.normalize("NFC", stem).casefold()
+
+
+def _bare(stem: str) -> str:
+    return _plain(_ENDING.sub("", stem))
+
+
 def _class_list(root: Path) -> ClassList | None:
-    path = root / "classes.json"
-    return read_class_list(path) if path.is_file() else None
+    path = next((root / name for name in ("classes.json", "classes.txt") if (root / name).is_file()), None)
+    return None if path is None else read_class_list(path)
 
 
 def _read(named: ClassList | None, path: Path) -> tuple[np.ndarray, str]:
@@ -191,9 +233,9 @@ def _notes(frames: Sequence[Frame], labels: Path | None, unmatched: int, beside:
     notes = []
     without = sum(frame.label is None for frame in frames)
     if beside:
-        notes.append("PNG files beside photographs of the same names are taken as their label maps")
+        notes.append("files beside images, of the same names or with _mask and the like, are taken as their label maps")
     if unmatched and labels is not None:
-        notes.append(f"{labels.name}/ has {unmatched} label maps that match no image; they have their images' names")
+        notes.append(f"{labels.name}/ has {unmatched} label maps that match no image; name each like its image")
     if 0 < without < len(frames):
         notes.append(f"{without} of {len(frames)} images have no label map")
     return notes

@@ -72,7 +72,7 @@ def file_stamp(path: Path) -> tuple[int, int]:
     """When a file was last changed, in nanoseconds, and its size; zeros where it is not there."""
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a path with a null byte
         return 0, 0
     return found.st_mtime_ns, found.st_size
 
@@ -94,6 +94,12 @@ def image_files(folder: Path, suffixes: Sequence[str], pattern: str = "*") -> li
     """
     found = (path for path in folder.glob(pattern) if path.suffix.lower() in suffixes)
     return sorted(path for path in found if not path.name.startswith(".") and path.is_file())
+
+
+def dead_links(folder: Path, suffixes: Sequence[str]) -> int:
+    """How many files of a folder and those below it are links to what is not there."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    return sum(path.is_symlink() and not path.exists() for path in found)
 
 
 def remapped(table: np.ndarray) -> Reader:
@@ -180,18 +186,25 @@ def listed(path: Path, wanted: str) -> list[str]:
         DataError: no such list, one of another encoding, or an empty one.
     """
     try:
-        content = path.read_bytes()
+        text = text_of(path)
     except OSError:
         raise DataError(f"{path}: no such list; {wanted} was expected there") from None
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
     except UnicodeDecodeError:
         raise DataError(f"{path}: this list is not written in UTF-8; save it in that encoding") from None
     lines = [line.strip().replace("\\", "/") for line in text.splitlines() if line.strip()]
     if not lines:
         raise DataError(f"{path}: the list is empty; {wanted} was wanted")
     return lines
+
+
+def text_of(path: Path) -> str:
+    """A text file as any system writes it: UTF-8 or UTF-16, with or without a byte order mark.
+
+    Raises:
+        OSError, UnicodeDecodeError: it can't be read, or is written in neither.
+    """
+    content = path.read_bytes()
+    return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
 
 
 def listed_paths(line: str) -> list[str]:

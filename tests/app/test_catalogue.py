@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from app import catalogue
+from cirkd.data.catalog import open_data
+from cirkd.data.errors import DataError
 
 
 @pytest.fixture
@@ -69,3 +71,9 @@ def test_titles_are_for_people(folder: Path) -> None:
     assert titles[0] == "Streets · teacher"
     assert titles[3] == "CamVid · teacher"
     assert titles[-1] == "mine.safetensors"
+
+
+def test_a_folder_with_a_null_byte_in_its_name_is_one_that_is_not_there() -> None:
+    found = catalogue.images("folder", "val", Path("\x00/etc"))
+    with pytest.raises(DataError, match="there is no such folder"):
+        open_data(found.name, found.split, found.root)

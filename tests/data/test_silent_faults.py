@@ -263,8 +263,8 @@ def test_what_systems_leave_beside_files_is_passed_over(tmp_path: Path) -> None:
     assert open_data("folder", root=root).names == ["f0", "f1"]
 
 
-@pytest.mark.parametrize("ending", [".PNG", "_mask.png", "_L.png", ".tif", "-label.png"])
-@pytest.mark.parametrize("place", ["labels", "masks", "annotations"])
+@pytest.mark.parametrize("ending", [".PNG", "_mask.png", "_L.png", ".tif", "-label.png", ".jpg.png"])
+@pytest.mark.parametrize("place", ["labels", "masks", "annotations", "groundtruth", "ann_dir"])
 def test_label_maps_go_by_many_names(ending: str, place: str, tmp_path: Path) -> None:
     root = folder(tmp_path)
     (root / "labels").rename(root / place)
@@ -293,6 +293,51 @@ def test_masks_beside_photographs_are_their_labels(tmp_path: Path) -> None:
     assert data[0].label is not None
 
 
+def test_masks_beside_images_by_their_ending(tmp_path: Path) -> None:
+    for image, mask in (("a.png", "a_mask.png"), ("b_image.jpg", "b_gt.tif"), ("c_seg.png", "")):
+        Image.fromarray(np.dstack([LABEL * 60] * 3)).save(tmp_path / image)
+        if mask:
+            Image.fromarray(LABEL).save(tmp_path / mask)
+    data = open_data("folder", root=tmp_path)
+    # A name that ends so without another file's before it is an image like any other.
+    assert data.names == ["a", "b_image", "c_seg"]
+    assert [data[i].label is not None for i in range(3)] == [True, True, False]
+    assert "are taken as their label maps" in " ".join(data.notes)  # type: ignore[attr-defined]
+
+
+def test_names_that_some_systems_hold_for_the_same_are_matched(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    for old, image, label in (("f0", "Stra\u00dfe \u00fc", "stra\u00dfe u\u0308"), ("f1", "IMG 1", "img 1_Mask")):
+        (root / "images" / f"{old}.png").rename(root / "images" / f"{image}.png")
+        (root / "labels" / f"{old}.png").rename(root / "labels" / f"{label}.png")
+    data = open_data("folder", root=root)
+    assert [data[i].label is not None for i in range(2)] == [True, True]
+
+
+def test_links_to_what_was_not_fetched_are_counted(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    for name in ("images", "labels"):
+        (root / name / "f1.png").unlink()
+        (root / name / "f1.png").symlink_to("/nowhere/store/f1")
+    data = open_data("folder", root=root)
+    assert data.names == ["f0"]
+    for name in ("images", "labels"):
+        assert f"1 files of {name}/ are links to files that are not there" in " ".join(data.notes)  # type: ignore[attr-defined]
+    (root / "images" / "f0.png").unlink()
+    with pytest.raises(DataError, match=r"no image files here; 1 files of images/ are links"):
+        open_data("folder", root=root)
+
+
+def test_classes_in_a_text_file_and_in_utf_16(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    text = (root / "classes.json").read_text()
+    (root / "classes.json").write_text(text, encoding="utf-16")
+    assert open_data("folder", root=root).classes.names == NAMES  # type: ignore[union-attr]
+    (root / "classes.json").unlink()
+    (root / "classes.txt").write_text("\n".join(NAMES))
+    assert open_data("folder", root=root).classes.names == NAMES  # type: ignore[union-attr]
+
+
 def test_images_of_one_stem_keep_names_of_their_own(tmp_path: Path) -> None:
     for ending in ("jpg", "bmp"):
         Image.new("RGB", (8, 6)).save(tmp_path / f"a.{ending}")
@@ -310,6 +355,8 @@ def test_splits_of_a_folder(tmp_path: Path) -> None:
     (listed / "val.txt").write_text("\ufefff1.png\r\n", encoding="utf-8")
     assert open_data("folder", "val", listed).names == ["f1"]
     assert open_data("folder", "0-50%", listed).names != open_data("folder", "50-100%", listed).names
+    with pytest.raises(DataError, match="its images are in folders for val, train; choose one of these splits"):
+        open_data("folder", "all", by_folder)
     with pytest.raises(DataError, match="no split 'dance'"):
         open_data("folder", "dance", listed)
 
