@@ -12,13 +12,14 @@ from app import cached, catalogue, state
 from app.catalogue import Images
 from app.state import FEWEST_IMAGES, MOST_IMAGES, StudyState
 from cirkd.charts import theme
-from cirkd.data.catalog import expanded
+from cirkd.data.catalog import DATA_SETS, expanded
 from cirkd.data.errors import DataError
 
 DEFAULT_COUNT = 6
 UPLOAD_LIMIT = 40  # MB an image
 _TITLES = {"streets": "Streets (bundled)", "upload": "Upload images"}
 _PER_PAGE = 24
+_EXAMPLE = "/path/to/images"
 
 
 def images(chosen: StudyState) -> Images:
@@ -100,10 +101,39 @@ def _folder(chosen: StudyState) -> str:
     return st.text_input(
         "Folder",
         key="bar_folder",
-        placeholder="/path/to/images",
-        help=f"Image files; or `images/` with `labels/` beside it; or one of {catalogue.listed()} as it is unpacked; "
-        "or what `cirkd extract` wrote.",
+        placeholder=_EXAMPLE,
+        help=_holds(),
     ).strip()
+
+
+def _holds() -> str:
+    return (
+        f"Image files; or `images/` with `labels/` beside it; or one of {catalogue.listed()} as it is unpacked; "
+        "or what `cirkd extract` wrote."
+    )
+
+
+def ask_folder(problem: str) -> None:
+    """In the place of a page that has no images to show: what is wrong with the folder, and a field for another.
+
+    problem: "" where none was given, as after a click on a study whose images do not come with the project.
+    """
+    entry = DATA_SETS.get(st.session_state.get("bar_preset") or "")
+    st.title("Where are the images?")
+    if entry and entry.marks:
+        st.markdown(
+            f"These models are for **{entry.title}**, which does not come with the project. Give the folder where it "
+            f"lies, with {theme.plain(entry.holds)}; or choose other images in the sidebar."
+        )
+    else:
+        st.markdown(f"Give a folder, or choose other images in the sidebar. {_holds()}")
+    st.text_input("Folder of images", key="ask_folder", placeholder=_EXAMPLE, on_change=_take_folder, width=560)
+    if problem:
+        st.error(theme.plain(problem), icon=":material/error:")
+
+
+def _take_folder() -> None:
+    st.session_state["bar_folder"] = st.session_state["ask_folder"]
 
 
 def _split(chosen: StudyState) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from app import cached, catalogue, image_picker, link, model_picker, state, stored_bar
 from app.handle import Handle
 from app.state import StudyState
-from cirkd.data.errors import CheckpointError, StudyError
+from cirkd.data.errors import CheckpointError, DataError, StudyError
 from cirkd.data.safe_palette import OWN, SAFE
 
 ROLES = ("teacher", "before", "after")
@@ -72,7 +72,13 @@ def current() -> Handle:
         CirkdError: it cannot be opened; the page's guard shows why.
     """
     chosen, _ = state.read()
-    return Handle(study_key(chosen), chosen)
+    try:
+        return Handle(study_key(chosen), chosen)
+    except DataError as error:
+        if chosen.data != "folder" or chosen.images:
+            raise
+        image_picker.ask_folder(str(error) if chosen.folder else "")
+        st.stop()
 
 
 def study_key(chosen: StudyState) -> cached.StudyKey:

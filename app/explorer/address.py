@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -12,8 +14,9 @@ from cirkd.study import COLORINGS
 
 OVERLAYS = ("image", "labels", "prediction", "similarity", "relation", "divergence")
 _CHOICES = {"overlay": OVERLAYS, "map": tuple(MAPS), "color": COLORINGS}
-LONGEST = 1500
-"""Characters of a selection at most: of a longer one an address holds nothing, as browsers and chats cut it."""
+LONGEST = 4000
+"""Characters of a selection at most: of a longer one an address holds nothing, as chats and servers cut it."""
+_MOST_BYTES = 1_000_000  # of a selection unpacked: an address that holds more was not written here
 _DEFAULTS = {"overlay": "similarity", "map": "pca", "color": "class", "tau": "0.1"}
 
 
@@ -27,10 +30,8 @@ def parse(query: Mapping[str, str]) -> dict[str, Any]:
             found["tau"] = tau
     except ValueError:
         pass
-    # A tuple, as all of this becomes part of the key under which the view's bytes are kept.
-    runs = query.get(_key("selection"), "").split("-")
-    if len(runs) > 1 and len(runs) % 2 == 0 and all(run.isascii() and run.isdigit() for run in runs):
-        found["selection"] = tuple(int(run) for run in runs)
+    if runs := unpacked(query.get(_key("selection"), "")):
+        found["selection"] = runs
     pin = query.get(_key("pin"), "")
     return found | ({"pin": int(pin)} if pin.isascii() and pin.isdigit() else {})
 
@@ -43,7 +44,7 @@ def write(chosen: Mapping[str, Any]) -> None:
     wanted = {name: value for name, value in shown.items() if value != _DEFAULTS[name]}
     if chosen.get("pin") is not None:
         wanted["pin"] = str(chosen["pin"])
-    runs = "-".join(map(str, chosen.get("selection") or []))
+    runs = packed(chosen.get("selection") or [])
     if 0 < len(runs) <= LONGEST:
         wanted["selection"] = runs
     for name in (*_DEFAULTS, "pin", "selection"):
@@ -51,6 +52,49 @@ def write(chosen: Mapping[str, Any]) -> None:
             st.query_params[_key(name)] = wanted[name]
         elif name not in wanted and _key(name) in st.query_params:
             del st.query_params[_key(name)]
+
+
+def packed(runs: Sequence[int]) -> str:
+    """Runs of positions (first, length, first, length, ...), ascending, as a short text for an address.
+
+    A lasso in a map chooses hundreds of positions apart: steps from run to run are small numbers, of a byte or two.
+    """
+    raw, end = bytearray(), 0
+    for first, length in zip(runs[::2], runs[1::2], strict=True):
+        for number in (first - end, length):
+            while number > 127:
+                raw.append(number & 127 | 128)
+                number >>= 7
+            raw.append(number)
+        end = first + length
+    return urlsafe_b64encode(zlib.compress(bytes(raw), 9)).decode().rstrip("=") if raw else ""
+
+
+def unpacked(text: str) -> tuple[int, ...]:
+    """The runs that `packed` made a text of; () where it made none such.
+
+    A tuple, as it becomes part of the key under which the view's bytes are kept.
+
+    Example:
+        >>> unpacked(packed([3, 1, 200, 40]))
+        (3, 1, 200, 40)
+    """
+    try:
+        raw = zlib.decompressobj().decompress(urlsafe_b64decode(text + "=" * (-len(text) % 4)), _MOST_BYTES)
+    except (ValueError, zlib.error):
+        return ()
+    numbers, number, shift = [], 0, 0
+    for byte in raw:
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            numbers.append(number)
+            number = shift = 0
+    runs, end = [], 0
+    for gap, length in zip(numbers[::2], numbers[1::2], strict=False):
+        runs += [end + gap, length]
+        end += gap + length
+    return tuple(runs)
 
 
 def _key(name: str) -> str:

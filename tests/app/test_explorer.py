@@ -6,9 +6,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.explorer import address
 from cirkd.analysis.colorings import CHANGED
@@ -158,7 +161,7 @@ def test_the_address_says_what_is_shown_and_a_link_reopens_it(page: Open) -> Non
         explorer_pin="12",
         explorer_tau="0.3",
         explorer_color="nonsense",
-        explorer_selection="3-4",
+        explorer_selection=address.packed([3, 4]),
     )
     header, _ = read(sent(test))
     assert header["first"] == {"map": "relation", "pin": 12, "tau": 0.3, "selection": [3, 4]}
@@ -170,15 +173,30 @@ def test_the_address_says_what_is_shown_and_a_link_reopens_it(page: Open) -> Non
         "explorer_pin": "40",
         "explorer_overlay": "relation",
         "explorer_color": "image",
-        "explorer_selection": "3-4-20-1",
+        "explorer_selection": address.packed([3, 4, 20, 1]),
     }
     assert address.parse(shown) == {"pin": 40, "overlay": "relation", "color": "image", "selection": (3, 4, 20, 1)}
 
 
 @pytest.mark.parametrize("tau", ["0", "7", "nan", "x", ""])
 def test_nonsense_in_the_address_is_left_out(tau: str) -> None:
-    assert address.parse({"explorer_selection": "1-x"}) == address.parse({"explorer_selection": "7"}) == {}
+    for text in ("1-x", "7", "é", "3-4-20-1"):
+        assert address.parse({"explorer_selection": text}) == {}
     assert address.parse({"explorer_tau": tau, "explorer_pin": "-3", "explorer_overlay": "x"}) == {}
+
+
+@given(st.sets(st.integers(0, 49_151), max_size=600))
+def test_a_selection_in_the_address_is_the_one_that_was_made(chosen: set[int]) -> None:
+    runs: list[int] = []
+    for position in sorted(chosen):
+        if runs and position == runs[-2] + runs[-1]:
+            runs[-1] += 1
+        else:
+            runs += [position, 1]
+    text = address.packed(runs)
+    assert address.unpacked(text) == tuple(runs)
+    assert len(text) <= address.LONGEST
+    assert text == quote(text)
 
 
 def test_models_look_as_on_the_other_pages() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.app.test_overview import images_of
 from tests.app.toy import make_checkpoints, make_streets
+from tests.training.tiny import write_camvid
 
 Open = Callable[..., Any]
 
@@ -117,7 +118,6 @@ def test_a_file_that_is_no_checkpoint_is_one_clear_line(page: Open, tmp_path: Pa
     ("query", "word"),
     [
         ({"data": "folder", "folder": "/no/such/folder"}, "/no/such/folder"),
-        ({"data": "folder"}, "give its path"),
         ({"data": "upload"}, "upload some"),
         ({"images": "val000,nowhere"}, "nowhere"),
         ({"device": "cuda"}, "cuda"),
@@ -132,6 +132,29 @@ def test_what_cannot_be_shown_is_one_clear_line(page: Open, query: dict[str, str
     assert not test.exception
     assert len(test.error) == 1
     assert word in test.error[0].value
+
+
+def test_a_study_whose_images_lie_elsewhere_asks_for_their_folder(
+    page: Open, study_folders: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(study_folders / "checkpoints", tmp_path / "checkpoints")
+    make_checkpoints(tmp_path / "checkpoints", "camvid")
+    monkeypatch.setenv("CIRKD_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    test = page()
+    test.segmented_control(key="bar_preset").set_value("camvid").run()
+    clean(test)
+    assert test.title[0].value == "Where are the images?"
+    assert "**CamVid**" in test.markdown[0].value and "valannot/" in test.markdown[0].value
+    test.text_input(key="ask_folder").set_value(str(tmp_path / "nowhere")).run()
+    assert ["nowhere" in error.value for error in test.error] == [True]
+    test.text_input(key="ask_folder").set_value(str(write_camvid(tmp_path / "camvid"))).run()
+    clean(test)
+    assert asked(test, "folder") == str(tmp_path / "camvid")
+    assert len(images_of(test)) == 2
+    test = page()
+    test.selectbox(key="bar_data").set_value("folder").run()
+    clean(test)
+    assert test.text_input(key="ask_folder").value == ""
 
 
 def test_uploads_become_a_study_of_their_own(page: Open, study_folders: Path) -> None:

@@ -1,6 +1,6 @@
 // The linked view: what is pointed at, pinned and chosen, and who has to draw what when that changes.
 
-import { maskOf, runsOf } from "./block.js";
+import { imageOf, maskOf, runsOf } from "./block.js";
 import { css, ramp } from "./colors.js";
 import { make, measure, themeOf } from "./dom.js";
 import { coloring, drawAll, drawDots, drawHeat, drawMarks, drawShapes, drawTiles, drawVeils, drawWords, followEdges } from "./drawing.js";
@@ -107,7 +107,8 @@ export class Board {
     this.waiting = asked ? kind : null;
     if (asked) return this.set({ overlay: "divergence" }); // Python works it out; then the visit goes on
     const found = this.tour.next(kind);
-    if (found >= 0) this.pinAt(found);
+    this.pinAt(found);
+    this.tiles.findLast((tile) => tile.index === imageOf(this.block, found))?.element.scrollIntoView({ block: "nearest" });
     this.layout.told.textContent = found < 0 ? `nothing is ${kind} here` : `pinned where most is ${kind}`;
   }
 
