@@ -334,7 +334,7 @@ class Results:
         """What the linked view draws; see `cirkd.analysis.explorer_block`."""
         return explorer_block(self.fine_features())
 
-    @result("Working out the map {name}", "images")
+    @result("Working out the map", "images")
     def explorer_map(self, name: str, progress: Progress | None = None) -> Projection:
         """A map of the linked view's positions: "pca", "relation", "umap" or "tsne"."""
         return explorer_map(self.fine_features(), self.explorer(), name, progress=progress)

@@ -158,7 +158,7 @@ def _feature_maps(
 ) -> _Maps:
     coordinates, explained = {}, {}
     for done, (name, model) in enumerate(features.models.items()):
-        still = _still(progress, done / len(features.models), f"{method.upper()} of {name}, {len(index)} pixels")
+        still = _still(progress, done / len(features.models), f"{METHODS[method]} of {name}, {len(index)} pixels")
         rows = model.unit_embedding()[index]
         if method == "pca":
             axes = principal_axes(rows, dimensions)
@@ -184,7 +184,7 @@ def _relation_maps(
     if method == "pca":
         axes = principal_axes(rows[features.reference], dimensions)
         return _Maps({name: axes.project(item) for name, item in rows.items()}, {features.reference: axes.explained})
-    still = _still(progress, 0.0, f"{method.upper()} of all models together, {len(index)} pixels each")
+    still = _still(progress, 0.0, f"{METHODS[method]} of all models together, {len(index)} pixels each")
     together = stoppable(np.concatenate(list(rows.values())), method, dimensions, seed, still)
     return _Maps(dict(zip(rows, np.split(together, len(rows)), strict=True)), {})
 

@@ -125,7 +125,8 @@ def test_two_runs_are_compared_in_one_picture(runs_folder: Path, page: Open) -> 
     for before, together in zip(alone[:3], figures(test)[:3], strict=True):
         own, other = together["data"][: len(before["data"])], together["data"][len(before["data"]) :]
         assert [trace["name"] for trace in own] == [trace["name"] for trace in before["data"]]
-        assert [trace["name"] for trace in other] == [f"shorter · {trace['name']}" for trace in own]
+        assert [trace["hovertemplate"] for trace in other] == [f"shorter · {t['hovertemplate']}" for t in own]
+        assert [t["name"] for t in other if t["showlegend"]] == ["shorter, dashed"]
         assert {trace["line"]["dash"] for trace in other}.isdisjoint({trace["line"]["dash"] for trace in own})
     np.testing.assert_allclose(other[0]["y"], [value for _, _, value in history.evaluations])
     test.selectbox(key="training_run").set_value("shorter").run()
