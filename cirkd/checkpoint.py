@@ -298,8 +298,5 @@ def _filled(found: Recognised, build: Callable[[Recognised], Module], tensors: d
         raise CheckpointError(f"{found.path}: {name} holds NaN or infinity; training diverged, use an earlier file")
     if not fit.complete:
         what = f"{found.info.architecture} on {found.info.encoder}"
-        raise CheckpointError(
-            f"{found.path}: its weights are not those of {what} ({fit.complaint()}); save it again, "
-            "or open a variant of that network as FILE.py:make,WEIGHTS"
-        )
+        raise CheckpointError(f"{found.path}: its weights are not those of {what} ({fit.complaint()}); {fit.remedy()}")
     return filled(empty, lambda: build(found), tensors)

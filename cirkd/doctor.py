@@ -142,7 +142,7 @@ def _judge(path: Path | str, found: Recognised) -> Verdict:
         known["fit"] = known["fit"] if fit.complete else fit
     if fit.complete:
         return Verdict(str(path), True, **known)
-    return Verdict(str(path), False, problem=fit.complaint(), remedy=_remedy(fit), **known)
+    return Verdict(str(path), False, problem=fit.complaint(), remedy=fit.remedy(), **known)
 
 
 def describe_input(preprocessing: Preprocessing) -> str:
@@ -157,18 +157,6 @@ def describe_input(preprocessing: Preprocessing) -> str:
         return f"{order} in 0..255, less {means}"
     means, stds = (", ".join(f"{pair[i]:.3f}" for pair in numbers) for i in (0, 1))
     return f"{order} in 0..1, less {means}, divided by {stds}"
-
-
-def _remedy(fit: Comparison) -> str:
-    if fit.not_finite and not (fit.missing or fit.misshapen):
-        return "training has diverged: use an earlier file of the run"
-    if fit.rounded:
-        return "save the network before it is quantised"
-    if fit.missing and not fit.misshapen and not fit.extra:
-        return "save the whole state_dict() again; a part of it is not enough"
-    if fit.extra and not fit.missing and not fit.misshapen:
-        return "save the model again without them, or name the network with --architecture and --encoder"
-    return "name the encoder that it has with --encoder, and where it is another network --architecture"
 
 
 def _fit_lines(fit: Comparison | None) -> list[str]:

@@ -71,7 +71,7 @@ def test_usable_files_of_five_origins(tmp_path: Path, state: dict[str, torch.Ten
 UNUSABLE: dict[str, tuple[str, str]] = {
     "missing key": (r"classifier\.bias missing", "whole state_dict"),
     "extra key": (r"more not of this network|surprise not of this network", "save the model again"),
-    "another shape": (r"classifier\.bias is \[3\] and not \[11\]", "--architecture"),
+    "another shape": (r"classifier\.bias is \[3\] and not \[11\]", "FILE.py:make"),
     "not finite": (r"classifier\.bias holds NaN or infinity", "earlier file"),
     "truncated": ("damaged", "copy it again"),
     "empty": ("empty", "copy it again"),

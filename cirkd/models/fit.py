@@ -87,6 +87,20 @@ class Comparison:
             parts.append(f"{_first(self.not_finite)} holds NaN or infinity")
         return "; ".join(parts)
 
+    def remedy(self) -> str:
+        """What to do where it does not fit."""
+        if self.rounded:
+            return "save the network before it is quantised"
+        if self.not_finite and not (self.missing or self.misshapen):
+            return "training has diverged: use an earlier file of the run"
+        if any(len(ours) == 4 and ours[1] == 3 != theirs[1] for _, theirs, ours in self.misshapen):
+            return "a network for RGB was wanted"
+        if self.missing and not self.misshapen and not self.extra:
+            return "save the whole state_dict() again; a part of it is not enough"
+        if self.extra and not self.missing and not self.misshapen:
+            return "save the model again without them, or open a variant of that network as FILE.py:make,WEIGHTS"
+        return "where you named its encoder give the one that it has, else open it as FILE.py:make,WEIGHTS"
+
 
 def _first(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"

@@ -1,5 +1,6 @@
 """From a file of weights of another project to the network that they belong to, with what the user says about it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,9 +13,11 @@ from cirkd.data.sample import Classes
 from cirkd.models.answers import Answers
 from cirkd.models.layouts import ASSUMED, Hints, Recognised, recognise
 from cirkd.models.pickle_records import entries
-from cirkd.models.settings_beside import stated_preprocessing
-from cirkd.models.unwrap import Part, chosen, parts
+from cirkd.models.settings_beside import stated_preprocessing, without_buffers
+from cirkd.models.unwrap import AVERAGED, Part, chosen, parts
 from cirkd.models.weight_files import FileContent
+
+_REPARAMETRISED = re.compile(r"(^|\.)parametrizations\.|weight_(orig|g)$")
 
 
 def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
@@ -46,7 +49,7 @@ def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
 def _first_known(file: FileContent, wanted: list[Part], hints: Hints) -> tuple[Recognised | None, Part | None]:
     for part in wanted:
         try:
-            found = recognise(part.tensors, hints)
+            found = recognise(without_buffers(part.tensors), hints)
         except (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
             named = " ".join(filter(None, (hints.architecture, hints.encoder)))
             said = f"not those of {named}, as was given" if named else "cut off or of unusual shapes"
@@ -65,6 +68,8 @@ def _other_weights(listed: list[Part], taken: Part, answers: Answers) -> tuple[s
     """A line where a file holds both raw and averaged weights."""
     names = set(taken.tensors)
     if not any(part.averaged != taken.averaged and names <= set(part.tensors) for part in listed):
+        if not taken.averaged and any(AVERAGED.search(name) for name in taken.beside):
+            return ("of raw and averaged weights the raw ones are taken; the others are in a form that is not read",)
         return ("these weights are averages over training (EMA or SWA)",) if taken.averaged else ()
     if taken.averaged:
         return ("of raw and averaged weights the averaged ones are taken; --weights raw takes the others",)
@@ -110,8 +115,14 @@ def _unknown(file: FileContent, listed: list[Part]) -> str:
     if not tensors:
         return f"{file.path}: holds no weights; save the network's state_dict() with torch.save or save_file"
     names = ", ".join(list(tensors)[:2])
-    return (
-        f"{file.path}: weights of an unknown network ({len(tensors)} tensors: {names[:80]}, ...); "
-        "if it is one of segmentation-models-pytorch, name it with --architecture and --encoder; "
-        "any other opens as FILE.py:make,WEIGHTS"
-    )
+    what = f"weights of an unknown network ({len(tensors)} tensors: {names[:80]}, ...)"
+    if all(name.startswith("encoder.") for name in tensors):
+        return (
+            f"{file.path}: an encoder alone, without what makes classes of its maps; give the whole network's weights"
+        )
+    if marked := next((name for name in tensors if _REPARAMETRISED.search(name)), None):
+        return (
+            f"{file.path}: {what}; {marked} stands for a weight that is computed: make it plain "
+            "(torch.nn.utils.parametrize.remove_parametrizations or prune.remove) and save the network again"
+        )
+    return f"{file.path}: {what}; open it as FILE.py:make,WEIGHTS, where make() returns the network without weights"

@@ -41,6 +41,12 @@ def stated_preprocessing(
     return _buffers(tensors)
 
 
+def without_buffers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights without the tensors of `BUFFERS`, where a network has them beside its layers."""
+    own = {name for names in BUFFERS for name in names}
+    return {name: value for name, value in tensors.items() if not (name in own and value.numel() == 3)}
+
+
 def _buffers(tensors: Mapping[str, Tensor]) -> tuple[Preprocessing | None, str]:
     last = {re.split(r"[.\0]", name)[-1]: value for name, value in tensors.items() if value.numel() == 3}
     for names in BUFFERS:

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from cirkd.data.errors import CheckpointError
 from cirkd.models.pickle_reader import read_pickle
-from cirkd.models.pickle_records import Record, UnsafePickleError, module_tensors
+from cirkd.models.pickle_records import Record, UnsafePickleError, entries, module_tensors
 from cirkd.models.pickle_tensors import Misstated, Storage, Unsupported
 
+_OLD_FORM = 0x1950A86A20F9469CFC6C
+"""The number with which the first of an old file's pickles begins."""
 _CONVERT = "where you trust it, load it where it was made and save the network's state_dict() alone with torch.save"
 
 
@@ -26,7 +28,7 @@ def read_torch(path: Path, *, zipped: bool) -> Mapping[str, Any]:
     try:
         with path.open("rb") as file:
             data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-        content = _read_zip(path, data) if zipped else _read_old_form(data)
+        content = _read_zip(path, data) if zipped else _read_old_form(path, data)
     except UnsafePickleError as error:
         raise CheckpointError(f"{path}: not a file of plain weights: {error}; it is not opened; {_CONVERT}") from None
     except Unsupported as error:
@@ -37,8 +39,11 @@ def read_torch(path: Path, *, zipped: bool) -> Mapping[str, Any]:
         ) from None
     if isinstance(content, Record) and (tensors := module_tensors(content)):
         return tensors
+    if isinstance(content, list | tuple):
+        content = {str(place): value for place, value in enumerate(content)}
+    content = entries(content) if isinstance(content, Record) else content
     if not isinstance(content, Mapping):
-        what = "tensor" if isinstance(content, Tensor) else getattr(content, "path", type(content).__name__)
+        what = "tensor" if isinstance(content, Tensor) else type(content).__name__
         raise CheckpointError(
             f"{path}: holds a {what}, and no dictionary of weights; save the network's state_dict() with torch.save"
         )
@@ -88,7 +93,7 @@ def _entry(data: memoryview, entry: zipfile.ZipInfo) -> memoryview:
     return found
 
 
-def _read_old_form(data: memoryview) -> Any:
+def _read_old_form(path: Path, data: memoryview) -> Any:
     """Before PyTorch 1.6: five pickles in a row, then the storages in the order of the last, each with its length."""
     at, left = 0, len(data)
     contents: list[Any] = []
@@ -106,6 +111,8 @@ def _read_old_form(data: memoryview) -> Any:
 
     for _ in range(5):
         content, length = read_pickle(data[at:], numbers)
+        if not contents and content != _OLD_FORM:
+            raise CheckpointError(f"{path}: a pickle that torch.save did not write; {_CONVERT}")
         contents.append(content)
         at += length
     for key in contents[4]:

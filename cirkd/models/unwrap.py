@@ -31,7 +31,7 @@ _LIKELY = (
 )
 _NO_NETWORK = ("optim", "sched", "loops", "callback", "scaler", "rng", "message_hub")
 _COUNTERS = {"n_averaged", "steps", "num_updates", "decay"}
-_AVERAGED = re.compile(r"(^|[._])(ema|swa|averaged|avg)([._]|$)|_ema$|^ema")
+AVERAGED = re.compile(r"(^|[._])(ema|swa|averaged|avg)([._]|$)|_ema$|^ema")
 _DEEPEST = 5
 _MOST_PARTS = 2000
 
@@ -83,7 +83,7 @@ def parts(content: Mapping[str, Any]) -> list[Part]:
     listed = []
     for prefix, tensors in found.items():
         text = prefix.replace("\0", ".")
-        averaged = bool(_AVERAGED.search(text)) or any(
+        averaged = bool(AVERAGED.search(text)) or any(
             f"{prefix}\0".startswith(f"{a}\0" if a else "") for a in averagers
         )
         if swapped:
@@ -141,7 +141,7 @@ def _rank(prefix: str) -> tuple[bool, bool, int]:
     """Students before their teachers, weights before their averages, likely names before others."""
     names = prefix.rstrip(".").split(".")
     likely = max((_LIKELY.index(name) if name in _LIKELY else len(_LIKELY)) for name in names)
-    return any("teacher" in name for name in names), bool(_AVERAGED.search(prefix.rstrip("."))), likely
+    return any("teacher" in name for name in names), bool(AVERAGED.search(prefix.rstrip("."))), likely
 
 
 def _is_mmengine(content: Mapping[str, Any]) -> bool:

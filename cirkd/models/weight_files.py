@@ -20,6 +20,7 @@ from cirkd.data.errors import CheckpointError
 from cirkd.models.settings_beside import FILES
 from cirkd.models.torch_files import line_of, read_torch
 
+_START = 264  # as far as the mark of a tar archive
 _LONGEST_HEADER = 32_000_000  # bytes of JSON; that of a network of 1,000 tensors has 0.1 MB
 _LONGEST_CONFIG = 1_000_000
 _WEIGHTS_OF_FOLDER = (
@@ -182,7 +183,7 @@ def kind_of(path: Path) -> str:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(16)
+            start = file.read(_START)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}); check the disk") from None
     if start[:4] == b"PK\x03\x04":
@@ -208,6 +209,8 @@ def _looks_like(start: bytes) -> str:
         return "a pointer of Git LFS, 130 bytes instead of the weights: fetch them with `git lfs pull`"
     if start.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
         return "text: a web page, perhaps of a log-in; download the file itself"
+    if start[257:262] == b"ustar":
+        return "a tar archive; unpack it"
     if start[:1] == b"\x08" and b"pytorch" in start:
         return "ONNX, which holds a program: save the state_dict() of the network that it was exported from"
     known = {
@@ -219,7 +222,7 @@ def _looks_like(start: bytes) -> str:
         b"\xff\xd8\xff": "an image",
     }
     found = next((text for mark, text in known.items() if start.startswith(mark)), None)
-    is_text = all(byte >= 32 or byte in b"\t\r\n" for byte in start)
+    is_text = all(byte >= 32 or byte in b"\t\r\n" for byte in start[:16])
     return found or ("text" if is_text else "nothing that is known here")
 
 

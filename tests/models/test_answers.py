@@ -1,11 +1,18 @@
 """What a user says about a checkpoint holds, in any of the ways to say it, and unusual files open."""
 
+import argparse
+import copy
 import json
+import pickle
+import tarfile
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.utils.parametrize import remove_parametrizations
+from torch.nn.utils.prune import l1_unstructured, remove
 from torch.optim.swa_utils import AveragedModel
 
 from cirkd.checkpoint import load_model
@@ -204,6 +211,8 @@ def test_mean_and_std_that_a_network_keeps_among_its_tensors(tmp_path: Path, sta
     torch.save({**prefixed(state, "net."), **kept(127.5, 51.0, ("pixel_mean", "pixel_std"))}, path)
     preprocessing = load_model(path, "cpu").info.preprocessing
     assert (preprocessing.mean, preprocessing.std) == ((0.5,) * 3, pytest.approx((0.2,) * 3))
+    torch.save({**state, **kept(0.5, 0.25)}, path)
+    assert load_model(path, "cpu").info.preprocessing.std == (0.25,) * 3
     # Numbers that divide by nothing, and statistics of one channel, are no preprocessing.
     for strange in (kept(0.5, 0.0), {"mean": torch.zeros(1), "std": torch.ones(1)}):
         torch.save({**prefixed(state, "net."), **strange}, path)
@@ -246,3 +255,58 @@ def test_shards_are_joined_by_their_index(tmp_path: Path, state: dict[str, Tenso
     index.write_text(json.dumps({"weight_map": {"w": "../outside.safetensors"}}))
     with pytest.raises(CheckpointError, match="which is no file beside it"):
         load_model(index, "cpu")
+
+
+def test_weights_in_a_list_or_an_object(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    for content in ([3, state], (state, {"lr": 0.1}), argparse.Namespace(epoch=3, net=state)):
+        torch.save(content, tmp_path / "w.pth")
+        assert load_model(tmp_path / "w.pth", "cpu").info.architecture == "unet"
+
+
+def test_averages_of_a_form_that_is_not_read_are_told(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    averages = {"model_ema." + name.replace(".", ""): value + 0 for name, value in state.items()}
+    torch.save({**prefixed(state, "model."), **averages}, tmp_path / "w.ckpt")
+    notes = load_model(tmp_path / "w.ckpt", "cpu").info.notes
+    assert any("the raw ones are taken; the others are in a form that is not read" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("tar", "begins like a tar archive; unpack it"),
+        ("plain pickle", r"a pickle that torch\.save did not write; .* with torch\.save"),
+        ("normed", r"segmentation_head\.0\.parametrizations\..*\.remove_parametrizations"),
+        ("pruned", r"segmentation_head\.0\.weight_orig stands for a weight that is computed.*prune\.remove"),
+        ("encoder", "an encoder alone.*whole network"),
+        ("grey", r"is \[64, 1, 7, 7\].*a network for RGB was wanted"),
+        ("more", r"decoder\.more\.weight not of this network.*without them.*FILE\.py:make"),
+    ],
+)
+def test_lines_on_weights_that_do_not_open(
+    kind: str, line: str, tmp_path: Path, network: torch.nn.Module, state: dict[str, Tensor]
+) -> None:
+    path, plain = tmp_path / "w.pth", copy.deepcopy(network)
+    head = plain.get_submodule("segmentation_head.0")
+    if kind == "tar":
+        torch.save(state, tmp_path / "inner.pth")
+        with tarfile.open(path, "w") as archive:
+            archive.add(tmp_path / "inner.pth", "inner.pth")
+    elif kind == "plain pickle":
+        path.write_bytes(pickle.dumps({"w": state["segmentation_head.0.bias"].numpy()}))
+    elif kind == "normed":
+        torch.save(weight_norm(head) and plain.state_dict(), path)
+    elif kind == "pruned":
+        torch.save(l1_unstructured(head, "weight", 0.1) and plain.state_dict(), path)
+    elif kind == "encoder":
+        torch.save({name: value for name, value in state.items() if name.startswith("encoder.")}, path)
+    else:
+        more = {"encoder.conv1.weight": torch.zeros(64, 1, 7, 7)} if kind == "grey" else {}
+        torch.save({**state, **(more or {"decoder.more.weight": torch.zeros(2, 2)})}, path)
+    encoder = "resnet18" if kind == "grey" else None
+    with pytest.raises(CheckpointError, match=line):
+        load_model(path, "cpu", encoder=encoder)
+    # What the lines advise.
+    if kind in ("normed", "pruned"):
+        remove_parametrizations(head, "weight") if kind == "normed" else remove(head, "weight")
+        torch.save(plain.state_dict(), path)
+        assert load_model(path, "cpu").info.architecture == "unet"
