@@ -30,7 +30,8 @@ LIMIT = 180.0  # seconds until something counts as never drawn
 PICTURES = """() => [...document.querySelectorAll('[data-testid=stMain] [data-testid=stImage] img')]
   .some(image => image.complete && image.naturalWidth > 0)"""
 IDLE = """() => document.querySelector('.stApp')?.getAttribute('data-test-script-state') === 'notRunning'
-  && !document.querySelector('[data-testid=stProgress],[data-testid=stSkeleton]')"""
+  && [...document.querySelectorAll('[data-testid=stProgress],[data-testid=stSkeleton]')]
+    .every(bar => bar.closest('.st-key-training_progress'))"""
 CHARTS = """() => {
   const charts = [...document.querySelectorAll('[data-testid=stMain] [data-testid=stPlotlyChart]')];
   return charts.length > 0 && charts.every(c => c.querySelector('.js-plotly-plot .main-svg'));
