@@ -33,6 +33,13 @@ def visit(tab: Any, address: str, images: list[str], titles: list[str], patience
         tab.wait_for_function(IDLE, timeout=1000 * patience)
 
 
+def kept(tab: Any) -> str:
+    """What the settings in the sidebar say of the results that are kept."""
+    tab.locator(".st-key-bar_settings").get_by_text("Settings", exact=True).click()
+    said = tab.get_by_text("Results kept in memory").inner_text()
+    return said.split(" beside")[0]
+
+
 def resident(server: int) -> int:
     """Bytes of the server and its workers."""
     process = psutil.Process(server)
@@ -59,7 +66,7 @@ def main() -> int:
             first = first or now
             grown = max(grown, now - first)
             told = f"study {number + 1}, Overview, {', '.join(titles)}: {now / 1e9:.2f} GB, {(now - first) / 1e9:+.2f}"
-            print(f"{told}, load {os.getloadavg()[0]:.1f}", flush=True)
+            print(f"{told}, load {os.getloadavg()[0]:.1f}; {kept(tab)}", flush=True)
         browser.close()
     print(f"grew by {grown / 1e9:.2f} GB after the first study; bar {BUDGET / 1e9:.1f} GB")
     return int(grown > BUDGET)
