@@ -16,6 +16,8 @@ from cirkd.analysis.split_scores import SplitScores
 from cirkd.analysis.stored_scores import whole_split_sentence
 from cirkd.charts import split as charts
 from cirkd.charts import theme
+from cirkd.data.matching import match_classes
+from cirkd.data.sample import Classes
 
 ORDERS = {
     "lost": "mIoU lost",
@@ -40,6 +42,8 @@ def main() -> None:
         "Below, once every model has gone through the split: all its images by how much they gained or lost, and which "
         "classes are taken for which, with the pixels behind each cell."
     )
+    for line in _unscored(study):
+        st.caption(f":material/info: {line}")
     if not st.toggle(
         f"Go through all {total:,} images",
         key="split_go",
@@ -57,6 +61,20 @@ def main() -> None:
             _by_change(study, found, pair)
         confusion_panel.draw(study, found.scores, "split_confusion", pair, whole=True, files=files)
         st.caption(_how(found))
+
+
+def _unscored(study: Handle) -> list[str]:
+    """A line for each model that knows other classes than the labels: said before all images are gone through."""
+    data = cached.data(study.key.images)
+    lines = []
+    for name in study.names:
+        own = study.header(name)["classes"]
+        if isinstance(own, dict):
+            own = Classes(tuple(own["names"]), tuple(map(tuple, own["colors"])), guessed=own.get("guessed", False))
+        if data.classes is not None and match_classes(own, data.classes, data.name).table is None:
+            what = "knows other classes than these labels: its divergence is measured, and no mIoU."
+            lines.append(f"{theme.role(name).label} {what}")
+    return lines
 
 
 def _pair(study: Handle) -> tuple[str, str] | None:

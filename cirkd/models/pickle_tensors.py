@@ -91,7 +91,7 @@ def stated_storage(stated: Any) -> Storage:
         ValueError: stated in another form than that of `torch.save`.
     """
     kind, type_name, key, _, items, *view = stated
-    last = type_name.path.rpartition(".")[2]
+    last = str(getattr(type_name, "path", "")).rpartition(".")[2]
     if last in _QUANTISED:
         raise Unsupported(_OTHER["torch._utils._rebuild_qtensor"])
     if kind != "storage" or not isinstance(key, str) or type(items) is not int or not 0 <= items < 2**48 or any(view):

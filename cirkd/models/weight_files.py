@@ -188,11 +188,12 @@ def kind_of(path: Path) -> str:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}); check the disk") from None
     if start[:4] == b"PK\x03\x04":
         return "zip"
-    if start[:1] == b"\x80" and path.suffix != ".safetensors":
-        return "pickle"
+    # Before pickles: the length of a header, with which these files begin, may have a pickle's first byte.
     stated = int.from_bytes(start[:8], "little")
     if len(start) > 8 and start[8:9] == b"{" and stated <= size - 8:
         return "safetensors"
+    if start[:1] == b"\x80" and path.suffix != ".safetensors":
+        return "pickle"
     if path.suffix == ".safetensors":
         what = "empty" if size == 0 else "its header is cut off or no header"
         raise CheckpointError(f"{path}: damaged or not a safetensors file ({what}); copy it again")

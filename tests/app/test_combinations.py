@@ -106,9 +106,23 @@ def test_every_page_shows_what_the_study_has(
     if name == "overview":
         assert ("Without labels" in text) == (kind in UNLABELLED)
         assert (charts == 0) == (kind == "one without labels")  # nor an empty one that keeps a place
-    if kind == "other classes" and name not in ("overview", "split", "export"):
+    if kind == "other classes" and name not in ("overview", "export"):
         said = " ".join(item.value for item in (*test.caption, *test.info, *test.warning, *test.markdown))
         assert "classes" in said
+
+
+@pytest.mark.slow
+def test_a_whole_split_with_a_student_of_other_classes(page: Open, studies: dict[str, dict[str, str]]) -> None:
+    test = page("split", **studies["other classes"], split_go="true")
+    assert not test.exception
+    assert not test.error
+    said = " ".join(item.value for item in (*test.caption, *test.markdown))
+    assert "After knows other classes than these labels" in said
+    assert "predicts other classes than the labels" in said
+    # The two that know the classes are scored; the divergence of the third is measured as well.
+    headline = next(item.value for item in test.markdown if "mIoU on all" in item.value)
+    assert [role in headline for role in THREE] == [True, True, False]
+    assert test.session_state["split_order"] in ("away", "closer")
 
 
 # In a browser every page once and every kind of study once or twice; all the rest of a night.

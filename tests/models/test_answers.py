@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.utils.parametrizations import weight_norm
 from torch.nn.utils.parametrize import remove_parametrizations
@@ -310,3 +311,14 @@ def test_lines_on_weights_that_do_not_open(
         remove_parametrizations(head, "weight") if kind == "normed" else remove(head, "weight")
         torch.save(plain.state_dict(), path)
         assert load_model(path, "cpu").info.architecture == "unet"
+
+
+def test_safetensors_under_another_name_whatever_their_first_byte(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    for length in range(0, 300, 8):  # a header's length is a multiple of 8
+        save_file(state, tmp_path / "w.bin", {"note": "x" * length})
+        with (tmp_path / "w.bin").open("rb") as file:
+            if file.read(1) == b"\x80":  # as a pickle begins
+                break
+    else:
+        pytest.fail("no header has that length")
+    assert load_model(tmp_path / "w.bin", "cpu").info.architecture == "unet"
