@@ -11,7 +11,7 @@ import streamlit as st
 if str(Path(__file__).resolve().parents[1]) not in sys.path[:1]:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app import looks, page_list, study_bar, warm, work
+from app import looks, page_list, stored_bar, study_bar, warm, work
 from app.guard import guard
 from cirkd.charts import theme
 
@@ -38,15 +38,17 @@ def main() -> None:
     st.html(work.style())
     with st.container(key="history"):
         st.html(f"<style>.st-key-history{{display:none}}</style>{ONE_STEP}", unsafe_allow_javascript=True)
-    pages = [
-        st.Page(entry.file, title=entry.title, icon=entry.icon, default=not number)
+    entries = {
+        st.Page(entry.file, title=entry.title, icon=entry.icon, default=not number): entry
         for number, entry in enumerate(page_list.PAGES)
-    ]
-    page = st.navigation(pages)
+    }
+    page = st.navigation(list(entries))
     with guard():
         study_bar.draw(page.url_path)
     with guard():
-        page.run()
+        entry = entries[page]
+        if not (entry.needs_images and stored_bar.lacks(study_bar.current(), entry.title)):
+            page.run()
     study_bar.shown(page.url_path)
 
 

@@ -76,6 +76,7 @@ PAGES = (
         "Relations",
         ":material/grid_on:",
         "cosine similarities of the pixels of two images, and how far each row is from the teacher's",
+        needs_images=False,
     ),
     PageEntry(
         "centroids",
@@ -109,6 +110,7 @@ PAGES = (
         "Export",
         ":material/download:",
         "figures, tables, embeddings, and the whole study as one HTML page; so does `cirkd report`",
+        needs_images=False,
     ),
 )
 

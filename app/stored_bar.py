@@ -42,19 +42,16 @@ def draw(folder: Images) -> None:
             )
 
 
-def needs_images(study: Handle, title: str, what: str) -> bool:
-    """Whether the study is a sample of pixels, so that a page has nothing to show; then says so in its place.
-
-    what: the page's subject, as the start of the sentence.
-    """
+def lacks(study: Handle, title: str) -> bool:
+    """Whether the study is a sample of pixels, so that a page has nothing to show; then says so in its place."""
     if not study.key.sampled:
         return False
     st.title(title)
     st.caption(captions.study(study))
-    needs_images_here(what)
+    needs_images(f"{title}: this is made of")
     return True
 
 
-def needs_images_here(what: str) -> None:
-    """The line itself, in the place of a part of a page."""
+def needs_images(what: str) -> None:
+    """The line itself, or in the place of a part of a page; what: the start of its sentence."""
     st.info(f"{what} whole images, and this folder holds a sample of pixels. {_PLACES}", icon=":material/folder_data:")

@@ -62,6 +62,10 @@ Progress = Callable[[float, str], object]
 
 NEEDS: Mapping[str, tuple[Callable[[FeatureSet], bool], str]] = {
     "images": (lambda features: not features.sampled, NEEDS_IMAGES),
+    "labels": (
+        lambda features: features.has_labels,
+        "needs labels, and no image has any: choose labelled images",
+    ),
     "teacher": (lambda features: len(features.models) > 1, "compares models, and there is only one: add a second one"),
 }
 """What a result may need: whether a study has it, and what is said where it does not."""
@@ -172,7 +176,7 @@ class Results:
         """Which pixels were fixed and which were broken."""
         return pixel_change(self.features(), before, after)
 
-    @result("Looking for what changed", "images")
+    @result("Looking for what changed", "images", "labels")
     def changed_places(self, count: int = 3) -> list[ChangedPlace]:
         """Where in the images most was fixed and most was broken; see `cirkd.analysis.changed_places`."""
         return changed_places(self.features(), self.pixel_change(), count)
@@ -383,13 +387,13 @@ class Results:
         """Relations of pixels with the newest regions of a model's memory bank."""
         return bank_relations(self.features(), name, self.model(name), image, budget)
 
-    @result("Running the images as one batch", "images")
+    @result("Running the images as one batch", "images", "labels", "teacher")
     def batch_terms(self, name: str = AFTER) -> BatchTerms:
         """The loss that training would report for the images in view, term by term."""
         self.features()  # puts the models on their device
         return batch_terms(self.models, name, self.source.samples, self.source.classes)
 
-    @result("Relating pixels to keys", "images", colors=True)
+    @result("Relating pixels to keys", "images", "teacher", colors=True)
     def memory_lesson(self, name: str = AFTER, temperature: float = 0.1) -> MemoryLesson:
         """Memory losses of a distilled student against its own bank and other keys."""
         return memory_lesson(self.features(), name, self.model(name), temperature)

@@ -7,7 +7,7 @@ from zlib import crc32
 
 import streamlit as st
 
-from app import cached, captions, stored_bar, study_bar
+from app import cached, captions, study_bar
 from app.explorer import FIRST, address, answers, explorer, pixels_of, remember
 from app.guard import guard
 from app.handle import Handle
@@ -23,8 +23,6 @@ WANTED = "explorer_wanted"  # session key: (study, the slow maps asked for, the 
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    if stored_bar.needs_images(study, "Explorer", "The linked view draws pixels on"):
-        return
     captions.head_of_maps("Explorer", study)
     _view(study)
 

@@ -35,7 +35,7 @@ def main() -> None:
     captions.notes(features)
     parts = (_report, _figures, _tables, _embeddings)
     if study.key.sampled:
-        stored_bar.needs_images_here("The report, the figures and the projector's pictures are made of")
+        stored_bar.needs_images("The report, the figures and the projector's pictures are made of")
         parts = (_tables,)
     for panel, part in zip(panels.row("export", len(parts), 24), parts, strict=True):
         with panel.container(border=True), guard():

@@ -6,7 +6,7 @@ from zlib import crc32
 
 import streamlit as st
 
-from app import cached, captions, stored_bar, study_bar
+from app import cached, captions, study_bar
 from app.guard import guard
 from app.handle import Handle
 from app.lesson import lesson
@@ -16,8 +16,6 @@ from cirkd.lesson import lesson_bytes
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    if stored_bar.needs_images(study, "Learn", "The lesson is drawn on"):
-        return
     st.title("Learn")
     st.caption(captions.study(study))
     captions.notes(study.features())

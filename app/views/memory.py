@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import captions, panels, stored_bar, study_bar, tiles
+from app import captions, panels, study_bar, tiles
 from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import memory as charts
@@ -21,8 +21,6 @@ WAYS = {
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    if stored_bar.needs_images(study, "Memory bank", "What a bank holds is compared with"):
-        return
     features = study.features()
     st.title("Memory bank")
     st.caption(captions.study(study))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import cached, captions, panels, stored_bar, study_bar, tiles
+from app import cached, captions, panels, study_bar, tiles
 from app.explorer import visit
 from app.guard import guard
 from app.handle import Handle
@@ -23,8 +23,6 @@ _DRAWN = "overview_drawn"  # session key: the study that stood here in full when
 def main() -> None:
     """Draw the page: first what needs no model (pictures, stored scores), then scores, then relations."""
     study = study_bar.current()
-    if stored_bar.needs_images(study, "What distillation changed", "Scores and divergence are taken from"):
-        return
     several = len(study.names) > 1
     st.title("What distillation changed" if several else "One model")
     st.caption(captions.study(study))

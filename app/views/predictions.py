@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import captions, confusion_panel, panels, stored_bar, study_bar, tables, tiles
+from app import captions, confusion_panel, panels, study_bar, tables, tiles
 from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import pictures as charts
@@ -16,8 +16,6 @@ VIEWS = {"prediction": "Classes", "errors": "Errors", "confidence": "Confidence"
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    if stored_bar.needs_images(study, "Predictions", "Predictions are drawn on"):
-        return
     features = study.features()
     st.title("Predictions")
     st.caption(captions.study(study))

@@ -38,7 +38,7 @@ def main() -> None:
     )
     if study.key.sampled:
         _classes(study)
-        stored_bar.needs_images_here("Relations pixel by pixel, regions and divergence are those of")
+        stored_bar.needs_images("Relations pixel by pixel, regions and divergence are those of")
         return
     _pair(study)
     _classes(study)

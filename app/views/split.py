@@ -7,7 +7,7 @@ import base64
 import numpy as np
 import streamlit as st
 
-from app import cached, captions, confusion_panel, panels, stored_bar, study_bar
+from app import cached, captions, confusion_panel, panels, study_bar
 from app.elsewhere import in_explorer
 from app.guard import guard
 from app.handle import Handle
@@ -31,8 +31,6 @@ _ROWS = 25
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    if stored_bar.needs_images(study, "Whole split", "A split is gone through with"):
-        return
     st.title("Whole split")
     st.caption(captions.study(study))
     total = len(cached.data(study.key.images).names)

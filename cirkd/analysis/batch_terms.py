@@ -109,8 +109,6 @@ def _check(models: Mapping[str, Any], name: str, samples: Sequence[Sample]) -> N
         raise StudyError("the loss compares a student with a teacher: choose both in the sidebar")
     if len({sample.image.shape for sample in samples}) > 1:
         raise StudyError("the images differ in size, and a mini-batch has one size; choose images of one size")
-    if any(sample.label is None for sample in samples):
-        raise StudyError("the loss needs labels; choose labelled images")
 
 
 def _labels(name: str, student: Any, samples: Sequence[Sample], classes: Classes | None) -> np.ndarray:
@@ -122,7 +120,9 @@ def _labels(name: str, student: Any, samples: Sequence[Sample], classes: Classes
         if own is None:
             raise StudyError(f"{name} predicts other classes than the labels: there is no loss to report")
         table = np.where(own == NONE, ignored, own)
-    return table[np.stack([np.asarray(sample.label) for sample in samples])].astype(np.int64)
+    shape = samples[0].image.shape[:2]
+    found = [np.full(shape, ignored) if s.label is None else table[np.asarray(s.label)] for s in samples]
+    return np.stack(found).astype(np.int64)
 
 
 def _objective(student: Any) -> tuple[Objective, bool]:

@@ -40,7 +40,6 @@ def confused_images(
     Raises:
         StudyError: no labels, no such model or class, or a model of other classes than the labels'.
     """
-    features.require_images("the pixels of a confusion")
     if features.labels is None or model not in features.models or not features.models[model].comparable:
         raise StudyError(f"{model}: no predictions here that labels could be compared with; choose labelled images")
     if not 0 <= min(label, predicted) <= max(label, predicted) < len(features.classes):

@@ -82,7 +82,6 @@ def divergence(
 
     Source: CIRKD (Yang et al., CVPR 2022), eq. 1, for one pixel.
     """
-    features.require_images("relation divergence")
     if not temperature > 0:
         raise StudyError(f"temperature {temperature}: must be above 0; the method uses 0.1")
     reference = reference if reference in features.models else features.reference

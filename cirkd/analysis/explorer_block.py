@@ -128,7 +128,6 @@ def explorer_block(features: FeatureSet, most: int = MOST_POSITIONS) -> Explorer
     Raises:
         StudyError: `most` is below the number of images.
     """
-    features.require_images("the linked view")
     started = time.perf_counter()
     index, grid, stride = thin(features.pixels.grid, most)
     packed, lows = [], []

@@ -56,7 +56,6 @@ def stored_pixels(features: FeatureSet, per_class: int = PIXELS_PER_CLASS, seed:
     Raises:
         StudyError: no pixel belongs to a class, or less than one pixel per class is asked for.
     """
-    features.require_images("what a step stores")
     if per_class < 1:
         raise StudyError(f"{per_class} pixels per class: choose at least 1")
     grouping = features.grouping()

@@ -256,7 +256,6 @@ def spread(height: int, width: int, budget: int) -> Int64[np.ndarray, " n"]:
 
 def positions(features: FeatureSet, image: int | None, budget: int) -> np.ndarray:
     """Pixel numbers of one image, or of all with the budget shared out."""
-    features.require_images("a relation matrix")
     pixels, count = features.pixels, len(features.images)
     if budget < 1:
         raise StudyError(f"budget {budget}: choose at least 1 position")

@@ -98,7 +98,6 @@ def scores(features: FeatureSet) -> Scores:
     images in view. Classes that no image shows are nan and do not enter the mean, so all models are averaged over
     the same classes.
     """
-    features.require_images("a score")
     count, images = len(features.classes), len(features.images)
     labelled = np.zeros(count, np.int64)
     for label in features.labels or ():
@@ -124,7 +123,6 @@ def pixel_change(features: FeatureSet, before: str = "before", after: str = "aft
     Raises:
         StudyError: one of the two models is not there.
     """
-    features.require_images("a map of what was fixed and broken")
     old, new, note = _compared(features, before, after)
     count = len(features.classes)
     if note or features.labels is None:

@@ -65,5 +65,5 @@ def test_where_nothing_changed_there_is_no_place_and_without_labels_a_line_says_
     same = dataclasses.replace(features, models={**features.models, "after": features.models["before"]})
     assert changed_places(same, pixel_change(same)) == []
     bare = make_features(labels=False)
-    with pytest.raises(StudyError, match="choose labelled images"):
-        changed_places(bare, pixel_change(features))
+    with pytest.raises(StudyError, match="label"):
+        changed_places(bare, pixel_change(bare))
