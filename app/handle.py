@@ -9,7 +9,8 @@ from app import cached, work
 from app.cached import StudyKey
 from app.state import StudyState
 from cirkd.analysis.stored_scores import StoredScore, stored_score
-from cirkd.results import Declaration, Progress, Results
+from cirkd.declaration import Declaration, Progress
+from cirkd.results import Results
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Sample

@@ -171,22 +171,10 @@ def _changes(words: list[str]) -> int:
     from cirkd.data.errors import StudyError
     from cirkd.export.tables import split_images, write_table
     from cirkd.options import ChangesOptions
-    from cirkd.report import open_study
     from cirkd.training.progress import bar
 
     options = tyro.cli(ChangesOptions, prog="cirkd changes", args=words)
-    study = open_study(
-        options.teacher,
-        options.before,
-        options.after,
-        options.images,
-        root=options.root,
-        count=1,
-        layer=options.layer,
-        device=options.device,
-        precision=options.precision,
-        answers=options.answers,
-    )
+    study = _study(options)
     names = study.names
     if len(names) < 2:
         raise StudyError(f"{', '.join(names)} alone: two models are compared; give --before and --after")

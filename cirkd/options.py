@@ -11,37 +11,56 @@ from cirkd.models.answers import Answers
 Told = tyro.conf.OmitArgPrefixes[Answers]
 
 
-@dataclasses.dataclass(frozen=True)
-class EvaluateOptions:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What every command takes that runs networks on images.
+
+    Args:
+        root: Where the data set lies; the bundled streets need none.
+        device: auto, cpu or cuda.
+        precision: float32, bf16 or fp16; where it can be auto, that is bf16 on GPUs that have it.
+        answers: What those of the checkpoints are that are not this project's own; where they differ, keep the answers
+            beside each with `cirkd doctor FILE --keep`.
+    """
+
+    root: Path | None = None
+    device: str = "auto"
+    precision: str = "float32"
+    answers: Told = dataclasses.field(default_factory=Answers)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SplitOptions(RunOptions):
+    """One split of a data set.
+
+    Args:
+        data: A data set; `cirkd data` lists them.
+        split: Such as val; `cirkd data` lists those of each data set.
+        workers: Processes that read images ahead.
+        class_map: A JSON object from class to class, as {"truck": "vehicle", "sky": null}: which count as which.
+    """
+
+    data: str = "streets"
+    split: str = "val"
+    workers: int = 1
+    class_map: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(SplitOptions):
     """Scores of a checkpoint on one split of a data set.
 
     Args:
         checkpoint: The file to evaluate.
-        data: A data set; `cirkd data` lists them.
-        split: Such as val; `cirkd data` lists those of each data set.
-        root: Where the data set lies; the bundled streets need none.
-        device: auto, cpu or cuda.
-        precision: float32, bf16 or fp16.
-        answers: What the checkpoint is, where its content does not tell.
-        workers: Processes that read images ahead.
         precise: Print the scores with all their digits.
-        class_map: A JSON object from class to class, as {"truck": "vehicle", "sky": null}: which count as which.
     """
 
     checkpoint: tyro.conf.Positional[Path]
-    data: str = "streets"
-    split: str = "val"
-    root: Path | None = None
-    device: str = "auto"
-    precision: str = "float32"
-    workers: int = 1
     precise: bool = False
-    class_map: Path | None = None
-    answers: Told = dataclasses.field(default_factory=Answers)
 
 
-@dataclasses.dataclass(frozen=True)
-class ExtractOptions:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExtractOptions(SplitOptions):
     """Embeddings of a data set's pixels, so many of each class, as a folder of Parquet files.
 
     Started by `accelerate launch -m cirkd.cli extract ...` or torchrun, several processes share the images. Started
@@ -51,37 +70,20 @@ class ExtractOptions:
         checkpoints: The files; the first one's grid is taken.
         output: The folder to write.
         names: What each is called, in their order; their files' names when not given.
-        data: A data set; `cirkd data` lists them.
-        split: Such as val; `cirkd data` lists those of each data set.
-        root: Where the data set lies; the bundled streets need none.
         per_class: Pixels kept of each class.
         layer: decoder, or projected through the head of the distillation where a checkpoint has one, or stage1, stage2,
             ... of the encoder, or a submodule's name, or by model: teacher=stage4,after=stage3.
         images: Only so many; all when not given.
-        workers: Processes that read images ahead.
         seed: Of the choice of pixels.
-        device: auto, cpu or cuda.
-        precision: float32, bf16 or fp16.
-        class_map: A JSON object from class to class, as {"truck": "vehicle", "sky": null}: which count as which.
-        answers: What those of the checkpoints are that are not this project's own; where they differ, keep the answers
-            beside each with `cirkd doctor FILE --keep`.
     """
 
     checkpoints: tyro.conf.Positional[tuple[Path, ...]]
     output: Path
     names: tuple[str, ...] = ()
-    data: str = "streets"
-    split: str = "val"
-    root: Path | None = None
     per_class: int = 1000
     layer: str = "decoder"
     images: int | None = None
-    workers: int = 1
     seed: int = 0
-    device: str = "auto"
-    precision: str = "float32"
-    class_map: Path | None = None
-    answers: Told = dataclasses.field(default_factory=Answers)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,35 +101,29 @@ class DoctorOptions:
     keep: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class StudyOptions:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StudyOptions(RunOptions):
     """Which study a command opens. Without a checkpoint named, the bundled ones are taken.
 
     Args:
-        teacher, before, after: Checkpoints; any may be left out.
+        teacher: A checkpoint; any of the three may be left out.
+        before: The student trained alone.
+        after: The distilled student.
         images: streets, streets/test, a folder of images, or another data set's name.
-        root: Where the data set lies; the bundled streets need none.
-        count: How many images, chosen so that they show most of the classes.
         layer: decoder, projected, stage1, stage2, ... of the encoder, or a submodule's name.
-        device: auto, cpu or cuda.
-        precision: auto, float32, bf16 or fp16.
-        answers: What those of the checkpoints are that are not this project's own; where they differ, keep the answers
-            beside each with `cirkd doctor FILE --keep`.
+        count: How many images, chosen so that they show most of the classes.
     """
 
     teacher: Path | None = None
     before: Path | None = None
     after: Path | None = None
     images: str = "streets/val"
-    root: Path | None = None
-    count: int = 6
     layer: str = "decoder"
-    device: str = "auto"
     precision: str = "auto"
-    answers: Told = dataclasses.field(default_factory=Answers)
+    count: int = 6
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class LessonOptions(StudyOptions):
     """The lesson and the Explorer of a study as one HTML file that opens without a network.
 
@@ -142,7 +138,7 @@ class LessonOptions(StudyOptions):
     title: str = "What relations teach"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ReportOptions(StudyOptions):
     """A study as one HTML file that opens without a network, and, where asked for, its parts as files.
 
@@ -167,39 +163,24 @@ class ReportOptions(StudyOptions):
     lesson: bool = True
 
 
-@dataclasses.dataclass(frozen=True)
-class ChangesOptions:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ChangesOptions(StudyOptions):
     """The images of a whole split by what changed from one student to another, those that lost most mIoU first.
 
-    Without a checkpoint named, the bundled ones are taken. What is measured is kept in the folder that `CIRKD_CACHE`
-    names, or ~/.cache/cirkd, so that asking again costs little.
+    Two are compared: `before` with `after`, or the first of those given with the last; without a checkpoint named, the
+    bundled ones. What is measured is kept in the folder that `CIRKD_CACHE` names, or ~/.cache/cirkd, so that asking
+    again costs little.
 
     Args:
         output: The table, .csv or .parquet: change of mIoU and of relation divergence, and every model's own values.
-        teacher, before, after: Checkpoints; any may be left out, but two are compared: `before` with `after`, or the
-            first of those given with the last.
-        images: streets, streets/test, a folder of images, or another data set's name.
-        root: Where the data set lies; the bundled streets need none.
-        layer: decoder, projected, stage1, stage2, ... of the encoder, or a submodule's name.
-        device: auto, cpu or cuda.
-        precision: auto, float32, bf16 or fp16.
-        answers: What those of the checkpoints are that are not this project's own.
     """
 
     output: tyro.conf.Positional[Path]
-    teacher: Path | None = None
-    before: Path | None = None
-    after: Path | None = None
-    images: str = "streets/val"
-    root: Path | None = None
-    layer: str = "decoder"
-    device: str = "auto"
-    precision: str = "auto"
-    answers: Told = dataclasses.field(default_factory=Answers)
+    count: tyro.conf.Suppress[int] = 1  # all images of the split are gone through; one opens the study
 
 
-@dataclasses.dataclass(frozen=True)
-class PredictOptions:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictOptions(RunOptions):
     """Label maps of a network for images, as PNG files of their names.
 
     Args:
@@ -207,25 +188,17 @@ class PredictOptions:
         images: A folder of images, or a data set's name.
         output: The folder to write.
         split: Of a data set, or of a folder that has splits.
-        root: Where the data set lies, if one is named.
         form: ids for class numbers, cityscapes for the label ids that its server wants, colors for RGB.
         flip: Average over each image and its mirror image.
         scales: Average over the image at these sizes, as 0.75 1 1.25.
         workers: Processes that read images ahead.
-        device: auto, cpu or cuda.
-        precision: float32, bf16 or fp16.
-        answers: What the checkpoint is, where its content does not tell.
     """
 
     checkpoint: tyro.conf.Positional[Path]
     images: tyro.conf.Positional[str]
     output: Path
     split: str = "val"
-    root: Path | None = None
     form: Literal["ids", "cityscapes", "colors"] = "ids"
     flip: bool = False
     scales: tuple[float, ...] = (1.0,)
     workers: int = 1
-    device: str = "auto"
-    precision: str = "float32"
-    answers: Told = dataclasses.field(default_factory=Answers)

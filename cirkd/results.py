@@ -1,18 +1,17 @@
 """Every result of a study: one method each, declared once.
 
-A declaration says what is shown while the result is worked out and what the study must have for it. Key, cache, lock,
-progress and cancel follow from it, in `Study.serve` for a notebook and in the app's handle for a page. To add a result,
-write a plain function in `cirkd.analysis` that takes a `FeatureSet`, and declare a method here.
+Key, cache, lock, progress, cancel and the refusal where something is lacking follow from the declaration, in
+`Study.serve` for a notebook and in the app's handle for a page. To add a result, write a plain function in
+`cirkd.analysis` that takes a `FeatureSet`, and declare a method here.
 """
 
 from __future__ import annotations
 
 import copy
-import functools
 import inspect
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -48,94 +47,15 @@ from cirkd.analysis.split_scores import SplitScores, split_scores
 from cirkd.analysis.summary import sentences
 from cirkd.data.errors import StudyError
 from cirkd.data.safe_palette import OWN, in_palette
+from cirkd.declaration import Declaration, Progress, result
 from cirkd.features.extract import extract
-from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, FeatureSet
+from cirkd.features.feature_set import AFTER, BEFORE, FeatureSet
 from cirkd.features.grids import MOST_POSITIONS
 from cirkd.features.sampling import PixelSample, balanced_sample
 
 if TYPE_CHECKING:
     from cirkd.cache import Cache
     from cirkd.features.sources import ImageSource
-
-Progress = Callable[[float, str], object]
-"""Called with the share that is done, 0..1, and what is being done; an exception raised from it cancels the work."""
-
-NEEDS: Mapping[str, tuple[Callable[[FeatureSet], bool], str]] = {
-    "images": (lambda features: not features.sampled, NEEDS_IMAGES),
-    "labels": (
-        lambda features: features.has_labels,
-        "needs labels, and no image has any: choose labelled images",
-    ),
-    "teacher": (lambda features: len(features.models) > 1, "compares models, and there is only one: add a second one"),
-}
-"""What a result may need: whether a study has it, and what is said where it does not."""
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """What follows from the declaration of a result.
-
-    Attributes:
-        name: of the method; label: on screen while it is worked out, may name arguments in braces.
-        function: the method as written, called with a `Study`.
-        needs: among the keys of `NEEDS`.
-        reports: whether it takes `progress`.
-        colors: whether it holds classes' colours, so that each palette has its own.
-        defaults: argument -> value where none is given, in the method's order.
-    """
-
-    name: str
-    label: str
-    function: Callable[..., Any]
-    needs: tuple[str, ...]
-    reports: bool
-    colors: bool
-    defaults: Mapping[str, Any]
-
-    def arguments(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
-        """All arguments by name, so that equal calls have equal keys however they are written."""
-        bound = inspect.signature(self.function).bind(None, *given, **named)
-        return {**self.defaults, **dict(list(bound.arguments.items())[1:])}
-
-    def lacking(self, features: FeatureSet) -> str:
-        """Why this study has no such result, or "" where it has."""
-        for need in self.needs:
-            has, text = NEEDS[need]
-            if not has(features):
-                return f"{self.name.replace('_', ' ')} {text}"
-        return ""
-
-
-class Server(Protocol):
-    """What gives results: a study, or the app's handle on one."""
-
-    def serve(self, declared: Declaration, arguments: dict[str, Any], progress: Progress | None = None) -> Any: ...
-
-
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-def result(label: str, *needs: str, colors: bool = False) -> Callable[[Method], Method]:
-    """Declare a method as a result. Its arguments must be hashable; `progress` is no part of its key.
-
-    colors: it holds classes' colours.
-    """
-
-    def declare(method: Method) -> Method:
-        parameters = list(inspect.signature(method).parameters.values())[1:]
-        defaults = {p.name: p.default for p in parameters if p.default is not p.empty and p.name != "progress"}
-        reports = any(p.name == "progress" for p in parameters)
-        declared = Declaration(method.__name__, label, method, needs, reports, colors, defaults)
-
-        @functools.wraps(method)
-        def served(self: Server, *given: Any, **named: Any) -> Any:
-            arguments = declared.arguments(given, named)
-            return self.serve(declared, arguments, arguments.pop("progress", None))
-
-        served.declared = declared  # type: ignore[attr-defined]
-        return served  # type: ignore[return-value]
-
-    return declare
 
 
 class Results:

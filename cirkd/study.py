@@ -21,29 +21,19 @@ from cirkd.analysis import pictures
 from cirkd.analysis.choice import telling_images
 from cirkd.analysis.colorings import COLORINGS
 from cirkd.analysis.projection import METHODS, SPACES
-from cirkd.analysis.relations import ORDERS
-from cirkd.analysis.scores import CHANGES, ModelScore
 from cirkd.analysis.stored_scores import StoredScore, stored_score
 from cirkd.cache import Cache
-from cirkd.data.errors import CirkdError, StudyError
+from cirkd.data.errors import StudyError
 from cirkd.data.safe_palette import OWN, known
-from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, ROLES, TEACHER, FeatureSet, ModelFeatures, Pixels
-from cirkd.features.sampling import PixelSample
+from cirkd.declaration import Declaration, Progress
+from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, TEACHER, FeatureSet
 from cirkd.features.sources import ImageSource, open_images, open_models
 from cirkd.features.stored import BUDGET, StoredFolder, open_stored, read_stored
 from cirkd.results import (
     Centroids,
-    ChangedPlace,
-    ClassRelations,
-    Declaration,
     Divergence,
     PixelChange,
-    PixelColors,
-    PixelRelations,
-    Progress,
     Projection,
-    RegionRelations,
-    RelationPair,
     Results,
     Scores,
 )
@@ -54,36 +44,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AFTER",
-    "BEFORE",
-    "CHANGES",
     "COLORINGS",
     "METHODS",
-    "ORDERS",
-    "ROLES",
     "SPACES",
-    "TEACHER",
     "Centroids",
-    "ChangedPlace",
-    "CirkdError",
-    "ClassRelations",
     "Divergence",
     "FeatureSet",
-    "ModelFeatures",
-    "ModelScore",
     "PixelChange",
-    "PixelColors",
-    "PixelRelations",
-    "PixelSample",
-    "Pixels",
     "Projection",
-    "RegionRelations",
-    "RelationPair",
     "Scores",
-    "StoredScore",
     "Study",
-    "StudyError",
     "pictures",
-    "stored_score",
     "telling_images",
 ]
 

@@ -13,8 +13,9 @@ import cirkd.results
 from cirkd.cache import Cache, size
 from cirkd.data.errors import CheckpointError, DataError, StudyError
 from cirkd.data.sample import Sample
+from cirkd.declaration import NEEDS
 from cirkd.features.sources import open_images
-from cirkd.results import NEEDS, declarations
+from cirkd.results import declarations
 from cirkd.study import COLORINGS, Study
 from tests.factories import FakeSegmenter, make_classes, make_samples
 
@@ -157,6 +158,26 @@ def test_every_result_says_what_it_is():
         assert declared.name == name == method.__name__ and declared.label and method.__doc__
         assert set(declared.needs) <= NEEDS.keys()
         assert "return" in inspect.get_annotations(method)
+
+
+@pytest.mark.parametrize(
+    ("need", "study", "says"),
+    [
+        (
+            "labels",
+            lambda: make_study(images=make_samples(3, labels=False)),
+            "needs labels, and no image has any: choose labelled images",
+        ),
+        ("teacher", lambda: Study({"after": FakeSegmenter()}, make_study().source), "add a second one"),
+    ],
+)
+def test_a_study_that_lacks_what_a_result_needs_refuses_it(need, study, says):
+    asked = [declared for declared in declarations().values() if need in declared.needs]
+    assert len(asked) >= 2
+    lacking = study()
+    for declared in asked:
+        with pytest.raises(StudyError, match=says):
+            lacking.serve(declared, {})
 
 
 def test_what_takes_long_reports_and_can_be_called_off():

@@ -203,18 +203,14 @@ def divergence_classes(study: Results) -> Table:
 def divergence_pairs(study: Results) -> Table:
     """Mean relation divergence of every ordered image pair: the terms of the mini-batch loss."""
     found, names = study.divergence(), study.features().image_names
-    cells = [(name, i, j) for name in found.by_pair for i in range(len(names)) for j in range(len(names))]
-    return Table(
-        "divergence-pairs",
-        "Relation divergence by image pair",
-        {
-            "model": [name for name, _, _ in cells],
-            "rows_of": [names[i] for _, i, _ in cells],
-            "related_to": [names[j] for _, _, j in cells],
-            "divergence": [float(found.by_pair[name][i, j]) for name, i, j in cells],
-        },
-        {**found.provenance, "temperature": found.temperature, "reference": found.reference},
-    )
+    rows = [
+        {"model": name, "rows_of": row, "related_to": column, "divergence": float(matrix[i, j])}
+        for name, matrix in found.by_pair.items()
+        for i, row in enumerate(names)
+        for j, column in enumerate(names)
+    ]
+    about = {**found.provenance, "temperature": found.temperature, "reference": found.reference}
+    return Table("divergence-pairs", "Relation divergence by image pair", _columns(rows), about)
 
 
 def class_geometry(study: Results) -> Table:
@@ -254,16 +250,14 @@ def class_relations(study: Results) -> Table:
 def layers(study: Results) -> Table:
     """CKA of every layer of every student with every layer of the reference."""
     found = study.layer_similarity()
-    reference = found.layers[found.reference]
-    cells = [(name, i, j) for name in found.cka for i in range(len(found.layers[name])) for j in range(len(reference))]
-    columns = {
-        "model": [name for name, _, _ in cells],
-        "layer": [found.layers[name][i] for name, i, _ in cells],
-        f"layer_of_{found.reference}": [reference[j] for _, _, j in cells],
-        "cka": [float(found.cka[name][i, j]) for name, i, j in cells],
-    }
+    rows = [
+        {"model": name, "layer": layer, f"layer_of_{found.reference}": other, "cka": float(matrix[i, j])}
+        for name, matrix in found.cka.items()
+        for i, layer in enumerate(found.layers[name])
+        for j, other in enumerate(found.layers[found.reference])
+    ]
     about = {"positions": found.positions, "images": found.images, "seed": found.seed, "reference": found.reference}
-    return Table("layers", "Similarity of layers (debiased linear CKA)", columns, about)
+    return Table("layers", "Similarity of layers (debiased linear CKA)", _columns(rows), about)
 
 
 _GEOMETRY: dict[str, Callable[[Results], Table]] = {
@@ -276,40 +270,27 @@ _GEOMETRY: dict[str, Callable[[Results], Table]] = {
 
 def memory_bank(study: Results) -> Table:
     """Fill, age and purity of every class's queues."""
-    rows: dict[str, list[Any]] = {
-        key: []
-        for key in (
-            "model",
-            "queue",
-            "class",
-            "size",
-            "held",
-            "written",
-            "newest_age",
-            "median_age",
-            "oldest_age",
-            "purity",
-        )
+    bank_of = {name: study.memory_bank(name) for name in study.memory_banks()}
+    about = {
+        name: {"steps": bank.steps, "purity_measured_by": bank.measured_by, "note": bank.note}
+        for name, bank in bank_of.items()
     }
-    about: dict[str, Any] = {}
-    for name in study.memory_banks():
-        bank = study.memory_bank(name)
-        about[name] = {"steps": bank.steps, "purity_measured_by": bank.measured_by, "note": bank.note}
-        for kind, state in bank.queues.items():
-            for c, label in enumerate(bank.classes.names):
-                values = (
-                    name,
-                    kind,
-                    label,
-                    state.size,
-                    int(state.held[c]),
-                    int(state.written[c]),
-                    *state.age[c].tolist(),
-                    float(state.purity[c]),
-                )
-                for column, value in zip(rows.values(), values, strict=True):
-                    column.append(value)
-    return Table("memory-bank", "Memory bank", rows, about)
+    rows = [
+        {
+            "model": name,
+            "queue": kind,
+            "class": label,
+            "size": state.size,
+            "held": int(state.held[c]),
+            "written": int(state.written[c]),
+            **dict(zip(("newest_age", "median_age", "oldest_age"), state.age[c].tolist(), strict=True)),
+            "purity": float(state.purity[c]),
+        }
+        for name, bank in bank_of.items()
+        for kind, state in bank.queues.items()
+        for c, label in enumerate(bank.classes.names)
+    ]
+    return Table("memory-bank", "Memory bank", _columns(rows), about)
 
 
 def stored(study: Results) -> Table:
@@ -318,6 +299,11 @@ def stored(study: Results) -> Table:
     columns: dict[str, Any] = {"class": [found.classes.names[c] for c in found.present]}
     columns |= {f"purity_{kind}": values for kind, values in found.purity.items()}
     return Table("stored-pixels", "Purity of what is stored, and as published", columns, found.provenance)
+
+
+def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Rows of the same keys as columns; there is at least one."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """The loss term by term is the objective's on the same images; bank relations are plain cosines."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -77,13 +79,19 @@ def test_terms_whose_heads_stay_in_training_are_left_out_and_named():
     assert "without hint" in found.note
 
 
+def test_an_image_without_labels_among_labelled_ones_counts_no_pixel():
+    models, samples = distilled().models, make_samples(2)
+    bare, void = make_samples(2, labels=False)[1], np.full(samples[1].image.shape[:2], 255, np.uint8)
+    by_lack = batch_terms(models, "after", [samples[0], replace(bare, image=samples[1].image)], None)
+    by_void = batch_terms(models, "after", [samples[0], replace(samples[1], label=void)], None)
+    assert by_lack.raw == by_void.raw and by_lack.raw["task"] > 0
+
+
 def test_what_has_no_loss_says_why():
     study = distilled()
     models, samples = study.models, list(study.source.samples)
     with pytest.raises(StudyError, match="choose both"):
         batch_terms({"after": models["after"]}, "after", samples, None)
-    with pytest.raises(StudyError, match="labels"):
-        batch_terms(models, "after", make_samples(2, labels=False), None)
     with pytest.raises(StudyError, match="differ in size"):
         batch_terms(models, "after", [samples[0], *make_samples(1, (32, 32))], None)
 
