@@ -197,6 +197,9 @@ def test_a_presentation_by_keys_alone(learn: Callable[..., Page]) -> None:
         assert not section.locator(".ls-words").is_visible()
         tab.keyboard.press("ArrowRight")
         assert section.locator(".ls-words").is_visible()
+        tab.wait_for_timeout(100)
+        box, foot = section.bounding_box(), tab.locator(".ls-foot").bounding_box()
+        assert box["y"] + box["height"] <= foot["y"], f"{step} does not fit on a projector's screen"
         tab.keyboard.press("ArrowRight")
     assert here.read("view")["step"] == steps[-1]
     tab.keyboard.press("ArrowLeft")
