@@ -28,7 +28,8 @@ def with_defaults(chosen: StudyState) -> StudyState:
     if any(getattr(chosen, role) for role in ROLES):
         return chosen
     if given := commanded():
-        return replace(chosen, **given)
+        roles = {role: path for role, path in given.items() if role in ROLES}
+        return replace(chosen, **roles, others=tuple(path for role, path in given.items() if role not in ROLES))
     groups = catalogue.groups()
     if not groups:
         return chosen

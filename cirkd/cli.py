@@ -178,7 +178,9 @@ def _changes(words: list[str]) -> int:
     names = study.names
     if len(names) < 2:
         raise StudyError(f"{', '.join(names)} alone: two models are compared; give --before and --after")
-    pair = ("before", "after") if {"before", "after"} <= set(names) else (names[0], names[-1])
+    pupils = [name for name in names if name != "teacher"]
+    pair = (pupils[0], pupils[-1]) if len(pupils) > 1 else (names[0], names[-1])
+    pair = ("before", "after") if {"before", "after"} <= set(names) else pair
     with bar("measuring", True) as progress:
         found = study.split_scores(progress=lambda share, _: progress(share))
     table = split_images(found, *pair)

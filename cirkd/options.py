@@ -109,6 +109,7 @@ class StudyOptions(RunOptions):
         teacher: A checkpoint; any of the three may be left out.
         before: The student trained alone.
         after: The distilled student.
+        students: A folder of one student's checkpoints over time, each of which is a model.
         images: streets, streets/test, a folder of images, or another data set's name.
         layer: decoder, projected, stage1, stage2, ... of the encoder, or a submodule's name.
         count: How many images, chosen so that they show most of the classes.
@@ -117,6 +118,7 @@ class StudyOptions(RunOptions):
     teacher: Path | None = None
     before: Path | None = None
     after: Path | None = None
+    students: Path | None = None
     images: str = "streets/val"
     layer: str = "decoder"
     precision: str = "auto"

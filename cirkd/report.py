@@ -69,7 +69,7 @@ def open_study(
 
     if count < 1:
         raise StudyError(f"{count} images: choose at least 1")
-    if teacher is before is after is None:
+    if teacher is before is after is settings.get("students") is None:
         teacher, before, after = (
             bundled("checkpoints", f"streets-{part}.safetensors") for part in ("teacher", "baseline", "cirkd")
         )

@@ -29,6 +29,7 @@ from cirkd.declaration import Declaration, Progress
 from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, TEACHER, FeatureSet
 from cirkd.features.sources import ImageSource, open_images, open_models
 from cirkd.features.stored import BUDGET, StoredFolder, open_stored, read_stored
+from cirkd.models.places import over_time
 from cirkd.results import (
     Centroids,
     Divergence,
@@ -103,7 +104,7 @@ class Study(Results):
         after: Any = None,
         images: Any = "streets",
         *,
-        students: Mapping[str, Any] | None = None,
+        students: Mapping[str, Any] | str | Path | None = None,
         layer: str | Mapping[str, str] = "decoder",
         device: str = "auto",
         precision: str = "auto",
@@ -121,7 +122,8 @@ class Study(Results):
             teacher, before, after: a checkpoint's path or a loaded model; any may be None.
             images: a data set's name ("streets", "streets/test"), a folder, files, a data set object, or a sequence
                 of arrays uint8 [H, W, 3], PIL images or `Sample`s.
-            students: further students by name.
+            students: further students by name; or a folder of one student's checkpoints over time, see
+                `cirkd.models.places.over_time`.
             layer: any name of `model.layers()`, for all models or a dict by model: "decoder" (what feeds the
                 classifier), "projected" (through the distillation's projection head), "stage1" ... (the encoder), or a
                 submodule.
@@ -140,6 +142,7 @@ class Study(Results):
         Raises:
             CheckpointError, DataError, StudyError: one line: what came, what was wanted, what to do.
         """
+        students = over_time(Path(students)) if isinstance(students, str | Path) else students
         named = {TEACHER: teacher, BEFORE: before, AFTER: after, **dict(students or {})}
         source = open_images(images, split=split, indices=indices, classes=classes)
         study = cls(

@@ -129,6 +129,7 @@ def stored_seeds() -> list[bytes]:
             "image": numbers // 30,
             "row": numbers,
             "column": numbers,
+            "group": (numbers % 3).astype(np.uint8),
             "label": (numbers % 3).astype(np.uint8),
             "key": generator.random(rows),
             "mine.embedding": pa.FixedSizeListArray.from_arrays(flat, 4),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ from cirkd.data.errors import CheckpointError
 COMMANDED = "CIRKD_APP_MODELS"
 """The environment variable by which `cirkd app --model` tells the app its models: role -> path, as JSON."""
 _ROLES = ("teacher", "before", "after")
+STUDENTS = "students"
 _LONGEST = 1_000_000
+_MOST_STEPS = 8
 _SUFFIXES = (".safetensors", ".pth.tar", ".tar", ".pth", ".pt", ".ckpt", ".bin")
 
 
@@ -61,21 +64,54 @@ def read_with(path: Path) -> list[Path]:
     return [path, *inside, file, *([file.parent / str(named)] if named else [])]
 
 
+def over_time(folder: Path) -> dict[str, Path]:
+    """One student's checkpoints in a folder, by their files' names, in the order of the numbers in these.
+
+    Of more than eight the first, the last and six evenly between are taken. A file whose name holds no number, such as
+    `last.ckpt`, comes last.
+
+    Raises:
+        CheckpointError: no such folder, or fewer than two checkpoints in it.
+    """
+    inside = folder.iterdir() if folder.is_dir() else ()
+    own = (path for path in inside if path.name.endswith(_SUFFIXES) and not path.name.startswith(("state.", ".")))
+    numbers = {path: [int(part) for part in re.findall(r"\d+", path.name)] for path in own}
+    found = sorted(numbers, key=lambda path: (not numbers[path], numbers[path], path.name))
+    if len(found) < 2:
+        there = "1 checkpoint" if found else "no checkpoints"
+        raise CheckpointError(
+            f"{folder}: {there} there; give a folder with a student's checkpoints of two steps or more"
+        )
+    last, most = len(found) - 1, min(len(found), _MOST_STEPS)
+    return {_stem(found[i]): found[i] for i in (round(place * last / (most - 1)) for place in range(most))}
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(next(suffix for suffix in _SUFFIXES if path.name.endswith(suffix)))
+
+
 def told_models(given: Sequence[str]) -> dict[str, str]:
     """role -> path, out of what `cirkd app --model ROLE=PATH` was given; paths are made absolute.
+
+    `students=FOLDER` stands for a student's checkpoints over time, each under a name that is no role.
 
     Raises:
         CheckpointError: another form, a role given twice, or a file that is not there.
 
-    >>> told_models(["student=a.pth"])
+    >>> told_models(["a.pth"])
     Traceback (most recent call last):
-    cirkd.data.errors.CheckpointError: --model student=a.pth: ROLE=PATH was wanted, ROLE one of teacher, before, after
+    cirkd.data.errors.CheckpointError: --model a.pth: ROLE=PATH was wanted, ROLE one of teacher, before, after, students
     """
     told: dict[str, str] = {}
     for text in given:
         role, equals, path = text.partition("=")
-        if not equals or not path or role not in _ROLES:
-            raise CheckpointError(f"--model {text}: ROLE=PATH was wanted, ROLE one of {', '.join(_ROLES)}")
+        if not equals or not path or role not in (*_ROLES, STUDENTS):
+            offered = ", ".join((*_ROLES, STUDENTS))
+            raise CheckpointError(f"--model {text}: ROLE=PATH was wanted, ROLE one of {offered}")
+        if role == STUDENTS:
+            steps = over_time(Path(path).expanduser().absolute())
+            told |= {f"{STUDENTS} {name}": str(file) for name, file in steps.items()}
+            continue
         if role in told:
             raise CheckpointError(f"--model {text}: {role} is given twice; give each role once")
         own = own_network(path)
@@ -88,5 +124,5 @@ def told_models(given: Sequence[str]) -> dict[str, str]:
 
 
 def commanded(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """role -> path of the models that the app was started with; {} where none were named."""
+    """role, or `students NAME`, -> path of the models that the app was started with; {} where none were named."""
     return json.loads(environment.get(COMMANDED) or "{}")

@@ -11,7 +11,7 @@ from app import catalogue
 from cirkd.cli import main
 from cirkd.data.errors import CheckpointError
 from cirkd.models.answers import Answers, read_sidecar, write_sidecar
-from cirkd.models.places import COMMANDED, commanded, read_with, told_models
+from cirkd.models.places import COMMANDED, commanded, over_time, read_with, told_models
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_models_are_told_by_role_and_become_absolute(folder: Path) -> None:
     ("given", "line"),
     [
         (["w.pth"], "ROLE=PATH was wanted"),
-        (["student=w.pth"], "ROLE one of teacher, before, after"),
+        (["pupil=w.pth"], "ROLE one of teacher, before, after, students"),
         (["after="], "ROLE=PATH was wanted"),
         (["after=w.pth", "after=t.pth"], "after is given twice"),
         (["after=none.pth"], "there is no file .*none.pth"),
@@ -45,6 +45,30 @@ def test_models_are_told_by_role_and_become_absolute(folder: Path) -> None:
 def test_what_names_no_model_is_one_line(folder: Path, given: list[str], line: str) -> None:
     with pytest.raises(CheckpointError, match=line):
         told_models(given)
+
+
+def test_a_students_checkpoints_come_in_the_order_of_their_steps(tmp_path: Path) -> None:
+    names = ["last.ckpt", "epoch=3-step=1200.ckpt", "epoch=10-step=4000.ckpt", "epoch=3-step=300.ckpt"]
+    for name in (*names, "state.pt", ".hidden.pth", "journal.jsonl"):
+        (tmp_path / name).touch()
+    found = over_time(tmp_path)
+    assert list(found) == ["epoch=3-step=300", "epoch=3-step=1200", "epoch=10-step=4000", "last"]
+    assert found["last"] == tmp_path / "last.ckpt"
+    told = told_models([f"students={tmp_path}", f"teacher={tmp_path}/last.ckpt"])
+    assert list(told.values()) == [*map(str, found.values()), str(tmp_path / "last.ckpt")]
+    many = tmp_path / "many"
+    many.mkdir()
+    for step in range(15):
+        (many / f"s{step}.pth.tar").touch()
+    assert list(over_time(many)) == [f"s{step}" for step in (0, 2, 4, 6, 8, 10, 12, 14)]
+
+
+def test_a_folder_of_fewer_than_two_checkpoints_is_no_student_over_time(tmp_path: Path) -> None:
+    (tmp_path / "only.safetensors").touch()
+    with pytest.raises(CheckpointError, match=r"1 checkpoint there; .* a student at two steps or more"):
+        over_time(tmp_path)
+    with pytest.raises(CheckpointError, match="no checkpoints there"):
+        over_time(tmp_path / "gone")
 
 
 def test_the_app_is_started_with_its_models_and_streamlits_options(
