@@ -2,6 +2,7 @@
 
 import random
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -26,3 +27,11 @@ def test_mutated_files_are_refused_or_in_order(loader: str, monkeypatch: pytest.
     assert result.files == 60, report({loader: result})
     assert not result.failures, report({loader: result})
     assert result.outcomes["refused"] > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loader", LOADERS)
+def test_what_is_mutated_is_in_order_before(loader: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(seeds_of([loader])[loader][0])
+    assert LOADERS[loader](path) == "taken"

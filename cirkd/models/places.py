@@ -79,9 +79,7 @@ def over_time(folder: Path) -> dict[str, Path]:
     found = sorted(numbers, key=lambda path: (not numbers[path], numbers[path], path.name))
     if len(found) < 2:
         there = "1 checkpoint" if found else "no checkpoints"
-        raise CheckpointError(
-            f"{folder}: {there} there; give a folder with a student's checkpoints of two steps or more"
-        )
+        raise CheckpointError(f"{folder}: {there} there; give a folder that holds a student at two steps or more")
     last, most = len(found) - 1, min(len(found), _MOST_STEPS)
     return {_stem(found[i]): found[i] for i in (round(place * last / (most - 1)) for place in range(most))}
 
