@@ -53,7 +53,7 @@ def class_divergence(divergence: Divergence, classes: Classes) -> Figure:
     _changes(figure, [[float(values[c]) for c in order] for values in divergence.by_class.values()], ticks)
     for name, values in divergence.by_class.items():
         _dots(figure, name, [float(values[c]) for c in order], ticks, "%{y}: %{x:.3g} nats")
-    figure.update_xaxes(title="Relation divergence (nats), smaller is closer", rangemode="tozero")
+    figure.update_xaxes(title="Divergence (nats), less is closer", rangemode="tozero")
     return _rows(figure, len(order))
 
 
