@@ -23,7 +23,9 @@ from tools.ship import median_seed
 
 FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
 STUDY = FOLDER.parent / "docs" / "study" / "streets"
-NAMES = [f"{data}-{role}" for data in ("streets", "camvid") for role in ("teacher", "baseline", "cirkd")]
+NAMES = [f"{data}-{role}" for data in ("streets", "camvid") for role in ("teacher", "baseline", "cirkd")] + [
+    "camvid-kd"
+]
 
 
 def test_all_ship_and_stay_under_64_megabytes() -> None:
