@@ -170,7 +170,7 @@ def load_model(
     align_corners: bool | None = None,
     weights: str | None = None,
 ) -> Segmenter:
-    """Load a checkpoint as a network in evaluation mode, ready to run.
+    """A checkpoint as a network in evaluation mode; `memory` holds projection head and queues where the file has them.
 
     What is given here overrules what the file says, and `NAME.cirkd.json` beside it.
 
@@ -187,9 +187,6 @@ def load_model(
         input_scale: Sides of the input over sides of the image.
         align_corners: Whether corner pixels coincide when logits are upsampled to the image's size.
         weights: `raw` or `ema`, of a file that holds both.
-
-    Returns:
-        The network; `memory` holds projection head and class queues where the file has them.
 
     Raises:
         CheckpointError: missing, damaged, unsafe, unknown, or weights that don't fit or aren't finite; says what to do.

@@ -21,6 +21,7 @@ from cirkd.data.bundled import bundled
 from cirkd.data.errors import StudyError
 from cirkd.export.files import whole
 from cirkd.export.tables import Table, tables
+from cirkd.web import script, style
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,7 +152,7 @@ def _lesson(study: Study, progress: Progress | None) -> str:
     packed = b64encode(gzip.compress(lesson_page(study, progress=progress).encode())).decode()
     return (
         '<p><a id="lesson" target="_blank">The lesson and the Explorer of this study</a></p>'
-        f'<script type="application/octet-stream" id="lesson-file">{packed}</script><script>{OPEN}</script>'
+        f'<script type="application/octet-stream" id="lesson-file">{packed}</script><script>{script("report")}</script>'
     )
 
 
@@ -187,7 +188,7 @@ def begin(title: str) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<style>{_colors()}{STYLE}</style><script>{get_plotlyjs()}{SCRIPT}</script></head><body><main>"
+        f"<style>{_colors()}{style('report')}</style><script>{get_plotlyjs()}{SCRIPT}</script></head><body><main>"
         f"<h1>{escape(title)}</h1>"
     )
 
@@ -297,16 +298,6 @@ END = "</main><script>dispatchEvent(new Event('resize'))</script></body></html>\
 """The last of a page: figures were drawn before those beside them were there, and take their final width."""
 
 
-OPEN = """
-(async () => {
-  const packed = Uint8Array.from(atob(document.getElementById("lesson-file").textContent), (c) => c.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const page = new Blob([await new Response(stream).blob()], { type: "text/html" });
-  document.getElementById("lesson").href = URL.createObjectURL(page);
-})();
-"""
-
-
 def _colors() -> str:
     """The page's colours as CSS variables, for a light and a dark screen."""
 
@@ -315,21 +306,3 @@ def _colors() -> str:
         return f":root{{--paper:{paper};--ink:{ink};--muted:{muted};--line:{line};--shade:{shade}}}"
 
     return f"{root('light', '#f4f5f8')}@media screen and (prefers-color-scheme:dark){{{root('dark', '#1b2230')}}}"
-
-
-STYLE = """
-body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 Inter,'Segoe UI','Helvetica Neue',Arial,sans-serif}
-main{max-width:1180px;margin:0 auto;padding:2rem clamp(1rem,3vw,2.5rem)}
-h1{font-size:1.9rem;margin:0 0 .5rem}h2{font-size:1.35rem;margin:2.4rem 0 .6rem}
-.lead{font-size:1.08rem}.caption,figcaption+div+.caption{color:var(--muted);font-size:.86rem;margin:.2rem 0 0}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:1.4rem}
-figure{margin:0;min-width:0;border:1px solid var(--line);border-radius:8px;padding:.8rem}
-details{margin:1rem 0}summary{cursor:pointer;font-weight:600}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.86rem;margin:.4rem 0}
-th,td{padding:.25rem .6rem;text-align:left;border-bottom:1px solid var(--line);white-space:nowrap}
-.number{text-align:right;font-variant-numeric:tabular-nums}
-.images td{padding:.2rem}.images img{width:100%;max-width:220px;min-width:120px;border-radius:4px;display:block}
-.chip{display:inline-flex;align-items:center;gap:.35rem;margin:0 1rem .2rem 0;font-size:.86rem}
-.chip i{width:.8rem;height:.8rem;border-radius:.2rem;border:1px solid rgba(128,128,128,.5)}
-pre{white-space:pre-wrap;font-size:.8rem;background:var(--shade);padding:1rem;border-radius:8px}
-"""

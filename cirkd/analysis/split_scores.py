@@ -92,10 +92,7 @@ def split_scores(
     Raises:
         StudyError: no model, or an image that cannot be run.
 
-    Example:
-        >>> study = cirkd.Study.open(before="streets-baseline", after="streets-cirkd")  # doctest: +SKIP
-        >>> found = study.split_scores()  # doctest: +SKIP
-        >>> worst = found.miou_change("before", "after").argsort()[:5]  # doctest: +SKIP
+    An example is at `Study.split_scores`.
     """
     from cirkd.models.inference import resolve_device, resolve_precision
     from cirkd.models.taps import layer_of_each
@@ -112,19 +109,19 @@ def split_scores(
         name: Record(kept, (*common, digests[reference], layers[reference], digests[name], layers[name]))
         for name in models
     }
-    stamps, measured = [], 0
+    measured = 0
     try:
         for index, name in enumerate(data.names):
             if progress is not None:
                 progress(index / len(data), f"image {index + 1} of {len(data)}")
-            stamps.append(image_stamp(data, index))
-            lacking = [model for model in models if records[model].find(name, stamps[index]) is None]
+            stamp = image_stamp(data, index)
+            lacking = [model for model in models if records[model].find(name, stamp) is None]
             if not lacking:
                 continue
             some = {model: models[model] for model in dict.fromkeys([reference, *lacking])}
             found = _measure(some, data[index], known, {m: layers[m] for m in some}, device, precision, temperature)
             for model in lacking:
-                records[model].images[name] = Measured(stamps[index], *found[model])
+                records[model].images[name] = Measured(stamp, *found[model])
             measured += 1
             if measured % _WRITTEN == 0:
                 _write(records)
