@@ -143,7 +143,8 @@ def _over_steps(
     steps = max(history.steps, beside[1].steps if beside else 1, 1)
     figure.update_xaxes(title_text="step", range=[0, 1.03 * steps])
     if beside:  # Its lines have the colours of the run's own: one entry for all of them says whose the dashes are.
-        others = [line for line in figure.data if line.name.startswith(f"{beside[0]} · ")]
+        lines: Any = figure.data
+        others = [line for line in lines if line.name.startswith(f"{beside[0]} · ")]
         for number, line in enumerate(others):
             line.update(name=f"{beside[0]}, dashed", legendgroup="beside", showlegend=not number)
     for step in history.resumed:
