@@ -156,8 +156,8 @@ def _opened(folder: Path) -> Iterator[pq.ParquetFile]:
             "again and it goes on"
         )
     try:
-        # Read in pieces of a megabyte: a row group of another program may be as large as the file.
-        with pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20) as file:
+        # Mapped, not read: what a damaged page states of its length is then no memory, and a large row group is none.
+        with pq.ParquetFile(path, pre_buffer=False, memory_map=True) as file:
             yield file
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0][:200]
