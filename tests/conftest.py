@@ -33,6 +33,12 @@ for modules, checker in ((STRICT, "checked"), (MODULES - STRICT, "shapes")):
     jaxtyping.install_import_hook(sorted(modules), f"{typecheck.__name__}.{checker}")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """A test draws the same numbers whatever ran before it in its process."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def as_shipped() -> Iterator[None]:
     """Without run-time shape checks, as users run it: to see the project's own errors."""
