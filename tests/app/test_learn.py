@@ -141,13 +141,14 @@ def test_pointing_and_dragging_send_nothing_and_are_fast(browser_page: Open, stu
     before = here.read("view")["tau"]
     here.drag_tau()
     assert here.read("view")["tau"] != before
-    here.over("picture-photo-i-teacher", here.features.pixels.of_image(0).start + 3)
+    pixel = here.features.pixels.of_image(0).start + 3
+    here.over("picture-photo-i-teacher", pixel)
+    tab.wait_for_timeout(200)  # the head names the step that was scrolled to, which may move what lies below
+    here.over("picture-photo-i-teacher", pixel)
     tab.mouse.down()
     tab.mouse.up()
-    tab.wait_for_timeout(100)
-    pinned = here.read("view")["pixel"]
-    assert pinned == here.read("view")["a"], "what lies under the pointer"
-    tab.wait_for_function(f"location.hash.includes('pixel={pinned}')")
+    assert here.read("view")["pixel"] == pixel
+    tab.wait_for_function(f"location.hash.includes('pixel={pixel}')")
     assert sent == []
     for name, most in BARS.items():
         times = tab.evaluate("name => performance.getEntriesByName(name).map(({ duration }) => duration)", name)
