@@ -85,6 +85,8 @@ def unpacked(text: str) -> tuple[int, ...]:
         return ()
     numbers, number, shift = [], 0, 0
     for byte in raw:
+        if shift > 28:  # no position is so large
+            return ()
         number |= (byte & 127) << shift
         shift += 7
         if byte < 128:
