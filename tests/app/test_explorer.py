@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import shutil
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -203,10 +202,9 @@ def test_a_selection_in_the_address_is_the_one_that_was_made(chosen: set[int]) -
 
 
 def test_a_number_without_end_in_the_address_is_no_selection() -> None:
+    # Added up, a million bytes of one number would take hours.
     endless = base64.urlsafe_b64encode(zlib.compress(b"\xff" * 10**6)).decode()
-    began = time.process_time()
     assert address.unpacked(endless) == ()
-    assert time.process_time() - began < 1
 
 
 def test_models_look_as_on_the_other_pages() -> None:
