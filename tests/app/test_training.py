@@ -1,4 +1,4 @@
-"""The Training page: what it says of a run, and a tiny run begun, watched, stopped and resumed for real."""
+"""The Training page: what it says of a run."""
 
 from __future__ import annotations
 
@@ -6,42 +6,21 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
 from cirkd.analysis.trajectory import trajectory
 from cirkd.charts import training as charts
-from cirkd.training import runs
 from cirkd.training.journal import Journal, read_history
-from tests.app.conftest import WIDTHS, assert_stands, choose, settle
-from tests.app.drawn import figures, wait_for_charts
-from tests.training.test_runs import SMALL, wait
-from tests.training.tiny import write_camvid
+from tests.app.drawn import figures
+from tests.app.runs_on_screen import runs_folder as runs_folder
+from tests.app.runs_on_screen import write_run
 
 Open = Callable[..., Any]
-CLASSES = {"names": ["road", "sky"], "colors": [[128, 64, 128], [70, 130, 180]]}
-PLAYER = "document.querySelector('[data-testid=trajectory]').player"
-
-
-def read(tab: Any, what: str) -> Any:
-    return tab.evaluate(f"() => {PLAYER}.{what}")
-
-
-@pytest.fixture(scope="module")
-def runs_folder(study_folders: Path) -> Iterator[Path]:
-    """The folder of runs that the app looks at; whatever trains there is stopped at the end."""
-    folder = study_folders / "runs"
-    write_run(folder / "told")
-    yield folder
-    for run in runs.find_runs(folder):
-        runs.stop(run.folder)
 
 
 def components(block: Any) -> Iterator[Any]:
@@ -51,42 +30,6 @@ def components(block: Any) -> Iterator[Any]:
             yield child
         elif hasattr(child, "children"):
             yield from components(child)
-
-
-def write_snapshot(folder: Path, step: int) -> None:
-    """16 positions of one probe image, half of them road; random, the same for a step."""
-    rng = np.random.default_rng(step)
-    label = np.repeat(np.array([0, 1], np.uint8), 8).reshape(4, 4)
-    np.savez_compressed(
-        folder / "snapshots" / f"step_{step:06d}.npz",
-        names=np.array(["a"]),
-        label_0=label,
-        embedding_0=rng.normal(size=(8, 4, 4)).astype(np.float16),
-    )
-
-
-def write_run(folder: Path, steps: int = 40) -> None:
-    """A run half done: a journal of two terms and three snapshots."""
-    journal = Journal(folder / "journal.jsonl")
-    journal.write("start", 0, recipe={"steps": steps, "name": folder.name}, classes=CLASSES, resumed=False)
-    (folder / "snapshots").mkdir()
-    for step in range(1, steps // 2 + 1):
-        raw = {"task": 3.0 / step, "kd": 1.0 / step}
-        journal.write(
-            "train",
-            step,
-            raw=raw,
-            weighted=raw,
-            total=4.0 / step,
-            learning_rate=0.05,
-            seconds_per_step=0.5,
-            pixel_memory_fill=step / steps,
-            gpu_memory_bytes=3 * 2**30,
-        )
-        if step % 10 == 0:
-            journal.write("evaluation", step, split="val", miou=step / 2)
-    for step in (0, 10, 20):
-        write_snapshot(folder, step)
 
 
 def test_a_run_on_screen_is_what_its_journal_says(runs_folder: Path, page: Open) -> None:
@@ -204,125 +147,3 @@ def test_a_name_that_is_taken_is_refused_in_one_line(runs_folder: Path, page: Op
     next(b for b in test.button if b.label == "Start").click().run()
     assert not test.exception
     assert len(test.error) == 1 and "holds a run already" in test.error[0].value
-
-
-@pytest.mark.browser
-@pytest.mark.slow
-def test_a_run_is_begun_watched_stopped_and_resumed(
-    runs_folder: Path, app_url: str, browser_page: Open, tmp_path: Path
-) -> None:
-    root = write_camvid(tmp_path / "camvid")
-    tab = browser_page("training")
-    tab.get_by_text("Start a run").click(timeout=90_000)  # the recipes stand on PyTorch, which may still be loading
-    choose(tab, "training_recipe", "camvid-baseline")
-    tab.locator("input[aria-label='Name of the run'][value=camvid-baseline]").wait_for(timeout=30_000)
-    settle(tab)  # the fields of the recipe chosen before are gone
-    for label, value in (
-        ("Name of the run", "live"),
-        ("Steps", "5000"),
-        ("Folder of CamVid", str(root)),
-        ("Further fields, as on the command line", " ".join(SMALL)),
-    ):
-        field = tab.get_by_label(label, exact=True)
-        field.fill(value)
-        field.press("Tab")
-    tab.get_by_role("button", name="Start", exact=True).click()
-    folder = runs_folder / "live"
-    wait(lambda: read_history(folder / "journal.jsonl").step >= 1)
-    tab.locator("[data-testid=stProgress]", has_text="left").wait_for(timeout=60_000)
-    first = tab.locator("[data-testid=stProgress]").inner_text()
-    tab.wait_for_function(
-        "first => document.querySelector('[data-testid=stProgress]')?.innerText !== first", arg=first, timeout=60_000
-    )
-    tab.reload()
-    assert runs.look(folder).status == "running"
-    tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
-    wait(lambda: runs.look(folder).status == "stopped")
-    done = read_history(folder / "journal.jsonl").step
-    tab.get_by_role("button", name="Resume").click(timeout=60_000)
-    wait(lambda: read_history(folder / "journal.jsonl").step > done)
-    assert read_history(folder / "journal.jsonl").resumed == (done,)
-    tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
-    wait(lambda: runs.look(folder).status == "stopped")
-
-
-@pytest.mark.browser
-@pytest.mark.slow
-def test_a_run_of_the_command_line_is_stopped_and_resumed_on_the_page(
-    runs_folder: Path, app_url: str, browser_page: Open, tmp_path: Path
-) -> None:
-    root = write_camvid(tmp_path / "camvid")
-    words = [sys.executable, "-m", "cirkd.cli", "train", "camvid-baseline", *SMALL, "--steps", "5000"]
-    words += ["--snapshot-every", "25"]  # the page shows at most forty of them
-    words += ["--name", "typed", "--runs", str(runs_folder), "--root", str(root)]
-    folder, journal = runs_folder / "typed", runs_folder / "typed" / "journal.jsonl"
-    with subprocess.Popen(words, cwd=tmp_path) as typed:
-        try:
-            wait(lambda: read_history(journal).step >= 1)
-            tab = browser_page("training")
-            choose(tab, "training_run", "typed")
-            snapshots = len(list((folder / "snapshots").iterdir()))
-            tab.wait_for_function(f"count => {PLAYER}.steps.length > count", arg=snapshots, timeout=60_000)
-            tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
-            assert typed.wait(timeout=60) == 0
-        finally:
-            typed.kill()
-    done = read_history(journal).step
-    tab.get_by_role("button", name="Resume").click(timeout=60_000)
-    wait(lambda: read_history(journal).step > done)
-    assert read_history(journal).resumed == (done,)
-    tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
-    wait(lambda: runs.look(folder).status == "stopped")
-    assert_stands(tab)
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("width", WIDTHS)
-def test_stands_and_plays_in_a_browser(runs_folder: Path, app_url: str, browser_page: Open, width: int) -> None:
-    tab = browser_page("training", width=width)
-    choose(tab, "training_run", "told")
-    wait_for_charts(tab, 5)
-    settle(tab)
-    assert_stands(tab)
-    places = read(tab, "places")
-    assert (read(tab, "step"), read(tab, "playing")) == (20, False)
-    tab.get_by_role("button", name="▶ Play").click()
-    tab.wait_for_function(f"() => {PLAYER}.playing && {PLAYER}.step === 10", timeout=20_000)
-    assert read(tab, "places") != places
-    tab.wait_for_function(f"() => !{PLAYER}.playing && {PLAYER}.step === 20", timeout=20_000)
-    tab.wait_for_timeout(600)
-    assert read(tab, "places") == places
-
-
-@pytest.mark.browser
-def test_new_snapshots_come_by_themselves_and_move_nothing(runs_folder: Path, app_url: str, browser_page: Open) -> None:
-    folder = runs_folder / "growing"
-    write_run(folder)
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"]) as trains:
-        began = psutil.Process(trains.pid).create_time()
-        (folder / "process.json").write_text(json.dumps({"pid": trains.pid, "began": began}))
-        try:
-            tab = browser_page("training")
-            choose(tab, "training_run", "growing")
-            tab.get_by_test_id("trajectory").wait_for(timeout=30_000)
-            settle(tab)
-            slider = tab.get_by_role("slider", name="Step")
-            slider.focus()
-            slider.press("ArrowLeft")
-            tab.wait_for_timeout(600)
-            assert read(tab, "step") == 10
-            places = read(tab, "places")
-            write_snapshot(folder, 30)
-            tab.wait_for_function(f"() => {PLAYER}.steps.length === 4", timeout=30_000)
-            tab.wait_for_timeout(600)
-            assert (read(tab, "steps"), read(tab, "step"), slider.input_value()) == ([0, 10, 20, 30], 10, "1")
-            assert read(tab, "places") == places
-            slider.press("End")
-            write_snapshot(folder, 40)  # whoever is at the end is taken along
-            tab.wait_for_function(f"() => {PLAYER}.step === 40", timeout=30_000)
-            tab.get_by_text("embeddings of the first 3 snapshots").wait_for()
-            tab.get_by_role("button", name="Fit the map to all snapshots").click()
-            tab.get_by_text("embeddings of all snapshots").wait_for(timeout=30_000)
-            assert_stands(tab)
-        finally:
-            trains.kill()

@@ -17,7 +17,7 @@ from cirkd.models.build import build_segmenter
 from cirkd.training import trainer
 from cirkd.training.recipes import Memory, Recipe, find_recipe, paper
 from cirkd.training.setup import build_student
-from tests.data.test_real_layouts import cityscapes, voc
+from tests.data.trees import cityscapes, voc
 from tests.training.tiny import write_camvid
 
 TREES: dict[str, Callable[[Path], object]] = {"cityscapes": cityscapes, "voc": voc, "camvid": write_camvid}

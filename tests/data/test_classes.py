@@ -1,0 +1,131 @@
+"""Classes: lists of them in many forms, labels that are none, and a network's matched with a data set's."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cirkd.data.catalog import open_data
+from cirkd.data.errors import CheckpointError, DataError
+from cirkd.data.many_classes import COCO_STUFF
+from cirkd.data.matching import NONE, channel_order, match_classes
+from cirkd.data.palettes import CITYSCAPES, classes_by_count
+from cirkd.data.sample import Classes
+from cirkd.data.unscored import label_counts, unscored_notes
+from tests.data.tiny_folder import LABEL, NAMES, folder
+
+
+def named(*names: str) -> Classes:
+    return Classes(names, tuple((i, i, i) for i in range(len(names))))
+
+
+def test_labels_of_no_class_are_counted_and_named() -> None:
+    two, four = named("a", "b"), named(*NAMES)
+    assert unscored_notes(label_counts(np.array([[0, 1]], np.uint8)), two) == []
+    (hidden,) = unscored_notes(label_counts(np.array([[0, 255]], np.uint8)), two)
+    assert "label 255 counts as unlabelled: 50.0 % of the pixels" in hidden and '"value": 255' in hidden
+    (shifted,) = unscored_notes(label_counts(LABEL + 1), four)
+    assert "labels 4 are none of the 4 classes" in shifted and "numbered from 1" in shifted
+
+
+def test_the_advice_for_masks_of_0_and_255_works(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    mask = ((LABEL > 1) * 255).astype(np.uint8)
+    Image.fromarray(mask).save(root / "labels" / "f0.png")
+    (root / "classes.json").write_text('[{"name": "rest"}, {"name": "thing", "value": 255}]')
+    label = open_data("folder", root=root)[0].label
+    assert label is not None
+    assert np.array_equal(label, LABEL > 1)
+
+
+def test_the_advice_for_labels_from_1_works(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    Image.fromarray(LABEL + 1).save(root / "labels" / "f0.png")
+    (root / "classes.json").write_text(json.dumps([{"name": n, "value": i + 1} for i, n in enumerate(NAMES)]))
+    label = open_data("folder", root=root)[0].label
+    assert label is not None
+    assert np.array_equal(label, LABEL)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('["wall", "tree"]', ("wall", "tree")),
+        ('{"0": "wall", "1": "tree"}', ("wall", "tree")),
+        ('{"id2label": {"0": "wall", "1": "tree"}}', ("wall", "tree")),
+        ('\ufeff[{"name": "wall"}, {"name": "tree"}]', ("wall", "tree")),
+        ('["tree", "road", "tree"]', ("tree", "road", "tree (2)")),
+    ],
+)
+def test_class_lists_have_many_forms(text: str, names: tuple[str, ...], tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "classes.json").write_text(text, encoding="utf-8")
+    classes = open_data("folder", root=root).classes
+    assert classes is not None
+    assert classes.names == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", '[{"name": "a", "color": [0, 0, 300]}]', '{"1": "a"}', "[3]", json.dumps([f"t{i}" for i in range(300)])],
+)
+def test_class_lists_that_make_no_sense_are_refused(text: str, tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "classes.json").write_text(text)
+    with pytest.raises(DataError, match=r"classes\.json"):
+        open_data("folder", root=root)
+
+
+def test_classes_in_a_text_file_and_in_utf_16(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    text = (root / "classes.json").read_text()
+    (root / "classes.json").write_text(text, encoding="utf-16")
+    assert open_data("folder", root=root).classes.names == NAMES  # type: ignore[union-attr]
+    (root / "classes.json").unlink()
+    (root / "classes.txt").write_text("\n".join(NAMES))
+    assert open_data("folder", root=root).classes.names == NAMES  # type: ignore[union-attr]
+
+
+def test_classes_are_matched_by_name_in_any_order() -> None:
+    found = match_classes(named("Traffic_Light", "road"), named("road", "traffic light"))
+    assert found.table is not None
+    assert found.table[:2].tolist() == [1, 0] and found.note == ""
+    twice = named("wall", "tree", "road", "tree")
+    assert channel_order(twice, twice) == [0, 1, 2, 3]
+
+
+def test_guessed_names_give_way_where_the_counts_agree() -> None:
+    guessed, _ = classes_by_count(19)
+    own = named(*(f"thing {i}" for i in range(19)))
+    found = match_classes(guessed, own, "folder")
+    assert found.table is not None
+    assert found.table[:19].tolist() == list(range(19)) and "in their order" in found.note
+    assert match_classes(CITYSCAPES, own).table is None
+    turned = Classes(CITYSCAPES.names[::-1], CITYSCAPES.colors[::-1])
+    by_name = match_classes(guessed, turned)
+    assert by_name.table is not None
+    assert by_name.table[0] == 18 and "guessed" in by_name.note
+
+
+def test_further_classes_of_a_network_are_wrong_predictions() -> None:
+    found = match_classes(named("a", "b", "c"), named("c", "a"), "mine")
+    assert found.table is not None
+    assert found.table[:3].tolist() == [1, NONE, 0]
+    assert "1 classes that mine has not (b)" in found.note
+    missing = match_classes(named("a", "b"), named("a", "b", "c"), "mine")
+    assert missing.table is None and "3 classes, the network has 2 (no c)" in missing.note
+
+
+def test_all_label_values_of_coco_stuff_are_its_171_classes() -> None:
+
+    own, _ = classes_by_count(182)
+    order = channel_order(own, COCO_STUFF)
+    assert order is not None
+    assert order[:12] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12] and order[-1] == 181
+
+
+def test_more_classes_than_label_maps_can_hold_are_refused() -> None:
+    with pytest.raises(CheckpointError, match="300 classes: at most 255"):
+        classes_by_count(300)

@@ -1,0 +1,127 @@
+"""Folders of images as people have them: what is found in them, and what is said of the rest."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app import catalogue, state
+from cirkd import cli
+from cirkd.data import catalog
+from cirkd.data.catalog import open_data
+from cirkd.data.entry import DataSet
+from cirkd.data.errors import DataError
+from cirkd.data.folder import Folder
+from tests.data.tiny_folder import LABEL, folder
+
+
+def test_what_systems_leave_beside_files_is_passed_over(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    for path in list(root.rglob("*.png")):
+        (path.parent / f"._{path.name}").write_bytes(b"\0\5\x16\7")
+    (root / "images" / "Thumbs.db").touch()
+    assert open_data("folder", root=root).names == ["f0", "f1"]
+
+
+@pytest.mark.parametrize("ending", [".PNG", "_mask.png", "_L.png", ".tif", "-label.png", ".jpg.png"])
+@pytest.mark.parametrize("place", ["labels", "masks", "annotations", "groundtruth", "ann_dir"])
+def test_label_maps_go_by_many_names(ending: str, place: str, tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "labels").rename(root / place)
+    for path in list((root / place).iterdir()):
+        Image.open(path).save(path.with_name(path.stem + ending))
+        path.unlink()
+    label = open_data("folder", root=root)[1].label
+    assert label is not None
+    assert np.array_equal(label, LABEL)
+
+
+def test_label_maps_that_match_nothing_are_counted(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "labels" / "f1.png").rename(root / "labels" / "other.png")
+    data = open_data("folder", root=root)
+    assert "1 of 2 images have no label map" in " ".join(data.notes)  # type: ignore[attr-defined]
+    assert "labels/ has 1 label maps that match no image" in " ".join(data.notes)  # type: ignore[attr-defined]
+
+
+def test_masks_beside_photographs_are_their_labels(tmp_path: Path) -> None:
+    for i in range(2):
+        Image.fromarray(np.dstack([LABEL * 60] * 3)).save(tmp_path / f"s{i}.jpg")
+        Image.fromarray(LABEL).save(tmp_path / f"s{i}.png")
+    data = open_data("folder", root=tmp_path)
+    assert data.names == ["s0", "s1"]
+    assert data[0].label is not None
+
+
+def test_masks_beside_images_by_their_ending(tmp_path: Path) -> None:
+    for image, mask in (("a.png", "a_mask.png"), ("b_image.jpg", "b_gt.tif"), ("c_seg.png", "")):
+        Image.fromarray(np.dstack([LABEL * 60] * 3)).save(tmp_path / image)
+        if mask:
+            Image.fromarray(LABEL).save(tmp_path / mask)
+    data = open_data("folder", root=tmp_path)
+    # A name that ends so without another file's before it is an image like any other.
+    assert data.names == ["a", "b_image", "c_seg"]
+    assert [data[i].label is not None for i in range(3)] == [True, True, False]
+    assert "are taken as their label maps" in " ".join(data.notes)  # type: ignore[attr-defined]
+
+
+def test_names_that_some_systems_hold_for_the_same_are_matched(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    for old, image, label in (("f0", "Stra\u00dfe \u00fc", "stra\u00dfe u\u0308"), ("f1", "IMG 1", "img 1_Mask")):
+        (root / "images" / f"{old}.png").rename(root / "images" / f"{image}.png")
+        (root / "labels" / f"{old}.png").rename(root / "labels" / f"{label}.png")
+    data = open_data("folder", root=root)
+    assert [data[i].label is not None for i in range(2)] == [True, True]
+
+
+def test_links_to_what_was_not_fetched_are_counted(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    for name in ("images", "labels"):
+        (root / name / "f1.png").unlink()
+        (root / name / "f1.png").symlink_to("/nowhere/store/f1")
+    data = open_data("folder", root=root)
+    assert data.names == ["f0"]
+    for name in ("images", "labels"):
+        assert f"1 files of {name}/ are links to files that are not there" in " ".join(data.notes)  # type: ignore[attr-defined]
+    (root / "images" / "f0.png").unlink()
+    with pytest.raises(DataError, match=r"no image files here; 1 files of images/ are links"):
+        open_data("folder", root=root)
+
+
+def test_images_of_one_stem_keep_names_of_their_own(tmp_path: Path) -> None:
+    for ending in ("jpg", "bmp"):
+        Image.new("RGB", (8, 6)).save(tmp_path / f"a.{ending}")
+    assert sorted(open_data("folder", root=tmp_path).names) == ["a.bmp", "a.jpg"]
+
+
+def test_splits_of_a_folder(tmp_path: Path) -> None:
+    by_folder = tmp_path / "one"
+    folder(by_folder / "train")
+    folder(by_folder / "val")
+    (by_folder / "val" / "images" / "f1.png").unlink()
+    assert len(open_data("folder", "train", by_folder)) == 2
+    assert len(open_data("folder", "val", by_folder)) == 1
+    listed = folder(tmp_path / "two")
+    (listed / "val.txt").write_text("\ufefff1.png\r\n", encoding="utf-8")
+    assert open_data("folder", "val", listed).names == ["f1"]
+    assert open_data("folder", "0-50%", listed).names != open_data("folder", "50-100%", listed).names
+    with pytest.raises(DataError, match="its images are in folders for val, train; choose one of these splits"):
+        open_data("folder", "all", by_folder)
+    with pytest.raises(DataError, match="no split 'dance'"):
+        open_data("folder", "dance", listed)
+
+
+def test_a_data_set_is_one_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = DataSet("pond", "My pond", "pond.txt", lambda split, root: Folder(root), ("val",), marks=("pond.txt",))
+    monkeypatch.setitem(catalog.DATA_SETS, "pond", entry)
+    monkeypatch.setattr(catalog, "DATA_SETS", {"pond": entry, **catalog.DATA_SETS})
+    root = folder(tmp_path)
+    (root / "pond.txt").touch()
+    assert cli.main(["data"]) == 0
+    assert "pond        My pond; splits val; --root holds pond.txt" in capsys.readouterr().out
+    assert "pond" in state.sources() and catalogue.title("pond") == "My pond" and "My pond" in catalogue.listed()
+    assert catalogue.images("folder", "val", root).name == "pond"
+    assert len(catalog.open_named(str(root))) == len(catalog.open_named("pond", root=root)) == 2

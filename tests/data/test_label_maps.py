@@ -1,0 +1,130 @@
+"""Label maps and images as people have them: read right, or refused with a line that says why."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cirkd.data.catalog import open_data
+from cirkd.data.errors import DataError
+from cirkd.data.images import read_image, read_label
+from tests.data.tiny_folder import COLORS, LABEL, folder
+
+
+def grey_png(values: np.ndarray, depth: int, path: Path) -> Path:
+    """A grey PNG of 1, 2 or 4 bits a pixel, which Pillow can't write."""
+    height, width = values.shape
+    each = 8 // depth
+    rows = [
+        b"\0"
+        + bytes(
+            sum(int(v) << (8 - depth * (k + 1)) for k, v in enumerate(row[i : i + each])) for i in range(0, width, each)
+        )
+        for row in values
+    ]
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"".join(rows))) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    return path
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_few_bits_hold_the_index_that_was_stored(depth: int, tmp_path: Path) -> None:
+    values = np.minimum(LABEL, 2**depth - 1)
+    assert np.array_equal(read_label(grey_png(values, depth, tmp_path / "label.png")), values)
+
+
+def test_a_pgm_holds_the_index_that_was_stored(tmp_path: Path) -> None:
+    (tmp_path / "label.pgm").write_bytes(b"P5\n8 6\n3\n" + LABEL.tobytes())
+    assert np.array_equal(read_label(tmp_path / "label.pgm"), LABEL)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_label_map_is_turned_with_its_image(orientation: int, tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.dstack([LABEL * 60] * 3)).save(root / "images" / "f0.png", exif=exif)
+    sample = open_data("folder", root=root)[0]
+    assert sample.label is not None
+    assert np.array_equal(sample.image[..., 0], sample.label * 60)
+    assert bool(sample.note) == (orientation > 1)
+
+
+def test_a_label_map_that_is_upright_already_stays(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.dstack([LABEL * 60] * 3)).save(root / "images" / "f0.png", exif=exif)
+    Image.fromarray(np.rot90(LABEL, -1).copy()).save(root / "labels" / "f0.png")
+    sample = open_data("folder", root=root)[0]
+    assert sample.label is not None
+    assert np.array_equal(sample.image[..., 0], sample.label * 60)
+
+
+def palette(order: tuple[int, ...], path: Path) -> None:
+    """The label map with its palette's entries in another order."""
+    picture = Image.fromarray(np.array([order.index(c) for c in range(4)], np.uint8)[LABEL], "P")
+    picture.putpalette([value for c in order for value in COLORS[c]])
+    picture.save(path)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 0, 3, 1)])
+def test_a_renumbered_palette_is_read_by_its_colours(order: tuple[int, ...], tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    palette(order, root / "labels" / "f0.png")
+    sample = open_data("folder", root=root)[0]
+    assert sample.label is not None
+    assert np.array_equal(sample.label, LABEL)
+    assert ("palette" in sample.note) == (order != (0, 1, 2, 3))
+
+
+def test_a_map_in_the_classes_colours_is_read_by_them(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    Image.fromarray(np.array(COLORS, np.uint8)[LABEL]).save(root / "labels" / "f0.png")
+    sample = open_data("folder", root=root)[0]
+    assert sample.label is not None
+    assert np.array_equal(sample.label, LABEL)
+    Image.new("RGB", (8, 6), (1, 2, 3)).save(root / "labels" / "f0.png")
+    with pytest.raises(DataError, match=r"its colour \(1, 2, 3\) is that of no class"):
+        open_data("folder", root=root)[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (np.full((4, 4), 0.5, np.float32), "decimal numbers"),
+        (np.full((4, 4), 9000, np.int32), "32-bit numbers"),
+        (np.full((4, 4), 4095, np.uint16), "12 bits in 16"),
+        (np.full((4, 4), 255, np.uint16), "12 bits in 16"),
+    ],
+)
+def test_ranges_that_a_file_does_not_state_are_refused(values: np.ndarray, says: str, tmp_path: Path) -> None:
+    Image.fromarray(values).save(tmp_path / "x.tif")
+    with pytest.raises(DataError, match=says):
+        read_image(tmp_path / "x.tif")
+
+
+def test_black_in_16_bits_is_black(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "x.png")
+    assert not read_image(tmp_path / "x.png").any()
+
+
+def test_what_is_no_label_map_is_said(tmp_path: Path) -> None:
+    pages = [Image.fromarray(((c == LABEL) * 255).astype(np.uint8)) for c in range(4)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(DataError, match="4 pages"):
+        read_label(tmp_path / "pages.tif")
+    Image.fromarray(LABEL).save(tmp_path / "j.png", format="JPEG")
+    with pytest.raises(DataError, match="JPEG changes the values"):
+        read_label(tmp_path / "j.png")
+    Image.fromarray(np.where(LABEL == 0, -1, LABEL.astype(np.int32)).astype(np.int32)).save(tmp_path / "m.tif")
+    with pytest.raises(DataError, match="label -1 found"):
+        read_label(tmp_path / "m.tif")
