@@ -13,6 +13,8 @@ COMMANDED = "CIRKD_APP_MODELS"
 """The environment variable by which `cirkd app --model` tells the app its models: role -> path, as JSON."""
 _ROLES = ("teacher", "before", "after")
 STUDENTS = "students"
+WEIGHTS = "weights"
+"""Where a run keeps its student's weights over time, in its folder."""
 _LONGEST = 1_000_000
 _MOST_STEPS = 8
 _SUFFIXES = (".safetensors", ".pth.tar", ".tar", ".pth", ".pt", ".ckpt", ".bin")
@@ -67,13 +69,15 @@ def read_with(path: Path) -> list[Path]:
 def over_time(folder: Path) -> dict[str, Path]:
     """One student's checkpoints in a folder, by their files' names, in the order of the numbers in these.
 
+    Of a run of this project they are those of its `keep_weights`.
     Of more than eight the first, the last and six evenly between are taken. A file whose name holds no number, such as
     `last.ckpt`, comes last.
 
     Raises:
         CheckpointError: no such folder, or fewer than two checkpoints in it.
     """
-    inside = folder.iterdir() if folder.is_dir() else ()
+    kept = folder / WEIGHTS if (folder / WEIGHTS).is_dir() else folder
+    inside = kept.iterdir() if kept.is_dir() else ()
     own = (path for path in inside if path.name.endswith(_SUFFIXES) and not path.name.startswith(("state.", ".")))
     numbers = {path: [int(part) for part in re.findall(r"\d+", path.name)] for path in own}
     found = sorted(numbers, key=lambda path: (not numbers[path], numbers[path], path.name))

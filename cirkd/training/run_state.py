@@ -20,6 +20,7 @@ FREE_TO_CHANGE = {
     "snapshot_every",
     "save_every",
     "journal_every",
+    "keep_weights",
     "trackers",
     "teacher_outputs",
 }

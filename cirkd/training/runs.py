@@ -23,6 +23,7 @@ from typing import Any, Literal
 import psutil
 
 from cirkd.data.errors import TrainingError
+from cirkd.models.places import WEIGHTS
 from cirkd.training.journal import read_journal
 from cirkd.training.run_log import LOG, ended_with, log, refused
 
@@ -160,13 +161,13 @@ def stop(folder: Path) -> None:
 
 
 def delete(folder: Path) -> None:
-    """Remove a run's folder with all that is in it: journal, snapshots, state, checkpoint.
+    """Remove a run's folder with all that is in it: journal, snapshots, state, weights, checkpoint.
 
     Raises:
         TrainingError: it is running, or holds what no run writes; such a folder is never removed.
     """
     _refuse_living(folder)
-    state = {"state.pt", "state.previous.pt", "snapshots", f"{folder.name}.safetensors"}
+    state = {"state.pt", "state.previous.pt", "snapshots", WEIGHTS, f"{folder.name}.safetensors"}
     known = {_PROCESS, _LAUNCH, LOG, "journal.jsonl", *state}
     if foreign := sorted(path.name for path in folder.iterdir() if path.name not in known):
         raise TrainingError(f"{folder}: holds {foreign[0]}, which no run writes; remove the folder by hand")

@@ -14,6 +14,7 @@ from cirkd.data.catalog import open_data
 from cirkd.data.errors import CirkdError
 from cirkd.data.sample import SegmentationData
 from cirkd.losses.objective import Terms
+from cirkd.models.places import WEIGHTS
 from cirkd.models.segmenter import Segmenter
 from cirkd.training import engine, finite, trackers
 from cirkd.training.batches import Batch, Batches
@@ -190,6 +191,7 @@ class _Run:
         recipe = self.recipe
         if _due(self.step, recipe.evaluate_every):
             progress.note(f"step {self.step}: val mIoU {self._evaluate(self.val_data).miou:.2f}")
+            self._keep_weights()
         if _due(self.step, recipe.snapshot_every):
             self._snapshot()
         if _due(self.step, recipe.save_every):
@@ -228,6 +230,14 @@ class _Run:
                 recipe=plain_recipe(self.recipe),
             )
 
+    def _keep_weights(self) -> None:
+        if self.recipe.keep_weights and self.accelerator.is_main_process:
+            path = self.folder / WEIGHTS / f"step_{self.step:06d}.safetensors"
+            save_checkpoint(path, self._student, **self._provenance())
+
+    def _provenance(self) -> dict[str, Any]:
+        return {"recipe": plain_recipe(self.recipe), "steps": self.step, "seed": self.recipe.seed}
+
     def _write_checkpoint(self, provenance: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
             save_checkpoint(self.recipe.checkpoint, self._student, self.module.memory, **provenance)
@@ -248,8 +258,9 @@ class _Run:
         self._snapshot()
         self._save()
         recipe, path = self.recipe, self.recipe.checkpoint
-        provenance = {"recipe": plain_recipe(recipe), "steps": self.step, "seed": recipe.seed}
+        provenance = self._provenance()
         self._write_checkpoint(provenance)
+        self._keep_weights()
         written = load_model(path, self.accelerator.device)
         scores = {"val": self._scored(written, self.val_data)}
         if has_labelled_test(recipe):

@@ -18,7 +18,9 @@ from cirkd.data.catalog import open_data
 from cirkd.data.errors import CheckpointError, TrainingError
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective
-from cirkd.training import trainer
+from cirkd.models.places import over_time
+from cirkd.study import Study
+from cirkd.training import runs, trainer
 from cirkd.training.evaluate import evaluate
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import RECIPES, Recipe, bundled
@@ -78,6 +80,21 @@ def test_the_checkpoint_evaluates_to_the_scores_it_states(baseline: Recipe) -> N
     again = evaluate(model, open_data("camvid", "val", baseline.root))
     assert result.evaluation is not None
     assert again.miou == result.evaluation.miou == model.info.provenance["scores"]["val"]["miou"]
+
+
+def test_a_run_that_keeps_its_weights_is_a_study_of_the_student_over_time(baseline: Recipe) -> None:
+    kept = replace(baseline, keep_weights=True, evaluate_every=2)
+    train(kept)
+    models = over_time(kept.run_folder)
+    assert list(models) == ["step_000002", "step_000004", "step_000006"]
+    study = Study.open(students=kept.run_folder, images=open_data("camvid", "val", kept.root), indices=[0])
+    assert study.names == tuple(models)
+    saved = load_model(kept.checkpoint, "cpu")
+    image = torch.rand(1, 3, 64, 80)
+    logits = [load_model(path, "cpu")(image).logits for path in models.values()]
+    assert torch.equal(logits[-1], saved(image).logits) and not torch.equal(logits[0], logits[1])
+    runs.delete(kept.run_folder)
+    assert not kept.run_folder.exists()
 
 
 @pytest.mark.slow

@@ -123,10 +123,12 @@ class Recipe:
             be deleted; delete it when images have changed.
         seed: Of initial weights, data order, augmentation and memory draws.
         evaluate_every, snapshot_every, save_every, journal_every: Intervals in steps; 0 for only at the end.
+        keep_weights: Keep the student's weights of each evaluation and of the end in the run's `weights/`, so that
+            `--students` and the run's folder show it over time.
         probe_images: Images of the probe whose embeddings are kept at each snapshot.
         workers: Processes that prepare batches; 0 prepares them in the main one.
         output: Where the checkpoint goes.
-        runs: The folder of run folders: journal, state, snapshots.
+        runs: The folder of run folders: journal, state, snapshots, weights that are kept.
         trackers: Where the run is followed beside its journal: tensorboard (in the run's folder), wandb, both or none.
     """
 
@@ -161,6 +163,7 @@ class Recipe:
     snapshot_every: int = 50
     save_every: int = 100
     journal_every: int = 10
+    keep_weights: bool = False
     probe_images: int = 4
     workers: int = 1
     output: Path | None = None
