@@ -34,29 +34,26 @@ def scale() -> matrix.Scale:
     return matrix.Scale(colors, 0.0, 1.0, "share of the label's pixels")
 
 
-def change_scale(scores: Scores, before: str, after: str, mode: theme.Theme | None = None) -> matrix.Scale:
+def change_scale(scores: Scores, before: str, after: str) -> matrix.Scale:
     """Centred on 0, to the largest change."""
-    end = max(float(np.nanmax(np.abs(_change(scores, before, after)), initial=0.0)), 0.01)
-    return matrix.Scale(theme.diverging(mode), -end, end, "change of the share")
+    return matrix.signed_scale(_change(scores, before, after), "change of the share")
 
 
-def confusion(scores: Scores, classes: Classes, model: str, mode: theme.Theme | None = None) -> go.Figure:
+def confusion(scores: Scores, classes: Classes, model: str) -> go.Figure:
     """Labels in rows, predictions in columns, in the order of `shown`."""
-    return _heatmap(shares(scores.models[model].confusion), scores, classes, scale(), mode)
+    return _heatmap(shares(scores.models[model].confusion), scores, classes, scale())
 
 
-def change(scores: Scores, classes: Classes, before: str, after: str, mode: theme.Theme | None = None) -> go.Figure:
+def change(scores: Scores, classes: Classes, before: str, after: str) -> go.Figure:
     """The shares of `after` less those of `before`: on the diagonal more is better, beside it less."""
-    return _heatmap(_change(scores, before, after), scores, classes, change_scale(scores, before, after, mode), mode)
+    return _heatmap(_change(scores, before, after), scores, classes, change_scale(scores, before, after))
 
 
 def _change(scores: Scores, before: str, after: str) -> Float64[np.ndarray, "c c"]:
     return shares(scores.models[after].confusion) - shares(scores.models[before].confusion)
 
 
-def _heatmap(
-    z: Float64[np.ndarray, "c c"], scores: Scores, classes: Classes, colors: matrix.Scale, mode: theme.Theme | None
-) -> go.Figure:
+def _heatmap(z: Float64[np.ndarray, "c c"], scores: Scores, classes: Classes, colors: matrix.Scale) -> go.Figure:
     known = shown(scores)
     side = matrix.class_side(known, classes)
-    return matrix.heatmap(z[np.ix_(known, known)], side, side, colors, height=420, mode=mode)
+    return matrix.heatmap(z[np.ix_(known, known)], side, side, colors, height=420)

@@ -25,11 +25,11 @@ def describe(features: FeatureSet, pixels: Sequence[int], model: str | None = No
     made = features.models.get(model or "")
     texts = []
     for p in pixels:
-        kind = _class(grouping.classes.names, int(grouping.values[p]))
+        kind = theme.class_name(grouping.classes, int(grouping.values[p]))
         if features.has_labels:
             text = f"<b>{kind}</b>"
             if made is not None:
-                predicted = _class(made.classes.names, int(made.prediction[p]))
+                predicted = theme.class_name(made.classes, int(made.prediction[p]))
                 text += f" · predicted {predicted} ({theme.percent(float(made.confidence[p]), 0)})"
         else:
             text = f"predicted <b>{kind}</b>"
@@ -52,17 +52,12 @@ def scatter(
     texts: one a dot. lit: numbers of the dots (not pixels) that are
     chosen, drawn full while the others fade; None = nothing chosen.
     """
-    mode, marker = paint.mode, paint.marker(projection.index)
-    if projection.dimensions == 3:
-        figure = _solid(projection.coordinates[name], marker, texts, lit)
-    else:
-        figure = _flat(projection.coordinates[name], marker, texts, lit)
-    theme.layout(figure, height=height, legend=False, theme=mode)
-    frame = {"showticklabels": False, "ticks": "", "zeroline": False, "title": None, "showgrid": False}
-    line = {"showline": True, "mirror": True, "linecolor": theme.grid(mode)}
-    figure.update_xaxes(**frame, **line)
-    figure.update_yaxes(**frame, **line, scaleanchor="x", scaleratio=1)
-    plane = {"backgroundcolor": "rgba(0,0,0,0)", "gridcolor": theme.grid(mode), "showticklabels": False, "title": ""}
+    draw = _solid if projection.dimensions == 3 else _flat
+    figure = draw(projection.coordinates[name], paint.marker(projection.index), texts, lit)
+    theme.layout(figure, height=height, legend=False)
+    figure.update_xaxes(theme.FRAME)
+    figure.update_yaxes(theme.FRAME, scaleanchor="x")
+    plane = {"backgroundcolor": "rgba(0,0,0,0)", "gridcolor": theme.grid(), "showticklabels": False, "title": ""}
     figure.update_scenes(xaxis=plane, yaxis=plane, zaxis=plane, aspectmode="data")
     drag = "lasso" if projection.dimensions == 2 else "orbit"
     figure.update_layout(margin={"l": 2, "r": 2, "t": 2, "b": 2}, dragmode=drag)
@@ -91,52 +86,40 @@ def _solid(at: Any, marker: dict[str, Any], texts: Sequence[str], lit: Collectio
     chosen = set(range(len(at)) if lit is None else lit)
     figure = go.Figure()
     for opacity, part in ((0.9, sorted(chosen)), (DIM, [i for i in range(len(at)) if i not in chosen])):
-        figure.add_trace(
-            go.Scatter3d(
-                x=at[part, 0],
-                y=at[part, 1],
-                z=at[part, 2],
-                mode="markers",
-                opacity=opacity,
-                text=[texts[i] for i in part],
-                hovertemplate="%{text}<extra></extra>",
-                marker={**marker, "color": marker["color"][part], "size": 3, "line": {"width": 0}},
-            )
+        figure.add_scatter3d(
+            x=at[part, 0],
+            y=at[part, 1],
+            z=at[part, 2],
+            mode="markers",
+            opacity=opacity,
+            text=[texts[i] for i in part],
+            hovertemplate="%{text}<extra></extra>",
+            marker={**marker, "color": marker["color"][part], "size": 3, "line": {"width": 0}},
         )
     return figure
 
 
-def make_up(chosen: Composition, features: FeatureSet, *, mode: theme.Theme | None = None) -> go.Figure:
+def make_up(chosen: Composition, features: FeatureSet) -> go.Figure:
     """One bar: the classes of the chosen pixels, most frequent first."""
     classes = features.grouping().classes
     figure = go.Figure()
     for kind, count in chosen.classes:
-        known = kind < len(classes)
-        name = _class(classes.names, kind)
-        figure.add_trace(
-            go.Bar(
-                x=[count],
-                y=[""],
-                orientation="h",
-                name=name,
-                text=[name],
-                textposition="inside",
-                insidetextanchor="middle",
-                constraintext="inside",
-                textangle=0,
-                hovertemplate=f"{name}: %{{x}} pixels<extra></extra>",
-                marker={
-                    "color": theme.class_color(classes.colors[kind]) if known else "rgb(128,128,128)",
-                    "line": {"width": 1, "color": theme.grid(mode)},
-                },
-            )
+        name = theme.class_name(classes, kind)
+        figure.add_bar(
+            x=[count],
+            y=[""],
+            orientation="h",
+            name=name,
+            text=[name],
+            textposition="inside",
+            insidetextanchor="middle",
+            constraintext="inside",
+            textangle=0,
+            hovertemplate=f"{name}: %{{x}} pixels<extra></extra>",
+            marker={"color": theme.label_color(classes, kind), "line": {"width": 1, "color": theme.grid()}},
         )
-    theme.layout(figure, height=46, legend=False, theme=mode, barmode="stack", bargap=0.1)
+    theme.layout(figure, height=46, legend=False, barmode="stack", bargap=0.1)
     figure.update_layout(margin={"l": 0, "r": 0, "t": 2, "b": 2}, uniformtext={"minsize": 10, "mode": "hide"})
     figure.update_xaxes(visible=False, range=[0, chosen.pixels], fixedrange=True)
     figure.update_yaxes(visible=False, fixedrange=True)
     return figure
-
-
-def _class(names: Sequence[str], kind: int) -> str:
-    return names[kind] if kind < len(names) else "no class"

@@ -24,21 +24,19 @@ def heat(
     mark: int | None = None,
     choose: bool = False,
     unit: str = "",
-    mode: theme.Theme | None = None,
 ) -> go.Figure:
     """The values of one image's pixels over that image in grey.
 
-    values: of all pixels of the feature set, or of this image's; mark: a pixel to ring, if it lies in this image;
-    choose: lay a point on every pixel, so that a click chooses it (see `chosen_pixel`); width: of the figure on screen
-    at least, its height follows.
+    values: of all pixels of the feature set; mark: a pixel to ring, if it lies in this image; choose: lay a point on
+    every pixel, so that a click chooses it (see `chosen_pixel`); width: of the figure on screen at least, its height
+    follows.
     """
     place = features.pixels.of_image(image)
-    own = values[place] if len(values) == len(features.pixels) else values
-    grid = features.pixels.grid[image]
+    kinds = _kinds(features, image)
     figure = go.Figure(
         go.Heatmap(
-            z=own.reshape(grid),
-            text=kinds(features, image),
+            z=features.pixels.grid_map(values, image),
+            text=kinds,
             opacity=opacity,
             zmin=scale.low,
             zmax=scale.high,
@@ -47,24 +45,15 @@ def heat(
             hovertemplate=f"%{{text}}: %{{z:.3g}}{unit}<br>row %{{y}}, column %{{x}}<extra></extra>",
         )
     )
-    _finish(figure, features, image, width, mark, choose, mode, own, unit)
+    if mark is not None and place.start <= mark < place.stop:
+        _ring(figure, features, mark)
+    if choose:
+        names = [name for row in kinds for name in row]
+        texts = [f"{n}: {theme.number(float(v))}{unit}" for n, v in zip(names, values[place], strict=True)]
+        _points(figure, features, place, texts)
+    theme.layout(figure, height=backdrop.height(features, image, width), legend=False)
+    figure.update_layout(dragmode="zoom", clickmode="event+select")
     backdrop.background(figure, features, image, grey=True)
-    return figure
-
-
-def photo(
-    features: FeatureSet,
-    image: int,
-    *,
-    width: int = 250,
-    mark: int | None = None,
-    choose: bool = False,
-    mode: theme.Theme | None = None,
-) -> go.Figure:
-    """An image on which a pixel can be ringed and chosen; arguments as of `heat`."""
-    figure = go.Figure()
-    _finish(figure, features, image, width, mark, choose, mode, None, "")
-    backdrop.background(figure, features, image)
     return figure
 
 
@@ -74,51 +63,33 @@ def chosen_pixel(features: FeatureSet, image: int, points: list[dict[str, Any]])
     return features.pixels.of_image(image).start + int(points[0]["point_index"]) if points else None
 
 
-def kinds(features: FeatureSet, image: int) -> list[list[str]]:
+def _kinds(features: FeatureSet, image: int) -> list[list[str]]:
     """The class that each pixel of an image counts as, by name, row by row."""
     known = features.grouping()
-    names = known.classes.names
     return [
-        [names[c] if c < len(names) else "no class" for c in row]
+        [theme.class_name(known.classes, c) for c in row]
         for row in features.pixels.grid_map(known.values, image).tolist()
     ]
 
 
-def _finish(
-    figure: go.Figure,
-    features: FeatureSet,
-    image: int,
-    width: int,
-    mark: int | None,
-    choose: bool,
-    mode: theme.Theme | None,
-    values: Any,
-    unit: str,
-) -> None:
-    place, where = features.pixels.of_image(image), features.pixels
-    if mark is not None and place.start <= mark < place.stop:
-        at = {"x": [where.column[mark]], "y": [where.row[mark]], "mode": "markers", "hoverinfo": "skip"}
-        figure.add_trace(
-            go.Scatter(**at, marker={"symbol": "circle-open", "size": 15, "color": "#000000", "line": {"width": 5}})
-        )
-        figure.add_trace(
-            go.Scatter(**at, marker={"symbol": "circle-open", "size": 15, "color": "#FFFFFF", "line": {"width": 2.5}})
-        )
-    if choose:
-        names = [name for row in kinds(features, image) for name in row]
-        numbers = [""] * len(names) if values is None else [f": {theme.number(float(v))}{unit}" for v in values]
-        invisible = {"marker": {"opacity": 0}}
-        figure.add_trace(
-            go.Scattergl(
-                x=where.column[place],
-                y=where.row[place],
-                mode="markers",
-                marker={"opacity": 0, "size": 9},
-                selected=invisible,
-                unselected=invisible,
-                customdata=[f"{n}{v}" for n, v in zip(names, numbers, strict=True)],
-                hovertemplate="%{customdata}<br>row %{y}, column %{x}; click to choose<extra></extra>",
-            )
-        )
-    theme.layout(figure, height=backdrop.height(features, image, width), legend=False, theme=mode)
-    figure.update_layout(dragmode="zoom", clickmode="event+select")
+def _ring(figure: go.Figure, features: FeatureSet, pixel: int) -> None:
+    """A white ring with a black edge around a pixel."""
+    x, y = [features.pixels.column[pixel]], [features.pixels.row[pixel]]
+    for color, width in (("#000000", 5.0), ("#FFFFFF", 2.5)):
+        look = {"symbol": "circle-open", "size": 15, "color": color, "line": {"width": width}}
+        figure.add_scatter(x=x, y=y, mode="markers", hoverinfo="skip", marker=look)
+
+
+def _points(figure: go.Figure, features: FeatureSet, place: slice, texts: list[str]) -> None:
+    """An invisible point on every pixel of an image, which a click chooses."""
+    invisible = {"marker": {"opacity": 0}}
+    figure.add_scattergl(
+        x=features.pixels.column[place],
+        y=features.pixels.row[place],
+        mode="markers",
+        marker={"opacity": 0, "size": 9},
+        selected=invisible,
+        unselected=invisible,
+        customdata=texts,
+        hovertemplate="%{customdata}<br>row %{y}, column %{x}; click to choose<extra></extra>",
+    )

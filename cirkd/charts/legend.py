@@ -19,11 +19,6 @@ def swatch(color: str) -> str:
     return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
 
 
-def chip(color: str, name: str) -> str:
-    """A colour and its name as Markdown, for the labels of widgets."""
-    return f"![]({swatch(color)}) {name}"
-
-
 def scale(colorscale: str | Sequence[Sequence[Any]], low: str, high: str, label: str, middle: str = "") -> str:
     """A colour bar with its ends (and middle) named, as HTML; `colorscale`: a name, or (position, colour) pairs."""
     stops = get_colorscale(colorscale) if isinstance(colorscale, str) else colorscale

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float, Int64
 
+from cirkd.analysis.relations import Run, runs
 from cirkd.charts import legend, theme
 
 if TYPE_CHECKING:
@@ -44,76 +46,74 @@ class Side:
     runs: list[tuple[int, int, str, str]]
 
 
-def cosine_scale(compared: MatrixComparison, label: str, mode: theme.Theme | None = None) -> Scale:
+def cosine_scale(compared: MatrixComparison, label: str) -> Scale:
     """One scale for every model's matrix; where cosines fall below 0, a diverging one centred on 0."""
     if compared.low >= 0:
         return Scale(theme.SEQUENTIAL, compared.low, compared.high, label)
     end = max(-compared.low, compared.high)
-    return Scale(theme.diverging(mode), -end, end, label)
+    return Scale(theme.diverging(), -end, end, label)
 
 
-def difference_scale(compared: MatrixComparison, label: str, mode: theme.Theme | None = None) -> Scale:
+def difference_scale(compared: MatrixComparison, label: str) -> Scale:
     """One scale for every difference, centred on 0."""
-    return Scale(theme.diverging(mode), -compared.limit, compared.limit, label)
+    return Scale(theme.diverging(), -compared.limit, compared.limit, label)
+
+
+def signed_scale(values: Float[np.ndarray, "n m"], label: str) -> Scale:
+    """Centred on 0, to the largest of some values, nan left out."""
+    end = max(float(np.nanmax(np.abs(values), initial=0.0)), 0.01)
+    return Scale(theme.diverging(), -end, end, label)
+
+
+def named_side(names: Iterable[str]) -> Side:
+    """A side that has one position per name, and no colours."""
+    return Side(list(names), [(i, i + 1, name, "rgba(0,0,0,0)") for i, name in enumerate(names)])
 
 
 def class_side(classes: Iterable[int], known: Classes, counts: Iterable[int] | None = None) -> Side:
     """A side that has one position per class."""
     shown = list(classes)
-    names = [known.names[c] for c in shown]
-    colors = [theme.class_color(known.colors[c]) for c in shown]
-    runs = [(i, i + 1, name, color) for i, (name, color) in enumerate(zip(names, colors, strict=True))]
-    more = [f" ({n:,} pixels)" for n in counts] if counts is not None else [""] * len(names)
-    return Side([f"{name}{text}" for name, text in zip(names, more, strict=True)], runs)
+    runs = [(i, i + 1, known.names[c], theme.class_color(known.colors[c])) for i, c in enumerate(shown)]
+    more = [f" ({n:,} pixels)" for n in counts] if counts is not None else [""] * len(shown)
+    return Side([f"{known.names[c]}{text}" for c, text in zip(shown, more, strict=True)], runs)
 
 
 def pixel_sides(pair: RelationPair, features: FeatureSet) -> tuple[Side, Side]:
     """The sides of a pixel-by-pixel matrix: runs of one class, or of one image where the order is by position."""
-    known = features.grouping().classes
-
-    def side(pixels: Any, labels: Any, runs: Any) -> Side:
-        where = features.pixels
-        names = [
-            f"{_class(known, int(label))}, row {where.row[p]}, column {where.column[p]}"
-            f" of {features.image_names[int(where.image[p])]}"
-            for p, label in zip(pixels, labels, strict=True)
-        ]
-        if pair.order == "class":
-            found = [(r.start, r.stop, _class(known, r.label), _color(known, r.label)) for r in runs]
-        else:
-            found = [(r.start, r.stop, features.image_names[r.label], _LINE) for r in runs]
-        return Side(names, found)
-
+    by_class = pair.order == "class"
     return (
-        side(pair.rows, pair.row_labels, pair.row_runs),
-        side(pair.columns, pair.column_labels, pair.column_runs),
+        _pixel_side(pair.rows, pair.row_runs, features, by_class),
+        _pixel_side(pair.columns, pair.column_runs, features, by_class),
     )
 
 
 def region_sides(found: RegionRelations, features: FeatureSet, bank: Classes | None = None) -> tuple[Side, Side]:
     """The sides of a pixel-by-region matrix: pixels by class; regions by image, or by class where `bank` has them."""
-    known, where = features.grouping().classes, features.pixels
-    rows = [
-        f"{_class(known, int(c))}, row {where.row[p]}, column {where.column[p]}"
-        f" of {features.image_names[int(where.image[p])]}"
-        for p, c in zip(found.rows, found.row_labels, strict=True)
+    classes, names = bank or features.grouping().classes, features.image_names
+    regions = [
+        f"{theme.class_name(classes, int(label))} of {f'bank, region {number + 1}' if bank else names[int(image)]}"
+        for number, (image, label) in enumerate(zip(found.region_image, found.region_label, strict=True))
     ]
-    runs = [(run.start, run.stop, _class(known, run.label), _color(known, run.label)) for run in found.row_runs]
-    classes, names = bank or known, []
-    for number, (image, label) in enumerate(zip(found.region_image, found.region_label, strict=True)):
-        place = f"bank, region {number + 1}" if bank else features.image_names[int(image)]
-        names.append(f"{_class(classes, int(label))} of {place}")
-    if bank:
-        kinds = [(_class(bank, int(c)), _color(bank, int(c))) for c in found.region_label]
-    else:
-        kinds = [(features.image_names[int(i)], _LINE) for i in found.region_image]
-    return Side(rows, runs), Side(names, _grouped(kinds))
+    parts = _class_runs(runs(found.region_label), bank) if bank else _image_runs(runs(found.region_image), features)
+    return _pixel_side(found.rows, found.row_runs, features, True), Side(regions, parts)
 
 
-def _grouped(kinds: list[tuple[str, str]]) -> list[tuple[int, int, str, str]]:
-    """The runs of equal (name, colour)."""
-    cuts = [0, *(i for i in range(1, len(kinds)) if kinds[i] != kinds[i - 1]), len(kinds)]
-    return [(a, b, *kinds[a]) for a, b in pairwise(cuts) if b > a]
+def _pixel_side(pixels: Int64[np.ndarray, " n"], found: tuple[Run, ...], features: FeatureSet, by_class: bool) -> Side:
+    known, where = features.grouping(), features.pixels
+    names = [
+        f"{theme.class_name(known.classes, int(known.values[p]))}, row {where.row[p]}, column {where.column[p]}"
+        f" of {features.image_names[int(where.image[p])]}"
+        for p in pixels
+    ]
+    return Side(names, _class_runs(found, known.classes) if by_class else _image_runs(found, features))
+
+
+def _class_runs(found: tuple[Run, ...], classes: Classes) -> list[tuple[int, int, str, str]]:
+    return [(r.start, r.stop, theme.class_name(classes, r.label), theme.label_color(classes, r.label)) for r in found]
+
+
+def _image_runs(found: tuple[Run, ...], features: FeatureSet) -> list[tuple[int, int, str, str]]:
+    return [(r.start, r.stop, features.image_names[r.label], _LINE) for r in found]
 
 
 def heatmap(
@@ -125,7 +125,6 @@ def heatmap(
     height: int = 330,
     values: bool = False,
     mark: int | None = None,
-    mode: theme.Theme | None = None,
 ) -> go.Figure:
     """A matrix [n, m] whose first row is on top. values: write every number into its cell; mark: point at this row."""
     n, m = len(rows.names), len(columns.names)
@@ -138,7 +137,7 @@ def heatmap(
         "constrain": "domain",
         "automargin": False,
         "tickmode": "array",
-        "tickfont": {"size": 11, "color": theme.ink(mode)},
+        "tickfont": {"size": 11, "color": theme.ink()},
     }
     across, upright = _ticks(columns, m), _ticks(rows, n)
     layout = {
@@ -146,7 +145,7 @@ def heatmap(
         "yaxis": common
         | upright
         | {"range": [n - 0.5, -0.5 - 0.05 * n], "scaleanchor": "x", "scaleratio": m / n, "constraintoward": "top"},
-        "shapes": _bars(rows, n, m, "y") + _bars(columns, m, n, "x") + _pointer(mark, n, m, mode),
+        "shapes": _bars(rows, n, m, "y") + _bars(columns, m, n, "x") + _pointer(mark, n, m),
     }
     figure = go.Figure(
         go.Heatmap(
@@ -164,18 +163,16 @@ def heatmap(
         layout,
     )
     margin = {"l": _room(upright), "r": 4, "t": 4, "b": _room(across)}
-    return theme.layout(figure, height=height, legend=False, theme=mode, margin=margin)
+    return theme.layout(figure, height=height, legend=False, margin=margin)
 
 
-def _pointer(row: int | None, n: int, m: int, mode: theme.Theme | None) -> list[dict[str, Any]]:
+def _pointer(row: int | None, n: int, m: int) -> list[dict[str, Any]]:
     """A triangle beside a row."""
     if row is None:
         return []
     tail, tip, half = -0.5 - 0.05 * m, -0.5 + 0.01 * m, 0.022 * n
     path = f"M {tail} {row - half} L {tip} {row} L {tail} {row + half} Z"
-    return [
-        {"type": "path", "path": path, "fillcolor": theme.ink(mode), "line": {"width": 1.5, "color": theme.paper(mode)}}
-    ]
+    return [{"type": "path", "path": path, "fillcolor": theme.ink(), "line": {"width": 1.5, "color": theme.paper()}}]
 
 
 def _room(ticks: dict[str, Any]) -> float:
@@ -208,11 +205,3 @@ def _bars(side: Side, length: int, other: int, axis: str) -> list[dict[str, Any]
 
 def _plain(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".").replace("-", "−") or "0"
-
-
-def _class(known: Classes, label: int) -> str:
-    return known.names[label] if label < len(known) else "no class"
-
-
-def _color(known: Classes, label: int) -> str:
-    return theme.class_color(known.colors[label]) if label < len(known) else "rgb(128,128,128)"

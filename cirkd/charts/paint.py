@@ -19,23 +19,20 @@ _OUTLINE = {"light": "rgba(40,50,65,0.35)", "dark": "rgba(220,228,240,0.4)"}
 
 @dataclass(frozen=True)
 class Paint:
-    """How to colour dots; colors: of all pixels of a feature set; mode: light or dark, None = as the page."""
+    """How to colour dots; colors: of all pixels of a feature set."""
 
     colors: PixelColors
-    mode: theme.Theme | None = None
 
     def marker(self, pixels: Any) -> dict[str, Any]:
         """Plotly's marker settings for some pixels: a number each, and the colours that the numbers stand for."""
-        outline = {"line": {"width": 0.6, "color": _OUTLINE[self.mode or theme.mode()]}}
+        outline = {"line": {"width": 0.6, "color": _OUTLINE[theme.mode()]}}
         if isinstance(self.colors, Scale):
             values = self.colors.values[pixels]
             return {"color": values, "colorscale": theme.SEQUENTIAL, "cmin": 0.0, "cmax": self.colors.high, **outline}
         kinds, codes = np.unique(self.colors.codes[pixels], return_inverse=True)
         shown = [self.colors.categories.get(int(kind), NO_CATEGORY) for kind in kinds] or [NO_CATEGORY]
         steps = [
-            (edge / len(shown), category.color(self.mode or theme.mode()))
-            for i, category in enumerate(shown)
-            for edge in (i, i + 1)
+            (edge / len(shown), category.color(theme.mode())) for i, category in enumerate(shown) for edge in (i, i + 1)
         ]
         codes = codes.astype(np.uint8)
         return {"color": codes, "colorscale": steps, "cmin": -0.5, "cmax": len(shown) - 0.5, **outline}
@@ -43,7 +40,7 @@ class Paint:
     def entries(self) -> list[tuple[str, str]]:
         """(name, CSS colour) of each category; none on a scale."""
         known = () if isinstance(self.colors, Scale) else self.colors.categories.values()
-        return [(category.name, category.color(self.mode or theme.mode())) for category in known]
+        return [(category.name, category.color(theme.mode())) for category in known]
 
     def bar(self) -> str:
         """The scale of numbers, as HTML; "" for categories."""

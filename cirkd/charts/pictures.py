@@ -74,5 +74,4 @@ def change_by_class(change: PixelChange, classes: Classes) -> Figure:
     theme.layout(figure, height=theme.rows_height(len(order)), barmode="relative")
     reach = 1.1 * max([0.5, *(max(share[c][2:]) for c in order)])
     figure.update_xaxes(title_text="share of the class's pixels (%): broken | fixed", range=[-reach, reach])
-    figure.update_yaxes(tickfont=theme.class_tick_font(), ticklabelstandoff=6)
-    return figure
+    return figure.update_yaxes(theme.class_axis())

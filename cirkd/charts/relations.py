@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
@@ -13,43 +13,20 @@ if TYPE_CHECKING:
     from cirkd.features import FeatureSet
 
 
-def divergence_map(
-    features: FeatureSet,
-    divergence: Divergence,
-    name: str,
-    image: int,
-    *,
-    opacity: float = 0.7,
-    width: int = 250,
-    mark: int | None = None,
-    choose: bool = False,
-    mode: theme.Theme | None = None,
-) -> go.Figure:
+def divergence_map(features: FeatureSet, divergence: Divergence, name: str, image: int, **more: Any) -> go.Figure:
     """The divergence of every pixel of one image over that image in grey, 0 to the largest of all students.
 
-    mark, choose: a pixel to ring, and whether a click chooses one; see `heat.heat`.
+    more: as of `heat.heat`.
     """
     scale = matrix.Scale(theme.SEQUENTIAL, 0.0, divergence.largest, "relation divergence (nats)")
-    return heat.heat(
-        features,
-        divergence.per_pixel[name],
-        image,
-        scale,
-        opacity=opacity,
-        width=width,
-        mark=mark,
-        choose=choose,
-        unit=" nats",
-        mode=mode,
-    )
+    return heat.heat(features, divergence.per_pixel[name], image, scale, unit=" nats", **more)
 
 
-def by_pair(features: FeatureSet, divergence: Divergence, name: str, mode: theme.Theme | None = None) -> go.Figure:
+def by_pair(features: FeatureSet, divergence: Divergence, name: str) -> go.Figure:
     """Mean divergence of every ordered image pair: rows = whose pixels, columns = related to whose pixels."""
-    names = list(features.image_names)
-    side = matrix.Side(names, [(i, i + 1, image, "rgba(0,0,0,0)") for i, image in enumerate(names)])
-    values = len(names) <= 6
-    return matrix.heatmap(divergence.by_pair[name], side, side, pair_scale(divergence), values=values, mode=mode)
+    side = matrix.named_side(features.image_names)
+    values = len(features.image_names) <= 6
+    return matrix.heatmap(divergence.by_pair[name], side, side, pair_scale(divergence), values=values)
 
 
 def pair_scale(divergence: Divergence) -> matrix.Scale:

@@ -31,7 +31,7 @@ def words(found: SplitScores, before: str, after: str, image: int) -> str:
     return f"{change}divergence {'+' if divergence > 0 else ''}{theme.number(float(divergence), 2)}"
 
 
-def changes(found: SplitScores, before: str, after: str, mode: theme.Theme | None = None) -> Figure:
+def changes(found: SplitScores, before: str, after: str) -> Figure:
     """A dot for each image: change of mIoU in points (across), of relation divergence in nats (upward)."""
     from plotly.graph_objects import Figure
 
@@ -48,7 +48,7 @@ def changes(found: SplitScores, before: str, after: str, mode: theme.Theme | Non
         hovertemplate="%{text}<br>mIoU %{x:+.1f} points<br>divergence %{y:+.3f} nats<extra></extra>",
     )
     title = f"{theme.role(after).label} minus {theme.role(before).label}"
-    figure.update_xaxes(title=f"mIoU of the image, {title} (points)", zeroline=True, zerolinecolor=theme.muted(mode))
-    figure.update_yaxes(title="relation divergence (nats)", zeroline=True, zerolinecolor=theme.muted(mode))
+    figure.update_xaxes(title=f"mIoU of the image, {title} (points)", zeroline=True, zerolinecolor=theme.muted())
+    figure.update_yaxes(title="relation divergence (nats)", zeroline=True, zerolinecolor=theme.muted())
     figure.update_layout(dragmode="select", clickmode="event+select")
-    return theme.layout(figure, height=360, legend=False, theme=mode)
+    return theme.layout(figure, height=360, legend=False)

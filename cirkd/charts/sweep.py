@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cirkd.charts import theme
+from cirkd.charts import scores, theme
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -31,7 +31,7 @@ def by_seed(found: Sequence[Paired], title: str) -> Figure:
         marker={"color": _MEAN, "symbol": "line-ns", "size": 22, "line": {"width": 3, "color": _MEAN}},
     )
     figure.update_xaxes(title=title)
-    return _rows(figure, len(shown))
+    return scores.rows(figure, len(shown))
 
 
 def differences(found: Sequence[Paired], title: str) -> Figure:
@@ -53,7 +53,7 @@ def differences(found: Sequence[Paired], title: str) -> Figure:
     )
     figure.add_vline(x=0, line={"color": theme.muted(), "width": 1, "dash": "dot"})
     figure.update_xaxes(title=title)
-    return _rows(figure, len(shown))
+    return scores.rows(figure, len(shown))
 
 
 def _seeds(figure: Figure, values: Mapping[str, Mapping[int, float]], digits: str) -> None:
@@ -68,9 +68,3 @@ def _seeds(figure: Figure, values: Mapping[str, Mapping[int, float]], digits: st
         hovertemplate=f"%{{y}}, seed %{{customdata}}: %{{x:{digits}}}<extra></extra>",
         marker={"color": _RUN, "size": 9, "opacity": 0.8},
     )
-
-
-def _rows(figure: Figure, count: int) -> Figure:
-    theme.layout(figure, height=theme.rows_height(count), margin_t=40)
-    figure.update_yaxes(tickfont={"color": theme.ink(), "size": 13}, showgrid=True)
-    return figure

@@ -134,15 +134,25 @@ def class_color(color: Iterable[int]) -> str:
     return f"rgb({','.join(str(int(c)) for c in color)})"
 
 
+def class_name(classes: Classes, label: int) -> str:
+    """A label's name; "no class" where it has none."""
+    return classes.names[label] if label < len(classes) else "no class"
+
+
+def label_color(classes: Classes, label: int) -> str:
+    """CSS colour of a label; grey where it has no class."""
+    return class_color(classes.colors[label]) if label < len(classes) else UNLABELLED
+
+
 def class_tick(classes: Classes, index: int) -> str:
     """A class's name with its colour beside it, for the axis of a chart."""
     color = class_color(classes.colors[index])
     return f'{classes.names[index]} <span style="color:{color};stroke:#8A94A3;stroke-width:.8">■</span>'
 
 
-def class_tick_font() -> dict[str, Any]:
-    """Font of `class_tick`."""
-    return {"color": ink(), "size": 13}
+def class_axis() -> dict[str, Any]:
+    """Settings of an axis whose ticks are classes, as of `class_tick`."""
+    return {"tickfont": {"color": ink(), "size": 13}, "ticklabelstandoff": 6}
 
 
 def rows_height(count: int) -> int:
@@ -203,6 +213,17 @@ def layout(figure: Figure, *, height: int, legend: bool = True, theme: Theme | N
         margin={"l": 8, "r": 8, "t": 40 if legend else 12, "b": 8},
     )
     return figure.update_layout(**more) if more else figure
+
+
+FRAME: dict[str, Any] = {
+    "showgrid": False,
+    "showticklabels": False,
+    "ticks": "",
+    "zeroline": False,
+    "showline": True,
+    "mirror": True,
+}
+"""Settings of both axes of a map, whose numbers mean nothing: a frame alone."""
 
 
 @cache

@@ -26,9 +26,7 @@ def term(name: str) -> tuple[str, str]:
     return name.replace("_", " ").capitalize(), _OTHER[sum(map(ord, name)) % len(_OTHER)]
 
 
-def losses(
-    history: History, *, weighted: bool, beside: tuple[str, History] | None = None, mode: theme.Theme | None = None
-) -> go.Figure:
+def losses(history: History, *, weighted: bool, beside: tuple[str, History] | None = None) -> go.Figure:
     """Every loss term over the steps, on a logarithmic axis; weighted: as they enter the sum, with the sum.
 
     beside: another run's name and history, drawn in dashes.
@@ -40,35 +38,31 @@ def losses(
             label, color = term(name)
             _line(figure, found.at, values, of + label, color, "%{y:.4g}", dash=dash)
         if weighted and len(terms) > 1:
-            _line(
-                figure, found.at, found.total, f"{of}Sum", theme.ink(mode), "%{y:.4g}", dash="dashdot" if of else "dot"
-            )
-    figure = _over_steps(figure, history, mode, beside=beside)
+            _line(figure, found.at, found.total, f"{of}Sum", theme.ink(), "%{y:.4g}", dash="dashdot" if of else "dot")
+    figure = _over_steps(figure, history, beside=beside)
     figure.update_yaxes(type="log", title_text="loss", dtick="D2", tickformat=".2~g")
     return figure
 
 
-def scores(history: History, beside: tuple[str, History] | None = None, mode: theme.Theme | None = None) -> go.Figure:
+def scores(history: History, beside: tuple[str, History] | None = None) -> go.Figure:
     """mIoU at every evaluation (%); beside: another run's name and history, drawn in dashes."""
     figure = go.Figure()
     for of, dash, found in _runs(history, beside):
         for split in dict.fromkeys(split for _, split, _ in found.evaluations):
-            label, color, symbol = _SPLITS.get(split, (split, theme.muted(mode), "square"))
+            label, color, symbol = _SPLITS.get(split, (split, theme.muted(), "square"))
             at = [step for step, known, _ in found.evaluations if known == split]
             values = [value for _, known, value in found.evaluations if known == split]
             _line(figure, at, values, of + label, color, "%{y:.1f} %", dash=dash, symbol=symbol + "-open" * bool(of))
-    figure = _over_steps(figure, history, mode, beside=beside)
+    figure = _over_steps(figure, history, beside=beside)
     figure.update_yaxes(title_text="mIoU (%)", rangemode="tozero")
     return figure
 
 
-def single(
-    history: History, values: Sequence[float | None], title: str, hover: str, mode: theme.Theme | None = None
-) -> go.Figure:
+def single(history: History, values: Sequence[float | None], title: str, hover: str) -> go.Figure:
     """One quantity over the steps."""
     figure = go.Figure()
     _line(figure, history.at, values, title, theme.ROLES["teacher"].color, hover)
-    figure = _over_steps(figure, history, mode, height=230, legend=False)
+    figure = _over_steps(figure, history, height=230, legend=False)
     figure.update_yaxes(title_text=title, rangemode="tozero")
     return figure
 
@@ -131,14 +125,13 @@ def _line(
 def _over_steps(
     figure: go.Figure,
     history: History,
-    mode: theme.Theme | None,
     *,
     height: int = 340,
     legend: bool = True,
     beside: tuple[str, History] | None = None,
 ) -> go.Figure:
     """Common to all curves: steps from 0 to the last, one hover for all lines, a mark where the run was resumed."""
-    theme.layout(figure, height=height, legend=legend, theme=mode, hovermode="x unified")
+    theme.layout(figure, height=height, legend=legend, hovermode="x unified")
     figure.update_layout(showlegend=legend)
     steps = max(history.steps, beside[1].steps if beside else 1, 1)
     figure.update_xaxes(title_text="step", range=[0, 1.03 * steps])
@@ -148,5 +141,5 @@ def _over_steps(
         for number, line in enumerate(others):
             line.update(name=f"{beside[0]}, dashed", legendgroup="beside", showlegend=not number)
     for step in history.resumed:
-        figure.add_vline(x=step, line={"width": 1, "dash": "dot", "color": theme.muted(mode)})
+        figure.add_vline(x=step, line={"width": 1, "dash": "dot", "color": theme.muted()})
     return figure

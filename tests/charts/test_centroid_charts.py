@@ -12,7 +12,7 @@ from tests.factories import make_features
 def test_marks_are_the_centroids_and_arrows_lead_from_before_to_after():
     features = make_features()
     result = make_centroids(features)
-    figure = charts.drift_map(result, features.classes, ("before", "after"), mode="light")
+    figure = charts.drift_map(result, features.classes, ("before", "after"))
     wanted = ["rgb({},{},{})".format(*features.classes.colors[c]) for c in result.classes]
     for name, trace in zip(result.map, figure.data, strict=False):
         np.testing.assert_array_equal(np.column_stack([trace.x, trace.y]), result.map[name])
@@ -28,7 +28,7 @@ def test_marks_are_the_centroids_and_arrows_lead_from_before_to_after():
 @pytest.mark.parametrize("models", [("teacher",), ("after",), ("teacher", "after")])
 def test_without_two_students_there_are_marks_and_no_arrows(models):
     features = make_features(models)
-    figure = charts.drift_map(make_centroids(features), features.classes, None, mode="dark")
+    figure = charts.drift_map(make_centroids(features), features.classes, None)
     assert len(figure.data) == len(models)
     assert not figure.layout.annotations
 
@@ -36,7 +36,7 @@ def test_without_two_students_there_are_marks_and_no_arrows(models):
 def test_gain_sets_approach_against_the_change_of_iou():
     features = make_features()
     result, scored = make_centroids(features), scores(features)
-    (trace,) = charts.gain(result, scored, features.classes, ("before", "after"), mode="light").data
+    (trace,) = charts.gain(result, scored, features.classes, ("before", "after")).data
     np.testing.assert_allclose(trace.x, result.approach("before", "after"))
     change = scored.iou_change("before", "after")
     np.testing.assert_allclose(trace.y, [100 * change[c] for c in result.classes])

@@ -17,7 +17,7 @@ def features():
 
 
 def draw(features, dimensions=2, lit=None):
-    projection, paint = make_projection(features, dimensions), Paint(make_colors(features), mode="light")
+    projection, paint = make_projection(features, dimensions), Paint(make_colors(features))
     texts = charts.describe(features, projection.index.tolist(), "after")
     figures = {n: charts.scatter(projection, n, paint, texts, lit) for n in projection.coordinates}
     return projection, texts, figures
@@ -70,7 +70,7 @@ def test_hovering_tells_image_class_and_prediction(features):
 def test_the_make_up_of_a_choice_adds_up(features):
     pixels = list(range(0, len(features.pixels), 3))
     chosen = composition(features, pixels)
-    figure = charts.make_up(chosen, features, mode="light")
+    figure = charts.make_up(chosen, features)
     assert sum(bar.x[0] for bar in figure.data) == len(pixels) == chosen.pixels
     first = chosen.classes[0][0]
     assert figure.data[0].marker.color == "rgb({},{},{})".format(*features.classes.colors[first])
