@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from cirkd.charts import (
-    centroids,
-    confusion,
-    embeddings,
-    heat,
-    layers,
-    matrix,
-    memory,
-    pictures,
-    relations,
-    scores,
-    theme,
-)
+from cirkd.charts import centroids, confusion, embeddings, layers, matrix, memory, pictures, relations, scores, theme
 from cirkd.charts.paint import Paint
 
 if TYPE_CHECKING:
@@ -74,53 +63,45 @@ def gallery(study: Study) -> list[Picture]:
 
 
 def _scores(study: Study) -> Iterator[Picture]:
-    classes, pair = study.features().classes, _comparable(study, "before", "after")
+    classes, pair = study.features().classes, ("before", "after")
+    both = _comparable(study, *pair)
     about = "From one confusion matrix over all labelled pixels of the images in view, at full resolution."
-    if pair:
-        yield Picture(
+    picture = partial(Picture, section="Scores", about=about, width=760)
+    if both:
+        yield picture(
             "iou-change",
-            "Scores",
-            "Change of IoU by class",
-            about,
-            760,
-            lambda: scores.iou_change(study.scores(), classes, "before", "after"),
+            title="Change of IoU by class",
+            draw=lambda: scores.iou_change(study.scores(), classes, *pair),
         )
-    order = ("before", "after") if pair else (None, None)
-    yield Picture(
-        "iou", "Scores", "IoU by class", about, 760, lambda: scores.class_iou(study.scores(), classes, *order)
-    )
-    if pair:
-        yield Picture(
+    order = pair if both else (None, None)
+    yield picture("iou", title="IoU by class", draw=lambda: scores.class_iou(study.scores(), classes, *order))
+    if both:
+        yield picture(
             "fixed-broken",
-            "Scores",
-            "Fixed and broken pixels by class",
-            "Fixed: wrong before, right after. Broken: the other way round.",
-            760,
-            lambda: pictures.change_by_class(study.pixel_change(), classes),
+            title="Fixed and broken pixels by class",
+            about="Fixed: wrong before, right after. Broken: the other way round.",
+            draw=lambda: pictures.change_by_class(study.pixel_change(), classes),
         )
 
 
 def _confusions(study: Study) -> Iterator[Picture]:
     """What each model takes each class for."""
-    classes, scored = study.features().classes, [n for n in study.names if _comparable(study, n)]
+    classes, title = study.features().classes, "what is taken for what"
     about = "Of the labelled pixels of each class (row) in the images in view, the share taken for each class (column)."
-    for name in scored:
-        yield Picture(
+    picture = partial(Picture, section="Scores", width=720)
+    for name in (n for n in study.names if _comparable(study, n)):
+        yield picture(
             f"confusion-{name}",
-            "Scores",
-            f"{theme.role(name).label}: what is taken for what",
-            about,
-            720,
-            lambda name=name: _scaled(confusion.confusion(study.scores(), classes, name), "share"),
+            title=f"{theme.role(name).label}: {title}",
+            about=about,
+            draw=lambda name=name: _scaled(confusion.confusion(study.scores(), classes, name), "share"),
         )
     if _comparable(study, "before", "after"):
-        yield Picture(
+        yield picture(
             "confusion-change",
-            "Scores",
-            "Change of what is taken for what",
-            f"{about} After minus before: on the diagonal more is better, beside it less.",
-            720,
-            lambda: _scaled(confusion.change(study.scores(), classes, "before", "after"), "change"),
+            title=f"Change of {title}",
+            about=f"{about} After minus before: on the diagonal more is better, beside it less.",
+            draw=lambda: _scaled(confusion.change(study.scores(), classes, "before", "after"), "change"),
         )
 
 
@@ -130,43 +111,31 @@ def _divergence(study: Study) -> Iterator[Picture]:
         f"KL divergence of a pixel's relation distribution from the {features.reference}'s, in nats, temperature 0.1, "
         "mean over the images in view, as in the mini-batch loss."
     )
-    yield Picture(
+    picture = partial(Picture, section="Relations", about=about)
+    yield picture(
         "divergence-classes",
-        "Relations",
-        "Relation divergence by class",
-        about,
-        760,
-        lambda: scores.class_divergence(study.divergence(), known.classes),
+        title="Relation divergence by class",
+        width=760,
+        draw=lambda: scores.class_divergence(study.divergence(), known.classes),
     )
     for name in (n for n in study.names if n != features.reference):
         label = theme.role(name).label
-        yield Picture(
+        yield picture(
             f"divergence-pairs-{name}",
-            "Relations",
-            f"{label}: relation divergence by image pair",
-            f"Row: whose pixels; column: the image they are related to. {about}",
-            560,
-            lambda name=name: _pairs(study, name),
+            title=f"{label}: relation divergence by image pair",
+            about=f"Row: whose pixels; column: the image they are related to. {about}",
+            width=560,
+            draw=lambda name=name: _scaled(relations.by_pair(features, study.divergence(), name), "nats"),
         )
         for image, title in enumerate(features.image_names):
-            yield Picture(
+            yield picture(
                 f"{MAP}{name}-{title}",
-                "Relations",
-                f"{label}: relation divergence on {title}",
-                about,
-                720,
-                lambda name=name, image=image: _divergence_map(study, name, image),
+                title=f"{label}: relation divergence on {title}",
+                width=720,
+                draw=lambda name=name, image=image: _scaled(
+                    relations.divergence_map(features, study.divergence(), name, image, width=640), "nats"
+                ),
             )
-
-
-def _pairs(study: Study, name: str) -> Figure:
-    return _scaled(relations.by_pair(study.features(), study.divergence(), name), "nats")
-
-
-def _divergence_map(study: Study, name: str, image: int) -> Figure:
-    found = study.divergence()
-    scale = matrix.Scale(theme.SEQUENTIAL, 0.0, found.largest, "relation divergence (nats)")
-    return _scaled(heat.heat(study.features(), found.per_pixel[name], image, scale, width=640), "nats")
 
 
 def _class_relations(study: Study) -> Iterator[Picture]:
@@ -180,14 +149,9 @@ def _class_relations(study: Study) -> Iterator[Picture]:
         return _scaled(matrix.heatmap(found.matrices[name], side, side, scale, height=520), "cosine")
 
     for name in study.names:
-        yield Picture(
-            f"class-relations-{name}",
-            "Relations",
-            f"{theme.role(name).label}: mean relations of classes",
-            "Mean cosine of all pairs of pixels in view.",
-            640,
-            lambda name=name: draw(name),
-        )
+        title = f"{theme.role(name).label}: mean relations of classes"
+        about = "Mean cosine of all pairs of pixels in view."
+        yield Picture(f"class-relations-{name}", "Relations", title, about, 640, partial(draw, name))
 
 
 def _maps(study: Study) -> Iterator[Picture]:
@@ -197,21 +161,18 @@ def _maps(study: Study) -> Iterator[Picture]:
         figure = embeddings.scatter(projection, name, Paint(study.pixel_colors("class")), texts, height=520)
         return _named(figure, study.features().grouping().classes, study.features().grouping().present())
 
+    about = (
+        "PCA of a class-balanced sample of pixels, each map laid on the reference's by Procrustes. Nearness in a map "
+        "is a hint, not a measurement."
+    )
     for name in study.names:
-        yield Picture(
-            f"map-{name}",
-            "Embeddings",
-            f"{theme.role(name).label}: pixel embeddings",
-            "PCA of a class-balanced sample of pixels, each map laid on the reference's by Procrustes. Nearness in a "
-            "map is a hint, not a measurement.",
-            820,
-            lambda name=name: draw(name),
-        )
+        title = f"{theme.role(name).label}: pixel embeddings"
+        yield Picture(f"map-{name}", "Embeddings", title, about, 820, partial(draw, name))
 
 
 def _centroids(study: Study) -> Iterator[Picture]:
     classes = study.features().grouping().classes
-    students = [name for name in study.names if name != "teacher"]
+    students = study.features().students()
     pair = (students[0], students[1]) if len(students) > 1 else None
     yield Picture(
         "drift",
@@ -241,54 +202,39 @@ def _layers(study: Study) -> Iterator[Picture]:
         f"Debiased linear CKA of a student's layers (rows, image on top) with the {reference}'s (columns, image on the "
         "left): 1 is the same geometry, 0 an unrelated one."
     )
+    picture = partial(Picture, section="Layers", width=640)
     for name in students:
-        yield Picture(
+        yield picture(
             f"layers-{name}",
-            "Layers",
-            f"{theme.role(name).label}: every layer with the {reference}'s",
-            about,
-            640,
-            lambda name=name: _scaled(layers.similarity(study.layer_similarity(), name), "CKA"),
+            title=f"{theme.role(name).label}: every layer with the {reference}'s",
+            about=about,
+            draw=lambda name=name: _scaled(layers.similarity(study.layer_similarity(), name), "CKA"),
         )
     if {"before", "after"} <= set(students):
-        yield Picture(
+        yield picture(
             "layers-change",
-            "Layers",
-            "Where in the network distillation acted",
-            f"{about} Here after minus before; two trainings that differ only in their seed differ, too.",
-            640,
-            lambda: _scaled(layers.change(study.layer_similarity(), "before", "after"), "change of CKA"),
+            title="Where in the network distillation acted",
+            about=f"{about} Here after minus before; two trainings that differ only in their seed differ, too.",
+            draw=lambda: _scaled(layers.change(study.layer_similarity(), "before", "after"), "change of CKA"),
         )
 
 
 def _banks(study: Study) -> Iterator[Picture]:
-    charts: tuple[tuple[str, str, Callable[[Any], Figure]], ...] = (
-        ("fill", "how full", memory.fill),
-        ("age", "how old", memory.age),
-        ("purity", "how pure", memory.purity),
-    )
+    charts = {"fill": ("how full", memory.fill), "age": ("how old", memory.age), "purity": ("how pure", memory.purity)}
+    about = "Age: training steps. Purity: share of keys most similar to their class's centroid."
     for name in study.memory_banks():
-        for key, title, chart in charts:
-            yield Picture(
-                f"bank-{key}-{name}",
-                "Memory bank",
-                f"{theme.role(name).label}'s queues: {title}",
-                "Age: training steps. Purity: share of keys most similar to their class's centroid.",
-                640,
-                lambda name=name, chart=chart: chart(study.memory_bank(name)),
-            )
+        for key, (words, chart) in charts.items():
+            title = f"{theme.role(name).label}'s queues: {words}"
+            draw = partial(lambda chart, name: chart(study.memory_bank(name)), chart, name)
+            yield Picture(f"bank-{key}-{name}", "Memory bank", title, about, 640, draw)
 
 
 def _stored(study: Study) -> Iterator[Picture]:
-    for kind, title in (("own", "What this project stores"), ("published", "What the published code stores")):
-        yield Picture(
-            f"stored-{kind}",
-            "Memory bank",
-            f"{title} under each class",
-            "Expected share of the pixels stored in a step on the images in view, by what they are.",
-            760,
-            lambda kind=kind: memory.stored(study.stored_pixels(), kind),
-        )
+    about = "Expected share of the pixels stored in a step on the images in view, by what they are."
+    for kind, whose in (("own", "this project"), ("published", "the published code")):
+        title = f"What {whose} stores under each class"
+        draw = partial(lambda kind: memory.stored(study.stored_pixels(), kind), kind)
+        yield Picture(f"stored-{kind}", "Memory bank", title, about, 760, draw)
 
 
 def _comparable(study: Study, *names: str) -> bool:
