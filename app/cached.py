@@ -210,7 +210,9 @@ def _thumbnail(images: Images, name: str, width: int, stamped: tuple[tuple[int, 
     opened = data(images)
     picture = Image.fromarray(opened[list(opened.names).index(name)].image)
     picture.thumbnail((width, width))
-    return _encoded(picture, "JPEG", quality=82)
+    buffer = BytesIO()
+    picture.save(buffer, "JPEG", quality=82)
+    return buffer.getvalue()
 
 
 @kept
@@ -270,9 +272,3 @@ def _refuse_code(path: str) -> None:
 def private_folder() -> Path:
     """A folder for this window's uploads that nobody else can read; removed when the window is closed."""
     return Path(tempfile.mkdtemp(prefix="cirkd-"))
-
-
-def _encoded(picture: Any, kind: str, **options: Any) -> bytes:
-    buffer = BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()

@@ -110,19 +110,6 @@ def notes(features: FeatureSet) -> None:
         st.caption(f":material/info: {line}")
 
 
-def image_line(handle: Handle, index: int) -> str:
-    """Every model's mIoU on one image, and what was fixed and broken there, on one line."""
-    if not handle.features().has_labels:
-        return ""
-    scores = handle.scores()
-    parts = [
-        f"{theme.role(name).markdown} {theme.percent(float(score.image_miou[index]))}"
-        for name, score in scores.models.items()
-        if not score.note
-    ]
-    return "mIoU " + " · ".join(parts) if parts else ""
-
-
 def fixed_and_broken(change: PixelChange) -> str:
     """How many pixels were fixed and broken, in a sentence."""
     counts = change.counts
@@ -136,14 +123,13 @@ def fixed_and_broken(change: PixelChange) -> str:
     )
 
 
-def image_scores(name: str, scores: Scores, index: int) -> str:
-    """An image's name and every model's mIoU on it."""
-    parts = [
-        f"{theme.role(model).markdown} {theme.percent(float(score.image_miou[index]), 0)}"
-        for model, score in scores.models.items()
+def image_scores(scores: Scores, index: int, digits: int = 1) -> list[str]:
+    """The mIoU on one image of every model that could be scored."""
+    return [
+        f"{theme.role(name).markdown} {theme.percent(float(score.image_miou[index]), digits)}"
+        for name, score in scores.models.items()
         if not score.note
     ]
-    return f"{theme.plain(name)}  \n{' '.join(parts)}" if parts else theme.plain(name)
 
 
 def stored_scores(handle: Handle) -> dict[str, str]:

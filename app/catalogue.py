@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cirkd.data.bundled import bundled
-from cirkd.data.catalog import expanded
+from cirkd.data.catalog import DATA_SETS, expanded, layout_of
 from cirkd.data.folder import IMAGE_FOLDERS, LABEL_FOLDERS
 from cirkd.data.folder import SPLITS as FOLDER_SPLITS
 from cirkd.data.pairs import file_stamp
@@ -63,15 +63,11 @@ class Images:
 
 def title(name: str) -> str:
     """A data set's name for people."""
-    from cirkd.data.catalog import DATA_SETS
-
     return DATA_SETS[name].title if name in DATA_SETS else name.capitalize()
 
 
 def listed() -> str:
     """The data sets that are recognised by their layout, for a help text."""
-    from cirkd.data.catalog import DATA_SETS
-
     return ", ".join(entry.title for entry in DATA_SETS.values() if entry.marks)
 
 
@@ -124,15 +120,11 @@ def defaults(group: str) -> dict[str, str]:
 
 def data_sets() -> list[str]:
     """The data sets that lie in the data folder, each under its name."""
-    from cirkd.data.catalog import DATA_SETS, layout_of
-
     return [name for name in DATA_SETS if name != "folder" and layout_of(data_root(name)) == name]
 
 
 def splits(source: str, root: Path) -> list[str]:
     """The splits that can be chosen, the one to begin with first."""
-    from cirkd.data.catalog import DATA_SETS
-
     return list(DATA_SETS[_named(source, root)].splits_at(root))
 
 
@@ -143,8 +135,6 @@ def images(source: str, split: str, root: Path) -> Images:
 
 def _named(source: str, root: Path) -> str:
     """The data set that a source of images is."""
-    from cirkd.data.catalog import DATA_SETS, layout_of
-
     return source if source in DATA_SETS and source != "folder" else layout_of(root)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from app import clicks, panels, tiles
+from app import components, matrices, panels, tiles
 from app.elsewhere import in_explorer
 from app.handle import Handle
 from cirkd.charts import confusion as charts
@@ -51,34 +51,17 @@ def draw(
 
 
 def _heatmaps(study: Handle, scores: Scores, key: str, models: list[str], pair: tuple[str, str] | None) -> None:
-    classes = study.features().classes
-    with st.container(horizontal=True, gap="large"):
-        st.html(charts.scale().bar(), width="content")
-        if pair:
-            st.html(charts.change_scale(scores, *pair).bar(), width="content")
-    places = panels.row(f"{key}-matrices", len(models) + (pair is not None), 22)
-    for place, name in zip(places, models, strict=False):
+    classes, scales, shown = study.features().classes, [charts.scale()], []
+    for name in models:
         look = theme.role(name)
-        with place:
-            st.markdown(f"{look.markdown} **{look.label}**")
-            st.plotly_chart(
-                charts.confusion(scores, classes, name),
-                theme=None,
-                config=theme.CONFIG,
-                key=f"{key}_matrix_{name}",
-                alt=f"heatmap, confusion matrix of {look.label}: labels in rows, predictions in columns",
-            )
+        alt = f"heatmap, confusion matrix of {look.label}: labels in rows, predictions in columns"
+        shown.append((look.heading, charts.confusion(scores, classes, name), alt))
     if pair:
         first, second = (theme.role(name) for name in pair)
-        with places[-1]:
-            st.markdown(f"{second.markdown} **{second.label}** minus {first.markdown} {first.label}")
-            st.plotly_chart(
-                charts.change(scores, classes, *pair),
-                theme=None,
-                config=theme.CONFIG,
-                key=f"{key}_matrix_change",
-                alt=f"heatmap, confusion matrix of {second.label} minus that of {first.label}",
-            )
+        scales.append(charts.change_scale(scores, *pair))
+        alt = f"heatmap, confusion matrix of {second.label} minus that of {first.label}"
+        shown.append((f"{second.heading} minus {first.named}", charts.change(scores, classes, *pair), alt))
+    matrices.row(f"{key}-matrices", scales, shown, 22)
 
 
 def _cell(
@@ -92,7 +75,7 @@ def _cell(
         model = [*models, pair[1] if pair else models[-1]][min(matrix, len(models))]
         st.session_state.update({of: model, label: known[row], predicted: known[column]})
 
-    clicks.cells(f"{key}_click", f"panels-{key}-matrices", "Click a cell: its pixels, on the photographs.", take)
+    components.cells(f"{key}_click", f"panels-{key}-matrices", "Click a cell: its pixels, on the photographs.", take)
     model = pair[1] if pair else models[-1]
     counts = scores.models[model].confusion * (1 - np.eye(len(names), dtype=np.int64))
     first = [int(c) for c in np.unravel_index(int(counts.argmax()), counts.shape)]

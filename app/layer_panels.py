@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import panels
+from app import matrices
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.layer_similarity import LayerSimilarity
@@ -31,34 +31,18 @@ def draw(study: Handle, pair: tuple[str, str] | None) -> None:
 
 
 def _heatmaps(found: LayerSimilarity, pair: tuple[str, str] | None) -> None:
-    with st.container(horizontal=True, gap="large"):
-        st.html(charts.similarity_scale().bar(), width="content")
-        if pair:
-            st.html(charts.change_scale(found, *pair).bar(), width="content")
     reference = theme.role(found.reference).label.lower()
-    places = panels.row("layers", len(found.cka) + (pair is not None), 20)
-    for place, name in zip(places, found.cka, strict=False):
+    scales, shown = [charts.similarity_scale()], []
+    for name in found.cka:
         look = theme.role(name)
-        with place:
-            st.markdown(f"{look.markdown} **{look.label}** with the {reference}")
-            st.plotly_chart(
-                charts.similarity(found, name),
-                theme=None,
-                config=theme.CONFIG,
-                key=f"layers-{name}",
-                alt=f"heatmap, CKA of every layer of {look.label} (rows) with every layer of the {reference} (columns)",
-            )
+        alt = f"heatmap, CKA of every layer of {look.label} (rows) with every layer of the {reference} (columns)"
+        shown.append((f"{look.heading} with the {reference}", charts.similarity(found, name), alt))
     if pair:
         first, second = (theme.role(name) for name in pair)
-        with places[-1]:
-            st.markdown(f"{second.markdown} **{second.label}** minus {first.markdown} {first.label}")
-            st.plotly_chart(
-                charts.change(found, *pair),
-                theme=None,
-                config=theme.CONFIG,
-                key="layers-change",
-                alt=f"heatmap, change of the layers' CKA with the {reference}'s from {first.label} to {second.label}",
-            )
+        scales.append(charts.change_scale(found, *pair))
+        alt = f"heatmap, change of the layers' CKA with the {reference}'s from {first.label} to {second.label}"
+        shown.append((f"{second.heading} minus {first.named}", charts.change(found, *pair), alt))
+    matrices.row("layers", scales, shown, 20)
 
 
 def _how(found: LayerSimilarity) -> str:

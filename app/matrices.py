@@ -1,51 +1,51 @@
-"""The matrices of several models side by side on one scale, and below each its difference to the reference."""
+"""Heatmaps side by side under the scales that they share."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from app import panels
-from cirkd.analysis.compare import MatrixComparison
 from cirkd.charts import matrix, theme
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from cirkd.analysis.compare import MatrixComparison
 
 
 def draw(
     key: str, compared: MatrixComparison, rows: matrix.Side, columns: matrix.Side, what: str, mark: int | None = None
 ) -> None:
-    """A panel per model. key: unique on the page; what: the quantity, for the legends; mark: a row to point at."""
+    """A panel per model, its difference to the reference below. what: the quantity, for the legends; mark: a row."""
     reference = theme.role(compared.reference).label.lower()
     scale = matrix.cosine_scale(compared, what)
     difference = matrix.difference_scale(compared, f"difference to the {reference}")
-    with st.container(horizontal=True, gap="large"):
-        st.html(scale.bar(), width="content")
-        if compared.differences:
-            st.html(difference.bar(), width="content")
+    _scales([scale, difference] if compared.differences else [scale])
     for panel, name in zip(panels.row(key, len(compared.matrices), 20), compared.matrices, strict=True):
+        shown = [("", compared.matrices[name], scale)]
+        if name in compared.differences:
+            shown.append((f"minus {reference}", compared.differences[name], difference))
         with panel:
-            _heatmap(f"{key}-{name}", name, "", compared.matrices[name], rows, columns, scale, mark)
-            if name in compared.differences:
-                z = compared.differences[name]
-                _heatmap(f"{key}-{name}-difference", name, f"minus {reference}", z, rows, columns, difference, mark)
+            for note, z, colors in shown:
+                look = theme.role(name)
+                st.markdown(f"{look.heading} {note}")
+                figure = matrix.heatmap(z, rows, columns, colors, mark=mark)
+                panels.chart(figure, f"{key}-{name}-{note}", f"heatmap, {look.label} {note}: {colors.label}")
 
 
-def _heatmap(
-    key: str,
-    name: str,
-    note: str,
-    z: Any,
-    rows: matrix.Side,
-    columns: matrix.Side,
-    scale: matrix.Scale,
-    mark: int | None,
-) -> None:
-    look = theme.role(name)
-    st.markdown(f"{look.markdown} **{look.label}** {note}")
-    st.plotly_chart(
-        matrix.heatmap(z, rows, columns, scale, mark=mark),
-        theme=None,
-        config=theme.CONFIG,
-        key=key,
-        alt=f"heatmap, {look.label} {note}: {scale.label}",
-    )
+def row(key: str, scales: Sequence[matrix.Scale], figures: Sequence[tuple[str, Figure, str]], width: float) -> None:
+    """Figures next to each other, under their scales. figures: (heading, figure, what it shows) of each."""
+    _scales(scales)
+    for panel, (heading, figure, alt) in zip(panels.row(key, len(figures), width), figures, strict=True):
+        with panel:
+            st.markdown(heading)
+            panels.chart(figure, f"{key}-{heading}", alt)
+
+
+def _scales(scales: Sequence[matrix.Scale]) -> None:
+    with st.container(horizontal=True, gap="large"):
+        for scale in scales:
+            st.html(scale.bar(), width="content")

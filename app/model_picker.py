@@ -14,7 +14,6 @@ from cirkd.charts import theme
 from cirkd.data.catalog import expanded
 from cirkd.models.places import commanded, sidecar
 
-ROLES = ("teacher", "before", "after")
 _HELP = {
     "teacher": "The large network that the student learns from.",
     "before": "The student trained alone.",
@@ -25,11 +24,11 @@ UPLOAD_LIMIT = 500  # MB; a DeepLabV3 on a ResNet-101 has 240; from 512 on Strea
 
 def with_defaults(chosen: StudyState) -> StudyState:
     """Fill in the models that the app was started with, or the first group, where no model was ever chosen."""
-    if any(getattr(chosen, role) for role in ROLES):
+    if any(getattr(chosen, role) for role in theme.ROLES):
         return chosen
     if given := commanded():
-        roles = {role: path for role, path in given.items() if role in ROLES}
-        return replace(chosen, **roles, others=tuple(path for role, path in given.items() if role not in ROLES))
+        roles = {role: path for role, path in given.items() if role in theme.ROLES}
+        return replace(chosen, **roles, others=tuple(path for role, path in given.items() if role not in theme.ROLES))
     groups = catalogue.groups()
     if not groups:
         return chosen
@@ -39,7 +38,7 @@ def with_defaults(chosen: StudyState) -> StudyState:
 
 def show(chosen: StudyState) -> None:
     """Make the widgets show a state that came from the address."""
-    for role in ROLES:
+    for role in theme.ROLES:
         st.session_state[f"bar_{role}"] = getattr(chosen, role) or NONE
     st.session_state["bar_others"] = list(chosen.others)
 
@@ -50,7 +49,7 @@ def draw(chosen: StudyState) -> StudyState:
     uploaded = _uploaded()
     known = [*(c.key for c in catalogue.checkpoints()), *commanded().values(), *uploaded]
     picked: dict[str, str] = {}
-    for role in ROLES:
+    for role in theme.ROLES:
         value = getattr(chosen, role) or NONE
         st.session_state.setdefault(f"bar_{role}", value)
         shown = st.session_state[f"bar_{role}"]
@@ -72,7 +71,7 @@ def draw(chosen: StudyState) -> StudyState:
 
 def has_projection(chosen: StudyState) -> bool:
     """Whether one of the checkpoints chosen has a projection head."""
-    keys = [getattr(chosen, role) for role in ROLES] + list(chosen.others)
+    keys = [getattr(chosen, role) for role in theme.ROLES] + list(chosen.others)
     found = [c for key in keys if key not in ("", NONE) and (c := catalogue.find(key))]
     return any(cached.header(str(c.path), c.stamp).get("memory") for c in found)
 
@@ -168,7 +167,7 @@ def _examined(key: str) -> None:
     if st.session_state.get("_examined") == (key, stamp):
         return
     chosen, _ = state.read()
-    if key in (*(getattr(chosen, role) for role in ROLES), *chosen.others):
+    if key in (*(getattr(chosen, role) for role in theme.ROLES), *chosen.others):
         st.session_state["_examined"] = (key, stamp)
     elif free := next((role for role in ("after", "before", "teacher") if getattr(chosen, role) in ("", NONE)), ""):
         st.session_state["_examined"] = (key, stamp)
@@ -186,7 +185,7 @@ def ask(key: str, prefix: str) -> bool:
     """
     st.markdown("Show it in the place of")
     with st.container(horizontal=True, gap="xsmall"):
-        pressed = [role for role in ROLES if st.button(theme.role(role).label, key=f"{prefix}_{role}")]
+        pressed = [role for role in theme.ROLES if st.button(theme.role(role).label, key=f"{prefix}_{role}")]
     for role in pressed:
         _place(key, role)
     return bool(pressed)

@@ -1,12 +1,17 @@
-"""Panels side by side that wrap on a narrow screen, and the one line that says what a page is missing."""
+"""Panels side by side that wrap on a narrow screen, charts in them, and the line that says what a page is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+
+from cirkd.charts import theme
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 Gap = Literal["xxsmall", "xsmall", "small", "medium"]
 
@@ -30,6 +35,11 @@ def cards(key: str, count: int, width: float = 11.0) -> list[DeltaGenerator]:
     st.html(f"<style>.st-key-{name}>div{{{rule}}}</style>")
     with st.container(horizontal=True, key=name, gap="small", vertical_alignment="distribute"):
         return [st.container(border=True, gap="xxsmall") for _ in range(count)]
+
+
+def chart(figure: Figure, key: str, alt: str, config: dict[str, Any] = theme.CONFIG, **more: Any) -> Any:
+    """A figure in its own colours. key: unique on the page; alt: what it shows; more: as of `st.plotly_chart`."""
+    return st.plotly_chart(figure, theme=None, config=config, key=key, alt=alt, **more)
 
 
 def missing(names: Collection[str], labels: bool, *, teacher: str, student: str, unlabelled: str) -> None:

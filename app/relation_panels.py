@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import clicks, matrices, panels
+from app import components, matrices, panels
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.compare import compare_matrices
@@ -94,7 +94,7 @@ def clicked_row(study: Handle, part: str, pixels: Any) -> None:
             st.session_state[PIXEL] = (study.key, part, int(pixels[row]))
 
     hint = "Click a row of a matrix: the relations of its pixel with all images, as heatmaps."
-    clicks.cells(f"relations_click_{part}", f"panels-{part}", hint, take)
+    components.cells(f"relations_click_{part}", f"panels-{part}", hint, take)
     if marked(study, part, pixels) is not None:
         row_of_pixel(study, part)
 
@@ -125,18 +125,15 @@ def row_of_pixel(study: Handle, part: str) -> None:
         scale = matrix.Scale(theme.SEQUENTIAL, low, 1.0, "relation to the pixel (cosine)") if low >= 0 else signed
         st.html(scale.bar())
         for name, row in found.similarity.items():
-            look = theme.role(name)
-            st.markdown(f"{look.markdown} **{look.label}**")
+            st.markdown(theme.role(name).heading)
             for panel, i in zip(
                 panels.row(f"row-{part}-{name}", len(features.images), 9), range(len(features.images)), strict=True
             ):
                 with panel:
-                    st.plotly_chart(
+                    panels.chart(
                         heat.heat(features, row, i, scale, width=170, mark=pixel),
-                        theme=None,
-                        config=theme.CONFIG,
-                        key=f"relations_row_{part}_{name}_{i}",
-                        alt=f"relations of the chosen pixel in {name} with image {features.image_names[i]}",
+                        f"relations_row_{part}_{name}_{i}",
+                        f"relations of the chosen pixel in {name} with image {features.image_names[i]}",
                     )
 
 
@@ -163,10 +160,10 @@ def loss(study: Handle) -> None:
     terms = list(dict.fromkeys(term for part in found for term in part.raw))
     columns: dict[str, list[Any]] = {"Term": [NAMES.get(term, term) for term in terms] + ["sum"]}
     for part in found:
-        glyph = theme.role(part.student).glyph
-        columns[f"{glyph} {theme.role(part.student).label}"] = [_shown(part.raw, t) for t in terms] + ["–"]
-        weights = [f"{_shown(part.weighted, t)}" for t in terms]
-        columns[f"{glyph} weighted"] = [*weights, theme.number(part.total)]
+        look = theme.role(part.student)
+        columns[look.text] = [theme.number(part.raw.get(term)) for term in terms] + ["–"]
+        weighted = [theme.number(part.weighted.get(term)) for term in terms]
+        columns[f"{look.glyph} weighted"] = [*weighted, theme.number(part.total)]
     columns["Weight"] = [theme.number(found[-1].weights.get(term)) for term in terms] + [""]
     st.table(columns)
     notes = [f"{theme.role(part.student).label}: {part.note}." for part in found if part.note]
@@ -176,7 +173,3 @@ def loss(study: Handle) -> None:
         f"{found[0].provenance['seed']}. Weights: those of the checkpoint's recipe where it was distilled, else the "
         f"paper's. {' '.join(notes)}"
     )
-
-
-def _shown(values: dict[str, float], term: str) -> str:
-    return theme.number(values.get(term))

@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 import streamlit as st
 
+from cirkd.data.catalog import DATA_SETS
 from cirkd.data.safe_palette import COLORS_OF_CLASSES, OWN
 from cirkd.models.layer_names import EMBEDDINGS, STAGE
 
@@ -76,8 +77,6 @@ def from_query(query: Mapping[str, str]) -> StudyState:
 
 def sources() -> tuple[str, ...]:
     """What images may come from: every data set, and uploads."""
-    from cirkd.data.catalog import DATA_SETS
-
     return (*DATA_SETS, UPLOAD)
 
 

@@ -7,17 +7,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cached, catalogue, image_picker, link, model_picker, state, stored_bar
+from app import cached, catalogue, components, image_picker, model_picker, state, stored_bar
 from app.handle import Handle
 from app.state import StudyState
+from cirkd.charts import theme
 from cirkd.data.errors import CheckpointError, DataError, StudyError
 from cirkd.data.safe_palette import OWN, SAFE
 
-ROLES = ("teacher", "before", "after")
-
-
 _WIDGETS = tuple(
-    f"bar_{name}" for name in (*ROLES, "others", "data", "folder", "split", "layer", "device", "precision", "palette")
+    f"bar_{name}"
+    for name in (*theme.ROLES, "others", "data", "folder", "split", "layer", "device", "precision", "palette")
 )
 _SHOWN = "bar_shown"  # session key: the page whose run came to its end, so that the browser has every widget's value
 
@@ -45,7 +44,7 @@ def draw(page: str) -> None:
         chosen = image_picker.draw(chosen)
         state.write(chosen)
         chosen = _settings(chosen, from_address, stored=folder is not None)
-    link.draw()
+        components.copy_link()
     state.write(chosen)
 
 
@@ -91,7 +90,7 @@ def study_key(chosen: StudyState) -> cached.StudyKey:
     if folder := image_picker.stored(chosen):
         names = tuple((name, "", 0.0) for name in cached.stored(folder).models)
         return cached.StudyKey(names, folder, (), "", "", "", palette=chosen.palette)
-    models = [_model(role, key) for role in ROLES if (key := getattr(chosen, role)) not in ("", state.NONE)]
+    models = [_model(role, key) for role in theme.ROLES if (key := getattr(chosen, role)) not in ("", state.NONE)]
     models += [_model(Path(key).stem, key) for key in chosen.others]
     if not models:
         raise StudyError("no model is chosen; pick a teacher or a student in the sidebar")

@@ -39,7 +39,7 @@ def by_class(study: Handle) -> None:
 
 
 def _head(name: str, what: str) -> str:
-    return f"{theme.role(name).glyph} {theme.role(name).label} {what}"
+    return f"{theme.role(name).text} {what}"
 
 
 def _table(columns: dict[str, list[Any]], key: str, first: str) -> None:

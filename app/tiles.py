@@ -75,16 +75,6 @@ def change_legend() -> None:
     )
 
 
-def scale_legend(name: str, low: str, high: str) -> None:
-    """A bar of the one-sided colour scale with the values of its ends."""
-    bar = "linear-gradient(90deg,#00204d,#31446b,#666870,#958f78,#cab969,#ffea46)"  # cividis
-    st.html(
-        f'<div style="display:flex;flex-wrap:wrap;align-items:center;gap:.5rem;font-size:.85rem">{escape(low)}'
-        f'<span style="width:9rem;height:.8rem;border-radius:.2rem;background:{bar}"></span>{escape(high)}'
-        f"<span>{escape(name)}</span></div>"
-    )
-
-
 def chips(entries: list[tuple[str, str]]) -> None:
     """Colour chips with text, wrapping on a narrow page."""
     parts = [
@@ -96,14 +86,8 @@ def chips(entries: list[tuple[str, str]]) -> None:
     st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.85rem">{"".join(parts)}</div>')
 
 
-def _right_or_wrong() -> Classes:
-    from cirkd.data.sample import Classes
-    from cirkd.study import pictures
-
-    return Classes(("right", "wrong"), (pictures.CHANGE_COLORS[0], pictures.CHANGE_COLORS[3]))
-
-
 def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float):
+    from cirkd.data.sample import Classes
     from cirkd.study import pictures
 
     if kind == "image":
@@ -116,7 +100,8 @@ def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float):
         colors = pictures.colorize_change(handle.pixel_change().maps[image])
     elif kind == "errors":
         # A model compared with itself: 0 is right in both, 1 wrong in both.
-        colors = pictures.colorize(handle.pixel_change(model, model).maps[image], _right_or_wrong())
+        told = Classes(("right", "wrong"), (pictures.CHANGE_COLORS[0], pictures.CHANGE_COLORS[3]))
+        colors = pictures.colorize(handle.pixel_change(model, model).maps[image], told)
     elif kind == "prediction":
         found = features.models[model]
         colors = pictures.colorize(found.prediction_maps[image], found.classes)

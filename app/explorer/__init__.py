@@ -1,37 +1,16 @@
-"""The linked view as a Streamlit component of our own: maps of pixel embeddings and the images they come from."""
+"""What other pages and the linked view know of each other: places to visit, pixels that were chosen."""
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
-from streamlit.components.v2 import component
-
-from cirkd.web import script, style
 
 if TYPE_CHECKING:
     from app.handle import Handle
 
 FIRST = "explorer_first"  # session key: (study, what the view shows before anything is chosen in it)
 _CHOSEN = "explorer_chosen"
-
-
-@functools.cache
-def _component() -> Any:
-    # In the page's own tree, so that its fonts and theme reach the component; its classes all start with "cx".
-    return component("cirkd_explorer", css=style("explorer"), js=script("explorer"), isolate_styles=False)
-
-
-def explorer(data: bytes, key: str = "explorer") -> dict[str, Any]:
-    """Draw the linked view; what the user pinned, chose and set comes back and runs the page again.
-
-    data: from `cirkd.analysis.explorer_encode.encode`. Data of the same study do not build the view anew.
-
-    Returns pin (position or None), selection (runs: first, length, ...), overlay, tau, map, color; {} at first.
-    """
-    found = _component()(key=key, data=data, on_state_change=lambda: None)
-    return found.get("state") or {}
 
 
 def visit(study: Handle, image: int, y: float, x: float) -> None:

@@ -41,18 +41,18 @@ def pin(study: Handle, pixel: int, temperature: float) -> None:
         for tab, of in zip(st.tabs(["Mean cosine", "Share of the distribution"]), ("cosine", "share"), strict=True):
             with tab:
                 figure = charts.relation_row(story, classes, of)
-                _chart(figure, f"explorer_{of}", f"The pixel's relations by class ({of}), for every model.")
+                panels.chart(figure, f"explorer_{of}", f"The pixel's relations by class ({of}), for every model.")
     if several:
         with places[1]:
             st.markdown("**Which classes make it diverge**")
-            _chart(
+            panels.chart(
                 charts.divergence_by_class(story, classes),
                 "explorer_by_class",
                 "What each class adds to the pixel's relation divergence, for every student.",
             )
         with places[2]:
             st.markdown("**In which images it diverges**")
-            _chart(
+            panels.chart(
                 charts.divergence_by_image(story, features.image_names),
                 "explorer_by_image",
                 "The pixel's relation divergence over each image, for every student.",
@@ -81,7 +81,7 @@ def selection(
     ]
     more = f" and {len(parts) - 5} more classes" if len(parts) > 5 else ""
     st.markdown(f"**{made_of.pixels:,} pixels** in {_images(len(made_of.images))}: {', '.join(parts[:5])}{more}")
-    _chart(
+    panels.chart(
         maps_charts.make_up(made_of, features),
         "explorer_make_up",
         f"The classes of the chosen pixels: {', '.join(parts)}",
@@ -107,7 +107,7 @@ def selection(
 def _scores(scored: Mapping[str, SelectionScore], diverging: bool) -> None:
     """A line per model."""
     rows: dict[str, list[Any]] = {
-        "Model": [f"{theme.role(n).glyph} {theme.role(n).label}" for n in scored],
+        "Model": [theme.role(n).text for n in scored],
         "Accuracy": [100 * s.accuracy for s in scored.values()],
         "mIoU": [100 * s.miou for s in scored.values()],
         "Confidence": [100 * s.confidence for s in scored.values()],
@@ -155,7 +155,7 @@ def _summary(study: Handle, story: PixelStory) -> str:
         look = theme.role(name)
         shared = story.relations.shared[name]
         parts.append(
-            f"{look.markdown} {theme.plain(look.label)} shares {shared} of {story.provenance['neighbours']} nearest "
+            f"{look.named} shares {shared} of {story.provenance['neighbours']} nearest "
             f"neighbours with the {study.features().reference}, relation divergence {theme.number(value)} nats"
         )
     return ("; ".join(parts) + ".") if parts else ""
@@ -167,8 +167,8 @@ def _neighbours(study: Handle, story: PixelStory) -> None:
     shared = set(story.relations.neighbours[reference].tolist())
     columns: dict[str, list[Any]] = {"#": list(range(1, story.provenance["neighbours"] + 1))}
     for name, nearest in story.relations.neighbours.items():
-        look, row = theme.role(name), story.relations.similarity[name]
-        columns[f"{look.glyph} {look.label}"] = [
+        row = story.relations.similarity[name]
+        columns[theme.role(name).text] = [
             f"{float(row[pixel]):.3f} · {_place(study, pixel)}" + " ✓" * (name != reference and pixel in shared)
             for pixel in nearest.tolist()
         ]
@@ -182,7 +182,3 @@ def _place(study: Handle, pixel: int) -> str:
     value = int(grouping.values[pixel])
     kind = grouping.classes.names[value] if value < len(grouping.classes) else "no class"
     return f"{features.image_names[int(where.image[pixel])]} · {where.row[pixel]}, {where.column[pixel]} · {kind}"
-
-
-def _chart(figure: Any, key: str, alt: str) -> None:
-    st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=key, alt=alt)

@@ -105,25 +105,21 @@ def _map(study: Handle, found: Centroids) -> None:
     scored = pair is not None and features.has_labels and not features.sampled and study.scores().compares(*pair)
     places = panels.row("map", 2 if scored else 1, 24)
     with places[0]:
-        marks = " · ".join(f"{theme.role(name).markdown} {theme.role(name).label}" for name in found.map)
+        marks = " · ".join(theme.role(name).named for name in found.map)
         arrows = f" · arrows: {pair[0]} → {pair[1]}" if pair else ""
         st.caption(marks + arrows)
-        st.plotly_chart(
+        panels.chart(
             charts.drift_map(found, classes, pair),
-            theme=None,
-            config=theme.CONFIG,
-            key="centroids_map",
-            alt="Map of the class centroids of every model, with arrows from before to after",
+            "centroids_map",
+            "Map of the class centroids of every model, with arrows from before to after",
         )
     if pair and scored:
         with places[1], guard():
             st.caption("Did a class whose relations came closer to the teacher's also gain IoU?")
-            st.plotly_chart(
+            panels.chart(
                 charts.gain(found, study.scores(), classes, pair),
-                theme=None,
-                config=theme.CONFIG,
-                key="centroids_gain",
-                alt="For each class, approach to the teacher against the change of IoU",
+                "centroids_gain",
+                "For each class, approach to the teacher against the change of IoU",
             )
     st.caption(
         f"A centroid is placed by its cosines to the centroids of all other classes of its own model, on the first two "

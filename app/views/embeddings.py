@@ -143,13 +143,12 @@ def _scatters(study: Handle, projection: Projection, by: str, paints: dict[str, 
     for panel, name in zip(panels.row("scatters", len(paints), 18), paints, strict=True):
         figure = charts.scatter(projection, name, paints[name], charts.describe(features, pixels, name), lit)
         with panel:
-            st.markdown(f"{theme.role(name).markdown} **{theme.role(name).label}** &nbsp; {_quality(projection, name)}")
-            st.plotly_chart(
+            st.markdown(f"{theme.role(name).heading} &nbsp; {_quality(projection, name)}")
+            panels.chart(
                 figure,
-                theme=None,
+                f"embeddings_{name}_{projection.dimensions}",
+                f"{len(pixels)} pixel embeddings of {name} in {projection.dimensions}-D, coloured by {_label(by)}",
                 config=CONFIG,
-                key=f"embeddings_{name}_{projection.dimensions}",
-                alt=f"{len(pixels)} pixel embeddings of {name} in {projection.dimensions}-D, coloured by {_label(by)}",
             )
 
 

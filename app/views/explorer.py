@@ -7,8 +7,8 @@ from zlib import crc32
 
 import streamlit as st
 
-from app import cached, captions, study_bar
-from app.explorer import FIRST, address, answers, explorer, pixels_of, remember
+from app import cached, captions, components, study_bar
+from app.explorer import FIRST, address, answers, pixels_of, remember
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.explorer_encode import encode
@@ -16,7 +16,6 @@ from cirkd.analysis.explorer_maps import AT_ONCE
 from cirkd.charts.looks import arrows, look
 from cirkd.study import COLORINGS
 
-KEY = "explorer"
 WANTED = "explorer_wanted"  # session key: (study, the slow maps asked for, the temperature of the divergence or None)
 
 
@@ -36,7 +35,7 @@ def _view(study: Handle) -> None:
         with progress:  # nothing but the view in its container: moved within it, it would be made anew
             data = _block(study, maps, temperature)
         with board:
-            chosen = explorer(data, KEY)
+            chosen = components.explorer(data)
         if chosen.get("study") != _name(study):
             chosen = {}  # of the study that was here before
         address.write(chosen)

@@ -6,10 +6,9 @@ from zlib import crc32
 
 import streamlit as st
 
-from app import cached, captions, study_bar
+from app import cached, captions, components, study_bar
 from app.guard import guard
 from app.handle import Handle
-from app.lesson import lesson
 from cirkd.lesson import lesson_bytes
 
 
@@ -34,7 +33,7 @@ def _view(study: Handle) -> None:
             with progress:
                 data = _block(study, measured=False)
         with board:
-            lesson(data)
+            components.lesson(data)
         if not measured:
             with progress:
                 cache.keep(_key(study), _block(study, measured=True))

@@ -55,11 +55,10 @@ def main() -> None:
 
 def _queues(bank: MemoryBank) -> None:
     """Fill, age and purity, class by class."""
-    look = theme.role(bank.model)
     source = f", filled by {theme.plain(bank.teacher)}" if bank.teacher else ""
     st.subheader("The queues, class by class")
     sizes = " and ".join(f"{state.size:,} {kind}s" for kind, state in bank.queues.items())
-    st.caption(f"{look.markdown} {look.label}: {sizes} of each class at most, after {bank.steps:,} steps{source}.")
+    st.caption(f"{theme.role(bank.model).named}: {sizes} of each class at most, after {bank.steps:,} steps{source}.")
     for card, (label, value, text) in zip(panels.cards("memory", 4, 10), _sums(bank), strict=True):
         with card:
             st.metric(label, value, help=text)
@@ -67,13 +66,7 @@ def _queues(bank: MemoryBank) -> None:
     for panel, (key, chart, title) in zip(panels.row("queues", 3, 19), drawn, strict=True):
         with panel:
             st.markdown(f"**{title}**")
-            st.plotly_chart(
-                chart(bank),
-                theme=None,
-                config=theme.CONFIG,
-                key=f"memory_{key}",
-                alt=f"{title} each queue is",
-            )
+            panels.chart(chart(bank), f"memory_{key}", f"{title} each queue is")
     st.caption(_how_pure(bank))
 
 
@@ -125,12 +118,10 @@ def _map(study: Handle, bank: MemoryBank) -> None:
         for panel, name in zip(panels.row("key-map", len(shown), 18), shown, strict=True):
             with panel:
                 st.markdown(_title(name, bank))
-                st.plotly_chart(
+                panels.chart(
                     charts.key_map(found, bank.classes, known, name),
-                    theme=None,
-                    config=theme.CONFIG,
-                    key=f"memory_map_{name}",
-                    alt=f"Map of the memory bank's keys; coloured: {name or 'the keys'}",
+                    f"memory_map_{name}",
+                    f"Map of the memory bank's keys; coloured: {name or 'the keys'}",
                 )
         st.caption(_how_mapped(found, study))
 
@@ -138,9 +129,8 @@ def _map(study: Handle, bank: MemoryBank) -> None:
 def _title(name: str | None, bank: MemoryBank) -> str:
     if name is None:
         return "**Keys** · ● pixels ◆ regions"
-    look = theme.role(name)
     through = ", through its projection head" if name == bank.model else ""
-    return f"{look.markdown} **{look.label}**'s pixels in view{through}"
+    return f"{theme.role(name).heading}'s pixels in view{through}"
 
 
 def _how_mapped(found: BankMap, study: Handle) -> str:
@@ -167,12 +157,8 @@ def _published(study: Handle) -> None:
         for panel, (kind, title) in zip(panels.row("stored", 2, 22), WAYS.items(), strict=True):
             with panel:
                 st.markdown(f"**{title}**")
-                st.plotly_chart(
-                    charts.stored(found, kind),
-                    theme=None,
-                    config=theme.CONFIG,
-                    key=f"memory_stored_{kind}",
-                    alt=f"What is stored under each class. {title}",
+                panels.chart(
+                    charts.stored(found, kind), f"memory_stored_{kind}", f"What is stored under each class. {title}"
                 )
         _places(study, found)
         st.caption(
@@ -228,12 +214,10 @@ def _places(study: Handle, found: StoredPixels) -> None:
     for panel, (kind, title) in zip(panels.row("places", 2, 22), WAYS.items(), strict=True):
         with panel:
             st.markdown(f"**{title}**")
-            st.plotly_chart(
+            panels.chart(
                 charts.stored_places(study.features(), found, kind, label, image, width=520),
-                theme=None,
-                config=theme.CONFIG,
-                key=f"memory_places_{kind}",
-                alt=f"The pixels of {names[image]} stored as {found.classes.names[label]}. {title}",
+                f"memory_places_{kind}",
+                f"The pixels of {names[image]} stored as {found.classes.names[label]}. {title}",
             )
 
 

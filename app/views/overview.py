@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import cached, captions, panels, study_bar, tiles
-from app.explorer import visit
+from app.elsewhere import in_explorer
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.changed_places import ChangedPlace
@@ -47,7 +47,8 @@ def main() -> None:
     with guard():
         _score_cards(study, cards)
     for index, place in enumerate(strip):
-        place.caption(captions.image_scores(features.image_names[index], scores, index))
+        scored = " ".join(captions.image_scores(scores, index, 0))
+        place.caption(f"{theme.plain(features.image_names[index])}  \n{scored}")
     if captions.scored(study):
         with guard(), per_class.container():
             _classes(study)
@@ -79,7 +80,7 @@ def _places(study: Handle) -> None:
         return
     st.subheader("Where distillation changed most")
     views = [("Photo", "image", ""), ("Label", "label", "")]
-    views += [(f"{theme.role(n).markdown} {theme.role(n).label}", "prediction", n) for n in PLACED if n in study.names]
+    views += [(theme.role(n).named, "prediction", n) for n in PLACED if n in study.names]
     for number, place in enumerate(found):
         _place(study, number, place, views)
     shown = {name for place in found for name in (place.label, place.other)}
@@ -96,11 +97,10 @@ def _place(study: Handle, number: int, place: ChangedPlace, views: list[tuple[st
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"{text} ({theme.percent(place.share, 0)} of this part)", width="content")
-        row, column = place.middle
-        height, width = study.features().images[place.image].shape[:2]
         if st.button("In the Explorer", key=f"overview_place_{number}", icon=":material/hub:", type="tertiary"):
-            visit(study, place.image, (row + 0.5) / height, (column + 0.5) / width)
-            st.switch_page("views/explorer.py")
+            row, column = place.middle
+            height, width = study.features().images[place.image].shape[:2]
+            in_explorer(study, [name], ((row + 0.5) / height, (column + 0.5) / width))
     for column_, (title, kind, model) in zip(
         panels.row(f"place-{number}", len(views), width=6.5, gap="xsmall"), views, strict=True
     ):
@@ -122,7 +122,7 @@ def _cards(study: Handle) -> list[DeltaGenerator]:
             if name is None:
                 found[-1].metric("Relation divergence", "…")
                 continue
-            found[-1].metric(f"{theme.role(name).markdown} {theme.role(name).label} · mIoU", "…")
+            found[-1].metric(f"{theme.role(name).named} · mIoU", "…")
             st.caption(stored.get(name, "no score of a whole split in its checkpoint"))
     return found
 
@@ -131,12 +131,11 @@ def _score_cards(study: Handle, cards: list[DeltaGenerator]) -> None:
     """mIoU of every model on the images in view."""
     scores = study.scores()
     for card, (name, score) in zip(cards, scores.models.items(), strict=False):
-        role = theme.role(name)
         gain = name == "after" and "before" in scores.models
         delta = theme.delta(scores.models["before"].miou, score.miou) if gain else None
         same = delta == "0.0 points"
         card.metric(
-            f"{role.markdown} {role.label} · mIoU",
+            f"{theme.role(name).named} · mIoU",
             theme.percent(score.miou),
             delta,
             delta_color="off" if same else "normal",
@@ -177,12 +176,10 @@ def _hold(study: Handle, place: DeltaGenerator) -> None:
     """Keep the charts' place with an empty one: nothing jumps, and the browser already loads what draws charts."""
     with place.container():
         st.subheader("Per class")
-        st.plotly_chart(
+        panels.chart(
             charts.awaiting(len(cached.data(study.key.images).classes or ())),
-            theme=None,
-            config=theme.CONFIG,
-            key="overview_awaiting",
-            alt="A chart that is drawn when the models have run.",
+            "overview_awaiting",
+            "A chart that is drawn when the models have run.",
         )
 
 
@@ -193,21 +190,17 @@ def _classes(study: Handle) -> None:
     places = panels.row("classes", 2 if pair else 1, width=22)
     if pair:
         with places[0]:
-            st.plotly_chart(
+            panels.chart(
                 charts.iou_change(scores, features.classes, "before", "after"),
-                theme=None,
-                config=theme.CONFIG,
-                key="overview_change",
-                alt="For each class, by how many points distillation changed its IoU.",
+                "overview_change",
+                "For each class, by how many points distillation changed its IoU.",
             )
     with places[-1]:
         order = ("before", "after") if pair else (None, None)
-        st.plotly_chart(
+        panels.chart(
             charts.class_iou(scores, features.classes, *order),
-            theme=None,
-            config=theme.CONFIG,
-            key="overview_classes",
-            alt="For each class, the IoU of every model.",
+            "overview_classes",
+            "For each class, the IoU of every model.",
         )
     st.caption(captions.miou(study))
 
@@ -216,12 +209,10 @@ def _relations(study: Handle) -> None:
     features, divergence = study.features(), study.divergence(TEMPERATURE)
     st.subheader("Relations to other pixels, compared with the teacher's")
     figure = charts.class_divergence(divergence, features.grouping().classes)
-    st.plotly_chart(
+    panels.chart(
         figure,
-        theme=None,
-        config=theme.CONFIG,
-        key="overview_divergence",
-        alt="For each class, the mean relation divergence of its pixels to the teacher, before and after.",
+        "overview_divergence",
+        "For each class, the mean relation divergence of its pixels to the teacher, before and after.",
     )
     st.caption(captions.divergence(study, divergence))
 

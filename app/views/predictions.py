@@ -7,8 +7,8 @@ import streamlit as st
 from app import captions, confusion_panel, panels, study_bar, tables, tiles
 from app.guard import guard
 from app.handle import Handle
+from cirkd.charts import legend, theme
 from cirkd.charts import pictures as charts
-from cirkd.charts import theme
 
 VIEWS = {"prediction": "Classes", "errors": "Errors", "confidence": "Confidence"}
 
@@ -70,7 +70,7 @@ def _legend(study: Handle, view: str) -> None:
     if view == "prediction":
         tiles.class_legend(features.classes)
     elif view == "confidence":
-        tiles.scale_legend("probability of the predicted class", "0 %", "100 %")
+        st.html(legend.scale(theme.SEQUENTIAL, "0 %", "100 %", "probability of the predicted class"))
     else:
         tiles.chips([("right", theme.BOTH_RIGHT), ("wrong", theme.BROKEN), ("unlabelled", theme.UNLABELLED)])
     if features.has_labels and _has_pair(study):
@@ -83,7 +83,7 @@ def _views(study: Handle, view: str) -> list[tuple[str, str, str]]:
     views = [("Image", "image", "")]
     if features.has_labels:
         views.append(("Label", "label", ""))
-    views += [(f"{theme.role(name).glyph} {theme.role(name).label}", view, name) for name in features.models]
+    views += [(theme.role(name).text, view, name) for name in features.models]
     if features.has_labels and _has_pair(study):
         views.append(("Fixed and broken", "change", ""))
     return views
@@ -91,7 +91,8 @@ def _views(study: Handle, view: str) -> list[tuple[str, str, str]]:
 
 def _row(study: Handle, index: int, view: str, opacity: float) -> None:
     name = study.features().image_names[index]
-    st.markdown(f"**{theme.plain(name)}** &emsp; {captions.image_line(study, index)}")
+    scored = captions.image_scores(study.scores(), index) if study.features().has_labels else []
+    st.markdown(f"**{theme.plain(name)}** &emsp; {'mIoU ' if scored else ''}{' · '.join(scored)}")
     views = _views(study, view)
     for column, (title, kind, model) in zip(
         panels.row(f"row-{index}", len(views), width=9, gap="xsmall"), views, strict=True
@@ -99,7 +100,7 @@ def _row(study: Handle, index: int, view: str, opacity: float) -> None:
         with column.container(gap="xxsmall"):
             picture = _tile(study, kind, index, model, opacity)
             st.image(picture, width="stretch", alt=f"{name}: {title}, {VIEWS.get(kind, kind)}")
-            st.caption(f"{theme.role(model).markdown} {theme.role(model).label}" if model else title)
+            st.caption(theme.role(model).named if model else title)
 
 
 def _tile(study: Handle, kind: str, index: int, model: str, opacity: float) -> bytes:
@@ -128,13 +129,12 @@ def _closer(study: Handle, view: str, opacity: float) -> None:
     rule = f"flex:0 0 auto!important;height:auto!important;aspect-ratio:{width}/{height}"
     st.html(f"<style>[data-testid=stLayoutWrapper]:has(>.st-key-predictions_box){{{rule}}}</style>")
     with st.container(key="predictions_box", height=height, border=False):
-        st.plotly_chart(
+        panels.chart(
             charts.linked_views(views, size),
-            theme=None,
+            "predictions_closer",
+            f"{chosen}: the image, its label, the models' predictions and what changed, zoomed together.",
             config=theme.CONFIG | {"scrollZoom": True},
             height="stretch",
-            key="predictions_closer",
-            alt=f"{chosen}: the image, its label, the models' predictions and what changed, zoomed together.",
         )
 
 
@@ -146,12 +146,10 @@ def _changes(study: Handle) -> None:
     if change.note:
         st.caption(f":material/info: {change.note}")
         return
-    st.plotly_chart(
+    panels.chart(
         charts.change_by_class(change, features.classes),
-        theme=None,
-        config=theme.CONFIG,
-        key="predictions_changes",
-        alt="For each class, the share of its pixels that distillation fixed and broke.",
+        "predictions_changes",
+        "For each class, the share of its pixels that distillation fixed and broke.",
     )
 
 

@@ -155,12 +155,10 @@ def _divergence(study: Handle) -> None:
         left, right = panels.row("breakdown", 2, 20)
         with left:
             st.markdown("**By class**")
-            st.plotly_chart(
+            panels.chart(
                 score_charts.class_divergence(found, study.features().grouping().classes),
-                theme=None,
-                config=theme.CONFIG,
-                key="relations_by_class",
-                alt="Mean relation divergence of every class's pixels",
+                "relations_by_class",
+                "Mean relation divergence of every class's pixels",
             )
         with right:
             _by_pair(study, found)
@@ -169,10 +167,9 @@ def _divergence(study: Handle) -> None:
 def _means(found: Divergence) -> None:
     first = next(iter(found.mean))
     for card, (name, mean) in zip(panels.cards("means", len(found.mean), 12), found.mean.items(), strict=True):
-        look = theme.role(name)
         with card:
             st.metric(
-                f"{look.markdown} {look.label} · mean divergence",
+                f"{theme.role(name).named} · mean divergence",
                 f"{theme.number(mean)} nats",
                 theme.relative_delta(found.mean[first], mean) if name != first else None,
                 delta_color="inverse",
@@ -184,18 +181,15 @@ def _maps(study: Handle, found: Divergence, shown: list[int], opacity: float) ->
     st.html(matrix.Scale(theme.SEQUENTIAL, 0.0, found.largest, "relation divergence (nats)").bar())
     places = [(image, name) for image in shown for name in found.per_pixel]
     for panel, (image, name) in zip(panels.row("maps", len(places), 13.4), places, strict=True):
-        look = theme.role(name)
         with panel:
-            st.markdown(f"{look.markdown} **{look.label}** {features.image_names[image]}")
+            st.markdown(f"{theme.role(name).heading} {features.image_names[image]}")
             key, mark = f"relations_map_{image}_{name}", relation_panels.chosen(study, "map")
-            st.plotly_chart(
+            panels.chart(
                 charts.divergence_map(features, found, name, image, opacity=opacity, mark=mark, choose=True),
-                theme=None,
-                config=theme.CONFIG,
-                key=key,
+                key,
+                f"relation divergence of {name} over {features.image_names[image]}; click a pixel for its row",
                 selection_mode="points",
                 on_select=partial(relation_panels.choose, study, key, image),
-                alt=f"relation divergence of {name} over {features.image_names[image]}; click a pixel for its row",
             )
 
 
@@ -204,15 +198,12 @@ def _by_pair(study: Handle, found: Divergence) -> None:
     st.markdown("**By image pair**")
     st.html(charts.pair_scale(found).bar())
     for panel, name in zip(panels.row("by-pair", len(found.by_pair), 16), found.by_pair, strict=True):
-        look = theme.role(name)
         with panel:
-            st.markdown(f"{look.markdown} **{look.label}** mean {theme.number(found.batch_loss[name])}")
-            st.plotly_chart(
+            st.markdown(f"{theme.role(name).heading} mean {theme.number(found.batch_loss[name])}")
+            panels.chart(
                 charts.by_pair(study.features(), found, name),
-                theme=None,
-                config=theme.CONFIG,
-                key=f"relations_by_pair_{name}",
-                alt=f"mean relation divergence of {name} by image pair",
+                f"relations_by_pair_{name}",
+                f"mean relation divergence of {name} by image pair",
             )
     st.caption(
         "Row: whose pixels; column: the image that their relation distribution runs over. The mean over all pairs is "

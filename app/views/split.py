@@ -82,7 +82,7 @@ def _pair(study: Handle) -> tuple[str, str] | None:
         return None
     first, second = ("before", "after") if {"before", "after"} <= set(names) else (names[0], names[-1])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        label = {name: f"{theme.role(name).glyph} {theme.role(name).label}" for name in names}
+        label = {name: theme.role(name).text for name in names}
         old = st.selectbox(
             "From",
             names,
@@ -108,7 +108,7 @@ def _pair(study: Handle) -> tuple[str, str] | None:
 def _headline(found: SplitScores, pair: tuple[str, str] | None) -> None:
     """mIoU of every model on the whole split, and on how many images it rose and fell."""
     scored = {name: score for name, score in found.scores.models.items() if not score.note}
-    parts = [f"{theme.role(n).markdown} {theme.role(n).label} {theme.percent(s.miou)}" for n, s in scored.items()]
+    parts = [f"{theme.role(n).named} {theme.percent(s.miou)}" for n, s in scored.items()]
     if parts:
         st.markdown(f"**mIoU on all {len(found.names):,} images.** {' · '.join(parts)}")
     for note in dict.fromkeys(score.note for score in found.scores.models.values() if score.note):
@@ -157,13 +157,11 @@ def _first(study: Handle, found: SplitScores, pair: tuple[str, str], order: list
 
 
 def _dots(study: Handle, found: SplitScores, pair: tuple[str, str]) -> None:
-    chosen = st.plotly_chart(
+    chosen = panels.chart(
         charts.changes(found, *pair),
-        theme=None,
-        config=theme.CONFIG,
-        key="split_dots",
+        "split_dots",
+        "A dot for each image: by how many points its mIoU changed, and by how much its relation divergence",
         on_select="rerun",
-        alt="A dot for each image: by how many points its mIoU changed, and by how much its relation divergence",
     )
     picked = [int(point["customdata"][0]) for point in chosen.selection.points if point.get("customdata")]
     _offer(study, [found.names[i] for i in dict.fromkeys(picked)], "split_open_dots")
@@ -185,8 +183,7 @@ def _table(study: Handle, found: SplitScores, pair: tuple[str, str], order: list
     columns[away] = found.divergence_change(*pair)[rows].tolist()
     config |= {miou: st.column_config.NumberColumn(format="%+.1f"), away: st.column_config.NumberColumn(format="%+.3f")}
     for name in pair:
-        look = theme.role(name)
-        heads = f"{look.glyph} {look.label} mIoU", f"{look.glyph} {look.label} divergence"
+        heads = [f"{theme.role(name).text} {what}" for what in ("mIoU", "divergence")]
         columns[heads[0]] = (100 * found.scores.models[name].image_miou[rows]).tolist()
         columns[heads[1]] = found.divergence[name][rows].tolist()
         config |= {heads[0]: st.column_config.NumberColumn(format="%.1f %%")}

@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app import cached, catalogue, model_picker, panels, run_form, state, tiles, work
+from app import cached, catalogue, components, model_picker, panels, run_form, state, tiles, work
 from app.guard import guard
-from app.player import player
 from cirkd.analysis.trajectory import snapshots
 from cirkd.charts import theme
 from cirkd.charts import training as charts
@@ -170,32 +169,36 @@ def _curves(history: History, beside: tuple[str, History] | None) -> None:
     left, right = panels.row("losses", 2, 22)
     with left:
         st.markdown("**Loss terms, weighted** as they enter the sum")
-        _plot(
+        panels.chart(
             charts.losses(history, weighted=True, beside=beside),
             "training_weighted",
             "every loss term times its weight, by step",
         )
     with right:
         st.markdown("**Loss terms, raw**")
-        _plot(charts.losses(history, weighted=False, beside=beside), "training_raw", "every loss term by step")
+        panels.chart(charts.losses(history, weighted=False, beside=beside), "training_raw", "every loss term by step")
     left, right = panels.row("scores", 2, 22)
     with left:
         st.markdown("**mIoU** at each evaluation")
         if history.evaluations:
-            _plot(charts.scores(history, beside), "training_scores", "mIoU of the data set at each evaluation, by step")
+            panels.chart(
+                charts.scores(history, beside), "training_scores", "mIoU of the data set at each evaluation, by step"
+            )
         else:
             st.caption("None yet.")
     with right:
         st.markdown("**Learning rate**")
-        _plot(charts.single(history, history.learning_rate, "rate", "%{y:.4g}"), "training_rate", "learning rate")
+        panels.chart(
+            charts.single(history, history.learning_rate, "rate", "%{y:.4g}"), "training_rate", "learning rate"
+        )
         if any(v is not None for v in history.memory_fill):
             fill = [None if v is None else 100 * v for v in history.memory_fill]
             st.markdown("**Memory bank**, share of its rows that are filled")
-            _plot(charts.single(history, fill, "%", "%{y:.0f} %"), "training_fill", "memory bank fill by step")
+            panels.chart(charts.single(history, fill, "%", "%{y:.0f} %"), "training_fill", "memory bank fill by step")
     if any(v is not None for v in history.gpu_memory):
         memory = [None if v is None else v / 2**30 for v in history.gpu_memory]
         st.markdown("**GPU memory**, largest so far")
-        _plot(charts.single(history, memory, "GiB", "%{y:.2f} GiB"), "training_gpu", "GPU memory by step")
+        panels.chart(charts.single(history, memory, "GiB", "%{y:.2f} GiB"), "training_gpu", "GPU memory by step")
 
 
 def _trajectory(run: Run) -> None:
@@ -211,7 +214,11 @@ def _trajectory(run: Run) -> None:
         found = work.run(("trajectory", *what), "Laying snapshots out", lambda report: cached.trajectory(*what, report))
         groups = charts.groups(found, _classes(run))
         tiles.chips([(name, color) for name, color, _ in groups])
-        player(found, groups, run.name, "the probe's pixel embeddings in one map, played from step to step")
+        components.player(
+            charts.playable(found, groups),
+            run.name,
+            "the probe's pixel embeddings in one map, played from step to step",
+        )
         of, taken = found.provenance["of_snapshots"], found.provenance["snapshots"]
         which = f"all {of} snapshots" if of == taken else f"{taken} of {of} snapshots"
         to = "all snapshots" if fitted == of else f"the first {fitted} snapshots"
@@ -258,10 +265,6 @@ def _own_classes(run: Run) -> dict[str, Any]:
         known = cached.data(catalogue.images("streets", "val", catalogue.data_root("streets"))).classes
         return {} if known is None else {"names": known.names, "colors": known.colors}
     return {}
-
-
-def _plot(figure, key: str, alt: str) -> None:
-    st.plotly_chart(figure, theme=None, config=theme.CONFIG, key=key, alt=alt)
 
 
 def _share(value: float | None) -> str:

@@ -39,6 +39,21 @@ class Role:
         """The glyph in the role's colour, for labels and captions of Streamlit."""
         return f":{self.tint}[{self.glyph}]"
 
+    @property
+    def named(self) -> str:
+        """Coloured glyph and label, for text of Streamlit."""
+        return f"{self.markdown} {plain(self.label)}"
+
+    @property
+    def heading(self) -> str:
+        """The same, the label in bold: above a chart of this model alone."""
+        return f"{self.markdown} **{plain(self.label)}**"
+
+    @property
+    def text(self) -> str:
+        """Glyph and label, where no colour can be given."""
+        return f"{self.glyph} {self.label}"
+
 
 ROLES: dict[str, Role] = {
     "teacher": Role("Teacher", "#7B61FF", "diamond", "◆", "dot", "violet"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlparse
@@ -52,6 +53,14 @@ def test_dark_stands_too(browser_page: Open) -> None:
     assert_stands(tab)
     dark = tab.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert dark == "rgb(17, 22, 31)"
+
+
+def test_the_settings_show_how_much_memory_results_take(browser_page: Open) -> None:
+    tab = browser_page("")
+    tab.locator(".st-key-bar_settings summary").click()
+    said = tab.get_by_text("Results kept in memory").inner_text()
+    found = re.search(r"([\d.]+) of 1\.5 GB beside the models", said)
+    assert found and 0 < float(found[1]) <= 1.5, said
 
 
 @pytest.mark.nightly

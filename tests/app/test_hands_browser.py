@@ -73,6 +73,12 @@ def test_cancel_of_a_map_acts_at_once_and_the_page_stands(browser_page: Open) ->
     assert took < 4, f"{took:.1f} s until the work was gone"
     assert tab.locator("[data-testid=explorer][data-ready=true]").count() == 1
     assert tab.locator("h1").inner_text() == "Explorer"
+    tab.get_by_role("button", name="Compute it").click()
+    cancel.wait_for(timeout=30_000)
+    tab.get_by_text("stopped").wait_for(state="detached", timeout=3_000)  # while it is computed again, not after
+    assert cancel.count() == 1
+    cancel.click()
+    tab.get_by_text("stopped").wait_for(timeout=30_000)
     began = time.monotonic()
     tab.locator("[data-testid=projection]").select_option("relation")
     tab.get_by_text("stopped").wait_for(state="detached", timeout=30_000)

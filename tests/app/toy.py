@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from cirkd.data.sample import Classes
+
 CLASSES = (
     ("road", (128, 64, 128)),
     ("sidewalk", (244, 35, 232)),
@@ -74,15 +76,15 @@ def make_streets(root: Path, *, val: int = 8, size: tuple[int, int] = (96, 64)) 
     return root
 
 
-def make_checkpoints(folder: Path, prefix: str = "streets") -> Path:
+def make_checkpoints(folder: Path, prefix: str = "streets", classes: Classes | None = None) -> Path:
     """Write `PREFIX-{teacher,baseline,cirkd}.safetensors`: small networks with random weights and made-up scores."""
     import torch
 
     import cirkd
-    from cirkd.data.sample import Classes
     from cirkd.losses.memory import RelationMemory
 
-    classes = Classes(tuple(name for name, _ in CLASSES), tuple(color for _, color in CLASSES))
+    if classes is None:
+        classes = Classes(tuple(name for name, _ in CLASSES), tuple(color for _, color in CLASSES))
     for seed, (name, width) in enumerate((("teacher", 32), ("baseline", 16), ("cirkd", 16))):
         torch.manual_seed(seed)
         model = cirkd.build_segmenter("deeplabv3", "mobilenet_v2", classes, output_stride=8, embedding_channels=width)
@@ -91,7 +93,7 @@ def make_checkpoints(folder: Path, prefix: str = "streets") -> Path:
             memory = RelationMemory(len(classes), 16, 32, pixel_queue_size=8, region_queue_size=4)
             for step in range(4):
                 memory.update(torch.rand(2, 32, 8, 12), torch.randint(0, len(classes), (2, 8, 12)), step)
-        score = {"data": "streets", "images": 8, "miou": 40.0 + seed, "pixel_accuracy": 80.0, "iou": {}}
+        score = {"data": prefix, "images": 8, "miou": 40.0 + seed, "pixel_accuracy": 80.0, "iou": {}}
         scores = {split: score | {"split": split} for split in ("val", "test")}
         cirkd.save_checkpoint(folder / f"{prefix}-{name}.safetensors", model, memory, seed=seed, scores=scores)
     return folder
