@@ -6,9 +6,13 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cirkd.features.feature_set import NEEDS_IMAGES, FeatureSet
+
+if TYPE_CHECKING:
+    from cirkd.cache import Cache
+    from cirkd.features.sources import ImageSource
 
 Progress = Callable[[float, str], object]
 """Called with the share that is done, 0..1, and what is being done; an exception raised from it cancels the work."""
@@ -59,10 +63,20 @@ class Declaration:
         return ""
 
 
-class Server(Protocol):
-    """What gives results: a study, or the app's handle on one."""
+class Server:
+    """What gives results: a study, or the app's handle on one; it says in `serve` how they are worked out."""
 
-    def serve(self, declared: Declaration, arguments: dict[str, Any], progress: Progress | None = None) -> Any: ...
+    models: dict[str, Any]
+    source: ImageSource
+    cache: Cache
+
+    def serve(self, declared: Declaration, arguments: dict[str, Any], progress: Progress | None = None) -> Any:
+        """The result of a declaration for these arguments."""
+        raise NotImplementedError
+
+    def extract(self, fine: bool = False, progress: Progress | None = None) -> FeatureSet:
+        """What `features` gives, or `fine_features`, made anew."""
+        raise NotImplementedError
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -89,3 +103,8 @@ def result(label: str, *needs: str, colors: bool = False) -> Callable[[Method], 
         return served  # type: ignore[return-value]
 
     return declare
+
+
+def declarations(of: type[Server]) -> dict[str, Declaration]:
+    """name -> declaration of every result that a class has."""
+    return {name: method.declared for name, method in inspect.getmembers(of) if hasattr(method, "declared")}

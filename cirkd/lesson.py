@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 from base64 import b64encode
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from cirkd.charts import theme
 from cirkd.charts.looks import arrows, color_variables, look
 from cirkd.charts.training import groups, playable
 from cirkd.data.errors import StudyError
+from cirkd.declaration import Progress
 from cirkd.export.files import whole
 from cirkd.web import script, style
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from cirkd.features.feature_set import FeatureSet
     from cirkd.study import Study
 
-Progress = Callable[[float, str], object]
 TEMPERATURE = 0.1
 TITLE = "What relations teach"
 LARGEST = 15_000_000

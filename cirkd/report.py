@@ -5,32 +5,30 @@ from __future__ import annotations
 import gzip
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cirkd.analysis import pictures
 from cirkd.analysis.stored_scores import whole_split_sentence
 from cirkd.charts import theme
 from cirkd.charts.gallery import MAP, SECTIONS, Picture, gallery
 from cirkd.charts.modes import SCRIPT, painted
-from cirkd.charts.save import figure_bytes, file_name, write_figure
+from cirkd.charts.save import figure_bytes, file_name
 from cirkd.data.bundled import bundled
 from cirkd.data.errors import StudyError
-from cirkd.export.files import whole
+from cirkd.declaration import Progress
+from cirkd.export.files import whole, write_bytes
 from cirkd.export.tables import Table, tables
 from cirkd.web import script, style
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from cirkd.study import Study
 
-__all__ = ["export_figures", "figure_files", "gallery", "open_study", "write_figure", "write_report"]
-
-Progress = Callable[[float, str], object]
 WIDEST = 480
 """Pixels of a picture's width in the report."""
 TABLES = {
@@ -123,21 +121,20 @@ def export_figures(
     Raises:
         ExportError: what draws PNG and SVG is missing, or a place that cannot be written to.
     """
-    chosen = [picture for picture in gallery(study) if names is None or picture.name in names]
-    written = []
-    for number, picture in enumerate(chosen):
-        if progress is not None:
-            progress(number / len(chosen), picture.title)
-        path = Path(folder) / f"{file_name(picture.name)}.{kind}"
-        written.append(write_figure(picture.drawn(), path, title=picture.title, width=picture.width))
-    return written
+    files = figure_files(study, kind, names=names, progress=progress)
+    return [write_bytes(Path(folder) / name, content) for name, content in files]
 
 
 def figure_files(
-    study: Study, kind: str, *, mode: theme.Theme = "light", progress: Progress | None = None
+    study: Study,
+    kind: str,
+    *,
+    names: Sequence[str] | None = None,
+    mode: theme.Theme = "light",
+    progress: Progress | None = None,
 ) -> Iterator[tuple[str, bytes]]:
-    """All figures of a study as files, one after the other: names and contents."""
-    found = gallery(study)
+    """The figures of a study, or those named, as files, one after the other: names and contents."""
+    found = [picture for picture in gallery(study) if names is None or picture.name in names]
     for number, picture in enumerate(found):
         if progress is not None:
             progress(number / len(found), picture.title)
@@ -217,7 +214,7 @@ def _images(study: Study) -> str:
             shown.append(_picture(colors, f"prediction of {model.name} for {name}"))
         cells = "".join(f"<td>{picture}</td>" for picture in shown)
         rows.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
-    head = "".join(f"<th>{escape(_label(text))}</th>" for text in heads)
+    head = "".join(f"<th>{escape(theme.role(text).label)}</th>" for text in heads)
     known = features.classes
     chips = "".join(
         f'<span class=chip><i style="background:{theme.class_color(color)}"></i>{escape(name)}</span>'
@@ -288,10 +285,6 @@ def _chosen(found: list[Picture]) -> list[Picture]:
     maps = [picture for picture in found if picture.name.startswith(MAP)]
     left_out = {picture.name for picture in maps[MOST_MAPS:]}
     return [picture for picture in found if picture.name not in left_out]
-
-
-def _label(text: str) -> str:
-    return theme.role(text).label if text in theme.ROLES else text
 
 
 END = "</main><script>dispatchEvent(new Event('resize'))</script></body></html>\n"

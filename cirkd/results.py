@@ -7,11 +7,9 @@ Key, cache, lock, progress, cancel and the refusal where something is lacking fo
 
 from __future__ import annotations
 
-import copy
-import inspect
 from collections.abc import Hashable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -22,7 +20,7 @@ from cirkd.analysis.batch_terms import BatchTerms, batch_terms
 from cirkd.analysis.centroids import Centroids, centroids
 from cirkd.analysis.changed_places import ChangedPlace, changed_places
 from cirkd.analysis.colorings import COLORINGS, PixelColors, all_colors, pixel_colors
-from cirkd.analysis.confused_images import ConfusedImage, confused_images
+from cirkd.analysis.confused_images import ConfusedImage, confused_images, confused_of_split
 from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
 from cirkd.analysis.explorer_maps import cells_of, explorer_map
 from cirkd.analysis.layer_similarity import BUDGET, LayerSimilarity, layer_similarity
@@ -46,33 +44,14 @@ from cirkd.analysis.split_records import folder
 from cirkd.analysis.split_scores import SplitScores, split_scores
 from cirkd.analysis.summary import sentences
 from cirkd.data.errors import StudyError
-from cirkd.data.safe_palette import OWN, in_palette
-from cirkd.declaration import Declaration, Progress, result
-from cirkd.features.extract import extract
+from cirkd.declaration import Progress, Server, result
 from cirkd.features.feature_set import AFTER, BEFORE, FeatureSet
 from cirkd.features.grids import MOST_POSITIONS
 from cirkd.features.sampling import PixelSample, balanced_sample
 
-if TYPE_CHECKING:
-    from cirkd.cache import Cache
-    from cirkd.features.sources import ImageSource
 
-
-class Results:
-    """The results of a study; a class that has them says in `serve` how they are worked out."""
-
-    models: dict[str, Any]
-    source: ImageSource
-    cache: Cache
-    palette: str
-
-    def serve(self, declared: Declaration, arguments: dict[str, Any], progress: Progress | None = None) -> Any:
-        """The result of a declaration for these arguments."""
-        raise NotImplementedError
-
-    def extract(self, fine: bool = False, progress: Progress | None = None) -> FeatureSet:
-        """What `features` gives, or `fine_features`, made anew."""
-        raise NotImplementedError
+class Results(Server):
+    """The results of a study, one method each."""
 
     @result("Running the models on the images", colors=True)
     def features(self, progress: Progress | None = None) -> FeatureSet:
@@ -149,20 +128,9 @@ class Results:
         """
         if not whole:
             return confused_images(self.features(), model, label, predicted, count)
-        pixels = self.split_scores(files=files, progress=progress).confused(model, label, predicted)
-        most = [int(i) for i in np.argsort(-pixels, kind="stable")[:count] if pixels[i]]
-        if not most:
-            return []
-        features = self.features()
-        shown = extract(
-            {model: self.model(model)},
-            [self.source.whole[i] for i in most],
-            device=features.provenance["device"],
-            precision=features.provenance["precision"],
-            classes=features.classes,
-            kept=self.cache,
-        )
-        return confused_images(shown, model, label, predicted, count)
+        found = self.split_scores(files=files, progress=progress)
+        network, samples = self.model(model), self.source.whole
+        return confused_of_split(found, network, samples, self.features(), (model, label, predicted), count, self.cache)
 
     @result("Laying pixels out by {method}")
     def projection(
@@ -319,21 +287,11 @@ class Results:
         return memory_lesson(self.features(), name, self.model(name), temperature)
 
     def model(self, name: str) -> Any:
-        """A loaded model, its classes in the study's palette.
+        """A loaded model.
 
         Raises:
             StudyError: there is none of that name.
         """
         if name not in self.models:
             raise StudyError(f"there is no model {name!r}; this study has: {', '.join(self.models)}")
-        model = self.models[name]
-        if self.palette == OWN:
-            return model
-        shown = copy.copy(model)  # the same weights; only what it says of its classes differs
-        shown.info = replace(model.info, classes=in_palette(model.info.classes, self.palette))
-        return shown
-
-
-def declarations(of: type[Results] = Results) -> dict[str, Declaration]:
-    """name -> declaration of every result."""
-    return {name: method.declared for name, method in inspect.getmembers(of) if hasattr(method, "declared")}
+        return self.models[name]

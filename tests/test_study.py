@@ -13,9 +13,9 @@ import cirkd.results
 from cirkd.cache import Cache, size
 from cirkd.data.errors import CheckpointError, DataError, StudyError
 from cirkd.data.sample import Sample
-from cirkd.declaration import NEEDS
+from cirkd.declaration import NEEDS, declarations
 from cirkd.features.sources import open_images
-from cirkd.results import declarations
+from cirkd.results import Results
 from cirkd.study import COLORINGS, Study
 from tests.factories import FakeSegmenter, make_classes, make_samples
 
@@ -153,7 +153,7 @@ def test_a_result_never_waits_for_another(monkeypatch):
 
 
 def test_every_result_says_what_it_is():
-    for name, declared in declarations().items():
+    for name, declared in declarations(Results).items():
         method = getattr(Study, name)
         assert declared.name == name == method.__name__ and declared.label and method.__doc__
         assert set(declared.needs) <= NEEDS.keys()
@@ -172,7 +172,7 @@ def test_every_result_says_what_it_is():
     ],
 )
 def test_a_study_that_lacks_what_a_result_needs_refuses_it(need, study, says):
-    asked = [declared for declared in declarations().values() if need in declared.needs]
+    asked = [declared for declared in declarations(Results).values() if need in declared.needs]
     assert len(asked) >= 2
     lacking = study()
     for declared in asked:
@@ -190,7 +190,7 @@ def test_what_takes_long_reports_and_can_be_called_off():
 
     study = make_study()
     study.features()
-    reporting = [name for name, declared in declarations().items() if declared.reports and name != "features"]
+    reporting = [name for name, declared in declarations(Results).items() if declared.reports and name != "features"]
     assert {"projection", "divergence", "explorer_map", "bank_map"} <= set(reporting)
     with pytest.raises(OffError):
         study.projection("tsne", progress=call_off)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from cirkd.data.errors import StudyError
+from cirkd.features.extract import extract
 from cirkd.features.feature_set import FeatureSet
+
+if TYPE_CHECKING:
+    from cirkd.analysis.split_scores import SplitScores
+    from cirkd.cache import Cache
+    from cirkd.data.sample import Sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +60,29 @@ def confused_images(
             name, image = features.image_names[number], features.images[number]
             found.append(ConfusedImage(name, image, mask, pixels, int(own.sum()), _middle(mask)))
     return sorted(found, key=lambda item: -item.pixels)[:count]
+
+
+def confused_of_split(
+    scores: SplitScores,
+    network: Any,
+    samples: Sequence[Sample],
+    view: FeatureSet,
+    cell: tuple[str, int, int],
+    count: int,
+    kept: Cache,
+) -> list[ConfusedImage]:
+    """The same of a whole split whose confusion is known: the network runs once more, over these images alone.
+
+    Args:
+        samples: of the split; view: of the images in view, for classes and settings; cell: model, label, predicted.
+    """
+    pixels = scores.confused(*cell)
+    most = [int(i) for i in np.argsort(-pixels, kind="stable")[:count] if pixels[i]]
+    if not most:
+        return []
+    settings = {name: view.provenance[name] for name in ("device", "precision")}
+    shown = extract({cell[0]: network}, [samples[i] for i in most], **settings, classes=view.classes, kept=kept)
+    return confused_images(shown, *cell, count)
 
 
 def _middle(mask: Bool[np.ndarray, "h w"]) -> tuple[float, float]:

@@ -119,7 +119,7 @@ def memory_bank(features: FeatureSet, name: str, model: Any) -> MemoryBank:
     }
     return MemoryBank(
         model=name,
-        classes=model.info.classes,
+        classes=features.models[name].classes,
         queues=queues,
         steps=steps,
         pixels_per_class=int(memory.pixels_per_class),

@@ -92,7 +92,7 @@ def memory_lesson(
     means = bank_centroids(memory.region_queue)
     held = [c for c in range(len(means)) if not np.isnan(means[c, 0])]
     regions = means[held].T.astype(np.float32)
-    classes = model.info.classes
+    classes = features.models[name].classes
     draw = torch.Generator().manual_seed(seed)
     stored = stored_pixels(features, memory.pixels_per_class, seed)
     pixel_keys = memory.sample_pixels(draw).keys.cpu()

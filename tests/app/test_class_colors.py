@@ -15,7 +15,8 @@ from cirkd.charts import theme
 from cirkd.data.errors import StudyError
 from cirkd.data.safe_palette import safe_colors
 from cirkd.data.sample import Classes
-from cirkd.results import declarations
+from cirkd.declaration import declarations
+from cirkd.results import Results
 from cirkd.study import Study
 from tests.analysis.test_explorer_block import read
 from tests.app.test_explorer import sent
@@ -66,7 +67,7 @@ def test_another_palette_shares_every_result_that_holds_no_colours(study_folders
     needed = {"pixel_relations": {"pixel": 0}, "explorer_map": {"name": "pca"}, "pixel_colors": {"by": "class"}}
     needed["confused_images"] = {"model": "after", "label": 0, "predicted": 1}
     needed["confused_images"] = {"model": "after", "label": 0, "predicted": 0}
-    for name, declared in declarations().items():
+    for name, declared in declarations(Results).items():
         if name == "split_scores":  # of the whole split, and written to disk
             continue
         arguments = needed.get(name, {})

@@ -18,12 +18,13 @@ import torch
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import StudyError
 from cirkd.data.palettes import CAMVID
+from cirkd.declaration import declarations
 from cirkd.features.extract import extract
 from cirkd.features.feature_set import FeatureSet
 from cirkd.features.store import extract_to
 from cirkd.features.stored import class_counts, is_stored, open_stored, read_stored
 from cirkd.models.build import build_segmenter
-from cirkd.results import declarations
+from cirkd.results import Results
 from cirkd.study import Study
 from tests.training.tiny import write_camvid
 
@@ -96,7 +97,9 @@ def places(features: FeatureSet) -> tuple[list, list, list]:
 def test_analysis_is_that_of_the_same_pixels_of_a_plain_study(camvid: Path, models: dict, folder: Path) -> None:
     study = Study.from_folder(folder)
     plain = Study({}, study.source)
-    plain.cache.keep(plain.key(declarations()["features"], {}), the_same_pixels(study.features(), camvid, models))
+    plain.cache.keep(
+        plain.key(declarations(Results)["features"], {}), the_same_pixels(study.features(), camvid, models)
+    )
     assert study.names == ROLES
     assert study.sample(100).index.tolist() == plain.sample(100).index.tolist()
     for across in (False, True):
