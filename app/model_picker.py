@@ -12,7 +12,8 @@ from app.fields import on_screen
 from app.state import NONE, StudyState
 from cirkd.charts import theme
 from cirkd.data.catalog import expanded
-from cirkd.models.places import commanded, sidecar
+from cirkd.data.errors import CheckpointError
+from cirkd.models.places import MOST_STEPS, commanded, over_time, sidecar
 
 _HELP = {
     "teacher": "The large network that the student learns from.",
@@ -113,7 +114,7 @@ def _others(chosen: StudyState, known: list[str]) -> tuple[str, ...]:
         options,
         key="bar_others",
         format_func=_title,
-        max_selections=3,
+        max_selections=MOST_STEPS,
         placeholder="none",
         help="Shown beside before and after.",
     )
@@ -143,7 +144,8 @@ def _add() -> list[str]:
         "or give its path",
         key="bar_path",
         placeholder="/path/to/student.safetensors",
-        help="A file, or a folder that `save_pretrained` wrote.",
+        help="A file; a folder that `save_pretrained` wrote; or a folder of one student's checkpoints, to be shown "
+        "over time.",
     )
     if path:
         given.append(path)
@@ -156,6 +158,8 @@ def _examined(key: str) -> None:
     """Say what a file is; put it on screen, once, if it can be used."""
     path = expanded(key)
     found = catalogue.find(key)
+    if found is None and path.is_dir():
+        return _offer_over_time(path.absolute())
     stamp = found.stamp if found else (path.stat().st_mtime if path.exists() else 0.0)
     with st.spinner("Looking at the checkpoint"):
         verdict = cached.verdict(str(path), stamp)
@@ -178,6 +182,24 @@ def _examined(key: str) -> None:
         st.rerun()
 
 
+def _offer_over_time(folder: Path) -> None:
+    """A folder of one student's checkpoints: a button makes it the study of that student over time."""
+    try:
+        steps = over_time(folder)
+    except CheckpointError as error:
+        st.error(theme.plain(str(error)), icon=":material/error:")
+        return
+    names, keys = list(steps), tuple(map(str, steps.values()))
+    st.caption(theme.plain(f"{folder.name}: {len(names)} checkpoints of one student, {names[0]} to {names[-1]}."))
+    chosen, _ = state.read()
+    if chosen.others == keys:
+        return
+    st.caption("Shown over time, they take the place of before, after and further students; the teacher stays.")
+    if st.button("Show this student over time", key="bar_over_time", icon=":material/timeline:", width="stretch"):
+        _show_next(replace(chosen, before=NONE, after=NONE, others=keys), keys)
+        st.rerun()
+
+
 def ask(key: str, prefix: str) -> bool:
     """Ask whose place a checkpoint takes, with a button each; True when it has taken it.
 
@@ -193,10 +215,13 @@ def ask(key: str, prefix: str) -> bool:
 
 def _place(key: str, role: str) -> None:
     """Put a checkpoint on screen in a role, and among those that can be chosen in this window."""
-    added = st.session_state.setdefault("_added", [])
-    if key not in added:
-        added.append(key)
-    state.remember(replace(state.read()[0], **{role: key}))
+    _show_next(replace(state.read()[0], **{role: key}), (key,))
+
+
+def _show_next(chosen: StudyState, added: tuple[str, ...]) -> None:
+    """Let the next run show a state, and offer these checkpoints in this window from now on."""
+    st.session_state["_added"] = list(dict.fromkeys([*st.session_state.get("_added", []), *added]))
+    state.remember(chosen)
     st.session_state["_show_next"] = True
 
 

@@ -16,7 +16,8 @@ STUDENTS = "students"
 WEIGHTS = "weights"
 """Where a run keeps its student's weights over time, in its folder."""
 _LONGEST = 1_000_000
-_MOST_STEPS = 8
+MOST_STEPS = 8
+"""Checkpoints of one student that are shown over time, at most."""
 _SUFFIXES = (".safetensors", ".pth.tar", ".tar", ".pth", ".pt", ".ckpt", ".bin")
 
 
@@ -84,7 +85,7 @@ def over_time(folder: Path) -> dict[str, Path]:
     if len(found) < 2:
         there = "1 checkpoint" if found else "no checkpoints"
         raise CheckpointError(f"{folder}: {there} there; give a folder that holds a student at two steps or more")
-    last, most = len(found) - 1, min(len(found), _MOST_STEPS)
+    last, most = len(found) - 1, min(len(found), MOST_STEPS)
     return {_stem(found[i]): found[i] for i in (round(place * last / (most - 1)) for place in range(most))}
 
 

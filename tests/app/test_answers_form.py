@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-import cirkd
 from app import cached, catalogue
-from cirkd.cli import main
 from cirkd.models.places import COMMANDED, told_models
 
 Open = Callable[..., Any]
@@ -163,24 +160,6 @@ def test_the_command_line_opens_a_network_of_your_own(
     assert test.selectbox(key="bar_teacher").value == "none"
     assert "net.py:make · w.pth: " in captions(test)
     assert (tmp_path / "net.ran").exists()
-
-
-def test_a_student_over_time_is_a_study(
-    page: Open, study_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for step, part in ((500, "baseline"), (10_000, "cirkd")):
-        shutil.copy(study_folders / "checkpoints" / f"streets-{part}.safetensors", tmp_path / f"s{step}.safetensors")
-    monkeypatch.setenv(COMMANDED, json.dumps(told_models([f"students={tmp_path}"])))
-    test = page()
-    assert not test.exception
-    assert not test.error
-    assert test.multiselect(key="bar_others").value == [f"{tmp_path}/s{step}.safetensors" for step in (500, 10_000)]
-    study = cirkd.Study.open(students=tmp_path, images=f"{study_folders}/data/streets", indices=range(2))
-    assert study.names == ("s500", "s10000")
-    table = tmp_path / "changes.csv"
-    words = ["changes", str(table), "--students", str(tmp_path), "--images", f"{study_folders}/data/streets"]
-    assert main([*words, "--device", "cpu"]) == 0
-    assert "s500" in table.read_text().splitlines()[0]
 
 
 def test_a_file_of_python_is_never_run_from_the_screen(page: Open, tmp_path: Path) -> None:
