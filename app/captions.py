@@ -29,15 +29,9 @@ def study(handle: Handle) -> str:
 def extraction(handle: Handle) -> str:
     """Layer, device, precision and time of the features in view."""
     found = handle.features().provenance
+    parts = [f"{found.get('layer', '')} embedding", *(found.get(name) for name in ("averaged", "device", "precision"))]
     seconds = f"{found['seconds']:.1f} s" if "seconds" in found else ""
-    parts = [
-        f"{found.get('layer', '')} embedding",
-        str(found.get("averaged", "")),
-        str(found.get("device", "")),
-        str(found.get("precision", "")),
-        seconds,
-    ]
-    return ", ".join(part for part in parts if part)
+    return ", ".join(str(part) for part in (*parts, seconds) if part)
 
 
 def miou(handle: Handle) -> str:
@@ -154,16 +148,19 @@ def _network(info: Any) -> str:
     return f"{info.get('architecture', 'model')} {encoder}".strip()
 
 
-def head_of_maps(title: str, handle: Handle) -> None:
-    """Title and captions of a page that maps embeddings: the study, its notes, and what it lacks for them."""
+MAPPED = {
+    "teacher": "maps are laid on the first model's",
+    "student": "no pixel can be fixed or broken",
+    "unlabelled": "a pixel's class is the first model's prediction",
+}
+"""What a page that maps embeddings lacks where these are missing."""
+
+
+def head(title: str, handle: Handle, **without: str) -> None:
+    """Title and captions of a page: the study, its notes, and what the page lacks, as of `panels.missing`."""
     features = handle.features()
     st.title(title)
     st.caption(study(handle))
     notes(features)
-    panels.missing(
-        handle.names,
-        features.has_labels,
-        teacher="maps are laid on the first model's",
-        student="no pixel can be fixed or broken",
-        unlabelled="a pixel's class is the first model's prediction",
-    )
+    if without:
+        panels.missing(handle.names, features.has_labels, **without)

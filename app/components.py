@@ -15,8 +15,7 @@ from cirkd.web import script, style
 @functools.cache
 def _component(name: str, *sheets: str) -> Any:
     # In the page's own tree, so that its fonts and theme reach the component; the classes of each have a prefix.
-    css = "\n".join(style(sheet) for sheet in sheets or (name,))
-    return component(f"cirkd_{name}", css=css, js=script(name), isolate_styles=False)
+    return component(f"cirkd_{name}", css=style(*(sheets or (name,))), js=script(name), isolate_styles=False)
 
 
 def explorer(data: bytes, key: str = "explorer") -> dict[str, Any]:

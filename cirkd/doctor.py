@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cirkd.models.answers import Answers
     from cirkd.models.fit import Comparison
     from cirkd.models.layouts import Recognised
-    from cirkd.models.segmenter import Preprocessing, Segmenter
+    from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
 
 SHOWN = 5
 """How many names of each kind are listed."""
@@ -100,19 +100,20 @@ def refused(path: Path | str, error: Exception) -> Verdict:
 
 def _own(path: Path | str, network: Segmenter) -> Verdict:
     """A network that the user's own code makes, and that has run on an image already."""
-    info = network.info
-    return Verdict(
-        str(path),
-        True,
-        f"{info.architecture}, a network of your own",
-        layout=info.layout,
-        architecture=info.architecture,
-        encoder=info.encoder,
-        classes=info.classes.names,
-        parameters=sum(math.prod(p.shape) for p in network.parameters()),
-        expected_input=describe_input(info.preprocessing),
-        notes=info.notes,
-    )
+    summary = f"{network.info.architecture}, a network of your own"
+    return Verdict(str(path), True, summary, notes=network.info.notes, **_about(network.info, network))
+
+
+def _about(info: ModelInfo, network: Segmenter) -> dict[str, Any]:
+    """What a verdict says of a network."""
+    return {
+        "layout": info.layout,
+        "architecture": info.architecture,
+        "encoder": info.encoder,
+        "classes": info.classes.names,
+        "parameters": sum(math.prod(p.shape) for p in network.parameters()),
+        "expected_input": describe_input(info.preprocessing),
+    }
 
 
 def _judge(path: Path | str, found: Recognised) -> Verdict:
@@ -125,14 +126,8 @@ def _judge(path: Path | str, found: Recognised) -> Verdict:
         memory = build_memory(found) if found.memory is not None else None
     fit = compare(network, found.tensors)
     origin = "this project's own" if found.info.layout == "cirkd" else LAYOUTS[found.info.layout].origin
-    known: dict[str, Any] = {
+    known: dict[str, Any] = _about(found.info, network) | {
         "summary": f"{found.info.architecture} on {found.info.encoder}, {origin}",
-        "layout": found.info.layout,
-        "architecture": found.info.architecture,
-        "encoder": found.info.encoder,
-        "classes": found.info.classes.names,
-        "parameters": sum(math.prod(p.shape) for p in network.parameters()),
-        "expected_input": describe_input(found.info.preprocessing),
         "fit": fit,
         "has_memory": memory is not None,
         "notes": (*found.info.notes, *_ignored(found.ignored)),

@@ -131,16 +131,11 @@ def page(packed: bytes, title: str) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
-        f"<style>{color_variables()}{styles('explorer', 'player', 'lesson', 'still')}</style></head><body><main>"
+        f"<style>{color_variables()}{style('explorer', 'player', 'lesson', 'still')}</style></head><body><main>"
         f'<h1>{escape(title)}</h1><div id="place"></div></main>'
         f'<script type="application/octet-stream" id="block">{b64encode(packed).decode()}</script>'
         f'<script type="module">{script("still")}</script></body></html>\n'
     )
-
-
-def styles(*names: str) -> str:
-    """Several style sheets as one."""
-    return "\n".join(style(name) for name in names)
 
 
 def _table(study: Any, measured: bool) -> dict[str, Any]:

@@ -42,13 +42,9 @@ MEASURES = (
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    features = study.features()
-    st.title("Centroids")
-    st.caption(captions.study(study))
-    captions.notes(features)
-    panels.missing(
-        study.names,
-        features.has_labels,
+    captions.head(
+        "Centroids",
+        study,
         teacher="the first model is the reference",
         student="no arrows and no change",
         unlabelled="classes are the first model's predictions, and there is no IoU",

@@ -31,7 +31,7 @@ class Choice:
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    captions.head_of_maps("Embeddings", study)
+    captions.head("Embeddings", study, **captions.MAPPED)
     _view(study)
 
 

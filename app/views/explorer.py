@@ -22,7 +22,7 @@ WANTED = "explorer_wanted"  # session key: (study, the slow maps asked for, the 
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    captions.head_of_maps("Explorer", study)
+    captions.head("Explorer", study, **captions.MAPPED)
     _view(study)
 
 

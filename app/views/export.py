@@ -29,10 +29,7 @@ ALL = "all of them (zip)"
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    features = study.features()
-    st.title("Export")
-    st.caption(captions.study(study))
-    captions.notes(features)
+    captions.head("Export", study)
     parts = (_report, _figures, _tables, _embeddings)
     if study.key.sampled:
         stored_bar.needs_images("The report, the figures and the projector's pictures are made of")

@@ -15,9 +15,7 @@ from cirkd.lesson import lesson_bytes
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    st.title("Learn")
-    st.caption(captions.study(study))
-    captions.notes(study.features())
+    captions.head("Learn", study)
     _view(study)
 
 

@@ -21,10 +21,7 @@ WAYS = {
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    features = study.features()
-    st.title("Memory bank")
-    st.caption(captions.study(study))
-    captions.notes(features)
+    captions.head("Memory bank", study)
     names = study.memory_banks()
     if names:
         name = names[-1]

@@ -16,10 +16,8 @@ VIEWS = {"prediction": "Classes", "errors": "Errors", "confidence": "Confidence"
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
+    captions.head("Predictions", study)
     features = study.features()
-    st.title("Predictions")
-    st.caption(captions.study(study))
-    captions.notes(features)
     if features.has_labels and _has_pair(study) and not study.pixel_change().note:
         st.markdown(captions.fixed_and_broken(study.pixel_change()))
     view, opacity = _controls(study)

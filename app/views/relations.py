@@ -15,7 +15,6 @@ from cirkd.charts import relations as charts
 from cirkd.charts import scores as score_charts
 from cirkd.study import Divergence
 
-ORDERS = {"class": "class", "position": "position"}
 # In the address: all images, in blocks.
 ALL = -1
 # Pixels a side of a matrix over all images.
@@ -25,13 +24,9 @@ OF_ALL = 512
 def main() -> None:
     """Draw the page."""
     study = study_bar.current()
-    features = study.features()
-    st.title("Relations")
-    st.caption(captions.study(study))
-    captions.notes(features)
-    panels.missing(
-        study.names,
-        features.has_labels,
+    captions.head(
+        "Relations",
+        study,
         teacher="differences and divergence are to the first model",
         student="nothing to compare distillation with",
         unlabelled="a pixel's class is the first model's prediction",
@@ -92,7 +87,12 @@ def _choose_pair(study: Handle) -> tuple[int | None, int | None, str, int]:
             chosen.append(None if image == ALL else image)
     with rest:
         order = st.segmented_control(
-            "Sort pixels by", list(ORDERS), default="class", required=True, key="relations_order", bind="query-params"
+            "Sort pixels by",
+            ["class", "position"],
+            default="class",
+            required=True,
+            key="relations_order",
+            bind="query-params",
         )
         budget = st.select_slider(
             "Pixels of each image", [64, 128, 256, 512], 256, key="relations_pixels", bind="query-params"

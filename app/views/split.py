@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+from base64 import b64encode
 
 import numpy as np
 import streamlit as st
@@ -173,8 +173,9 @@ def _table(study: Handle, found: SplitScores, pair: tuple[str, str], order: list
     page = st.pagination(pages, key="split_page") if pages > 1 else 1
     rows = order[(page - 1) * _ROWS : page * _ROWS]
     names = [found.names[i] for i in rows]
+    pictures = [cached.thumbnail(study.key.images, name, 120) for name in names]
     columns: dict[str, list] = {
-        "": [_picture(cached.thumbnail(study.key.images, name, 120)) for name in names],
+        "": [f"data:image/jpeg;base64,{b64encode(picture).decode()}" for picture in pictures],
         "Image": names,
     }
     config: dict = {"": st.column_config.ImageColumn(width="small"), "Image": st.column_config.TextColumn(pinned=True)}
@@ -210,10 +211,6 @@ def _offer(study: Handle, names: list[str], key: str) -> None:
     what = theme.plain(shown[0]) if len(shown) == 1 else f"these {len(shown)} images"
     if st.button(f"Open {what} in the Explorer", key=key, icon=":material/hub:", type="primary"):
         in_explorer(study, shown)
-
-
-def _picture(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
 def _how(found: SplitScores) -> str:

@@ -22,9 +22,9 @@ def script(name: str) -> str:
 
 
 @functools.cache
-def style(name: str) -> str:
-    """The style sheet of a component."""
-    return (FOLDER / name / f"{name}.css").read_text(encoding="utf-8")
+def style(*names: str) -> str:
+    """The style sheets of components, as one."""
+    return "\n".join((FOLDER / name / f"{name}.css").read_text(encoding="utf-8") for name in names)
 
 
 def bundle(entry: Path) -> str:
