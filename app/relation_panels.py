@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import components, matrices, panels
+from app import components, controls, matrices, panels
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.compare import compare_matrices
@@ -34,22 +34,9 @@ def regions(study: Handle) -> None:
         features, banks = study.features(), study.memory_banks()
         names = features.image_names
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            image = st.selectbox(
-                "Pixels of",
-                list(range(len(names))),
-                format_func=names.__getitem__,
-                key="relations_region_image",
-                width=220,
-                bind="query-params",
-            )
-            source = st.selectbox(
-                "Regions",
-                [VIEW, *banks],
-                key="relations_regions",
-                width=320,
-                bind="query-params",
-                format_func=lambda n: n if n == VIEW else f"memory bank of {theme.role(n).label}",
-            )
+            image = controls.pick("Pixels of", controls.numbered(names), "relations_region_image", width=220)
+            sources = {VIEW: VIEW} | {name: f"memory bank of {theme.role(name).label}" for name in banks}
+            source = controls.pick("Regions", sources, "relations_regions", width=320)
         bank = None if source == VIEW else source
         found = study.region_relations(image) if bank is None else study.bank_relations(bank, image)
         compared = compare_matrices(found.matrices, features.reference)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import captions, panels, study_bar, tiles
+from app import captions, controls, panels, study_bar, tiles
 from app.explorer import chosen_pixels
 from app.guard import guard
 from app.handle import Handle
@@ -53,42 +53,17 @@ def _view(study: Handle) -> None:
 def _choose(study: Handle) -> Choice:
     several, features = len(study.names) > 1, study.features()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        method = st.segmented_control(
-            "Map",
-            list(METHODS),
-            default="pca",
-            required=True,
-            format_func=METHODS.__getitem__,
-            key="embeddings_map",
-            help="PCA is instant. UMAP and t-SNE take about ten seconds or more for each model the first time.",
-            bind="query-params",
-        )
-        dimensions = st.segmented_control(
-            "Dimensions",
-            [2, 3],
-            default=2,
-            required=True,
-            format_func="{}-D".format,
-            key="embeddings_dimensions",
-            bind="query-params",
-        )
-        by = st.selectbox(
-            "Colour by",
-            [by for by, item in COLORINGS.items() if item.possible(features)],
-            format_func=_label,
-            key="embeddings_by",
-            width=170,
-            bind="query-params",
-        )
-        space = st.selectbox(
+        method = controls.one_of("Map", METHODS, "embeddings_map", help=_SLOW)
+        dimensions = controls.one_of("Dimensions", {2: "2-D", 3: "3-D"}, "embeddings_dimensions")
+        possible = {by: _label(by) for by, item in COLORINGS.items() if item.possible(features)}
+        by = controls.pick("Colour by", possible, "embeddings_by", width=170)
+        space = controls.pick(
             "Space",
-            list(SPACES),
-            format_func=SPACES.__getitem__,
-            key="embeddings_space",
+            SPACES,
+            "embeddings_space",
             width=170,
             help="Relation space describes a pixel by its cosines to the same anchor pixels in every model, so that "
             "all models share one map.",
-            bind="query-params",
         )
         per_class = st.slider(
             "Pixels per class", 20, 500, 150, 10, key="embeddings_pixels", width=150, bind="query-params"
@@ -186,6 +161,7 @@ def _how(study: Handle, projection: Projection) -> str:
     )
 
 
+_SLOW = "PCA is instant. UMAP and t-SNE take about ten seconds or more for each model the first time."
 CONFIG = {**theme.CONFIG, "scrollZoom": False}
 
 main()

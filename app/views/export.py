@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import captions, panels, stored_bar, study_bar, work
+from app import captions, controls, panels, stored_bar, study_bar, work
 from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import theme
@@ -74,13 +74,11 @@ def _figures(study: Handle) -> None:
         found = gallery(study.study)
         titles = {picture.name: f"{picture.section}: {picture.title}" for picture in found}
         name = st.selectbox("Figure", [*titles, ALL], format_func=lambda n: titles.get(n, ALL), key="export_figure")
-        kind = st.segmented_control(
+        kind = controls.one_of(
             "Format",
-            ["html", "png", "svg"],
-            default="html",
-            required=True,
-            key="export_figure_format",
-            format_func=str.upper,
+            {kind: kind.upper() for kind in ("html", "png", "svg")},
+            "export_figure_format",
+            bind=None,
             help="HTML opens without a network. PNG and SVG need a Chrome or Chromium on this "
             "machine and the extra `images`; the camera above every chart saves a PNG without either.",
         )
@@ -112,14 +110,7 @@ def _tables(study: Handle) -> None:
     with guard():
         found = tables(study.study)
         name = st.selectbox("Table", [*found, ALL], key="export_table")
-        kind = st.segmented_control(
-            "Format",
-            ["csv", "parquet"],
-            default="csv",
-            required=True,
-            key="export_table_format",
-            format_func={"csv": "CSV", "parquet": "Parquet"}.__getitem__,
-        )
+        kind = controls.one_of("Format", {"csv": "CSV", "parquet": "Parquet"}, "export_table_format", bind=None)
 
         def write(path: Path, report: work.Progress) -> object:
             from cirkd.export.files import through_file, write_all
@@ -143,14 +134,8 @@ def _embeddings(study: Handle) -> None:
     """Embeddings as Parquet, or for the TensorBoard projector."""
     st.subheader("Embeddings")
     with guard():
-        kind = st.segmented_control(
-            "For",
-            ["parquet", "projector"],
-            default="parquet",
-            required=True,
-            key="export_embeddings_format",
-            format_func={"parquet": "Parquet", "projector": "TensorBoard projector"}.__getitem__,
-        )
+        kinds = {"parquet": "Parquet", "projector": "TensorBoard projector"}
+        kind = controls.one_of("For", kinds, "export_embeddings_format", bind=None)
         pixels = len(study.features().pixels)
         sizes = [500, 1000, 2000, 5000, 10_000]
         shown = [size for size in sizes if size < pixels] or [pixels]

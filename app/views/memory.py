@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import captions, panels, study_bar, tiles
+from app import captions, controls, panels, study_bar, tiles
 from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import memory as charts
@@ -26,15 +26,8 @@ def main() -> None:
     if names:
         name = names[-1]
         if len(names) > 1:
-            name = st.segmented_control(
-                "Whose bank",
-                names,
-                default=names[-1],
-                required=True,
-                key="memory_of",
-                bind="query-params",
-                format_func=lambda n: theme.role(n).label,
-            )
+            labels = {name: theme.role(name).label for name in names}
+            name = controls.one_of("Whose bank", labels, "memory_of", names[-1])
         with guard():
             bank = study.memory_bank(name)
             _queues(bank)
@@ -98,16 +91,8 @@ def _map(study: Handle, bank: MemoryBank) -> None:
     """Keys and the pixels in view in the teacher's space."""
     st.subheader("Keys, and the pixels in view among them")
     with guard():
-        method = st.segmented_control(
-            "Map",
-            list(METHODS),
-            default="pca",
-            required=True,
-            format_func=METHODS.__getitem__,
-            key="memory_map",
-            help="PCA is instant. UMAP and t-SNE take about ten seconds the first time.",
-            bind="query-params",
-        )
+        slow = "PCA is instant. UMAP and t-SNE take about ten seconds the first time."
+        method = controls.one_of("Map", METHODS, "memory_map", help=slow)
         found = study.bank_map(bank.model, method)
         known = study.features().grouping().classes
         tiles.class_legend(bank.classes)
@@ -189,25 +174,10 @@ def _places(study: Handle, found: StoredPixels) -> None:
     """Where in one image the pixels stored under one class lie."""
     names = study.features().image_names
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        image = st.selectbox(
-            "Image",
-            list(range(len(names))),
-            format_func=names.__getitem__,
-            key="memory_image",
-            width=220,
-            bind="query-params",
-        )
-        present = found.present.tolist()
-        telling = found.classes.names.index("car") if "car" in found.classes.names else present[-1]
-        label = st.selectbox(
-            "Stored as",
-            present,
-            present.index(telling) if telling in present else 0,
-            key="memory_class",
-            width=220,
-            format_func=found.classes.names.__getitem__,
-            bind="query-params",
-        )
+        image = controls.pick("Image", controls.numbered(names), "memory_image", width=220)
+        stored = {c: found.classes.names[c] for c in found.present.tolist()}
+        telling = next((c for c, name in stored.items() if name == "car"), max(stored))
+        label = controls.pick("Stored as", stored, "memory_class", telling, width=220)
     for panel, (kind, title) in zip(panels.row("places", 2, 22), WAYS.items(), strict=True):
         with panel:
             st.markdown(f"**{title}**")

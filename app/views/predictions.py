@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import captions, confusion_panel, panels, study_bar, tables, tiles
+from app import captions, confusion_panel, controls, panels, study_bar, tables, tiles
 from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import legend, theme
@@ -38,17 +38,9 @@ def main() -> None:
 
 
 def _controls(study: Handle) -> tuple[str, float]:
-    options = list(VIEWS) if study.features().has_labels else ["prediction", "confidence"]
+    offered = VIEWS if study.features().has_labels else {of: VIEWS[of] for of in ("prediction", "confidence")}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="predictions_controls"):
-        view = st.segmented_control(
-            "Of every model, show",
-            options,
-            key="predictions_view",
-            bind="query-params",
-            default="prediction",
-            required=True,
-            format_func=VIEWS.__getitem__,
-        )
+        view = controls.one_of("Of every model, show", offered, "predictions_view")
         opacity = st.slider(
             "Colour over the image",
             20,
@@ -60,7 +52,7 @@ def _controls(study: Handle) -> tuple[str, float]:
             bind="query-params",
             width=240,
         )
-    return view or "prediction", opacity / 100
+    return view, opacity / 100
 
 
 def _legend(study: Handle, view: str) -> None:
@@ -108,12 +100,11 @@ def _tile(study: Handle, kind: str, index: int, model: str, opacity: float) -> b
 def _closer(study: Handle, view: str, opacity: float) -> None:
     features = study.features()
     st.subheader("Look closer")
-    names = list(features.image_names)
-    chosen = st.selectbox(
+    names = features.image_names
+    chosen = controls.pick(
         "Image",
-        names,
-        key="predictions_zoom",
-        bind="query-params",
+        {name: name for name in names},
+        "predictions_zoom",
         width=320,
         help="Scroll to zoom, drag to move; all views move together. Double click to see the whole image again.",
     )

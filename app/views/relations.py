@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import captions, matrices, panels, relation_panels, stored_bar, study_bar, tiles
+from app import captions, controls, matrices, panels, relation_panels, stored_bar, study_bar, tiles
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.compare import compare_matrices
@@ -68,32 +68,18 @@ def _choose_pair(study: Handle) -> tuple[int | None, int | None, str, int]:
     """Two images, shown, or all (None); the order of their pixels; how many."""
     names = study.features().image_names
     first, second, rest = panels.row("choose-pair", 3, width=13)
-    numbers = [*range(len(names)), ALL]
+    numbers = controls.numbered(names) | {ALL: "all images, in blocks"}
     chosen: list[int | None] = []
     for place, label, default in ((first, "Rows: image a", 0), (second, "Columns: image b", min(1, len(names) - 1))):
         with place:
-            image = st.selectbox(
-                label,
-                numbers,
-                default,
-                format_func=lambda i: "all images, in blocks" if i == ALL else names[i],
-                key=f"relations_{label[-1]}",
-                bind="query-params",
-            )
+            image = controls.pick(label, numbers, f"relations_{label[-1]}", default)
             if image == ALL:
                 st.caption(f"All {len(names)} images: sorted by position, each is a block of the matrix.")
             else:
                 st.image(tiles.tile(study, "image", image), width="stretch", alt=f"image {names[image]}")
             chosen.append(None if image == ALL else image)
     with rest:
-        order = st.segmented_control(
-            "Sort pixels by",
-            ["class", "position"],
-            default="class",
-            required=True,
-            key="relations_order",
-            bind="query-params",
-        )
+        order = controls.one_of("Sort pixels by", {by: by for by in ("class", "position")}, "relations_order")
         budget = st.select_slider(
             "Pixels of each image", [64, 128, 256, 512], 256, key="relations_pixels", bind="query-params"
         )

@@ -7,7 +7,7 @@ from base64 import b64encode
 import numpy as np
 import streamlit as st
 
-from app import cached, captions, confusion_panel, panels, study_bar
+from app import cached, captions, confusion_panel, controls, panels, study_bar
 from app.elsewhere import in_explorer
 from app.guard import guard
 from app.handle import Handle
@@ -83,25 +83,9 @@ def _pair(study: Handle) -> tuple[str, str] | None:
     first, second = ("before", "after") if {"before", "after"} <= set(names) else (names[0], names[-1])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         label = {name: theme.role(name).text for name in names}
-        old = st.selectbox(
-            "From",
-            names,
-            names.index(first),
-            key="split_from",
-            bind="query-params",
-            format_func=label.__getitem__,
-            width=220,
-        )
-        rest = [name for name in names if name != old]
-        new = st.selectbox(
-            "to",
-            rest,
-            rest.index(second) if second in rest else 0,
-            key="split_to",
-            bind="query-params",
-            format_func=label.__getitem__,
-            width=220,
-        )
+        old = controls.pick("From", label, "split_from", first, width=220)
+        del label[old]
+        new = controls.pick("to", label, "split_to", second if second in label else None, width=220)
     return old, new
 
 
@@ -127,17 +111,8 @@ def _by_change(study: Handle, found: SplitScores, pair: tuple[str, str]) -> None
     """The images in the order that is asked for: the first of them as pictures, all of them as dots and as a table."""
     st.subheader("Images by what changed")
     scored = not np.isnan(found.miou_change(*pair)).all()
-    offered = list(ORDERS) if scored else ["away", "closer"]
-    by = st.segmented_control(
-        "First",
-        offered,
-        default=offered[0],
-        required=True,
-        key="split_order",
-        bind="query-params",
-        format_func=ORDERS.__getitem__,
-    )
-    order = charts.ordered(found, *pair, by or offered[0])
+    offered = ORDERS if scored else {by: ORDERS[by] for by in ("away", "closer")}
+    order = charts.ordered(found, *pair, controls.one_of("First", offered, "split_order"))
     _first(study, found, pair, order)
     if scored:
         _dots(study, found, pair)
