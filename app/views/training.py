@@ -58,8 +58,11 @@ def _choose(found: list[Run]) -> tuple[Run, Run | None]:
     """The run on screen, and one whose curves are drawn beside its own."""
     known = {run.name: run for run in found}
     bundled = {run.name for run in found if run.folder.parent == catalogue.records_folder()}
-    if st.session_state.get("training_run") not in known:
-        st.session_state["training_run"] = next((r.name for r in found if r.status == "running"), found[0].name)
+    first = next((run.name for run in found if run.status == "running"), found[0].name)
+    for key, otherwise in (("training_run", first), ("training_beside", None)):
+        # Set anew each time, so that the browser takes over its label, in which the status changes.
+        chosen = st.session_state.get(key)
+        st.session_state[key] = chosen if chosen in known else otherwise
 
     def told(name: str) -> str:
         return f"{name} · {'bundled' if name in bundled else known[name].status}"
@@ -67,8 +70,8 @@ def _choose(found: list[Run]) -> tuple[Run, Run | None]:
     with st.container(horizontal=True):
         name = st.selectbox("Run", list(known), key="training_run", width=420, format_func=told)
         others = [other for other in known if other != name]
-        if st.session_state.get("training_beside") == name:
-            del st.session_state["training_beside"]
+        if st.session_state["training_beside"] == name:
+            st.session_state["training_beside"] = None
         beside = st.selectbox(
             "Curves of another beside it",
             others,

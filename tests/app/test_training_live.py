@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from playwright.sync_api import expect
 
 from cirkd.training import runs
 from cirkd.training.journal import read_history
@@ -117,6 +118,29 @@ def test_stands_and_plays_in_a_browser(runs_folder: Path, app_url: str, browser_
     tab.wait_for_function(f"() => !{PLAYER}.playing && {PLAYER}.step === 20", timeout=20_000)
     tab.wait_for_timeout(600)
     assert read(tab, "places") == places
+
+
+@pytest.mark.browser
+def test_a_run_that_ends_stays_on_screen_and_is_called_ended(
+    runs_folder: Path, app_url: str, browser_page: Open
+) -> None:
+    folder = runs_folder / "ending"
+    write_run(folder)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"]) as trains:
+        began = psutil.Process(trains.pid).create_time()
+        (folder / "process.json").write_text(json.dumps({"pid": trains.pid, "began": began}))
+        tab = browser_page("training")
+        choose(tab, "training_run", "ending")
+        shown = tab.locator(".st-key-training_run input")
+        expect(shown).to_have_value("ending · running", timeout=30_000)
+        trains.kill()
+    status = runs.look(folder).status
+    assert status != "running"
+    expect(shown).to_have_value(f"ending · {status}", timeout=30_000)
+    choose(tab, "training_beside", "told")
+    tab.get_by_text("told, dashed").first.wait_for(timeout=60_000)
+    expect(shown).to_have_value(f"ending · {status}")
+    assert_stands(tab)
 
 
 @pytest.mark.browser
