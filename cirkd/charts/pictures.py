@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 COLUMNS = 2
 WIDTH = 520  # pixels of one view on a wide page
-GAP = 46  # pixels above each row, for the titles
+GAP = 12  # pixels between rows of a wide page
 
 
 def linked_size(count: int, size: tuple[int, int]) -> tuple[int, int]:
     """Width and height in pixels that `linked_views` of an image of (height, width) want."""
-    return COLUMNS * WIDTH, round(-(-count // COLUMNS) * (WIDTH * size[0] / size[1] + GAP))
+    return COLUMNS * WIDTH, round(-(-count // COLUMNS) * (WIDTH * size[0] / size[1] + GAP) - GAP)
 
 
 def linked_views(views: list[tuple[str, str]], size: tuple[int, int]) -> Figure:
@@ -42,10 +42,13 @@ def linked_views(views: list[tuple[str, str]], size: tuple[int, int]) -> Figure:
     for number, (_, source) in enumerate(views):
         row, column = number // COLUMNS + 1, number % COLUMNS + 1
         figure.add_trace(Image(source=source, hoverinfo="skip"), row=row, col=column)
-    margin = {"l": 0, "r": 0, "t": 28, "b": 0}
+    margin = {"l": 0, "r": 0, "t": 0, "b": 0}
     theme.layout(figure, height=height, legend=False, margin=margin, dragmode="pan")
     figure.update_layout(height=None)
-    figure.update_annotations(font={"size": 13, "color": theme.muted()}, yshift=2)
+    # On the pictures: between them there is no room on a phone, where all is smaller but the letters.
+    figure.update_annotations(
+        yanchor="top", font={"size": 12, "color": theme.ink()}, bgcolor=theme.paper(), opacity=0.85
+    )
     figure.update_xaxes(visible=False, constrain="domain", matches="x")
     figure.update_yaxes(visible=False, constrain="domain", matches="y")
     return figure
@@ -73,5 +76,5 @@ def change_by_class(change: PixelChange, classes: Classes) -> Figure:
         )
     theme.layout(figure, height=theme.rows_height(len(order)), barmode="relative")
     reach = 1.1 * max([0.5, *(max(share[c][2:]) for c in order)])
-    figure.update_xaxes(title_text="share of the class's pixels (%): broken | fixed", range=[-reach, reach])
+    figure.update_xaxes(title_text="% of the class's pixels", range=[-reach, reach])
     return figure.update_yaxes(theme.class_axis())

@@ -65,7 +65,7 @@ def test_camvids_button_asks_for_its_folder_in_view_and_takes_that_of_segnets_tu
     expect(tab.locator("h1")).to_have_text("Where are the images?", timeout=60_000)
     settle(tab)
     assert_stands(tab)
-    field = tab.get_by_label("Folder of images")
+    field = tab.locator(".st-key-ask_folder input")
     box = field.bounding_box()
     assert box is not None and box["y"] >= 0 and box["y"] + box["height"] <= 900
     field.fill(str(folders / "tutorial"))

@@ -65,7 +65,7 @@ def test_the_sidebar_offers_it_where_a_model_is_added(browser_page: Open, steps:
 
     tab = browser_page("")
     tab.get_by_text("More checkpoints").click()
-    path = tab.get_by_label("or give its path")
+    path = tab.locator(".st-key-bar_path input")
     path.fill(str(steps))
     path.press("Enter")
     expect(tab.get_by_text("run: 4 checkpoints of one student, s500 to s10000.")).to_be_visible(timeout=60_000)

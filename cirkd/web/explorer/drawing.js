@@ -31,7 +31,7 @@ export function drawMaps(board) {
   for (const panel of board.panels) {
     panel.view = board.mapZoom;
     panel.place();
-    panel.quality.textContent = qualityOf(board, panel.model.name);
+    panel.quality.textContent = panel.quality.title = qualityOf(board, panel.model.name);
   }
   drawDots(board);
   const legend = legendOfAll(board.panels.map(({ model }) => coloring(board, model).legend));
