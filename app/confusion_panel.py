@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from app import components, matrices, panels, tiles
-from app.elsewhere import in_explorer
+from app.explorer import in_explorer
 from app.handle import Handle
 from cirkd.charts import confusion as charts
 from cirkd.charts import theme
@@ -104,4 +104,4 @@ def _images(study: Handle, found: list[ConfusedImage], cell: tuple[str, int, int
             share = theme.percent(item.pixels / item.labelled)
             st.caption(f"{theme.plain(item.name)}: {item.pixels:,} pixels, {share} of its `{label}`")
             if st.button("In the Explorer", key=f"{key}_visit_{number}", icon=":material/hub:", type="tertiary"):
-                in_explorer(study, [item.name], item.middle)
+                in_explorer([item.name], item.middle)

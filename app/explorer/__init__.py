@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
-if TYPE_CHECKING:
-    from app.handle import Handle
+from app import state, study_bar
+from app.handle import Handle
+from app.state import FEWEST_IMAGES, MOST_IMAGES
 
 FIRST = "explorer_first"  # session key: (study, what the view shows before anything is chosen in it)
 _CHOSEN = "explorer_chosen"
 
 
-def visit(study: Handle, image: int, y: float, x: float) -> None:
-    """Let the Explorer open with a place pinned, whatever was pinned before; y, x: shares of the image's sides."""
-    count = st.session_state["explorer_visits"] = st.session_state.get("explorer_visits", 0) + 1
-    st.session_state[FIRST] = (study.key.content, {"place": (image, y, x), "visit": count})
-    st.session_state.pop("_explorer_block", None)
+def in_explorer(names: Sequence[str], place: tuple[float, float] | None = None) -> None:
+    """Open the Explorer on these images of the split; those not in view yet come first, and others make room for them.
+
+    place: (y, x) in the first of them, as shares of its sides, to be pinned, whatever was pinned before.
+    """
+    chosen, _ = state.read()
+    shown = chosen.images
+    if not set(names) <= set(shown):
+        count = max(len(shown), len(names), FEWEST_IMAGES)
+        shown = tuple(dict.fromkeys([*names, *shown]))[: min(count, MOST_IMAGES)]
+        chosen = replace(chosen, images=shown)
+        state.remember(chosen)
+    if place is not None:
+        visits = st.session_state["explorer_visits"] = st.session_state.get("explorer_visits", 0) + 1
+        first = {"place": (shown.index(names[0]), *place), "visit": visits}
+        st.session_state[FIRST] = (study_bar.study_key(chosen).content, first)
+    # The study's part of the address goes along: an address that is emptied here must hold no widget's value.
+    st.switch_page("views/explorer.py", query_params=chosen.query())
 
 
 def remember(study: Handle, pixels: list[int]) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import cached, captions, panels, study_bar, tiles
-from app.elsewhere import in_explorer
+from app.explorer import in_explorer
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.changed_places import ChangedPlace
@@ -100,7 +100,7 @@ def _place(study: Handle, number: int, place: ChangedPlace, views: list[tuple[st
         if st.button("In the Explorer", key=f"overview_place_{number}", icon=":material/hub:", type="tertiary"):
             row, column = place.middle
             height, width = study.features().images[place.image].shape[:2]
-            in_explorer(study, [name], ((row + 0.5) / height, (column + 0.5) / width))
+            in_explorer([name], ((row + 0.5) / height, (column + 0.5) / width))
     for column_, (title, kind, model) in zip(
         panels.row(f"place-{number}", len(views), width=6.5, gap="xsmall"), views, strict=True
     ):

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from app import cached, captions, confusion_panel, controls, panels, study_bar
-from app.elsewhere import in_explorer
+from app.explorer import in_explorer
 from app.guard import guard
 from app.handle import Handle
 from app.state import MOST_IMAGES
@@ -115,7 +115,7 @@ def _by_change(study: Handle, found: SplitScores, pair: tuple[str, str]) -> None
     order = charts.ordered(found, *pair, controls.one_of("First", offered, "split_order"))
     _first(study, found, pair, order)
     if scored:
-        _dots(study, found, pair)
+        _dots(found, pair)
     _table(study, found, pair, order)
 
 
@@ -128,10 +128,10 @@ def _first(study: Handle, found: SplitScores, pair: tuple[str, str], order: list
             st.image(cached.thumbnail(study.key.images, name, 320), width="stretch", alt=f"image {name}")
             st.caption(f"{theme.plain(name)}  \n{charts.words(found, *pair, i)}")
             if st.button("In the Explorer", key=f"split_first_{i}", icon=":material/hub:", type="tertiary"):
-                in_explorer(study, [name])
+                in_explorer([name])
 
 
-def _dots(study: Handle, found: SplitScores, pair: tuple[str, str]) -> None:
+def _dots(found: SplitScores, pair: tuple[str, str]) -> None:
     chosen = panels.chart(
         charts.changes(found, *pair),
         "split_dots",
@@ -139,7 +139,7 @@ def _dots(study: Handle, found: SplitScores, pair: tuple[str, str]) -> None:
         on_select="rerun",
     )
     picked = [int(point["customdata"][0]) for point in chosen.selection.points if point.get("customdata")]
-    _offer(study, [found.names[i] for i in dict.fromkeys(picked)], "split_open_dots")
+    _offer([found.names[i] for i in dict.fromkeys(picked)], "split_open_dots")
 
 
 def _table(study: Handle, found: SplitScores, pair: tuple[str, str], order: list[int]) -> None:
@@ -174,10 +174,10 @@ def _table(study: Handle, found: SplitScores, pair: tuple[str, str], order: list
         on_select="rerun",
         selection_mode="multi-row",
     )
-    _offer(study, [names[row] for row in picked.selection.rows if row < len(names)], "split_open_rows")
+    _offer([names[row] for row in picked.selection.rows if row < len(names)], "split_open_rows")
 
 
-def _offer(study: Handle, names: list[str], key: str) -> None:
+def _offer(names: list[str], key: str) -> None:
     """A button that opens the chosen images, or the hint that some can be chosen."""
     if not names:
         st.caption(":material/ads_click: Choose images here to open them in the Explorer.")
@@ -185,7 +185,7 @@ def _offer(study: Handle, names: list[str], key: str) -> None:
     shown = names[:MOST_IMAGES]
     what = theme.plain(shown[0]) if len(shown) == 1 else f"these {len(shown)} images"
     if st.button(f"Open {what} in the Explorer", key=key, icon=":material/hub:", type="primary"):
-        in_explorer(study, shown)
+        in_explorer(shown)
 
 
 def _how(found: SplitScores) -> str:
