@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from cirkd.features.feature_set import FeatureSet
 if TYPE_CHECKING:
     from cirkd.analysis.split_scores import SplitScores
     from cirkd.cache import Cache
-    from cirkd.data.sample import Sample
+    from cirkd.data.sample import SegmentationData
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +64,7 @@ def confused_images(
 def confused_of_split(
     scores: SplitScores,
     network: Any,
-    samples: Sequence[Sample],
+    samples: SegmentationData,
     view: FeatureSet,
     cell: tuple[str, int, int],
     count: int,

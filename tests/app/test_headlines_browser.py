@@ -106,9 +106,9 @@ def test_a_headline_on_images_of_ones_own_says_what_it_was_measured_on(
 
 
 def test_a_report_opens_with_the_whole_split(tab: Any, study_folders: Path, tmp_path: Path) -> None:
-    parts = {"teacher": "teacher", "before": "baseline", "after": "cirkd"}
-    files = {role: study_folders / "checkpoints" / f"streets-{part}.safetensors" for role, part in parts.items()}
-    study = open_study(**files, root=study_folders / "data" / "streets", count=2)
+    parts = ("teacher", "baseline", "cirkd")
+    files = [study_folders / "checkpoints" / f"streets-{part}.safetensors" for part in parts]
+    study = open_study(*files, root=study_folders / "data" / "streets", count=2)
     tab.goto(write_report(study, tmp_path / "r.html", lesson=False).as_uri())
     lead = tab.locator("p.lead").inner_text()
     scores = {split: study.evaluate(split)["after"] for split in ("val", "test")}
