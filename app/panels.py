@@ -37,6 +37,15 @@ def cards(key: str, count: int, width: float = 11.0) -> list[DeltaGenerator]:
         return [st.container(border=True, gap="xxsmall") for _ in range(count)]
 
 
+def metric(
+    place: DeltaGenerator, label: str, value: str, change: str | None, more: bool, help: str | None = None
+) -> None:
+    """A number and how it changed; more: whether more is better. Without a change it has neither colour nor arrow."""
+    same = change is not None and change.startswith("0")
+    color: Literal["off", "normal", "inverse"] = "off" if same else "normal" if more else "inverse"
+    place.metric(label, value, change, delta_color=color, delta_arrow="off" if same else "auto", help=help)
+
+
 def chart(figure: Figure, key: str, alt: str, config: dict[str, Any] = theme.CONFIG, **more: Any) -> Any:
     """A figure in its own colours. key: unique on the page; alt: what it shows; more: as of `st.plotly_chart`."""
     return st.plotly_chart(figure, theme=None, config=config, key=key, alt=alt, **more)

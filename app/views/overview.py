@@ -55,8 +55,8 @@ def main() -> None:
     else:
         per_class.empty()
     if several:
-        with guard(), cards[-1].container(gap="xxsmall"):
-            _divergence_card(study)
+        with guard():
+            _divergence_card(study, cards[-1].container(gap="xxsmall"))
         with guard(), relations.container():
             _relations(study)
             captions.meanings("relation divergence", "nats")
@@ -133,31 +133,21 @@ def _score_cards(study: Handle, cards: list[DeltaGenerator]) -> None:
     for card, (name, score) in zip(cards, scores.models.items(), strict=False):
         gain = name == "after" and "before" in scores.models
         delta = theme.delta(scores.models["before"].miou, score.miou) if gain else None
-        same = delta == "0.0 points"
-        card.metric(
-            f"{theme.role(name).named} · mIoU",
-            theme.percent(score.miou),
-            delta,
-            delta_color="off" if same else "normal",
-            delta_arrow="off" if same else "auto",
-            help=f"{captions.miou(study)} {captions.stored_help(study, name)}",
-        )
+        told = f"{captions.miou(study)} {captions.stored_help(study, name)}"
+        panels.metric(card, f"{theme.role(name).named} · mIoU", theme.percent(score.miou), delta, True, told)
 
 
-def _divergence_card(study: Handle) -> None:
+def _divergence_card(study: Handle, card: DeltaGenerator) -> None:
     divergence = study.divergence(TEMPERATURE)
     pair = [divergence.mean[name] for name in ("before", "after") if name in divergence.mean]
     both = len(pair) == 2
     name, value = ("after", pair[1]) if both else next(iter(divergence.mean.items()))
-    st.metric(
-        f"{theme.role(name).markdown} Relation divergence",
-        theme.number(value),
-        theme.relative_delta(*pair) if both else None,
-        delta_color="inverse",
-        help=captions.divergence(study, divergence),
-    )
+    label = f"{theme.role(name).markdown} Relation divergence"
+    delta = theme.relative_delta(*pair) if both else None
+    panels.metric(card, label, theme.number(value), delta, False, captions.divergence(study, divergence))
     if both:
-        st.caption(f"before: {theme.number(pair[0])} · nats, to the {theme.role(divergence.reference).label.lower()}")
+        reference = theme.role(divergence.reference).label.lower()
+        card.caption(f"before: {theme.number(pair[0])} · nats, to the {reference}")
 
 
 def _strip(study: Handle) -> list[DeltaGenerator]:

@@ -153,13 +153,8 @@ def _divergence(study: Handle) -> None:
 def _means(found: Divergence) -> None:
     first = next(iter(found.mean))
     for card, (name, mean) in zip(panels.cards("means", len(found.mean), 12), found.mean.items(), strict=True):
-        with card:
-            st.metric(
-                f"{theme.role(name).named} · mean divergence",
-                f"{theme.number(mean)} nats",
-                theme.relative_delta(found.mean[first], mean) if name != first else None,
-                delta_color="inverse",
-            )
+        delta = theme.relative_delta(found.mean[first], mean, first) if name != first else None
+        panels.metric(card, f"{theme.role(name).named} · mean divergence", f"{theme.number(mean)} nats", delta, False)
 
 
 def _maps(study: Handle, found: Divergence, shown: list[int], opacity: float) -> None:

@@ -93,6 +93,8 @@ def whole_split_change(
     parts = [
         f"{'rose' if change > 0 else 'fell'} by {abs(change):.1f} points on {new.split}, from {100 * old.miou:.1f} to "
         f"{100 * new.miou:.1f} % ({new.images} images)"
+        if change
+        else f"stayed at {100 * new.miou:.1f} % on {new.split} ({new.images} images)"
         for change, (old, new) in zip(points, known, strict=True)
     ]
     name = known[0][1].data

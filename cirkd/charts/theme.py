@@ -190,9 +190,9 @@ def delta(before: float, after: float) -> str | None:
     return None if before != before or after != after else f"{_signed(100 * (after - before), 1)} points"
 
 
-def relative_delta(before: float, after: float) -> str | None:
+def relative_delta(before: float, after: float, whose: str = "before") -> str | None:
     """A change relative to what it was, for `st.metric`; None where there is none."""
-    return None if not before > 0 or after != after else f"{_signed(100 * (after - before) / before, 0)} % vs before"
+    return None if not before > 0 or after != after else f"{_signed(100 * (after - before) / before, 0)} % vs {whose}"
 
 
 def number(value: float | None, digits: int = 3) -> str:

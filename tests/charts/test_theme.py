@@ -45,6 +45,7 @@ def test_numbers_as_people_read_them() -> None:
     assert theme.delta(0.25, 0.25) == "0.0 points"
     assert theme.delta(math.nan, 0.2) is None
     assert theme.relative_delta(1.22, 1.19) == "-2 % vs before"
+    assert theme.relative_delta(1.0, 1.0, "step500") == "0 % vs step500"
 
 
 def test_file_names_are_not_markdown() -> None:
