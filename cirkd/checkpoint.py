@@ -7,7 +7,6 @@ executed.
 """
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from cirkd.data.bundled import checkpoint_path
 from cirkd.data.errors import CheckpointError
 from cirkd.data.sample import Classes
+from cirkd.data.whole_files import replacing
 from cirkd.losses.memory import RelationMemory
 from cirkd.models.answers import Answers, answered, checked, named_classes, read_sidecar
 from cirkd.models.build import build_from_info
@@ -66,15 +66,11 @@ def save_checkpoint(
     if memory is not None:
         tensors |= {_MEMORY + key: _to_half(key, value) for key, value in memory.state_dict().items()}
         header["memory"] = memory.settings()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, temporary, metadata={"cirkd": json.dumps(header)})
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata={"cirkd": json.dumps(header)})
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: cannot be written ({error}); the old file, if any, is untouched") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_header(path: Path | str) -> dict[str, Any]:

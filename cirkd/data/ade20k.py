@@ -3,18 +3,8 @@
 from pathlib import Path
 
 from cirkd.data.entry import DataSet
-from cirkd.data.errors import DataError
 from cirkd.data.many_classes import ADE20K
-from cirkd.data.pairs import (
-    Pairs,
-    image_files,
-    matched,
-    remapped,
-    require_folder,
-    require_root,
-    require_split,
-    table_of,
-)
+from cirkd.data.pairs import Pairs, by_ids, photographs, require_root, require_split
 
 SPLITS = ("val", "train")
 _FOLDERS = {"train": "training", "val": "validation"}
@@ -34,13 +24,8 @@ def open_ade20k(split: str, root: Path | None) -> Pairs:
     given = require_root("ade20k", root, "ADEChallengeData2016/")
     inner = given / "ADEChallengeData2016"
     base = inner if inner.is_dir() else given
-    images = require_folder(base / "images" / _FOLDERS[split], "photographs")
-    labels = require_folder(base / "annotations" / _FOLDERS[split], "label maps")
-    found = image_files(images, (".jpg", ".jpeg"))
-    if not found:
-        raise DataError(f"{images}: no *.jpg here; unpack ADEChallengeData2016.zip")
-    frames = matched(found, lambda image: labels / f"{image.stem}.png", lambda image: image.stem)
-    return Pairs("ade20k", split, ADE20K, frames, remapped(table_of(range(1, 151))))
+    images, labels = (base / folder / _FOLDERS[split] for folder in ("images", "annotations"))
+    return photographs("ade20k", split, ADE20K, images, labels, "ADEChallengeData2016.zip", read=by_ids(range(1, 151)))
 
 
 ENTRY = DataSet(

@@ -7,8 +7,7 @@ bdd100k/labels/sem_seg/masks/{train,val}/NAME.png       in the first release seg
 from pathlib import Path
 
 from cirkd.data.entry import DataSet
-from cirkd.data.errors import DataError
-from cirkd.data.pairs import Frame, Pairs, image_files, matched, require_folder, require_root, require_split
+from cirkd.data.pairs import Pairs, photographs, require_root, require_split
 from cirkd.data.palettes import CITYSCAPES
 
 SPLITS = ("val", "train", "test")
@@ -36,14 +35,9 @@ def open_bdd100k(split: str, root: Path | None) -> Pairs:
     base, (images, labels, ending) = next(
         ((base, form) for base in bases for form in _FORMS if (base / form[0] / split).is_dir()), (given, _FORMS[0])
     )
-    found = image_files(require_folder(base / images / split, "photographs"), (".jpg", ".jpeg"))
-    if not found:
-        raise DataError(f"{base / images / split}: no *.jpg here; unpack bdd100k_images_10k.zip")
-    if split == "test":
-        return Pairs("bdd100k", split, CITYSCAPES, [Frame(path.stem, path, None) for path in found])
-    masks = require_folder(base / labels / split, "label maps of semantic segmentation")
-    frames = matched(found, lambda image: masks / f"{image.stem}{ending}.png", lambda image: image.stem)
-    return Pairs("bdd100k", split, CITYSCAPES, frames)
+    masks = None if split == "test" else base / labels / split
+    archive = "bdd100k_images_10k.zip"
+    return photographs("bdd100k", split, CITYSCAPES, base / images / split, masks, archive, ending=ending)
 
 
 def _has_split(root: Path, split: str) -> bool:

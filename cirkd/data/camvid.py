@@ -6,7 +6,7 @@ import numpy as np
 
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.images import read_image
+from cirkd.data.images import class_of_color, read_image
 from cirkd.data.pairs import (
     Frame,
     Pairs,
@@ -44,7 +44,7 @@ def open_camvid(split: str, root: Path | None) -> Pairs:
     path, labels = _list(root, split), root / f"{split}annot"
     if not path.is_file() and labels.is_dir():
         found = image_files(require_folder(root / split, "images as PNG"), (".png",))
-        frames = matched(found, lambda image: labels / image.name, lambda image: image.stem)
+        frames = matched(found, lambda image: labels / image.name)
         return Pairs("camvid", split, CAMVID, frames)
     frames = []
     for number, line in enumerate(listed(path, "an image path and a label path a line"), 1):
@@ -80,7 +80,7 @@ def open_camvid_32(split: str, root: Path | None) -> Pairs:
         found = [path for path in found if path.stem in names]
     if not found:
         raise DataError(f"{images}: no images of the split {split!r} here; PNG files were expected")
-    frames = matched(found, lambda image: labels / f"{image.stem}_L.png", lambda image: image.stem)
+    frames = matched(found, lambda image: labels / f"{image.stem}_L.png")
     return Pairs("camvid32", split, CAMVID_32, frames, _read_colors)
 
 
@@ -106,12 +106,8 @@ def _resolve(root: Path, listed_path: str) -> Path:
 
 def _read_colors(path: Path) -> tuple[np.ndarray, str]:
     """A colour map as class numbers."""
-    weights = np.array([65536, 256, 1])
-    codes = read_image(path).astype(np.int64) @ weights
-    label = np.full(codes.shape, CAMVID_32.ignore_index, np.uint8)
-    for index, (name, color) in enumerate(zip(CAMVID_32.names, CAMVID_32.colors, strict=True)):
-        if name != "void":
-            label[codes == np.array(color) @ weights] = index
+    label, _ = class_of_color(read_image(path), CAMVID_32)
+    label[label == CAMVID_32.names.index("void")] = CAMVID_32.ignore_index
     return label, ""
 
 

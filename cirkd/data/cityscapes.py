@@ -4,16 +4,7 @@ from pathlib import Path
 
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.pairs import (
-    Pairs,
-    image_files,
-    matched,
-    remapped,
-    require_folder,
-    require_root,
-    require_split,
-    table_of,
-)
+from cirkd.data.pairs import Pairs, by_ids, image_files, matched, require_folder, require_root, require_split
 from cirkd.data.palettes import CITYSCAPES
 
 SPLITS = ("val", "train", "test")
@@ -47,7 +38,7 @@ def open_cityscapes(split: str, root: Path | None) -> Pairs:
         lambda image: labels / image.parent.name / (image.name.removesuffix(_IMAGE) + ending),
         lambda image: image.name.removesuffix(_IMAGE),
     )
-    return Pairs("cityscapes", split, CITYSCAPES, frames, remapped(table_of(ids)))
+    return Pairs("cityscapes", split, CITYSCAPES, frames, by_ids(ids))
 
 
 ENTRY = DataSet(

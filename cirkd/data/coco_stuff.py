@@ -3,18 +3,8 @@
 from pathlib import Path
 
 from cirkd.data.entry import DataSet
-from cirkd.data.errors import DataError
 from cirkd.data.many_classes import COCO_STUFF, COCO_STUFF_UNUSED
-from cirkd.data.pairs import (
-    Pairs,
-    image_files,
-    matched,
-    remapped,
-    require_folder,
-    require_root,
-    require_split,
-    table_of,
-)
+from cirkd.data.pairs import Pairs, by_ids, photographs, require_root, require_split
 
 SPLITS = ("val", "train")
 
@@ -33,15 +23,17 @@ def open_coco_stuff(split: str, root: Path | None) -> Pairs:
     require_split("cocostuff", split, SPLITS)
     base = require_root("cocostuff", root, f"images/{split}2017/ and stuffthingmaps/{split}2017/")
     plain, inner = base / f"{split}2017", base / "images" / f"{split}2017"
-    images = require_folder(plain if plain.is_dir() else inner, "photographs of COCO 2017")
     maps, annotations = (base / name / f"{split}2017" for name in ("stuffthingmaps", "annotations"))
-    labels = require_folder(annotations if annotations.is_dir() else maps, "the label maps of stuffthingmaps")
-    found = image_files(images, (".jpg", ".jpeg"))
-    if not found:
-        raise DataError(f"{images}: no *.jpg here; unpack {split}2017.zip")
-    frames = matched(found, lambda image: labels / f"{image.stem}.png", lambda image: image.stem)
     ids = [value for value in range(182) if value not in COCO_STUFF_UNUSED]
-    return Pairs("cocostuff", split, COCO_STUFF, frames, remapped(table_of(ids)))
+    return photographs(
+        "cocostuff",
+        split,
+        COCO_STUFF,
+        plain if plain.is_dir() else inner,
+        annotations if annotations.is_dir() else maps,
+        f"{split}2017.zip",
+        read=by_ids(ids),
+    )
 
 
 ENTRY = DataSet(

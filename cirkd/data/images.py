@@ -221,7 +221,8 @@ def _palette_table(image: Image.Image, values: np.ndarray, classes: Classes) -> 
     return None if np.array_equal(table[values], values) else table
 
 
-def _by_color(pixels: np.ndarray, classes: Classes, name: str) -> np.ndarray:
+def class_of_color(pixels: np.ndarray, classes: Classes) -> tuple[np.ndarray, np.ndarray]:
+    """The class uint8 `[H, W]` whose colour each pixel of an RGB image has, else the ignored label; and where."""
     weights = np.array([65536, 256, 1])
     codes = pixels.astype(np.int64) @ weights
     label = np.full(codes.shape, classes.ignore_index, np.uint8)
@@ -229,7 +230,12 @@ def _by_color(pixels: np.ndarray, classes: Classes, name: str) -> np.ndarray:
     for place, color in reversed(list(enumerate(classes.colors))):
         here = codes == np.array(color) @ weights
         label[here], known = place, known | here
-    strange = pixels[~known & (codes != 0) & (codes != 0xFFFFFF)]
+    return label, known
+
+
+def _by_color(pixels: np.ndarray, classes: Classes, name: str) -> np.ndarray:
+    label, known = class_of_color(pixels, classes)
+    strange = pixels[~known & pixels.any(axis=2) & (pixels != 255).any(axis=2)]
     if len(strange):
         raise DataError(
             f"{name}: a label map holds one class index a pixel, this image is RGB and its colour "

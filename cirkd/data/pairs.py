@@ -102,9 +102,11 @@ def dead_links(folder: Path, suffixes: Sequence[str]) -> int:
     return sum(path.is_symlink() and not path.exists() for path in found)
 
 
-def remapped(table: np.ndarray) -> Reader:
-    """A reader of label maps that looks every value up in a table uint8 [256]."""
-
+def by_ids(ids: Iterable[int]) -> Reader:
+    """A reader of label maps in which these values are the train ids 0, 1, 2, ..., and every other value 255."""
+    values = list(ids)
+    table = np.full(256, 255, np.uint8)
+    table[values] = np.arange(len(values))
     return partial(_looked_up, table)
 
 
@@ -113,12 +115,34 @@ def _looked_up(table: np.ndarray, path: Path) -> tuple[np.ndarray, str]:
     return table[values], note
 
 
-def table_of(ids: Iterable[int]) -> np.ndarray:
-    """Label values -> train ids 0, 1, 2, ... in the order given; every other value -> 255."""
-    table = np.full(256, 255, np.uint8)
-    for train_id, value in enumerate(ids):
-        table[value] = train_id
-    return table
+def photographs(
+    name: str,
+    split: str,
+    classes: Classes,
+    images: Path,
+    labels: Path | None,
+    archive: str,
+    *,
+    ending: str = "",
+    read: Reader = read_label_noted,
+) -> Pairs:
+    """A split whose photographs are `NAME.jpg` in one folder and whose label maps are `NAME.png` in another.
+
+    Args:
+        labels: The folder of label maps; None where the split has none.
+        archive: What to unpack where there is no photograph.
+        ending: What a label map's name has after its image's.
+
+    Raises:
+        DataError: a folder, photographs or label maps are missing; says which and where.
+    """
+    found = image_files(require_folder(images, "photographs"), (".jpg", ".jpeg"))
+    if not found:
+        raise DataError(f"{images}: no *.jpg here; unpack {archive}")
+    if labels is None:
+        return Pairs(name, split, classes, [Frame(path.stem, path, None) for path in found])
+    require_folder(labels, "label maps")
+    return Pairs(name, split, classes, matched(found, lambda image: labels / f"{image.stem}{ending}.png"), read)
 
 
 def require_root(name: str, root: Path | None, holds: str) -> Path:
@@ -156,7 +180,9 @@ def require_folder(path: Path, what: str) -> Path:
     return path
 
 
-def matched(images: Iterable[Path], label_of: Callable[[Path], Path], name_of: Callable[[Path], str]) -> list[Frame]:
+def matched(
+    images: Iterable[Path], label_of: Callable[[Path], Path], name_of: Callable[[Path], str] = lambda image: image.stem
+) -> list[Frame]:
     """Every image with its label map's file.
 
     Raises:

@@ -9,12 +9,12 @@ import numpy as np
 from cirkd.data.bundled import bundled
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.images import read_image, read_label
-from cirkd.data.pairs import file_stamp, within
-from cirkd.data.sample import Classes, Sample
+from cirkd.data.images import read_label
+from cirkd.data.pairs import Frame, Pairs, within
+from cirkd.data.sample import Classes
 
 
-class Streets:
+class Streets(Pairs):
     """One split of the bundled streets.
 
     Args:
@@ -25,39 +25,27 @@ class Streets:
         DataError: the folder, its manifest or the split is missing or damaged.
     """
 
-    name = "streets"
-
     def __init__(self, split: str, root: Path | None = None) -> None:
-        self.split = split
-        self.root = Path(root) if root is not None else bundled("data", "streets")
-        manifest = _read_manifest(self.root)
-        self.frames: list[dict[str, Any]] = [f for f in manifest["frames"] if f["split"] == split]
-        if not self.frames:
+        root = Path(root) if root is not None else bundled("data", "streets")
+        manifest = _read_manifest(root)
+        chosen = [frame for frame in manifest["frames"] if frame["split"] == split]
+        if not chosen:
             known = ", ".join(sorted({f["split"] for f in manifest["frames"]})) or "none"
             raise DataError(f"streets has no split {split!r}; choose one of: {known}")
-        self.names: list[str] = [frame["id"] for frame in self.frames]
-        self.classes = Classes(
+        classes = Classes(
             names=tuple(entry["name"] for entry in manifest["classes"]),
             colors=tuple((r, g, b) for r, g, b in (entry["color"] for entry in manifest["classes"])),
             ignore_index=manifest["ignore_index"],
         )
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def __getitem__(self, index: int) -> Sample:
-        frame = self.frames[index]
-        image = read_image(within(self.root, str(frame["image"])))
-        return Sample(name=frame["id"], image=image, label=self.label(index))
-
-    def stamp(self, index: int) -> tuple[int, ...]:
-        """What changes when the files of a frame do."""
-        paths = (within(self.root, str(self.frames[index][part])) for part in ("image", "label"))
-        return sum((file_stamp(path) for path in paths), ())
+        files = [[within(root, str(frame[part])) for part in ("image", "label")] for frame in chosen]
+        frames = [Frame(frame["id"], *paths) for frame, paths in zip(chosen, files, strict=True)]
+        super().__init__("streets", split, classes, frames)
 
     def label(self, index: int) -> np.ndarray:
         """The label map of a frame, uint8 [H, W], without its image."""
-        return read_label(within(self.root, str(self.frames[index]["label"])))
+        label = self.frames[index].label
+        assert label is not None, "every frame of the streets has one"
+        return read_label(label)
 
 
 def _is_ours(root: Path) -> bool:
@@ -73,8 +61,10 @@ def _read_manifest(root: Path) -> dict[str, Any]:
     path = root / "manifest.json"
     try:
         manifest = json.loads(path.read_text())
-        for key in ("frames", "classes", "ignore_index"):
+        for key in ("classes", "ignore_index"):
             manifest[key]
+        parts = ("id", "split", "image", "label")
+        manifest["frames"] = [{part: frame[part] for part in parts} for frame in manifest["frames"]]
     except FileNotFoundError:
         raise DataError(f"{path}: not found; give --root the folder that holds the streets' manifest.json") from None
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -10,17 +10,7 @@ from typing import Any
 
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.pairs import (
-    Frame,
-    Pairs,
-    image_files,
-    matched,
-    remapped,
-    require_folder,
-    require_root,
-    require_split,
-    table_of,
-)
+from cirkd.data.pairs import Pairs, by_ids, photographs, require_folder, require_root, require_split
 from cirkd.data.sample import Classes
 
 SPLITS = ("val", "train", "test")
@@ -42,20 +32,14 @@ def open_vistas(split: str, root: Path | None) -> Pairs:
     require_split("vistas", split, SPLITS)
     base = require_root("vistas", root, "training/, validation/ and config_v2.0.json")
     own = require_folder(base / _FOLDERS[split], "images and label maps")
-    found = image_files(require_folder(own / "images", "photographs"), (".jpg", ".jpeg"))
-    if not found:
-        raise DataError(f"{own / 'images'}: no *.jpg here; unpack the data set again")
     forms = [(labels, config) for labels, config in _FORMS if (base / config).is_file()]
     forms = [form for form in forms if (own / form[0]).is_dir()] or forms
     if not forms:
         raise DataError(f"{base / _FORMS[0][1]}: no such file; it names the classes, unpack it with the images")
     labels, config = forms[0]
     classes, ids = _configured(base / config)
-    if split == "test":
-        return Pairs("vistas", split, classes, [Frame(path.stem, path, None) for path in found])
-    maps = require_folder(own / labels, "label maps")
-    frames = matched(found, lambda image: maps / f"{image.stem}.png", lambda image: image.stem)
-    return Pairs("vistas", split, classes, frames, remapped(table_of(ids)))
+    maps = None if split == "test" else own / labels
+    return photographs("vistas", split, classes, own / "images", maps, "the data set again", read=by_ids(ids))
 
 
 def _configured(path: Path) -> tuple[Classes, list[int]]:

@@ -51,7 +51,6 @@ def open_voc(split: str, root: Path | None) -> Pairs:
     frames = matched(
         (within(base, "JPEGImages", f"{name}.jpg") for name in names),
         lambda image: labels / f"{image.stem}.png",
-        lambda image: image.stem,
     )
     _require_images(frames)
     return Pairs("voc", split, VOC, frames, partial(read_label_noted, classes=VOC))
@@ -68,7 +67,6 @@ def _with_release(base: Path, release: Path) -> Pairs:
     frames = matched(
         (within(base, "JPEGImages", f"{name}.jpg") for name in names),
         lambda image: own / f"{image.stem}.png" if image.stem in drawn else release / "cls" / f"{image.stem}.mat",
-        lambda image: image.stem,
     )
     _require_images(frames)
     return Pairs("voc", "train_aug", VOC, frames, read_either)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cirkd.data.errors import ExportError
+from cirkd.data.whole_files import replacing
 
 Files = Iterable[tuple[str, bytes]]
 """Names and contents, made one after the other."""
@@ -26,20 +26,10 @@ def whole(path: Path | str) -> Iterator[Path]:
     if path.is_dir():
         raise ExportError(f"{path}: this is a folder, a file's name was wanted")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with replacing(path) as temporary:
+            yield temporary
     except OSError as error:
         raise ExportError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be written ({error.strerror}); the old file, if any, is untouched") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path | str, content: bytes) -> Path:
@@ -70,9 +60,3 @@ def through_file(write: Callable[[Path], object], suffix: str) -> bytes:
         path = Path(folder) / f"export{suffix}"
         write(path)
         return path.read_bytes()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

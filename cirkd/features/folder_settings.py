@@ -137,7 +137,7 @@ def classes_from(names: tuple[str, ...], colors: tuple[str, ...]) -> Classes:
 def _has_labels(data: SegmentationData) -> bool:
     """Whether any image of a data set has a label map, seen without reading more than one of them."""
     frames = getattr(data, "frames", None)
-    if frames and hasattr(frames[0], "label"):
+    if frames:
         return any(frame.label is not None for frame in frames)
     return len(data) > 0 and data[0].label is not None
 

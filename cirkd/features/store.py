@@ -9,7 +9,6 @@ part is written whole or not at all, and one that is there is not made again.
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import numpy as np
 
 from cirkd.data.errors import StudyError
 from cirkd.data.matching import match_classes
+from cirkd.data.whole_files import replacing
 from cirkd.features.draw import Smallest, keys, merged, smallest
 from cirkd.features.feature_set import IGNORED
 from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, settings_of
@@ -218,9 +218,8 @@ def _agree(folder: Path, settings: Settings, processes: Processes) -> None:
     if processes.is_main:
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
         if not path.is_file():
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text(text)
-            os.replace(temporary, path)
+            with replacing(path) as temporary:
+                temporary.write_text(text)
     processes.wait()
     if path.read_text() != text:
         raise StudyError(f"{folder}: holds embeddings of other models, images or settings; choose another folder")
@@ -234,12 +233,9 @@ def _write(path: Path, table: pa.Table) -> None:
     """The file is complete or not there."""
     import pyarrow.parquet as pq
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    options: dict[str, Any] = {"compression": "zstd", "use_dictionary": repeating(table.schema)}
     try:
-        options: dict[str, Any] = {"compression": "zstd", "use_dictionary": repeating(table.schema)}
-        pq.write_table(table, temporary, row_group_size=ROW_GROUP, **options)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            pq.write_table(table, temporary, row_group_size=ROW_GROUP, **options)
     except OSError as error:
         raise StudyError(f"{path}: cannot be written ({error.strerror}); free some space, then run it again") from None
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Where a map is active (AT): attention_transfer(student [b,ds,h,w], teacher [b,dt,h,w])."""
+"""Where a map is active (AT)."""
 
 from __future__ import annotations
 

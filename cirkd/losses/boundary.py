@@ -1,9 +1,4 @@
-"""Class probabilities at boundaries and inside regions apart (BPKD).
-
-boundary_mask(labels [b,h,w], num_classes) -> bool [b,h,w]
-boundary_distillation(student [b,c,h,w], teacher [b,c,h,w], labels [b,H,W], temperature=1.0)
-body_distillation(student [b,c,h,w], teacher [b,c,h,w], labels [b,H,W], temperature=4.0)
-"""
+"""Class probabilities at boundaries and inside regions apart (BPKD)."""
 
 from __future__ import annotations
 
@@ -11,6 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
+from cirkd.losses.logit import softmax_divergence
 from cirkd.relations import full_precision, resize_labels
 
 
@@ -45,9 +41,7 @@ def boundary_distillation(
     Source: boundary privileged knowledge distillation (BPKD; Liu et al., WACV 2024), edge loss.
     """
     at_boundary, _ = _split(student, labels)
-    log_p = F.log_softmax(student / temperature, dim=1)
-    log_q = F.log_softmax(teacher.detach() / temperature, dim=1)
-    divergence = F.kl_div(log_p, log_q, reduction="none", log_target=True).sum(dim=1)
+    divergence = softmax_divergence(student / temperature, teacher / temperature).sum(dim=1)
     return (divergence * at_boundary).sum() / at_boundary.sum().clamp(min=1) * temperature**2
 
 
@@ -67,9 +61,8 @@ def body_distillation(
     """
     _, inside = _split(student, labels)
     inside = inside.flatten(1)[:, None]
-    scaled = (x.flatten(2) / temperature for x in (student, teacher.detach()))
-    log_p, log_q = (F.log_softmax(x.masked_fill(~inside, -1e4), dim=2) for x in scaled)
-    divergence = F.kl_div(log_p, log_q, reduction="none", log_target=True) * inside
+    scaled = ((x.flatten(2) / temperature).masked_fill(~inside, -1e4) for x in (student, teacher))
+    divergence = softmax_divergence(*scaled, dim=2) * inside
     return divergence.sum(dim=2).mean() * temperature**2
 
 

@@ -1,10 +1,4 @@
-"""Relations between channels (the second version of the method).
-
-channel_pool(embedding [b,c,h,w]) -> [b,c,h/4,w/4]; then project the student; rows are .flatten(2) [b,c,n]
-minibatch_channel_relation(student [b,c,n], teacher [b,c,n], temperature=0.1, *, precision=None)
-memory_channel_relation(student [b,c,n], teacher [b,c,n], keys [k,n], temperature=0.1)
-channel_difference(student [b,c,n], teacher [b,c,n])
-"""
+"""Relations between channels (the second version of the method)."""
 
 from __future__ import annotations
 

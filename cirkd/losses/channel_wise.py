@@ -1,11 +1,11 @@
-"""Where each channel looks (CWD): channel_wise(student [b,c,h,w], teacher [b,c,h,w], temperature=4.0)."""
+"""Where each channel looks (CWD)."""
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from cirkd.losses.logit import softmax_divergence
 from cirkd.relations import full_precision
 
 
@@ -25,7 +25,5 @@ def channel_wise(
 
     Source: channel-wise knowledge distillation (Shu et al., ICCV 2021).
     """
-    log_p = F.log_softmax(student.flatten(2) / temperature, dim=2)
-    log_q = F.log_softmax(teacher.detach().flatten(2) / temperature, dim=2)
-    divergence = F.kl_div(log_p, log_q, reduction="none", log_target=True).sum(dim=2)
-    return divergence.mean() * temperature**2
+    student, teacher = (x.flatten(2) / temperature for x in (student, teacher))
+    return softmax_divergence(student, teacher, dim=2).sum(dim=2).mean() * temperature**2

@@ -1,4 +1,4 @@
-"""Context from the whole map by self-attention (CIRKDv2): ContextModule(width)(embedding [b,d,h,w]) -> [b,d,h,w]."""
+"""Context from the whole map by self-attention (CIRKDv2)."""
 
 from __future__ import annotations
 

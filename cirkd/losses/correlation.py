@@ -1,8 +1,4 @@
-"""Correlation of class probabilities instead of their divergence (DIST).
-
-inter_class_correlation(student [b,c,h,w], teacher [b,c,h,w], temperature=1.0)     over the classes of each pixel
-intra_class_correlation(student [b,c,h,w], teacher [b,c,h,w], temperature=1.0)     over the pixels of each class
-"""
+"""Correlation of class probabilities instead of their divergence (DIST)."""
 
 from __future__ import annotations
 

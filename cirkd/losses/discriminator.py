@@ -1,9 +1,4 @@
-"""Whose logits are these (the adversarial option of SKD).
-
-Discriminator(num_classes)(logits [b,c,h,w]) -> scores [b,1,h',w'], high for a teacher's
-student_deception(discriminator, student_logits) -> scalar, gradient to the student alone
-teacher_recognition(discriminator, student_logits, teacher_logits) -> scalar, gradient to the discriminator alone
-"""
+"""Whose logits are these (the adversarial option of SKD)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Double similarity (DSD).
-
-pixel_similarity(student_stages, teacher_stages)           sequences of [b,d,h,w], stage by stage
-category_similarity(student_logits [b,c,h,w], teacher_logits [b,c,h,w])
-"""
+"""Similarities between stages of a network, and between classes (DSD)."""
 
 from __future__ import annotations
 

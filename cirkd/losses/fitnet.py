@@ -1,4 +1,4 @@
-"""The teacher's embedding itself (FitNet): hint(projected_student [b,d,h,w], teacher [b,d,h,w])."""
+"""The teacher's embedding itself (FitNet)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""The teacher's embedding made out of a part of the student's (MGD), and contrasts within it (Af-DCD).
-
-FeatureGenerator(student_width, teacher_width)(embedding [b,ds,h,w], mask [b,1,h,w]) -> [b,dt,h,w]
-masked_generation(generated [b,d,h,w], teacher [b,d,h,w])
-dense_contrast(generated [b,d,h,w], teacher [b,d,h,w], temperature=0.07)
-"""
+"""The teacher's embedding made out of a part of the student's (MGD), and contrasts within it (Af-DCD)."""
 
 from __future__ import annotations
 

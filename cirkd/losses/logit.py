@@ -1,4 +1,4 @@
-"""Distillation of class probabilities: logit_distillation(student [b,c,h,w], teacher [b,c,h,w], temperature)."""
+"""Distillation of class probabilities."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def logit_distillation(
 
     Source: Hinton et al., 2015, at every position; L_kd of CIRKD (Yang et al., CVPR 2022).
     """
-    log_p = F.log_softmax(student / temperature, dim=1)
-    log_q = F.log_softmax(teacher.detach() / temperature, dim=1)
-    divergence = F.kl_div(log_p, log_q, reduction="none", log_target=True).sum(dim=1)
-    return divergence.mean() * temperature**2
+    return softmax_divergence(student / temperature, teacher / temperature).sum(dim=1).mean() * temperature**2
+
+
+def softmax_divergence(student: Tensor, teacher: Tensor, dim: int = 1) -> Tensor:
+    """Summands of KL(teacher || student) of the softmaxes of logits along `dim`; no gradient goes to the teacher."""
+    log_p, log_q = F.log_softmax(student, dim), F.log_softmax(teacher.detach(), dim)
+    return F.kl_div(log_p, log_q, reduction="none", log_target=True)

@@ -1,14 +1,4 @@
-"""Relations to a memory of past teacher embeddings, and that memory.
-
-memory_relation(student [n,d], teacher [n,d], keys [k,d], temperature=0.1, *, precision=None, unit_keys=False)
-RelationMemory(num_classes, student_width, teacher_width, pixel_queue_size=20000, region_queue_size=2000,
-               pixel_contrast=4096, region_contrast=1024, pixels_per_class=16, indexing="own", enqueue="after",
-               initial="none", overflow="wrap", slots="each")
-    .projection(student_embedding [b,ds,h,w]) -> [b,dt,h,w]
-    .sample_pixels(generator) .sample_regions(generator) -> ClassKeys(keys [k,dt], labels [k])
-    .update(teacher_embedding [b,dt,h,w], labels [b,H,W], step, generator)
-    .settings() -> the arguments that make another of the same shape
-"""
+"""Relations to a memory of past teacher embeddings, and that memory."""
 
 from __future__ import annotations
 

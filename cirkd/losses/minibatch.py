@@ -1,8 +1,4 @@
-"""Relations within the mini-batch, between pixels of all its images.
-
-minibatch_pixel_relation(student [b,ds,h,w], teacher [b,dt,h,w], temperature=0.1,
-                         *, precision=None, across_processes=False) -> scalar
-"""
+"""Relations within the mini-batch, between pixels of all its images."""
 
 from __future__ import annotations
 

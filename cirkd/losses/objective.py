@@ -1,13 +1,4 @@
-"""Which terms a student is trained on, and their weights.
-
-Objective(task=1, auxiliary=0.4, kd=1, minibatch_pixel=1, memory_pixel=0.1, memory_region=0.1, ...)
-    .terms(student_output, teacher_output or None, labels, memory=None, *, heads=None, generator=None, step=0,
-           ignore_index=255) -> dict name -> raw scalar      (also fills the memories, after drawing from them)
-    .weighted(terms) -> dict name -> weighted scalar
-    .total(terms) -> scalar to minimise
-    .at(progress) -> the objective with the weights that it has there
-    .needs_teacher .needs_memory -> bool    .needed_heads -> names of heads
-"""
+"""Which terms a student is trained on, and their weights."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Which pixels and which slots of a memory a step takes: drawn, or given to repeat a step that was recorded.
-
-choose_pixels(labels [b,h,w], num_classes, per_class, draws, indexing="own") -> positions [b,n], classes [b,n]
-GivenDraws(pixel_slots [k], region_slots [k], pixel_ranks [b,c,n])
-"""
+"""Which pixels and which slots of a memory a step takes: drawn, or given to repeat a step that was recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairwise structure within one image (SKD): structured_pairwise(student [b,ds,h,w], teacher [b,dt,h,w])."""
+"""Pairwise structure within one image (SKD)."""
 
 from __future__ import annotations
 

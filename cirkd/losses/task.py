@@ -1,4 +1,4 @@
-"""The task itself: segmentation_cross_entropy(logits [b,c,h,w], labels [b,H,W], ignore_index) -> scalar."""
+"""The task itself: cross-entropy of the class probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variation within classes (IFVD): intra_class_variation(student [b,d,h,w], teacher, labels [b,H,W], num_classes)."""
+"""Variation of embeddings within classes (IFVD)."""
 
 from __future__ import annotations
 

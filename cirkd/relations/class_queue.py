@@ -1,12 +1,4 @@
-"""A ring buffer per class: the memory bank of the method.
-
-ClassQueue(num_classes, size, width, noise=False)
-    .keys [C, Q, d] .written [C] .step [C, Q]      persistent buffers
-    .enqueue(embeddings [n, d], labels [n], step)
-    .sample(per_class, generator, shared=False) -> ClassKeys(keys [k, d], labels [k])
-    .take(slots [k]) -> ClassKeys
-    .fill() -> [C]
-"""
+"""A ring buffer per class: the memory bank of the method."""
 
 from __future__ import annotations
 

@@ -1,10 +1,5 @@
 """Relation distributions and how far a student's are from its teacher's.
 
-    relation_distribution(relation [n,k], temperature) -> [n,k]
-    relation_divergence(student [n,d], student_keys [k,d], teacher [n,e], teacher_keys [k,e], temperature) -> [n]
-    keyed_divergence(student [n,d], teacher [n,d], keys [k,d], temperature) -> scalar, differentiable
-    pairwise_divergence(student [b,n,d], teacher [b,n,e], temperature) -> scalar, differentiable
-
 The two differentiable means compute the student's gradient along with the value, tile by tile (see `tiles`): memory
 grows with the embeddings, never with their relation matrices, in the backward pass neither.
 """
@@ -21,8 +16,7 @@ from torch.autograd import Function
 
 from cirkd.relations.engine.cuda_graphs import Recorded
 from cirkd.relations.engine.products import check_temperature
-from cirkd.relations.engine.relate import add_up_pairs, keyed_values
-from cirkd.relations.engine.select import worth_recording
+from cirkd.relations.engine.select import add_up_pairs, keyed_values, worth_recording
 from cirkd.relations.gather import other_images
 from cirkd.relations.precision import Precision, full_precision
 from cirkd.relations.similarity import before_normalized, normalize, unit_and_norm

@@ -1,8 +1,4 @@
-"""What is looked at rather than trained on, of whole batches, without their relation matrices.
-
-divergence_maps(students, teacher, images, temperature) -> (to each image [s,p,n], to all at once [s,p])
-most_similar(rows [n,d], keys [k,d], count) -> Similar(similarity [n,c], key [n,c])
-"""
+"""What is looked at rather than trained on, of whole batches, without their relation matrices."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cirkd.data.errors import TrainingError
+from cirkd.data.whole_files import replacing
 
 
 class Journal:
@@ -24,13 +25,10 @@ class Journal:
         self.path, self.writes = path, writes
         if not writes:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [
-            e for e in read_journal(path) if resume_at is not None and e["step"] <= resume_at and e["kind"] != "end"
-        ]
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text("".join(json.dumps(event) + "\n" for event in kept))
-        temporary.replace(path)
+        before = [] if resume_at is None else read_journal(path)
+        kept = [e for e in before if e["step"] <= (resume_at or 0) and e["kind"] != "end"]
+        with replacing(path) as temporary:
+            temporary.write_text("".join(json.dumps(event) + "\n" for event in kept))
 
     def write(self, kind: str, step: int, **values: Any) -> None:
         """Append an event.

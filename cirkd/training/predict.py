@@ -55,7 +55,7 @@ def predict(
         raise ExportError(f"scales {list(scales)}: numbers above 0 were wanted, such as 0.75 1 1.25")
     own = model.info.preprocessing
     kinds = [replace(own, scale=own.scale * scale) for scale in scales]
-    sources = {frame.image.resolve() for frame in getattr(data, "frames", ()) if hasattr(frame, "image")}
+    sources = {frame.image.resolve() for frame in getattr(data, "frames", ())}
     written = []
     with inference.evaluating(model), torch.inference_mode():
         for item in stream(data, range(len(data)), kinds, workers=workers):

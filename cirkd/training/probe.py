@@ -1,6 +1,5 @@
 """Snapshots of the probe: how a few fixed images lie in the feature space while the network learns."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from cirkd.data.errors import TrainingError
 from cirkd.data.images import resize_label
 from cirkd.data.sample import Sample
+from cirkd.data.whole_files import replacing
 from cirkd.models import inference
 from cirkd.models.segmenter import Segmenter
 
@@ -36,16 +36,11 @@ def save_snapshot(path: Path, model: Segmenter, probe: Sequence[Sample]) -> None
             arrays[f"embedding_{index}"] = embedding[:, *thinned].half().cpu().numpy()
             if sample.label is not None:
                 arrays[f"label_{index}"] = resize_label(sample.label, (height, width))[thinned]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
-        os.replace(temporary, path)
     except OSError as error:
         raise TrainingError(f"{path}: cannot be written ({error}); free some space and --resume") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _every(height: int, width: int) -> tuple[slice, slice]:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from cirkd.data.errors import TrainingError
+from cirkd.data.whole_files import replacing
 
 FREE_TO_CHANGE = {
     "output",
@@ -58,20 +59,17 @@ def save_state(
         "random": torch.get_rng_state(),
         "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        _keep(path)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            with temporary.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            _keep(path)
     except (OSError, RuntimeError) as error:
         raise TrainingError(
             f"{path}: the run's state cannot be written ({error}); free some space and --resume"
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_state(

@@ -23,6 +23,7 @@ from typing import Any, Literal
 import psutil
 
 from cirkd.data.errors import TrainingError
+from cirkd.data.whole_files import replacing
 from cirkd.models.places import WEIGHTS
 from cirkd.training.journal import read_journal
 from cirkd.training.run_log import LOG, ended_with, log, refused
@@ -130,9 +131,8 @@ def note_launch(folder: Path, words: Sequence[str], home: Path | None = None) ->
         home: where it runs, so that relative paths lead somewhere; the current folder when None.
     """
     launch = {"recipe": words[0], "flags": _without_places(words[1:]), "home": str((home or Path.cwd()).resolve())}
-    temporary = folder / f".{_LAUNCH}.tmp"
-    temporary.write_text(json.dumps(launch, indent=1))
-    temporary.replace(folder / _LAUNCH)
+    with replacing(folder / _LAUNCH) as temporary:
+        temporary.write_text(json.dumps(launch, indent=1))
 
 
 def resume(folder: Path, *, environment: Mapping[str, str] | None = None) -> Run:

@@ -74,7 +74,7 @@ class Channels(nn.Module):
 
 def warn_of_overlap(recipe: Recipe, train: SegmentationData, val: SegmentationData) -> None:
     """Say loudly where images that are trained on are evaluated on as well: their scores say nothing about others."""
-    files = [{frame.image for frame in getattr(data, "frames", ()) if hasattr(frame, "image")} for data in (train, val)]
+    files = [{frame.image for frame in getattr(data, "frames", ())} for data in (train, val)]
     both = len(files[0] & files[1])
     if both:
         warnings.warn(

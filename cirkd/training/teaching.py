@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import warnings
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from cirkd.data.whole_files import replacing
 from cirkd.models.inference import autocast
 from cirkd.models.segmenter import Preprocessing, SegmentationOutput, Segmenter
 from cirkd.relations.cells import average_cells, cells_of
@@ -80,18 +79,13 @@ class Teaching:
         from safetensors.torch import save
 
         named = {"logits": output.logits, "embedding": output.embedding, "encoded": output.encoded}
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        there = {name: value.to(self.kept).contiguous() for name, value in named.items() if value is not None}
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(
-                save({name: value.to(self.kept).contiguous() for name, value in named.items() if value is not None})
-            )
-            os.replace(temporary, path)
+            with replacing(path) as temporary:
+                temporary.write_bytes(save(there))
         except OSError as error:
             warnings.warn(f"{path.parent}: the teacher's outputs are kept no longer ({error})", stacklevel=2)
             self.folder = None
-            with suppress(OSError):
-                temporary.unlink()
 
     def _read(self, path: Path, device: torch.device) -> SegmentationOutput | None:
         """What is kept there, or None where it is not there or not whole."""

@@ -1,4 +1,4 @@
-"""Which backend computes relations: chosen by device, type and size, the same in every process and on every run.
+"""The relations of a batch, by a backend that device, type and size choose: the same in every process and run.
 
 | device | work | backend |
 |---|---|---|
@@ -12,20 +12,54 @@ A backend that can't be built here, or does not agree with PyTorch's operations,
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from cirkd.relations.engine.agreement import is_right
+from cirkd.relations.engine import tiled
 from cirkd.relations.precision import Precision
 
 Relate = Callable[..., Tensor]
+Work = Callable[[], Sequence[Tensor]]
 # Entries up to which launching kernels takes a GPU's processor longer than they take: two images of 64x128 positions
 # are a few milliseconds of an H100's.
 WORTH_RECORDING = 2**28
 # Images, positions, and widths of student and teacher that streamed relations are tried on.
 TRIAL = (2, 512, 64, 128)
+
+
+def add_up_pairs(
+    student: Float[Tensor, "b n d"],
+    teacher: Float[Tensor, "b n e"],
+    own: int,
+    temperature: float,
+    precision: Precision,
+    gradient: Float[Tensor, "o n d"] | None,
+) -> Float[Tensor, ""]:
+    """As `tiled.add_up_pairs`."""
+    relate = streamed_for(student, teacher, temperature, precision)
+    if relate is None or own < len(student):
+        return tiled.add_up_pairs(student, teacher, own, temperature, precision, gradient)
+    slope = None if gradient is None else gradient.flatten(0, 1)
+    pairs = (student, student), (teacher, teacher)
+    return relate(*pairs, len(student), temperature, precision, slope).sum(dtype=torch.float64)
+
+
+def keyed_values(
+    student: tuple[Tensor, Tensor],
+    teacher: tuple[Tensor, Tensor],
+    temperature: float,
+    precision: Precision,
+    gradient: Float[Tensor, "n d"] | None = None,
+) -> Float[Tensor, " n"]:
+    """As `tiled.keyed_values`."""
+    relate = streamed_for(student[0], teacher[0], temperature, precision)
+    if relate is None:
+        return tiled.keyed_values(student, teacher, temperature, precision, gradient)
+    return relate(student, teacher, 1, temperature, precision, gradient)[:, 0]
 
 
 def streamed_for(student: Tensor, teacher: Tensor, temperature: float, precision: Precision) -> Relate | None:
@@ -81,3 +115,20 @@ def _log_relations(rows: Tensor, temperature: float) -> Tensor:
     """Log of each row's relation distribution over each image: [rows, images, positions]."""
     flat = rows.flatten(0, 1)
     return (flat @ flat.T / temperature).unflatten(1, rows.shape[:2]).log_softmax(dim=2)
+
+
+def is_right(ours: Work, plain: Work, device: torch.device, tolerance: float) -> bool:
+    """Whether `ours` can be built and gives what `plain` gives, tried once a process; if not, a warning says why.
+
+    Args:
+        tolerance: how large the norm of the difference of two results may be, relative to the right one's.
+    """
+    try:
+        for mine, theirs in zip(ours(), plain(), strict=True):
+            if not bool((mine - theirs).norm() <= tolerance * theirs.norm()):
+                raise ArithmeticError("their results are wrong")
+    except Exception as error:  # compilers fail in ways of their own
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        warnings.warn(f"relations are computed without all kernels on {device}: {reason[0]}", stacklevel=3)
+        return False
+    return True

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cirkd.relations.engine import select
-from cirkd.relations.engine.agreement import is_right
+from cirkd.relations.engine.select import is_right
 
 CPU = torch.device("cpu")
 RIGHT = [torch.tensor([3.0, 4.0]), torch.tensor(1.0)]

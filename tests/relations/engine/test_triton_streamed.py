@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cirkd.relations import keyed_divergence, normalize, pairwise_divergence
-from cirkd.relations.engine import relate, select
+from cirkd.relations.engine import select
 from tests import oracles
 from tests.relations.building import sizes_of_built
 
@@ -24,7 +24,7 @@ PRECISIONS = ["float32", "bf16"] if DEVICE.type == "cuda" else ["float32"]
 @pytest.fixture
 def with_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every relation through the kernels, in small blocks."""
-    monkeypatch.setattr(relate, "streamed_for", lambda *given: streamed.relate)
+    monkeypatch.setattr(select, "streamed_for", lambda *given: streamed.relate)
 
 
 def rows(*shape: int, seed: int = 0) -> Tensor:
