@@ -17,10 +17,10 @@ class RunOptions:
 
     Args:
         root: Where the data set lies; the bundled streets need none.
-        device: auto, cpu or cuda.
-        precision: float32, bf16 or fp16; where it can be auto, that is bf16 on GPUs that have it.
-        answers: What those of the checkpoints are that are not this project's own; where they differ, keep the answers
-            beside each with `cirkd doctor FILE --keep`.
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: float32, bf16, fp16, or auto: bf16 on a GPU that has it, else float32.
+        answers: What the files of other projects do not tell, for all checkpoints that are given. Where these differ,
+            keep the answers beside each file with `cirkd doctor FILE --keep`.
     """
 
     root: Path | None = None
@@ -67,14 +67,14 @@ class ExtractOptions(SplitOptions):
     again, it goes on where it was interrupted.
 
     Args:
-        checkpoints: The files; the first one's grid is taken.
+        checkpoints: The models' files; all are brought onto the grid of the first one's embeddings.
         output: The folder to write.
-        names: What each is called, in their order; their files' names when not given.
+        names: What each model is called, in the order of the files; the files' names when not given.
         per_class: Pixels kept of each class.
         layer: decoder, or projected through the head of the distillation where a checkpoint has one, or stage1, stage2,
             ... of the encoder, or a submodule's name, or by model: teacher=stage4,after=stage3.
-        images: Only so many; all when not given.
-        seed: Of the choice of pixels.
+        images: How many images; all when not given.
+        seed: Of the random choice of pixels.
     """
 
     checkpoints: tyro.conf.Positional[tuple[Path, ...]]
@@ -106,7 +106,7 @@ class StudyOptions(RunOptions):
     """Which study a command opens. Without a checkpoint named, the bundled ones are taken.
 
     Args:
-        teacher: A checkpoint; any of the three may be left out.
+        teacher: The teacher's checkpoint; any of the three may be left out.
         before: The student trained alone.
         after: The distilled student.
         students: A folder of one student's checkpoints over time, each of which is a model.
@@ -148,8 +148,10 @@ class ReportOptions(StudyOptions):
 
     Args:
         output: The HTML file.
-        tables: A folder for all tables; table_format: csv or parquet.
-        figures: A folder for all figures; figure_format: html, png or svg.
+        tables: A folder for all tables.
+        table_format: Of the tables' files.
+        figures: A folder for all figures.
+        figure_format: Of the figures' files.
         embeddings: A Parquet file for the embeddings of all pixels.
         projector: A folder or .zip file for the TensorBoard projector.
         lesson: Whether the lesson and the Explorer stand in the file, too, behind a link (see `cirkd lesson`).

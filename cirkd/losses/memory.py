@@ -168,17 +168,18 @@ class RelationMemory(nn.Module):
 
     def sample_pixels(self, generator: Draws = None) -> ClassKeys:
         """Random pixel keys, equally many of each class as far as the queue has them; or those of given slots."""
-        if isinstance(generator, GivenDraws):
-            return self.pixel_queue.take(generator.pixel_slots)
-        count = self.pixel_contrast // self.num_classes + 1
-        return self.pixel_queue.sample(count, generator, shared=self.slots == "shared")
+        slots = generator.pixel_slots if isinstance(generator, GivenDraws) else generator
+        return self._sampled(self.pixel_queue, self.pixel_contrast, slots)
 
     def sample_regions(self, generator: Draws = None) -> ClassKeys:
         """Random region keys, equally many of each class as far as the queue has them; or those of given slots."""
-        if isinstance(generator, GivenDraws):
-            return self.region_queue.take(generator.region_slots)
-        count = self.region_contrast // self.num_classes + 1
-        return self.region_queue.sample(count, generator, shared=self.slots == "shared")
+        slots = generator.region_slots if isinstance(generator, GivenDraws) else generator
+        return self._sampled(self.region_queue, self.region_contrast, slots)
+
+    def _sampled(self, queue: ClassQueue, contrast: int, slots: Tensor | torch.Generator | None) -> ClassKeys:
+        if isinstance(slots, Tensor):
+            return queue.take(slots)
+        return queue.sample(contrast // self.num_classes + 1, slots, shared=self.slots == "shared")
 
     @torch.no_grad()
     def update(

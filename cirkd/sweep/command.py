@@ -30,13 +30,13 @@ class SweepOptions:
 
     Args:
         recipes: Names, or FILE.py:FUNCTION; each is trained with each seed.
-        seeds: Of the runs.
+        seeds: The seeds with which each recipe is trained.
         folder: Where runs, results.parquet and the report go.
         baseline: Which recipe the others are compared with; the first when not given.
         gpus: Numbers of the GPUs to use; all when not given.
         at_once: Runs at a time on each GPU, or on the processor, whose cores they then share evenly. Small networks
-            train faster so than one after another: a single one of them keeps neither busy.
-        images: On how many images of val the relation measures are taken.
+            train faster so than one after another: one alone does not keep a GPU or all cores busy.
+        images: How many images of val the relation measures are taken on.
     """
 
     recipes: tyro.conf.Positional[tuple[str, ...]]

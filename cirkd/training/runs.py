@@ -26,22 +26,8 @@ from cirkd.data.errors import TrainingError
 from cirkd.data.whole_files import replacing
 from cirkd.models.places import WEIGHTS
 from cirkd.training.journal import read_journal
-from cirkd.training.run_log import LOG, ended_with, log, refused
-
-__all__ = [
-    "Run",
-    "Status",
-    "begun_as",
-    "delete",
-    "find_runs",
-    "holding",
-    "log",
-    "look",
-    "note_launch",
-    "resume",
-    "start",
-    "stop",
-]
+from cirkd.training.run_log import LOG, ended_with, refused
+from cirkd.training.run_log import log as log
 
 Status = Literal["running", "stopped", "finished", "failed"]
 _PROCESS, _LAUNCH = "process.json", "launch.json"
@@ -210,17 +196,15 @@ def _launch(folder: Path, *, resume: bool, environment: Mapping[str, str] | None
 
 def _launched(folder: Path) -> tuple[str, list[str], Path]:
     """What a run was begun with: recipe, flags, and where relative paths lead from."""
-    launch = _read(folder / _LAUNCH)
-    try:
-        recipe, flags, home = str(launch["recipe"]), [str(word) for word in launch["flags"]], Path(launch["home"])
-    except (KeyError, TypeError):
+    begun, home = begun_as(folder), _read(folder / _LAUNCH).get("home")
+    if begun is None or home is None:
         raise TrainingError(
             f"{folder}: nothing here tells what it was begun with; resume it on the command line with the same flags "
             "and --resume"
-        ) from None
-    if not home.is_dir():
+        )
+    if not Path(home).is_dir():
         raise TrainingError(f"{folder}: begun in {home}, which is gone; resume it on the command line with --resume")
-    return recipe, flags, home
+    return *begun, Path(home)
 
 
 def _without_places(flags: Sequence[str]) -> list[str]:

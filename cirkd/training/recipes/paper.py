@@ -12,6 +12,7 @@ Source: CIRKD (Yang et al., CVPR 2022), section 4.1, and its published code.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from cirkd.data.transforms import Augmentation
@@ -165,31 +166,19 @@ def _distilled(data: DataSet, alone: Recipe, method: str, teacher: str) -> Recip
     )
 
 
-def _described(make: Callable[[], Recipe], text: str) -> Callable[[], Recipe]:
-    make.__doc__ = f"The paper's {text} (--root FOLDER)."
-    return make
-
-
 def _recipes() -> dict[str, Callable[[], Recipe]]:
     """Teacher, and each student alone and with CIRKD, on each data set that the paper has it on."""
     found = {}
-    for data, students in (
-        (CITYSCAPES, tuple(STUDENTS)),
-        (CAMVID, ("resnet18", "pspnet")),
-        (VOC, ("resnet18", "pspnet")),
-    ):
-        on = f"on {data.title}"
-        makes = [_described(lambda data=data: teacher(data), f"teacher {on}: DeepLabV3-ResNet101")]
+    few = ("resnet18", "pspnet")
+    for data, students in ((CITYSCAPES, tuple(STUDENTS)), (CAMVID, few), (VOC, few)):
+        makes = {f"teacher on {data.title}: DeepLabV3-ResNet101": partial(teacher, data)}
         for student in students:
             title = STUDENTS[student][0]
-            makes += [
-                _described(lambda data=data, student=student: baseline(data, student), f"{title} trained alone {on}"),
-                _described(
-                    lambda data=data, student=student: distilled(data, student, "cirkd"),
-                    f"{title} distilled with CIRKD {on}",
-                ),
-            ]
-        found |= {make().name: make for make in makes}
+            makes[f"{title} trained alone on {data.title}"] = partial(baseline, data, student)
+            makes[f"{title} distilled with CIRKD on {data.title}"] = partial(distilled, data, student, "cirkd")
+        for text, make in makes.items():
+            make.__doc__ = f"The paper's {text} (--root FOLDER)."
+            found[make().name] = make
     return found | {
         make().name: make for make in (segformer_teacher, segformer_baseline, segformer_cirkd, as_published)
     }
