@@ -43,7 +43,11 @@ def _train(words: list[str]) -> int:
 
     if not words or words[0] in ("-h", "--help"):
         print(f"usage: cirkd train RECIPE [--resume] [--FIELD VALUE ...]\n\nrecipes:\n{listed()}\n")
-        print("`cirkd train RECIPE --help` lists the fields with their values.")
+        print("`cirkd train RECIPE --help` lists the fields with their values. A GPU is used where there is one; with")
+        print(
+            "CUDA_VISIBLE_DEVICES= before the command the processor trains. Started by `accelerate launch -m cirkd.cli`"
+        )
+        print("or torchrun, several processes share each batch.")
         return 0 if words else 2
     resume = "--resume" in words
     rest = [word for word in words[1:] if word != "--resume"]

@@ -4,13 +4,12 @@ from pathlib import Path
 
 from cirkd.data.entry import DataSet
 from cirkd.data.many_classes import ADE20K
-from cirkd.data.pairs import Pairs, by_ids, photographs, require_root, require_split
+from cirkd.data.pairs import Pairs, by_ids, photographs
 
-SPLITS = ("val", "train")
 _FOLDERS = {"train": "training", "val": "validation"}
 
 
-def open_ade20k(split: str, root: Path | None) -> Pairs:
+def open_ade20k(split: str, root: Path) -> Pairs:
     """One split of ADE20K; label 0, "other", is ignored and 1 to 150 become 0 to 149.
 
     Args:
@@ -20,10 +19,8 @@ def open_ade20k(split: str, root: Path | None) -> Pairs:
     Raises:
         DataError: a folder, images or label maps are missing; says which and where.
     """
-    require_split("ade20k", split, SPLITS)
-    given = require_root("ade20k", root, "ADEChallengeData2016/")
-    inner = given / "ADEChallengeData2016"
-    base = inner if inner.is_dir() else given
+    inner = root / "ADEChallengeData2016"
+    base = inner if inner.is_dir() else root
     images, labels = (base / folder / _FOLDERS[split] for folder in ("images", "annotations"))
     return photographs("ade20k", split, ADE20K, images, labels, "ADEChallengeData2016.zip", read=by_ids(range(1, 151)))
 
@@ -33,7 +30,7 @@ ENTRY = DataSet(
     title="ADE20K",
     holds="ADEChallengeData2016/",
     open=open_ade20k,
-    splits=SPLITS,
+    splits=("val", "train"),
     marks=("ADEChallengeData2016", "annotations/validation"),
     classes=ADE20K,
 )

@@ -7,10 +7,9 @@ bdd100k/labels/sem_seg/masks/{train,val}/NAME.png       in the first release seg
 from pathlib import Path
 
 from cirkd.data.entry import DataSet
-from cirkd.data.pairs import Pairs, photographs, require_root, require_split
+from cirkd.data.pairs import Pairs, photographs
 from cirkd.data.palettes import CITYSCAPES
 
-SPLITS = ("val", "train", "test")
 _FORMS = (
     ("images/10k", "labels/sem_seg/masks", ""),
     ("seg/images", "seg/labels", "_train_id"),
@@ -19,7 +18,7 @@ _FORMS = (
 """Folders of images and of label maps, and what label maps' names end in; by release."""
 
 
-def open_bdd100k(split: str, root: Path | None) -> Pairs:
+def open_bdd100k(split: str, root: Path) -> Pairs:
     """One split of BDD100K; label 255 is ignored.
 
     Args:
@@ -29,11 +28,9 @@ def open_bdd100k(split: str, root: Path | None) -> Pairs:
     Raises:
         DataError: a folder, images or label maps are missing; says which and where.
     """
-    require_split("bdd100k", split, SPLITS)
-    given = require_root("bdd100k", root, "images/10k/ and labels/sem_seg/masks/")
-    bases = (given, given / "bdd100k")
+    bases = (root, root / "bdd100k")
     base, (images, labels, ending) = next(
-        ((base, form) for base in bases for form in _FORMS if (base / form[0] / split).is_dir()), (given, _FORMS[0])
+        ((base, form) for base in bases for form in _FORMS if (base / form[0] / split).is_dir()), (root, _FORMS[0])
     )
     masks = None if split == "test" else base / labels / split
     archive = "bdd100k_images_10k.zip"
@@ -49,7 +46,7 @@ ENTRY = DataSet(
     title="BDD100K",
     holds="images/10k/ and labels/sem_seg/masks/",
     open=open_bdd100k,
-    splits=SPLITS,
+    splits=("val", "train", "test"),
     marks=("images/10k", "bdd100k/images/10k", "labels/sem_seg", "seg/labels/*/*_train_id.png"),
     has_split=_has_split,
     classes=CITYSCAPES,

@@ -16,8 +16,6 @@ from cirkd.data.pairs import (
     listed_paths,
     matched,
     require_folder,
-    require_root,
-    require_split,
     within,
 )
 from cirkd.data.palettes import CAMVID, CAMVID_32
@@ -28,7 +26,7 @@ _FORMS = (("{}", "{}_labels"), ("701_StillsRaw_full", "LabeledApproved_full"), (
 """Folders of images and of colour maps in the forms that circulate; the first has one pair a split."""
 
 
-def open_camvid(split: str, root: Path | None) -> Pairs:
+def open_camvid(split: str, root: Path) -> Pairs:
     """One split of the 11-class form that SegNet made popular: a list names the files, or two folders hold them.
 
     Args:
@@ -39,8 +37,6 @@ def open_camvid(split: str, root: Path | None) -> Pairs:
     Raises:
         DataError: the folder, the list or a listed file is missing.
     """
-    require_split("camvid", split, SPLITS)
-    root = require_root("camvid", root, f"camvid_{split}_list.txt or {split}.txt")
     path, labels = _list(root, split), root / f"{split}annot"
     if not path.is_file() and labels.is_dir():
         found = image_files(require_folder(root / split, "images as PNG"), (".png",))
@@ -56,7 +52,7 @@ def open_camvid(split: str, root: Path | None) -> Pairs:
     return Pairs("camvid", split, CAMVID, frames)
 
 
-def open_camvid_32(split: str, root: Path | None) -> Pairs:
+def open_camvid_32(split: str, root: Path) -> Pairs:
     """One split of the original form: colour maps `NAME_L.png` of 32 classes; void, and colours of no class, are 255.
 
     Args:
@@ -67,8 +63,6 @@ def open_camvid_32(split: str, root: Path | None) -> Pairs:
     Raises:
         DataError: a folder or label maps are missing; says which and where.
     """
-    require_split("camvid32", split, COLOR_SPLITS)
-    root = require_root("camvid32", root, "701_StillsRaw_full/ and LabeledApproved_full/")
     pairs = [(root / image.format(split), root / label.format(split)) for image, label in _FORMS]
     images, labels = next(((a, b) for a, b in pairs if a.is_dir() and b.is_dir()), pairs[1])
     require_folder(images, "images as PNG")

@@ -42,7 +42,7 @@ def open_data(name: str, split: str = "val", root: Path | str | None = None) -> 
     """
     if name not in DATA_SETS:
         raise DataError(f"there is no data set {name!r}; choose one of: {', '.join(DATA_SETS)}")
-    return DATA_SETS[name].open(split, expanded(root) if root is not None else None)
+    return DATA_SETS[name].opened(split, expanded(root) if root is not None else None)
 
 
 def expanded(path: Path | str) -> Path:

@@ -4,16 +4,15 @@ from pathlib import Path
 
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.pairs import Pairs, by_ids, image_files, matched, require_folder, require_root, require_split
+from cirkd.data.pairs import Pairs, by_ids, image_files, matched, require_folder
 from cirkd.data.palettes import CITYSCAPES
 
-SPLITS = ("val", "train", "test")
 LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 """Ids in `*_labelIds.png` of the classes that are evaluated, in train id order; all others are ignored."""
 _IMAGE, _LABEL, _TRAIN_LABEL = "_leftImg8bit.png", "_gtFine_labelIds.png", "_gtFine_labelTrainIds.png"
 
 
-def open_cityscapes(split: str, root: Path | None) -> Pairs:
+def open_cityscapes(split: str, root: Path) -> Pairs:
     """One split of Cityscapes.
 
     Args:
@@ -23,8 +22,6 @@ def open_cityscapes(split: str, root: Path | None) -> Pairs:
     Raises:
         DataError: a folder, images or label maps are missing; says which and where.
     """
-    require_split("cityscapes", split, SPLITS)
-    root = require_root("cityscapes", root, "leftImg8bit/ and gtFine/")
     images = require_folder(root / "leftImg8bit" / split, "folders of cities with images")
     labels = require_folder(root / "gtFine" / split, "folders of cities with label maps")
     found = [path for path in image_files(images, (".png",), "*/*") if path.name.endswith(_IMAGE)]
@@ -46,7 +43,7 @@ ENTRY = DataSet(
     title="Cityscapes",
     holds="leftImg8bit/ and gtFine/",
     open=open_cityscapes,
-    splits=SPLITS,
+    splits=("val", "train", "test"),
     marks=("leftImg8bit",),
     has_split=lambda root, split: (root / "leftImg8bit" / split).is_dir(),
     classes=CITYSCAPES,

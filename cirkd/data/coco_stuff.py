@@ -4,12 +4,10 @@ from pathlib import Path
 
 from cirkd.data.entry import DataSet
 from cirkd.data.many_classes import COCO_STUFF, COCO_STUFF_UNUSED
-from cirkd.data.pairs import Pairs, by_ids, photographs, require_root, require_split
-
-SPLITS = ("val", "train")
+from cirkd.data.pairs import Pairs, by_ids, photographs
 
 
-def open_coco_stuff(split: str, root: Path | None) -> Pairs:
+def open_coco_stuff(split: str, root: Path) -> Pairs:
     """One split of COCO-Stuff; label values 0 to 181 become the 171 classes that occur, 255 is ignored.
 
     Args:
@@ -20,10 +18,8 @@ def open_coco_stuff(split: str, root: Path | None) -> Pairs:
     Raises:
         DataError: a folder, images or label maps are missing; says which and where.
     """
-    require_split("cocostuff", split, SPLITS)
-    base = require_root("cocostuff", root, f"images/{split}2017/ and stuffthingmaps/{split}2017/")
-    plain, inner = base / f"{split}2017", base / "images" / f"{split}2017"
-    maps, annotations = (base / name / f"{split}2017" for name in ("stuffthingmaps", "annotations"))
+    plain, inner = root / f"{split}2017", root / "images" / f"{split}2017"
+    maps, annotations = (root / name / f"{split}2017" for name in ("stuffthingmaps", "annotations"))
     ids = [value for value in range(182) if value not in COCO_STUFF_UNUSED]
     return photographs(
         "cocostuff",
@@ -41,7 +37,7 @@ ENTRY = DataSet(
     title="COCO-Stuff",
     holds="images/val2017/ and stuffthingmaps/val2017/",
     open=open_coco_stuff,
-    splits=SPLITS,
+    splits=("val", "train"),
     marks=("stuffthingmaps", "annotations/val2017"),
     classes=COCO_STUFF,
 )

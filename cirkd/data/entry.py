@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from cirkd.data.errors import DataError
 from cirkd.data.sample import Classes, SegmentationData
 
 
@@ -15,7 +17,7 @@ class DataSet:
         name: What stands for it on the command line and in addresses.
         title: Its name for people.
         holds: What its root folder holds, for help and errors.
-        open: Opens a split at a root; raises DataError where files are missing.
+        open: Opens a split, one of `splits`, at a root that is there; raises DataError where files are missing.
         splits: Those that it can have, the one to begin with first.
         marks: Patterns (as of `Path.glob`) of what lies in its root and in that of no other data set; the first
             entry with a match takes the folder.
@@ -24,6 +26,7 @@ class DataSet:
             missing.
         classes: What its labels name; None where its own files say so.
         labelled_test: Whether the labels of its test split are public.
+        checks: Whether `open` checks split and root itself: the root may be None, and there may be other splits.
 
     Example:
         >>> from cirkd.data.catalog import DATA_SETS
@@ -34,13 +37,28 @@ class DataSet:
     name: str
     title: str
     holds: str
-    open: Callable[[str, Path | None], SegmentationData]
+    open: Callable[[str, Any], SegmentationData]
     splits: tuple[str, ...]
     marks: tuple[str, ...] = ()
     confirm: Callable[[Path], bool] = lambda root: True
     has_split: Callable[[Path, str], bool] = lambda root, split: True
     classes: Classes | None = None
     labelled_test: bool = False
+    checks: bool = False
+
+    def opened(self, split: str, root: Path | None) -> SegmentationData:
+        """One split of it.
+
+        Raises:
+            DataError: no such split, no root, or one that is not complete.
+        """
+        if not self.checks and split not in self.splits:
+            raise DataError(f"{self.name} has no split {split!r}; choose one of: {', '.join(self.splits)}")
+        if not self.checks and root is None:
+            raise DataError(f"{self.name} is not bundled; give --root the folder that holds {self.holds}")
+        if not self.checks and root is not None and not root.is_dir():
+            raise DataError(f"{root}: there is no such folder; --root must hold {self.holds}")
+        return self.open(split, root)
 
     def lies_at(self, root: Path) -> bool:
         """Whether a folder is laid out like this data set."""

@@ -249,4 +249,5 @@ ENTRY = DataSet(
     splits=SPLITS,
     has_split=has_split,
     labelled_test=True,
+    checks=True,
 )

@@ -145,30 +145,6 @@ def photographs(
     return Pairs(name, split, classes, matched(found, lambda image: labels / f"{image.stem}{ending}.png"), read)
 
 
-def require_root(name: str, root: Path | None, holds: str) -> Path:
-    """The root of a data set that is not bundled.
-
-    Raises:
-        DataError: none given, or no folder there.
-    """
-    if root is None:
-        raise DataError(f"{name} is not bundled; give --root the folder that holds {holds}")
-    if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder; --root must hold {holds}")
-    return root
-
-
-def require_split(name: str, split: str, splits: Sequence[str]) -> str:
-    """The split, if the data set has it.
-
-    Raises:
-        DataError: it has not.
-    """
-    if split not in splits:
-        raise DataError(f"{name} has no split {split!r}; choose one of: {', '.join(splits)}")
-    return split
-
-
 def require_folder(path: Path, what: str) -> Path:
     """The folder, if it is there.
 

@@ -81,4 +81,5 @@ ENTRY = DataSet(
     marks=("manifest.json",),
     confirm=_is_ours,
     labelled_test=True,
+    checks=True,
 )

@@ -10,16 +10,15 @@ from typing import Any
 
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.pairs import Pairs, by_ids, photographs, require_folder, require_root, require_split
+from cirkd.data.pairs import Pairs, by_ids, photographs, require_folder
 from cirkd.data.sample import Classes
 
-SPLITS = ("val", "train", "test")
 _FOLDERS = {"train": "training", "val": "validation", "test": "testing"}
 _FORMS = (("v2.0/labels", "config_v2.0.json"), ("v1.2/labels", "config_v1.2.json"), ("labels", "config.json"))
 """Folder of label maps in a split's folder, and the configuration in the root; the newest that is there is taken."""
 
 
-def open_vistas(split: str, root: Path | None) -> Pairs:
+def open_vistas(split: str, root: Path) -> Pairs:
     """One split of Mapillary Vistas: the classes that its configuration marks as evaluated; all others are ignored.
 
     Args:
@@ -29,15 +28,13 @@ def open_vistas(split: str, root: Path | None) -> Pairs:
     Raises:
         DataError: a folder, the configuration, images or label maps are missing; says which and where.
     """
-    require_split("vistas", split, SPLITS)
-    base = require_root("vistas", root, "training/, validation/ and config_v2.0.json")
-    own = require_folder(base / _FOLDERS[split], "images and label maps")
-    forms = [(labels, config) for labels, config in _FORMS if (base / config).is_file()]
+    own = require_folder(root / _FOLDERS[split], "images and label maps")
+    forms = [(labels, config) for labels, config in _FORMS if (root / config).is_file()]
     forms = [form for form in forms if (own / form[0]).is_dir()] or forms
     if not forms:
-        raise DataError(f"{base / _FORMS[0][1]}: no such file; it names the classes, unpack it with the images")
+        raise DataError(f"{root / _FORMS[0][1]}: no such file; it names the classes, unpack it with the images")
     labels, config = forms[0]
-    classes, ids = _configured(base / config)
+    classes, ids = _configured(root / config)
     maps = None if split == "test" else own / labels
     return photographs("vistas", split, classes, own / "images", maps, "the data set again", read=by_ids(ids))
 
@@ -59,7 +56,7 @@ ENTRY = DataSet(
     title="Mapillary Vistas",
     holds="training/, validation/ and config_v2.0.json",
     open=open_vistas,
-    splits=SPLITS,
+    splits=("val", "train", "test"),
     marks=("config_v2.0.json", "config_v1.2.json", "validation/images"),
     has_split=lambda root, split: (root / _FOLDERS[split] / "images").is_dir(),
 )

@@ -1,5 +1,6 @@
 """Pascal VOC 2012 (Everingham et al., 2010), and its training list augmented by SBD (Hariharan et al., 2011)."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,18 +14,15 @@ from cirkd.data.pairs import (
     listed_name,
     matched,
     require_folder,
-    require_root,
-    require_split,
     within,
 )
 from cirkd.data.palettes import VOC
 from cirkd.data.sbd import augmented_names, find_release, read_either
 
-SPLITS = ("val", "train", "trainval", "train_aug")
 _HOLDS = "VOCdevkit/VOC2012"
 
 
-def open_voc(split: str, root: Path | None) -> Pairs:
+def open_voc(split: str, root: Path) -> Pairs:
     """One split of Pascal VOC 2012.
 
     Args:
@@ -37,22 +35,16 @@ def open_voc(split: str, root: Path | None) -> Pairs:
     Raises:
         DataError: a folder, the list or listed files are missing; says which and where.
     """
-    require_split("voc", split, SPLITS)
-    given = require_root("voc", root, _HOLDS)
-    folders = (given, given / "VOC2012", given / _HOLDS)
-    base = next((folder for folder in folders if (folder / "JPEGImages").is_dir()), given / _HOLDS)
+    folders = (root, root / "VOC2012", root / _HOLDS)
+    base = next((folder for folder in folders if (folder / "JPEGImages").is_dir()), root / _HOLDS)
     require_folder(base / "JPEGImages", "photographs")
-    release = find_release((given, base, base.parent, base.parent.parent)) if split == "train_aug" else None
+    release = find_release((root, base, base.parent, base.parent.parent)) if split == "train_aug" else None
     if release is not None and not (base / "SegmentationClassAug").is_dir():
         return _with_release(base, release)
     labels = base / ("SegmentationClassAug" if split == "train_aug" else "SegmentationClass")
     require_folder(labels, "label maps as PNG")
     names = [listed_name(line) for line in listed(_list(base, split), "a name a line")]
-    frames = matched(
-        (within(base, "JPEGImages", f"{name}.jpg") for name in names),
-        lambda image: labels / f"{image.stem}.png",
-    )
-    _require_images(frames)
+    frames = _frames(base, names, lambda image: labels / f"{image.stem}.png")
     return Pairs("voc", split, VOC, frames, partial(read_label_noted, classes=VOC))
 
 
@@ -64,11 +56,11 @@ def _with_release(base: Path, release: Path) -> Pairs:
     listed_names = [listed_name(line) for line in listed(path, "a name a line")] if path.is_file() else None
     names = augmented_names(release, lists) if listed_names is None else listed_names
     drawn = {file.stem for file in own.iterdir()}
-    frames = matched(
-        (within(base, "JPEGImages", f"{name}.jpg") for name in names),
+    frames = _frames(
+        base,
+        names,
         lambda image: own / f"{image.stem}.png" if image.stem in drawn else release / "cls" / f"{image.stem}.mat",
     )
-    _require_images(frames)
     return Pairs("voc", "train_aug", VOC, frames, read_either)
 
 
@@ -79,10 +71,13 @@ def _list(base: Path, split: str) -> Path:
     return other if split == "train_aug" and other.is_file() else folder / f"{split}.txt"
 
 
-def _require_images(frames: list[Frame]) -> None:
+def _frames(base: Path, names: list[str], label_of: Callable[[Path], Path]) -> list[Frame]:
+    """The photographs of these names with their label maps."""
+    frames = matched((within(base, "JPEGImages", f"{name}.jpg") for name in names), label_of)
     missing = next((frame.image for frame in frames if not frame.image.is_file()), None)
     if missing is not None:
         raise DataError(f"{missing}: listed and not there; unpack VOCtrainval_11-May-2012.tar so that it is")
+    return frames
 
 
 ENTRY = DataSet(
@@ -90,7 +85,7 @@ ENTRY = DataSet(
     title="Pascal VOC 2012",
     holds=_HOLDS,
     open=open_voc,
-    splits=SPLITS,
+    splits=("val", "train", "trainval", "train_aug"),
     marks=("ImageSets/Segmentation", "VOC2012/ImageSets/Segmentation", "VOCdevkit/VOC2012/ImageSets/Segmentation"),
     classes=VOC,
 )

@@ -177,7 +177,7 @@ def has_labelled_test(recipe: Recipe) -> bool:
     entry = DATA_SETS[recipe.data]
     if not entry.labelled_test or (recipe.root is not None and "test" not in entry.splits_at(recipe.root)):
         return False
-    test = entry.open("test", recipe.root)
+    test = entry.opened("test", recipe.root)
     return test.split == "test" and test[0].label is not None
 
 
