@@ -6,7 +6,8 @@ import numpy as np
 
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.images import class_of_color, read_image
+from cirkd.data.images import read_image
+from cirkd.data.label_colors import class_of_color
 from cirkd.data.pairs import (
     Frame,
     Pairs,

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from cirkd.data.errors import DataError
+from cirkd.data.label_colors import by_color, palette_table
 from cirkd.data.sample import Classes
 
 MAX_PIXELS = 64_000_000
@@ -29,14 +30,12 @@ _DAMAGE = (
     SyntaxError,
     ValueError,
     EOFError,
-    KeyError,
-    IndexError,
+    LookupError,
     TypeError,
-    OverflowError,
+    ArithmeticError,
     struct.error,
     MemoryError,
     RuntimeError,
-    ZeroDivisionError,
 )
 """What Pillow raises for damaged files."""
 
@@ -119,12 +118,15 @@ def read_label_noted(source: Path | str | BinaryIO, classes: Classes | None = No
     picture = _open(source)
     name, mode = _name(source), picture.image.mode
     if picture.pages > 1:
-        raise DataError(f"{name}: {picture.pages} pages; a label map has one, with a class index a pixel; save it so")
+        raise DataError(
+            f"{name}: {picture.pages} pages; a label map has one page with one class index a pixel; where each page is "
+            "a class, save the number of the page that holds a pixel, from 0 on, as an 8-bit grey PNG"
+        )
     if picture.image.format == "JPEG":
         raise DataError(f"{name}: JPEG changes the values that a label map holds; save it as PNG from its source")
     try:
         if mode in ("RGB", "RGBA") and classes is not None:
-            values, note = _by_color(np.asarray(picture.image.convert("RGB")), classes, name), _BY_COLOR
+            values, note = by_color(np.asarray(picture.image.convert("RGB")), classes, name), _BY_COLOR
         elif mode in ("P", "L", "1", *_SIXTEEN_BIT):
             values, note = _by_index(picture, classes, name)
         else:
@@ -201,47 +203,8 @@ def _by_index(picture: _Picture, classes: Classes | None, name: str) -> tuple[np
     if picture.maximum:
         # Grey of few bits is stretched to 0..255 when it is decoded; an index is the number that was stored.
         values = np.rint(values * (picture.maximum / 255)).astype(np.uint8)
-    table = _palette_table(picture.image, values, classes) if picture.image.mode == "P" and classes else None
+    table = palette_table(picture.image, values, classes) if picture.image.mode == "P" and classes else None
     return (values, "") if table is None else (table[values], _BY_PALETTE)
-
-
-def _palette_table(image: Image.Image, values: np.ndarray, classes: Classes) -> np.ndarray | None:
-    """From index to class by colour, where all that occur have a class's colour and the order is another."""
-    palette = np.array(image.getpalette("RGB") or (), np.uint8).reshape(-1, 3)
-    colors = {color: place for place, color in enumerate(classes.colors)}
-    if len(colors) < len(classes):
-        return None
-    table = np.arange(256, dtype=np.uint8)
-    for index in np.unique(values).tolist():
-        color = tuple(palette[index].tolist()) if index < len(palette) else None
-        if color in colors:
-            table[index] = colors[color]
-        elif index < len(classes):
-            return None
-    return None if np.array_equal(table[values], values) else table
-
-
-def class_of_color(pixels: np.ndarray, classes: Classes) -> tuple[np.ndarray, np.ndarray]:
-    """The class uint8 `[H, W]` whose colour each pixel of an RGB image has, else the ignored label; and where."""
-    weights = np.array([65536, 256, 1])
-    codes = pixels.astype(np.int64) @ weights
-    label = np.full(codes.shape, classes.ignore_index, np.uint8)
-    known = np.zeros(codes.shape, bool)
-    for place, color in reversed(list(enumerate(classes.colors))):
-        here = codes == np.array(color) @ weights
-        label[here], known = place, known | here
-    return label, known
-
-
-def _by_color(pixels: np.ndarray, classes: Classes, name: str) -> np.ndarray:
-    label, known = class_of_color(pixels, classes)
-    strange = pixels[~known & pixels.any(axis=2) & (pixels != 255).any(axis=2)]
-    if len(strange):
-        raise DataError(
-            f"{name}: a label map holds one class index a pixel, this image is RGB and its colour "
-            f"{tuple(strange[0].tolist())} is that of no class; save it as an 8-bit grey or palette PNG"
-        )
-    return label
 
 
 def _turned(values: np.ndarray, orientation: int) -> np.ndarray:

@@ -120,8 +120,11 @@ def test_black_in_16_bits_is_black(tmp_path: Path) -> None:
 def test_what_is_no_label_map_is_said(tmp_path: Path) -> None:
     pages = [Image.fromarray(((c == LABEL) * 255).astype(np.uint8)) for c in range(4)]
     pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
-    with pytest.raises(DataError, match="4 pages"):
+    with pytest.raises(DataError, match=r"4 pages; .* the number of the page that holds a pixel, from 0 on"):
         read_label(tmp_path / "pages.tif")
+    numbers = np.argmax([np.asarray(page) for page in pages], axis=0).astype(np.uint8)
+    Image.fromarray(numbers).save(tmp_path / "numbers.png")
+    assert np.array_equal(read_label(tmp_path / "numbers.png"), LABEL)
     Image.fromarray(LABEL).save(tmp_path / "j.png", format="JPEG")
     with pytest.raises(DataError, match="JPEG changes the values"):
         read_label(tmp_path / "j.png")

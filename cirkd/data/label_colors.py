@@ -1,0 +1,51 @@
+"""Label maps that show classes by colour: by the colours of their pixels, or of their palette."""
+
+import numpy as np
+from PIL import Image
+
+from cirkd.data.errors import DataError
+from cirkd.data.sample import Classes
+
+
+def class_of_color(pixels: np.ndarray, classes: Classes) -> tuple[np.ndarray, np.ndarray]:
+    """The class uint8 `[H, W]` whose colour each pixel of an RGB image has, else the ignored label; and where."""
+    weights = np.array([65536, 256, 1])
+    codes = pixels.astype(np.int64) @ weights
+    label = np.full(codes.shape, classes.ignore_index, np.uint8)
+    known = np.zeros(codes.shape, bool)
+    for place, color in reversed(list(enumerate(classes.colors))):
+        here = codes == np.array(color) @ weights
+        label[here], known = place, known | here
+    return label, known
+
+
+def by_color(pixels: np.ndarray, classes: Classes, name: str) -> np.ndarray:
+    """The class of each pixel of a label map in the classes' colours; black and white of no class are ignored.
+
+    Raises:
+        DataError: another colour of no class.
+    """
+    label, known = class_of_color(pixels, classes)
+    strange = pixels[~known & pixels.any(axis=2) & (pixels != 255).any(axis=2)]
+    if len(strange):
+        raise DataError(
+            f"{name}: a label map holds one class index a pixel, this image is RGB and its colour "
+            f"{tuple(strange[0].tolist())} is that of no class; save it as an 8-bit grey or palette PNG"
+        )
+    return label
+
+
+def palette_table(image: Image.Image, values: np.ndarray, classes: Classes) -> np.ndarray | None:
+    """From index to class by colour, where all that occur have a class's colour and the order is another."""
+    palette = np.array(image.getpalette("RGB") or (), np.uint8).reshape(-1, 3)
+    colors = {color: place for place, color in enumerate(classes.colors)}
+    if len(colors) < len(classes):
+        return None
+    table = np.arange(256, dtype=np.uint8)
+    for index in np.unique(values).tolist():
+        color = tuple(palette[index].tolist()) if index < len(palette) else None
+        if color in colors:
+            table[index] = colors[color]
+        elif index < len(classes):
+            return None
+    return None if np.array_equal(table[values], values) else table
