@@ -5,8 +5,6 @@ In a notebook `wrap_network(module, embedding="decoder.conv")`; elsewhere by a f
 taken from the command line and from Python alone.
 """
 
-import importlib.util
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from cirkd.data.errors import CheckpointError
+from cirkd.data.own_code import call_function
 from cirkd.data.palettes import classes_by_count
 from cirkd.data.sample import Classes
 from cirkd.models.answers import Answers, answered, named_classes
@@ -130,35 +129,15 @@ def open_own(own: OwnNetwork, answers: Answers, classes: Classes | None = None) 
     Raises:
         CheckpointError: no such file or function, or weights that don't fit; says which.
     """
-    made = _made(own)
+    made = call_function(own.file, own.function, CheckpointError)
+    if not isinstance(made, nn.Module):
+        raise CheckpointError(f"{own.file}:{own.function} returned a {type(made).__name__}; return a torch.nn.Module")
     wrapped = made if isinstance(made, WrappedNetwork) else wrap_network(made)
     if own.weights is not None:
         _fill(wrapped, own.weights, answers)
     corrected = answered(wrapped.info, answers, classes)
     wrapped.info = replace(corrected, provenance={"file": (own.weights or own.file).name})
     return wrapped
-
-
-def _made(own: OwnNetwork) -> nn.Module:
-    if not own.file.is_file():
-        raise CheckpointError(f"{own.file}: there is no such file; a file with a function {own.function}() was wanted")
-    spec = importlib.util.spec_from_file_location(f"_own_{own.file.stem}", own.file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(own.file.parent.resolve()))
-    try:
-        spec.loader.exec_module(module)
-        made = getattr(module, own.function)()
-    except Exception as error:
-        # It is the user's own code: whatever it raises is told in a line, with its place.
-        raise CheckpointError(
-            f"{own.file}:{own.function}: {type(error).__name__}: {str(error)[:120]}; run it in Python to see where"
-        ) from error
-    finally:
-        sys.path.remove(str(own.file.parent.resolve()))
-    if not isinstance(made, nn.Module):
-        raise CheckpointError(f"{own.file}:{own.function} returned a {type(made).__name__}; return a torch.nn.Module")
-    return made
 
 
 def _fill(wrapped: WrappedNetwork, path: Path, answers: Answers) -> None:
