@@ -44,7 +44,7 @@ def minibatch_channel_relation(
             f"student rows {list(student.shape)} and teacher rows {list(teacher.shape)}: must be the same shape; "
             "project the student to the teacher's width first"
         )
-    return pairwise_divergence(student, teacher.detach(), temperature, product_precision(precision, student))
+    return pairwise_divergence(student, teacher, temperature, product_precision(precision, student))
 
 
 def memory_channel_relation(

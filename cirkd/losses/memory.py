@@ -62,14 +62,7 @@ def memory_relation(
             f"student {list(student.shape)}, teacher {list(teacher.shape)}, keys {list(keys.shape)}: want the same "
             "pixels at one width; pass the student through RelationMemory.projection first"
         )
-    return keyed_divergence(
-        student,
-        teacher.detach(),
-        keys.detach(),
-        temperature,
-        product_precision(precision, student),
-        unit_keys,
-    )
+    return keyed_divergence(student, teacher, keys, temperature, product_precision(precision, student), unit_keys)
 
 
 def projection_head(student_width: int, teacher_width: int) -> nn.Sequential:

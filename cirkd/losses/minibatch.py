@@ -46,10 +46,5 @@ def minibatch_pixel_relation(
             f"student map {list(student.shape)} and teacher map {list(teacher.shape)}: batch, height and width "
             "must be the same; resize one to the other"
         )
-    return pairwise_divergence(
-        flatten_positions(student),
-        flatten_positions(teacher.detach()),
-        temperature,
-        product_precision(precision, student),
-        across_processes,
-    )
+    rows = flatten_positions(student), flatten_positions(teacher)
+    return pairwise_divergence(*rows, temperature, product_precision(precision, student), across_processes)

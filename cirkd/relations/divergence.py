@@ -91,7 +91,12 @@ def keyed_divergence(
         RuntimeError: a second derivative is asked for.
     """
     check_temperature(temperature)
-    return _Keyed.apply(student, teacher.detach(), keys.detach(), temperature, precision, unit_keys)  # type: ignore[return-value]
+    given = student.detach(), teacher.detach(), keys.detach()
+    constants = temperature, precision, _gets_gradient(student), unit_keys
+    recorded = worth_recording(student, teacher, len(student) * len(keys), temperature, precision)
+    with torch.no_grad():
+        found = _KEYED(*given, constants=constants) if recorded else _to_keys(*given, *constants)
+    return _with_gradient(student, found)
 
 
 @full_precision
@@ -118,52 +123,15 @@ def pairwise_divergence(
     """
     check_temperature(temperature)
     others = other_images(student, teacher) if across_processes else None
-    return _Pairwise.apply(student, teacher.detach(), others, temperature, precision)  # type: ignore[return-value]
-
-
-class _Keyed(Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        student: Tensor,
-        teacher: Tensor,
-        keys: Tensor,
-        temperature: float,
-        precision: Precision,
-        unit_keys: bool,
-    ) -> Tensor:
-        constants = temperature, precision, ctx.needs_input_grad[0], unit_keys
-        if worth_recording(student, teacher, len(student) * len(keys), temperature, precision):
-            return _keep(ctx, student, _KEYED(student, teacher, keys, constants=constants))
-        return _keep(ctx, student, _to_keys(student, teacher, keys, *constants))
-
-    @staticmethod
-    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None, None, None, None, None]:
-        return _scaled_gradient(ctx, grad_output[0]), None, None, None, None, None
-
-
-class _Pairwise(Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        student: Tensor,
-        teacher: Tensor,
-        others: tuple[Tensor, Tensor] | None,
-        temperature: float,
-        precision: Precision,
-    ) -> Tensor:
-        constants = len(student), temperature, precision, ctx.needs_input_grad[0]
-        if others is not None:
-            every = torch.cat([student, others[0]]), torch.cat([teacher, others[1]])
-            return _keep(ctx, student, _among_images(*every, *constants))
-        entries = (len(student) * student.shape[1]) ** 2
-        if worth_recording(student, teacher, entries, temperature, precision):
-            return _keep(ctx, student, _PAIRWISE(student, teacher, constants=constants))
-        return _keep(ctx, student, _among_images(student, teacher, *constants))
-
-    @staticmethod
-    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor, None, None, None, None]:
-        return _scaled_gradient(ctx, grad_output[0]), None, None, None, None
+    given = student.detach(), teacher.detach()
+    constants = len(student), temperature, precision, _gets_gradient(student)
+    entries = (len(student) * student.shape[1]) ** 2
+    recorded = others is None and worth_recording(student, teacher, entries, temperature, precision)
+    if others is not None:
+        given = torch.cat([given[0], others[0]]), torch.cat([given[1], others[1]])
+    with torch.no_grad():
+        found = _PAIRWISE(*given, constants=constants) if recorded else _among_images(*given, *constants)
+    return _with_gradient(student, found)
 
 
 def _to_keys(
@@ -211,6 +179,29 @@ def _finished(
 _KEYED, _PAIRWISE = Recorded(_to_keys), Recorded(_among_images)
 
 
+def _gets_gradient(student: Tensor) -> bool:
+    return student.requires_grad and torch.is_grad_enabled()
+
+
+def _with_gradient(student: Tensor, found: Sequence[Tensor]) -> Tensor:
+    """A value whose gradient by the student, where there is one, was computed along with it."""
+    value, *gradient = found
+    return _Derived.apply(student, value, *gradient) if gradient else value  # type: ignore[return-value]
+
+
+class _Derived(Function):
+    """The value, with the gradient as its derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, student: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(student, gradient)
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grad_output: Tensor) -> Any:
+        return _FirstDerivative.apply(*ctx.saved_tensors, *grad_output), None, None
+
+
 class _FirstDerivative(Function):
     """grad_output * gradient, which knows that it depends on the student and refuses to say how."""
 
@@ -224,17 +215,6 @@ class _FirstDerivative(Function):
             "relation losses have no second derivative: take them out of the gradient penalty, "
             "or call backward without create_graph"
         )
-
-
-def _keep(ctx: Any, student: Tensor, found: Sequence[Tensor]) -> Tensor:
-    value, *gradient = found
-    if gradient:
-        ctx.save_for_backward(student, *gradient)
-    return value
-
-
-def _scaled_gradient(ctx: Any, grad_output: Tensor) -> Tensor:
-    return _FirstDerivative.apply(*ctx.saved_tensors, grad_output)  # type: ignore[return-value]
 
 
 def _check_counts(what: str, student: Tensor, teacher: Tensor) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from cirkd.data.errors import TrainingError
 from cirkd.data.whole_files import replacing
+from cirkd.training.setup import plain_recipe
+from cirkd.training.steps import Steps
 
 FREE_TO_CHANGE = {
     "output",
@@ -28,34 +29,22 @@ FREE_TO_CHANGE = {
 """Fields of a recipe that change where things lie and how often they are written, never what is computed."""
 
 
-def save_state(
-    path: Path,
-    *,
-    step: int,
-    module: nn.Module,
-    average: nn.Module | None,
-    optimizer: torch.optim.Optimizer,
-    memory_draws: torch.Generator,
-    recipe: Mapping[str, Any],
-) -> None:
-    """Save weights, their average, optimiser, queues, projection and random states after `step` steps.
+def save_state(path: Path, steps: Steps) -> None:
+    """Save weights, their average, optimiser, queues, projection and random states of a run, and its recipe.
 
     The old file is replaced only by a complete new one, and stays beside it as `previous(path)`: should the disk lose
     what it was given last, the run goes on from the one before.
-
-    Args:
-        recipe: What the run was started with, as plain values; `load_state` holds a resumed run to it.
 
     Raises:
         TrainingError: the disk refuses; the old file is untouched.
     """
     state = {
-        "step": step,
-        "recipe": dict(recipe),
-        "module": module.state_dict(),
-        "average": None if average is None else average.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "memory_draws": memory_draws.get_state(),
+        "step": steps.done,
+        "recipe": plain_recipe(steps.recipe),
+        "module": steps.module.state_dict(),
+        "average": None if steps.average is None else steps.average.state_dict(),
+        "optimizer": steps.optimizer.state_dict(),
+        "memory_draws": steps.draws.get_state(),
         "random": torch.get_rng_state(),
         "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
@@ -72,22 +61,8 @@ def save_state(
         ) from None
 
 
-def load_state(
-    path: Path,
-    *,
-    module: nn.Module,
-    average: nn.Module | None,
-    optimizer: torch.optim.Optimizer,
-    memory_draws: torch.Generator,
-    recipe: Mapping[str, Any],
-) -> int:
+def load_state(path: Path, steps: Steps) -> None:
     """Load what `save_state` wrote, in place; the state before it where that one is torn.
-
-    Args:
-        recipe: What the run is about to go on with, as plain values.
-
-    Returns:
-        The number of steps done.
 
     Raises:
         TrainingError: no state, a damaged one, or one of another recipe.
@@ -95,19 +70,19 @@ def load_state(
     if not path.is_file():
         raise TrainingError(f"{path}: nothing to resume here; start the run without --resume")
     state = _read(path)
-    _refuse_another_recipe(path, state.get("recipe", {}), recipe)
+    _refuse_another_recipe(path, state.get("recipe", {}), plain_recipe(steps.recipe))
     try:
-        module.load_state_dict(state["module"])
-        if average is not None:
-            average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        memory_draws.set_state(state["memory_draws"])
+        steps.module.load_state_dict(state["module"])
+        if steps.average is not None:
+            steps.average.load_state_dict(state["average"])
+        steps.optimizer.load_state_dict(state["optimizer"])
+        steps.draws.set_state(state["memory_draws"])
         torch.set_rng_state(state["random"])
         if torch.cuda.is_available() and state["random_gpu"]:
             torch.cuda.set_rng_state_all(state["random_gpu"])
     except Exception as error:
         raise _unusable(path, error) from None
-    return int(state["step"])
+    steps.done = int(state["step"])
 
 
 def previous(path: Path) -> Path:

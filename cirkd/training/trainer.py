@@ -109,7 +109,7 @@ class _Run:
         # From here on the global generator serves dropout alone, alike for every objective of the same seed.
         torch.manual_seed(recipe.seed + 2)
         if resume:
-            self.steps.done = self._load()
+            load_state(self.folder / "state.pt", self.steps)
         self.began = time.monotonic()
         main = self.accelerator.is_main_process
         self.journal = Journal(self.folder / "journal.jsonl", resume_at=self.step if resume else None, writes=main)
@@ -220,15 +220,7 @@ class _Run:
     def _save(self) -> None:
         if self.accelerator.is_main_process:
             finite.require_finite_weights(self.recipe.name, self.step, self.module)
-            save_state(
-                self.folder / "state.pt",
-                step=self.step,
-                module=self.module,
-                average=self.steps.average,
-                optimizer=self.steps.optimizer,
-                memory_draws=self.steps.draws,
-                recipe=plain_recipe(self.recipe),
-            )
+            save_state(self.folder / "state.pt", self.steps)
 
     def _keep_weights(self) -> None:
         if self.recipe.keep_weights and self.accelerator.is_main_process:
@@ -242,16 +234,6 @@ class _Run:
         if self.accelerator.is_main_process:
             save_checkpoint(self.recipe.checkpoint, self._student, self.module.memory, **provenance)
         self.accelerator.wait_for_everyone()
-
-    def _load(self) -> int:
-        return load_state(
-            self.folder / "state.pt",
-            module=self.module,
-            average=self.steps.average,
-            optimizer=self.steps.optimizer,
-            memory_draws=self.steps.draws,
-            recipe=plain_recipe(self.recipe),
-        )
 
     def _finish(self) -> Evaluation:
         """Save, write the checkpoint, and score what was written: 16-bit weights, read back."""
