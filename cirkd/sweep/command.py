@@ -62,22 +62,28 @@ def sweep(words: Sequence[str]) -> int:
         raise TrainingError(f"the baseline {baseline!r} is none of the recipes: {', '.join(options.recipes)}")
     if options.at_once < 1:
         raise TrainingError(f"{options.at_once} runs at a time: choose 1 or more with --at-once")
-    rows = {job: kept_row(job, _teacher(job, jobs), options.images) for job in jobs}
-    others = other_rows(jobs, [_teacher(job, jobs) for job in jobs], options.images)
-    done = {job: row for job, row in rows.items() if row is not None}
+    teachers = {job: _teacher(job, jobs) for job in jobs}
+    kept = {job: kept_row(job, teacher, options.images) for job, teacher in teachers.items()}
+    done = {job: row for job, row in kept.items() if row is not None}
+    others = other_rows(jobs, list(teachers.values()), options.images)
+
+    def write() -> None:
+        results = Results([*(done[job] for job in jobs if job in done), *others], baseline)
+        results.write(options.folder)
+        write_reports(results, options.folder)
+
+    def finished(job: Job) -> None:
+        done[job] = measure(job, teachers[job], options.images)
+        _say(f"{job.name}: {_scores(done[job])} ({len(done)} of {len(jobs)})")
+        write()
+
     left = [job for job in jobs if job not in done]
     if done:
         _say(f"{len(done)} of {len(jobs)} runs are measured already")
-        _written(done, jobs, others, baseline, options.folder)
-
-    def finished(job: Job) -> None:
-        done[job] = measure(job, _teacher(job, jobs), options.images)
-        _say(f"{job.name}: {_scores(done[job])} ({len(done)} of {len(jobs)})")
-        _written(done, jobs, others, baseline, options.folder)
-
+        write()
     with stop_requests() as stopping:
         failed = run_all(left, places(options.gpus, options.at_once), stopping=stopping, say=_say, finished=finished)
-    return _end(done, jobs, failed, stopping, options.folder)
+    return _end(len(done), len(jobs), failed, stopping, options.folder)
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -92,29 +98,15 @@ def _teacher(job: Job, jobs: Sequence[Job]) -> Path | None:
     return next((other.recipe.teacher for other in known if other.recipe.teacher is not None), None)
 
 
-def _written(
-    done: dict[Job, dict[str, object]],
-    jobs: Sequence[Job],
-    others: Sequence[dict[str, object]],
-    baseline: str,
-    folder: Path,
-) -> None:
-    results = Results([*(done[job] for job in jobs if job in done), *others], baseline)
-    results.write(folder)
-    write_reports(results, folder)
-
-
-def _end(
-    done: dict[Job, dict[str, object]], jobs: Sequence[Job], failed: list[Job], stopping: StopRequest, folder: Path
-) -> int:
+def _end(done: int, jobs: int, failed: list[Job], stopping: StopRequest, folder: Path) -> int:
     if failed:
         names = ", ".join(job.name for job in failed)
-        print(f"cirkd: {len(failed)} of {len(jobs)} runs failed: {names}; mend them and start again", file=sys.stderr)
+        print(f"cirkd: {len(failed)} of {jobs} runs failed: {names}; mend them and start again", file=sys.stderr)
         return 1
     if stopping.requested:
-        _say(f"stopped with {len(done)} of {len(jobs)} runs done; go on with the same words")
+        _say(f"stopped with {done} of {jobs} runs done; go on with the same words")
     else:
-        _say(f"{folder}/results.parquet, report.html and report.md hold all {len(jobs)} runs")
+        _say(f"{folder}/results.parquet, report.html and report.md hold all {jobs} runs")
     return 0
 
 
