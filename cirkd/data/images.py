@@ -71,12 +71,8 @@ def read_image(source: Path | str | BinaryIO) -> np.ndarray:
     return _read_image(source)[0]
 
 
-def read_label(source: Path | str | BinaryIO, classes: Classes | None = None) -> np.ndarray:
-    """Read a label map: a palette or grey image whose values are class indices, or one in the classes' colours.
-
-    Args:
-        classes: Where a map is of their colours, it is read by them: a colour image, or one whose palette has them in
-            another order.
+def read_label(source: Path | str | BinaryIO) -> np.ndarray:
+    """Read a label map: a palette or grey image whose values are class indices.
 
     Returns:
         uint8 `[H, W]`, upright as its own EXIF orientation says.
@@ -84,7 +80,7 @@ def read_label(source: Path | str | BinaryIO, classes: Classes | None = None) ->
     Raises:
         DataError: not a readable image, too large, or not one 8-bit index a pixel.
     """
-    return read_label_noted(source, classes)[0]
+    return read_label_noted(source)[0]
 
 
 def read_pair(image: Path, label: Path | None, read: Any) -> tuple[np.ndarray, np.ndarray | None, str]:
@@ -114,7 +110,12 @@ def read_pair(image: Path, label: Path | None, read: Any) -> tuple[np.ndarray, n
 
 
 def read_label_noted(source: Path | str | BinaryIO, classes: Classes | None = None) -> tuple[np.ndarray, str]:
-    """As `read_label`, with a note where the map was read by colour."""
+    """As `read_label`, with a note where the map was read by colour.
+
+    Args:
+        classes: Where a map is of their colours, it is read by them: a colour image, or one whose palette has them in
+            another order.
+    """
     picture = _open(source)
     name, mode = _name(source), picture.image.mode
     if picture.pages > 1:

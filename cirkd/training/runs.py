@@ -84,7 +84,6 @@ def start(
     runs: Path,
     flags: Sequence[str] = (),
     *,
-    home: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Run:
     """Begin `cirkd train RECIPE --name NAME` as a process that outlives this one; returns at once.
@@ -92,8 +91,7 @@ def start(
     Args:
         recipe: a name in `cirkd.training.recipes.RECIPES`, or FILE.py:FUNCTION.
         name: of the run's folder in `runs`.
-        flags: further words of the command line.
-        home: where the process runs, so that relative paths lead somewhere; the current folder when None.
+        flags: further words of the command line; relative paths lead from the current folder.
         environment: variables for the process beside those of this one.
 
     Raises:
@@ -105,7 +103,7 @@ def start(
     if (folder / "journal.jsonl").exists() or (folder / _LAUNCH).exists():
         raise TrainingError(f"{folder} holds a run already; resume it, or choose another name")
     folder.mkdir(parents=True, exist_ok=True)
-    note_launch(folder, [recipe, *flags], home)
+    note_launch(folder, [recipe, *flags])
     return _launch(folder, resume=False, environment=environment)
 
 
