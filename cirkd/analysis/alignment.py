@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float
 
 
-@dataclass(frozen=True, eq=False)
-class Alignment:
-    """Where the points came to lie.
-
-    Attributes:
-        points: [n, k], the moved points.
-        residual: the share of the target's variance that they miss, 0 (on it) .. 1 (nothing in common).
-    """
-
-    points: Float[np.ndarray, "n k"]
-    residual: float
-
-
-def procrustes(points: Float[np.ndarray, "n k"], target: Float[np.ndarray, "n k"]) -> Alignment:
+def procrustes(
+    points: Float[np.ndarray, "n k"], target: Float[np.ndarray, "n k"]
+) -> tuple[Float[np.ndarray, "n k"], float]:
     """Move `points` onto `target` with the least squared error; row i belongs to row i.
 
     Allowed are a rotation or reflection, one scale for all axes, and a shift. Points or targets that all coincide
     have the residual 1 (0 where both do).
+
+    Returns:
+        The moved points, and the residual: the share of the target's variance that they miss, 0 (on it) .. 1.
 
     Source: Gower and Dijksterhuis, Procrustes Problems (2004), chapter 4; the residual is scipy's "disparity".
     """
@@ -33,8 +23,7 @@ def procrustes(points: Float[np.ndarray, "n k"], target: Float[np.ndarray, "n k"
     centred, wanted = np.asarray(points - centre, float), np.asarray(target - goal, float)
     size, wanted_size = float((centred**2).sum()), float((wanted**2).sum())
     if size == 0 or wanted_size == 0:
-        return Alignment(centred + goal, 0.0 if size == wanted_size else 1.0)
+        return centred + goal, 0.0 if size == wanted_size else 1.0
     left, values, right = np.linalg.svd(centred.T @ wanted)
-    scale = values.sum() / size
     residual = 1 - values.sum() ** 2 / (size * wanted_size)
-    return Alignment(scale * centred @ (left @ right) + goal, float(min(max(residual, 0.0), 1.0)))
+    return values.sum() / size * centred @ (left @ right) + goal, float(np.clip(residual, 0.0, 1.0))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
-from cirkd.analysis.layout import principal_axes, stoppable
+from cirkd.analysis.layout import laid_out, principal_axes
 from cirkd.analysis.memory_bank import BankSample, require_memory, sample_bank, view_centroids
 from cirkd.analysis.projection import METHODS, Progress
 from cirkd.data.errors import StudyError
@@ -79,12 +79,8 @@ def bank_map(
     if not view_centroids(features, model)[1]:
         rows = {TEACHER: features.models[TEACHER].unit_embedding()[pixels], **rows}
     everything = np.concatenate([keys.keys, *rows.values()])
-    explained: tuple[float, ...] = ()
-    if method == "pca":
-        axes = principal_axes(everything, 2)
-        at, explained = axes.project(everything), axes.explained
-    else:
-        at = stoppable(everything, method, 2, seed, partial(progress, 0.0, "") if progress else None)
+    axes = principal_axes(everything, 2)
+    at = laid_out(everything, axes, method, seed, partial(progress, 0.0, "") if progress else None)
     parts = np.split(at.astype(np.float32), len(keys.keys) + len(pixels) * np.arange(len(rows)))
     points = dict(zip(rows, parts[1:], strict=True))
     return BankMap(
@@ -95,7 +91,7 @@ def bank_map(
         points=points,
         frames=_frames(parts[0], points),
         method=method,
-        explained=explained,
+        explained=axes.explained if method == "pca" else (),
         provenance={"seed": seed, "grouped_by": grouping.source, "seconds": time.perf_counter() - started},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,20 +27,40 @@ class Axes:
         return (rows - self.mean) @ self.axes.T
 
 
-def principal_axes(rows: Float[np.ndarray, "n d"], dimensions: int) -> Axes:
-    """Exact PCA. Each axis points to where its largest weight is positive, so that maps do not flip."""
+def principal_axes(
+    rows: Float[np.ndarray, "n d"], dimensions: int, whole: Float[np.ndarray, "m d"] | None = None
+) -> Axes:
+    """Exact PCA, each axis with a sign that does not depend on which of the rows were chosen.
+
+    Args:
+        whole: all the rows that `rows` are a choice of; None = they are all.
+
+    PCA leaves the signs open. Of all rows, the longer tail lies on the positive side of each axis (where tails are
+    alike, its largest weight is positive); the axes of a choice point along those, so that two maps of other pixels
+    of the same images are not mirrored against each other.
+    """
+    axes = _axes(rows, dimensions)
+    if whole is not None and len(whole) > len(rows):
+        sides = (axes.axes * principal_axes(whole, dimensions).axes).sum(axis=1)
+    else:
+        at = axes.project(rows)
+        tails = (at**3).mean(axis=0) / np.maximum((at**2).mean(axis=0), 1e-24) ** 1.5
+        largest = np.abs(axes.axes).argmax(axis=1)
+        sides = tails + 1e-6 * axes.axes[np.arange(dimensions), largest]
+    return replace(axes, axes=axes.axes * np.where(sides < 0, -1, 1)[:, None])
+
+
+def _axes(rows: np.ndarray, dimensions: int) -> Axes:
     mean = rows.mean(axis=0, dtype=np.float64)
     centred = rows - mean
     values, vectors = np.linalg.eigh(centred.T @ centred)
-    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
-    axes = np.zeros((dimensions, rows.shape[1]))
+    values = np.maximum(values[::-1], 0)
+    axes, shares = np.zeros((dimensions, rows.shape[1])), np.zeros(dimensions)
     known = min(dimensions, rows.shape[1])
-    axes[:known] = vectors[:, :known].T
-    largest = np.abs(axes).argmax(axis=1)
-    axes *= np.where(axes[np.arange(dimensions), largest] < 0, -1, 1)[:, None]
-    total = values.sum()
-    shares = [float(value / total) if total > 0 else 0.0 for value in values[:known]]
-    return Axes(mean, axes, tuple(shares + [0.0] * (dimensions - known)))
+    axes[:known] = vectors[:, ::-1][:, :known].T
+    if values.sum() > 0:
+        shares[:known] = values[:known] / values.sum()
+    return Axes(mean, axes, tuple(shares.tolist()))
 
 
 def parameters(method: str, count: int) -> dict[str, Any]:
@@ -57,36 +77,38 @@ def parameters(method: str, count: int) -> dict[str, Any]:
     return {"solver": "exact"}
 
 
-def stoppable(
-    rows: Float[np.ndarray, "n d"], method: str, dimensions: int, seed: int, still: Callable[[], object] | None
+def laid_out(
+    rows: Float[np.ndarray, "n d"], axes: Axes, method: str, seed: int, still: Callable[[], object] | None
 ) -> Float[np.ndarray, "n k"]:
-    """UMAP or t-SNE of some rows, by cosine, with the settings of `parameters`, from their principal axes on.
+    """The rows on these axes, or by UMAP or t-SNE from there on: by cosine, with the settings of `parameters`.
 
-    In a process of its own where there is something to call that may end it by raising an exception.
+    UMAP and t-SNE run in a process of its own where there is something to call that may end it by raising an exception.
     """
+    start = axes.project(rows)
+    if method == "pca":
+        return start
     # Here, as PyTorch is loaded here already, and not in that process.
     neighbours = nearest(rows, parameters(method, len(rows))["n_neighbors"]) if method == "umap" else None
     if still is None:
-        return lay_out(rows, method, dimensions, seed, neighbours)
-    return apart.call(__name__, "lay_out", rows, method, dimensions, seed, neighbours, still=still)
+        return lay_out(rows, start, method, seed, neighbours)
+    return apart.call(__name__, "lay_out", rows, start, method, seed, neighbours, still=still)
 
 
 def lay_out(
     rows: Float[np.ndarray, "n d"],
+    start: Float[np.ndarray, "n k"],
     method: str,
-    dimensions: int,
     seed: int,
     neighbours: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Float[np.ndarray, "n k"]:
-    """What `stoppable` gives. neighbours: what `nearest` gives, for UMAP."""
+    """UMAP or t-SNE from where rows lie at the start. neighbours: what `nearest` gives, for UMAP."""
     settings = parameters(method, len(rows))
-    start = principal_axes(rows, dimensions).project(rows)
     start = (start / max(float(start[:, 0].std()), 1e-12)).astype(np.float32)
     if method == "tsne":
         from sklearn.manifold import TSNE
 
         settings["init"] = 1e-4 * start
-        return TSNE(dimensions, random_state=seed, **settings).fit_transform(rows)
+        return TSNE(start.shape[1], random_state=seed, **settings).fit_transform(rows)
     # UMAP stretches each axis to one length, so one along which nothing differs needs some spread to begin with.
     noise = np.random.default_rng(seed).normal(size=start.shape).astype(np.float32)
     start = np.where(np.ptp(start, axis=0) > 1e-6, start, 1e-4 * noise)
@@ -94,7 +116,7 @@ def lay_out(
     with warnings.catch_warnings():
         # A seed makes UMAP use one thread, and without an index of neighbours it can place no further rows; it warns.
         warnings.simplefilter("ignore")
-        return np.asarray(_umap()(n_components=dimensions, random_state=seed, **settings).fit_transform(rows))
+        return np.asarray(_umap()(n_components=start.shape[1], random_state=seed, **settings).fit_transform(rows))
 
 
 def nearest(

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from cirkd.analysis.alignment import procrustes
-from cirkd.analysis.layout import parameters, principal_axes, stoppable
+from cirkd.analysis.layout import laid_out, parameters, principal_axes
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
 from cirkd.features.sampling import PixelSample, balanced_sample
@@ -94,35 +94,35 @@ def project(
     sample = index if isinstance(index, PixelSample) else None
     chosen = np.asarray(sample.index if sample else index, np.int64)
     _check(method, dimensions, space, chosen, len(features.pixels))
-    found = (
-        _relation_maps(features, method, dimensions, chosen, seed, anchors, progress)
-        if space == "relation"
-        else _feature_maps(features, method, dimensions, chosen, seed, align, progress)
-    )
+    residual: dict[str, float] = {}
+    if space == "relation":
+        points, explained = _relation_maps(features, method, dimensions, chosen, seed, anchors, progress)
+    else:
+        points, explained = _feature_maps(features, method, dimensions, chosen, seed, progress)
+        if align and len(points) > 1:
+            points, residual = _aligned(points, features.reference)
     made = parameters(method, len(chosen)) | ({"anchors": anchors} if space == "relation" else {})
     return Projection(
-        coordinates={name: points.astype(np.float32) for name, points in found.coordinates.items()},
+        coordinates={name: at.astype(np.float32) for name, at in points.items()},
         index=chosen,
         labels=grouping.values[chosen],
         method=method,
         space=space,
         dimensions=dimensions,
-        aligned=bool(found.residual),
-        residual=found.residual,
-        explained=found.explained,
+        aligned=bool(residual),
+        residual=residual,
+        explained=explained if method == "pca" else {},
         sample=sample,
-        provenance=_provenance(features, chosen, seed) | {"parameters": made, "seconds": time.perf_counter() - started},
+        provenance={
+            "reference": features.reference,
+            "pixels": len(chosen),
+            "of": len(features.pixels),
+            "seed": seed,
+            "grouped_by": grouping.source,
+            "parameters": made,
+            "seconds": time.perf_counter() - started,
+        },
     )
-
-
-def _provenance(features: FeatureSet, index: np.ndarray, seed: int) -> dict[str, Any]:
-    return {
-        "reference": features.reference,
-        "pixels": len(index),
-        "of": len(features.pixels),
-        "seed": seed,
-        "grouped_by": features.grouping().source,
-    }
 
 
 def _check(method: str, dimensions: int, space: str, index: np.ndarray, pixels: int) -> None:
@@ -138,35 +138,23 @@ def _check(method: str, dimensions: int, space: str, index: np.ndarray, pixels: 
         raise StudyError(f"pixel {index.max()} is not among the {pixels} of this study; choose the pixels again")
 
 
-@dataclass(frozen=True, eq=False)
-class _Maps:
-    """name -> coordinates [S, k], share of variance by axis, and what alignment could not bring onto the reference."""
-
-    coordinates: dict[str, np.ndarray]
-    explained: dict[str, tuple[float, ...]]
-    residual: dict[str, float] = field(default_factory=dict)
+Points = dict[str, np.ndarray]
+"""name -> coordinates [S, k]."""
+Explained = dict[str, tuple[float, ...]]
+"""name -> share of the variance on each principal axis."""
 
 
 def _feature_maps(
-    features: FeatureSet,
-    method: str,
-    dimensions: int,
-    index: np.ndarray,
-    seed: int,
-    align: bool,
-    progress: Progress | None,
-) -> _Maps:
-    coordinates, explained = {}, {}
+    features: FeatureSet, method: str, dimensions: int, index: np.ndarray, seed: int, progress: Progress | None
+) -> tuple[Points, Explained]:
+    """A map for each model, of its own embeddings."""
+    points, explained = {}, {}
     for done, (name, model) in enumerate(features.models.items()):
         still = _still(progress, done / len(features.models), f"{METHODS[method]} of {name}, {len(index)} pixels")
-        rows = model.unit_embedding()[index]
-        if method == "pca":
-            axes = principal_axes(rows, dimensions)
-            coordinates[name], explained[name] = axes.project(rows), axes.explained
-        else:
-            coordinates[name] = stoppable(rows, method, dimensions, seed, still)
-    maps = _Maps(coordinates, explained)
-    return _align(maps, features.reference) if align and len(coordinates) > 1 else maps
+        unit = model.unit_embedding()
+        axes = principal_axes(unit[index], dimensions, unit)
+        points[name], explained[name] = laid_out(unit[index], axes, method, seed, still), axes.explained
+    return points, explained
 
 
 def _relation_maps(
@@ -177,24 +165,24 @@ def _relation_maps(
     seed: int,
     anchors: int,
     progress: Progress | None,
-) -> _Maps:
+) -> tuple[Points, Explained]:
+    """One map for all models, of their cosines to the anchors, on the reference's axes or from there on."""
     anchor = balanced_sample(features.grouping().values, anchors, seed).index
     units = {name: model.unit_embedding() for name, model in features.models.items()}
     rows = {name: unit[index] @ unit[anchor].T for name, unit in units.items()}
-    if method == "pca":
-        axes = principal_axes(rows[features.reference], dimensions)
-        return _Maps({name: axes.project(item) for name, item in rows.items()}, {features.reference: axes.explained})
+    reference = units[features.reference]
+    axes = principal_axes(rows[features.reference], dimensions, reference @ reference[anchor].T)
     still = _still(progress, 0.0, f"{METHODS[method]} of all models together, {len(index)} pixels each")
-    together = stoppable(np.concatenate(list(rows.values())), method, dimensions, seed, still)
-    return _Maps(dict(zip(rows, np.split(together, len(rows)), strict=True)), {})
+    together = laid_out(np.concatenate(list(rows.values())), axes, method, seed, still)
+    points = dict(zip(rows, np.split(together, len(rows)), strict=True))
+    return points, {features.reference: axes.explained}
 
 
-def _align(maps: _Maps, reference: str) -> _Maps:
-    target = maps.coordinates[reference]
-    moved = {name: procrustes(points, target) for name, points in maps.coordinates.items()}
-    kept = {name: item.points for name, item in moved.items()} | {reference: target}
-    residual = {name: item.residual for name, item in moved.items()} | {reference: 0.0}
-    return _Maps(kept, maps.explained, residual)
+def _aligned(points: Points, reference: str) -> tuple[Points, dict[str, float]]:
+    """The maps laid on the reference's, and what could not be brought onto it."""
+    moved = {name: procrustes(at, points[reference]) for name, at in points.items() if name != reference}
+    residual = {name: moved[name][1] if name in moved else 0.0 for name in points}
+    return {name: moved[name][0] if name in moved else at for name, at in points.items()}, residual
 
 
 def _still(progress: Progress | None, share: float, text: str) -> Callable[[], object] | None:
