@@ -106,7 +106,7 @@ def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float):
         found = features.models[model]
         colors = pictures.colorize(found.prediction_maps[image], found.classes)
     elif kind == "confidence":
-        colors = pictures.heatmap(features.models[model].confidence_maps[image], palette="cividis")
+        colors = pictures.heatmap(features.models[model].confidence_maps[image])
     else:
         raise ValueError(f"tile {kind!r}: choose one of {KINDS}")
     return colors if opacity >= 1 else pictures.overlay(photo, colors, opacity)

@@ -173,7 +173,8 @@ def _report(words: list[str]) -> int:
 def _changes(words: list[str]) -> int:
     """Sort a whole split by what changed: cirkd changes FILE.csv --before B --after A --images streets/val."""
     from cirkd.data.errors import StudyError
-    from cirkd.export.tables import split_images, write_table
+    from cirkd.export.table import write_table
+    from cirkd.export.tables import split_images
     from cirkd.options import ChangesOptions
     from cirkd.training.progress import bar
 

@@ -23,7 +23,8 @@ from cirkd.data.bundled import bundled
 from cirkd.data.errors import StudyError
 from cirkd.declaration import Progress
 from cirkd.export.files import whole, write_bytes
-from cirkd.export.tables import Table, tables
+from cirkd.export.table import Table
+from cirkd.export.tables import tables
 from cirkd.web import script, style
 
 if TYPE_CHECKING:

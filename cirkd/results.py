@@ -21,6 +21,7 @@ from cirkd.analysis.centroids import Centroids, centroids
 from cirkd.analysis.changed_places import ChangedPlace, changed_places
 from cirkd.analysis.colorings import COLORINGS, PixelColors, all_colors, pixel_colors
 from cirkd.analysis.confused_images import ConfusedImage, confused_images, confused_of_split
+from cirkd.analysis.divergences import Divergence, divergence
 from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
 from cirkd.analysis.explorer_maps import cells_of, explorer_map
 from cirkd.analysis.layer_similarity import BUDGET, LayerSimilarity, layer_similarity
@@ -31,11 +32,9 @@ from cirkd.analysis.projection import DEFAULT_BUDGET, Projection, project
 from cirkd.analysis.published_indexing import PIXELS_PER_CLASS, StoredPixels, stored_pixels
 from cirkd.analysis.relations import (
     ClassRelations,
-    Divergence,
     RegionRelations,
     RelationPair,
     class_means,
-    divergence,
     region_relations,
     relation_pair,
 )

@@ -41,7 +41,7 @@ from cirkd.results import (
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes
-    from cirkd.export.tables import Table
+    from cirkd.export.table import Table
 
 __all__ = [
     "AFTER",
@@ -258,7 +258,7 @@ class Study(Results):
 
     def export_tables(self, folder: Path | str, kind: str = "csv") -> list[Path]:
         """Write every table to `folder` as "csv" or "parquet"."""
-        from cirkd.export.tables import write_table
+        from cirkd.export.table import write_table
 
         return [write_table(table, Path(folder) / f"{name}.{kind}") for name, table in self.tables().items()]
 

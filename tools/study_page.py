@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cirkd.charts import sweep as charts
 from cirkd.charts.save import write_figure
-from cirkd.export.tables import Table
+from cirkd.export.table import Table
 from cirkd.sweep.report import MEASURES, by_class, comparison, digits, markdown
 from cirkd.sweep.results import FILE, Results, read_results
 from cirkd.sweep.scatter import scatter

@@ -9,7 +9,6 @@ import streamlit as st
 from app import captions, layer_panels, matrices, panels, study_bar
 from app.guard import guard
 from app.handle import Handle
-from cirkd.analysis.class_fisher import fisher_by_class
 from cirkd.analysis.compare import compare_matrices
 from cirkd.charts import centroids as charts
 from cirkd.charts import legend, matrix, theme
@@ -139,7 +138,7 @@ def _table(study: Handle, found: Centroids) -> None:
     st.subheader("Class by class")
     features = study.features()
     scores = study.scores() if features.has_labels and not features.sampled else None
-    for key, columns in (("change", _changes(study, found, scores)), ("geometry", _geometry(study, found))):
+    for key, columns in (("change", _changes(study, found, scores)), ("geometry", _geometry(found))):
         _draw_table(study, found, key, columns)
     st.caption(
         "Compactness: mean cosine of a class's pixels to their centroid. Separation: 1 − the largest cosine to another "
@@ -177,10 +176,10 @@ def _changes(study: Handle, found: Centroids, scores: Scores | None) -> list[Col
     return columns
 
 
-def _geometry(study: Handle, found: Centroids) -> list[Column]:
+def _geometry(found: Centroids) -> list[Column]:
     """How tight and how far apart the classes are, in every model."""
     measures = (
-        ("fisher", "Fisher", fisher_by_class(study.features()), "%.2f"),
+        ("fisher", "Fisher", found.fisher_by_class, "%.2f"),
         ("compactness", "Compact", found.compactness, "%.3f"),
         ("separation", "Separate", found.separation, "%.3f"),
         ("nearest", "Nearest", found.nearest_centroid_by_class, "%.2f"),

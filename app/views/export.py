@@ -114,7 +114,7 @@ def _tables(study: Handle) -> None:
 
         def write(path: Path, report: work.Progress) -> object:
             from cirkd.export.files import through_file, write_all
-            from cirkd.export.tables import write_table
+            from cirkd.export.table import write_table
 
             if name != ALL:
                 return write_table(found[name](), path)

@@ -37,6 +37,9 @@ class Centroids:
         separation: name -> float64 [K], 1 - the largest cosine to another class's centroid, 0 (another class lies in
             the same direction) .. 2; nan with one class.
         fisher_ratio: name -> between-class over within-class scatter (traces), >= 0, larger = better apart.
+        fisher_by_class: name -> float64 [K], the same for each class by itself: the squared distance of its mean from
+            the mean of all pixels that belong to a class, over the mean squared distance of its pixels from their
+            mean; inf where a class is a point.
         silhouette: name -> mean silhouette by cosine distance over a class-balanced sample, -1..1; nan with one class.
         nearest_centroid_accuracy: name -> share of pixels whose most similar centroid is their class's, 0..1.
         nearest_centroid_by_class: name -> float64 [K], the same by class.
@@ -58,6 +61,7 @@ class Centroids:
     compactness: dict[str, Float64[np.ndarray, " k"]]
     separation: dict[str, Float64[np.ndarray, " k"]]
     fisher_ratio: dict[str, float]
+    fisher_by_class: dict[str, Float64[np.ndarray, " k"]]
     silhouette: dict[str, float]
     nearest_centroid_accuracy: dict[str, float]
     nearest_centroid_by_class: dict[str, Float64[np.ndarray, " k"]]
@@ -119,6 +123,7 @@ def centroids(features: FeatureSet, *, sample_budget: int = 2000, neighbours: in
         compactness={name: item.compactness for name, item in geometry.items()},
         separation={name: item.separation for name, item in geometry.items()},
         fisher_ratio={name: item.fisher_ratio for name, item in geometry.items()},
+        fisher_by_class={name: item.fisher_by_class for name, item in geometry.items()},
         silhouette={name: cosine_silhouette(unit[sample.index], groups) for name, unit in units.items()},
         nearest_centroid_accuracy={name: item.accuracy for name, item in geometry.items()},
         nearest_centroid_by_class={name: item.accuracy_by_class for name, item in geometry.items()},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Float64, UInt8
 
+from cirkd.analysis.confused_images import middle
 from cirkd.data.errors import StudyError
 
 if TYPE_CHECKING:
@@ -98,11 +99,10 @@ def _best(features: FeatureSet, change: PixelChange, kind: Kind, taken: Sequence
 def _described(features: FeatureSet, change: PixelChange, kind: Kind, image: int, top: int, left: int) -> ChangedPlace:
     values = change.maps[image]
     h, w = _size(values)
-    rows, columns = np.nonzero(values[top : top + h, left : left + w] == CODES[kind])
-    nearest = int(((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin())
+    mask = np.zeros(values.shape, bool)
+    mask[top : top + h, left : left + w] = values[top : top + h, left : left + w] == CODES[kind]
     wrong = features.models[change.before if kind == "fixed" else change.after].prediction_maps[image]
-    labels = (features.labels or ())[image]
-    places = top + rows, left + columns
+    labels = (features.labels or ())[image][mask]
     return ChangedPlace(
         kind,
         image,
@@ -110,10 +110,10 @@ def _described(features: FeatureSet, change: PixelChange, kind: Kind, image: int
         left,
         h,
         w,
-        share=len(rows) / (h * w),
-        middle=(int(places[0][nearest]), int(places[1][nearest])),
-        label=_most(labels[places], features.classes.names),
-        other=_most(wrong[places][labels[places] == _mode(labels[places])], features.classes.names),
+        share=int(mask.sum()) / (h * w),
+        middle=middle(mask),
+        label=_most(labels, features.classes.names),
+        other=_most(wrong[mask][labels == _mode(labels)], features.classes.names),
     )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cirkd.features.sampling import evenly
+
 if TYPE_CHECKING:
     from cirkd.data.sample import SegmentationData
 
@@ -21,12 +23,12 @@ def telling_images(data: SegmentationData, count: int = 6) -> tuple[int, ...]:
     taken before; another scene (names are SCENE_VIEW) counts as much as one more class. Without labels the images
     are spread evenly. At most `LOOKED_AT` images, spread evenly, are opened. The same data give the same answer.
     """
-    candidates = _spread(len(data), LOOKED_AT)
+    candidates = evenly(len(data), LOOKED_AT)
     classes = data.classes
     # Where a data set can read a label without its image, that is several times faster.
     read = getattr(data, "label", lambda i: data[i].label)
     if classes is None or read(candidates[0]) is None:
-        return tuple(_spread(len(data), count))
+        return tuple(evenly(len(data), count))
     labels = [read(i) for i in candidates]
     visible = np.stack([_visible(label, len(classes)) for label in labels])
     sketches = np.stack([_sketch(label) for label in labels])
@@ -60,8 +62,3 @@ def _visible(label: np.ndarray | None, classes: int) -> np.ndarray:
         return np.zeros(classes)
     share = np.bincount(label.ravel(), minlength=256)[:classes] / label.size
     return np.minimum(share / ENOUGH, 1.0)
-
-
-def _spread(length: int, count: int) -> list[int]:
-    """At most `count` numbers below `length`, evenly spread."""
-    return sorted({int(i) for i in np.linspace(0, length - 1, min(count, length)).round()})

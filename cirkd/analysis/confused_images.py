@@ -56,8 +56,11 @@ def confused_images(
         own = truth == label
         mask = own & (features.models[model].prediction_maps[number] == predicted)
         if pixels := int(mask.sum()):
+            y, x = np.add(middle(mask), 0.5).tolist()
             name, image = features.image_names[number], features.images[number]
-            found.append(ConfusedImage(name, image, mask, pixels, int(own.sum()), _middle(mask)))
+            found.append(
+                ConfusedImage(name, image, mask, pixels, int(own.sum()), (y / mask.shape[0], x / mask.shape[1]))
+            )
     return sorted(found, key=lambda item: -item.pixels)[:count]
 
 
@@ -84,8 +87,8 @@ def confused_of_split(
     return confused_images(shown, *cell, count)
 
 
-def _middle(mask: Bool[np.ndarray, "h w"]) -> tuple[float, float]:
-    """The marked pixel that is nearest to the mean place of all of them."""
-    rows, columns = np.nonzero(mask)
-    nearest = int(np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2))
-    return (float(rows[nearest]) + 0.5) / mask.shape[0], (float(columns[nearest]) + 0.5) / mask.shape[1]
+def middle(mask: Bool[np.ndarray, "h w"]) -> tuple[int, int]:
+    """Row and column of the marked pixel that is nearest to the mean place of all of them."""
+    places = np.argwhere(mask)
+    row, column = places[((places - places.mean(axis=0)) ** 2).sum(axis=1).argmin()]
+    return int(row), int(column)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float, Float32, Float64, UInt8
 
 from cirkd.cache import Cache
 from cirkd.data.errors import StudyError
@@ -98,7 +98,7 @@ def divergence(
         mean={name: float(values.mean(dtype=np.float64)) for name, values in per_pixel.items()},
         jointly={name: float(of.jointly.mean(dtype=np.float64)) for name, of in found.items()},
         by_class={
-            name: _mean_by_class(values, grouping.values, len(grouping.classes)) for name, values in per_pixel.items()
+            name: means_by_class(values, grouping.values, len(grouping.classes)) for name, values in per_pixel.items()
         },
         by_pair={name: _mean_by_image(of.by_image.astype(np.float64), images) for name, of in found.items()},
         largest=float(np.quantile(np.concatenate(list(per_pixel.values())), 0.995)),
@@ -185,7 +185,16 @@ def _mean_by_image(values: np.ndarray, images: Sequence[slice]) -> np.ndarray:
     return np.stack([values[image].mean(axis=0) for image in images])
 
 
-def _mean_by_class(values: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
+def sums_by_class(
+    values: Float[np.ndarray, " p"], groups: UInt8[np.ndarray, " p"], count: int
+) -> Float64[np.ndarray, " c"]:
+    """The sum over the pixels of each class."""
+    return np.bincount(groups, weights=values, minlength=256)[:count]
+
+
+def means_by_class(
+    values: Float[np.ndarray, " p"], groups: UInt8[np.ndarray, " p"], count: int
+) -> Float64[np.ndarray, " c"]:
+    """The mean over the pixels of each class; nan where there are none."""
     pixels = np.bincount(groups, minlength=256)[:count]
-    sums = np.bincount(groups, weights=values, minlength=256)[:count]
-    return np.where(pixels == 0, np.nan, sums / np.maximum(pixels, 1))
+    return np.where(pixels == 0, np.nan, sums_by_class(values, groups, count) / np.maximum(pixels, 1))

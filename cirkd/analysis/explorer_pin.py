@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from cirkd.analysis.divergences import means_by_class, sums_by_class
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
-from cirkd.features.feature_set import FeatureSet
+from cirkd.features.feature_set import IGNORED, FeatureSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +20,8 @@ class PixelStory:
     A class is what a pixel counts as (`FeatureSet.grouping`); C classes, N images.
 
     Attributes:
-        pixel: its number; image, row, column: where it lies on its grid.
-        relations: the row itself and its nearest neighbours, over all images.
+        image, row, column: where it lies on its grid.
+        relations: the row itself and its nearest neighbours, over all images; whose, and at which temperature.
         cosine: name -> float64 [C], mean cosine with the pixels of a class, itself left out; nan = there are none.
         share: name -> float64 [C], how much of its relation distribution falls on a class, mean over the images, each
             with a distribution of its own, as in the loss; what is in no class is missing from the sum.
@@ -28,10 +29,8 @@ class PixelStory:
         by_image: name -> float64 [N], the same for each image's distribution: their mean is `divergence`.
         by_class: name -> float64 [C], the part of `divergence` that the pixels of a class contribute. A part can be
             negative, where the student relates more to that class; the parts of all pixels add up to `divergence`.
-        temperature.
     """
 
-    pixel: int
     image: int
     row: int
     column: int
@@ -41,7 +40,6 @@ class PixelStory:
     divergence: dict[str, float]
     by_image: dict[str, Float64[np.ndarray, " n"]]
     by_class: dict[str, Float64[np.ndarray, " c"]]
-    temperature: float
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
@@ -61,18 +59,18 @@ def pixel_story(features: FeatureSet, pixel: int, temperature: float = 0.1, neig
     own = logs[features.reference]
     parts = {name: np.exp(own) * (own - log) for name, log in logs.items() if name != features.reference}
     by_image = {name: np.array([part[image].sum() for image in images]) for name, part in parts.items()}
+    others = grouping.values.copy()
+    others[pixel] = IGNORED
     return PixelStory(
-        pixel=pixel,
         image=int(where.image[pixel]),
         row=int(where.row[pixel]),
         column=int(where.column[pixel]),
         relations=relations,
-        cosine={name: _mean_by_class(row, grouping.values, count, pixel) for name, row in relations.similarity.items()},
-        share={name: _sum_by_class(np.exp(log), grouping.values, count) / len(images) for name, log in logs.items()},
+        cosine={name: means_by_class(row, others, count) for name, row in relations.similarity.items()},
+        share={name: sums_by_class(np.exp(log), grouping.values, count) / len(images) for name, log in logs.items()},
         divergence={name: float(values.mean()) for name, values in by_image.items()},
         by_image=by_image,
-        by_class={name: _sum_by_class(part, grouping.values, count) / len(images) for name, part in parts.items()},
-        temperature=temperature,
+        by_class={name: sums_by_class(part, grouping.values, count) / len(images) for name, part in parts.items()},
         provenance={"reference": features.reference, "grouped_by": grouping.source, "neighbours": neighbours},
     )
 
@@ -86,14 +84,3 @@ def _log_shares(row: np.ndarray, images: list[slice], temperature: float) -> Flo
     for image in images:
         out[image] = log_softmax(logits[image])
     return out
-
-
-def _sum_by_class(values: np.ndarray, groups: np.ndarray, count: int) -> Float64[np.ndarray, " c"]:
-    return np.bincount(groups, weights=values, minlength=256)[:count]
-
-
-def _mean_by_class(values: np.ndarray, groups: np.ndarray, count: int, without: int) -> Float64[np.ndarray, " c"]:
-    others = np.arange(len(values)) != without
-    members = np.bincount(groups[others], minlength=256)[:count]
-    sums = _sum_by_class(values[others].astype(np.float64), groups[others], count)
-    return np.where(members == 0, np.nan, sums / np.maximum(members, 1))

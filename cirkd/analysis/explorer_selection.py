@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cirkd.analysis.projection import Projection
-from cirkd.analysis.scores import confusion
+from cirkd.analysis.scores import confusion, score_of
 from cirkd.features.feature_set import IGNORED, FeatureSet, ModelFeatures
 
 if TYPE_CHECKING:
@@ -108,11 +108,8 @@ def _score(
     label, prediction = features.pixels.label[chosen], model.prediction[chosen]
     accuracy = miou = float("nan")
     if model.comparable and (label != IGNORED).any():
-        table = confusion(label, prediction, len(features.classes))
-        right, labelled = np.diag(table), table.sum(axis=1)
-        union = labelled + table.sum(axis=0)[:-1] - right
-        accuracy = float(right.sum() / labelled.sum())
-        miou = float((right[labelled > 0] / union[labelled > 0]).mean())
+        found = score_of([confusion(label, prediction, len(features.classes))])
+        accuracy, miou = found.pixel_accuracy, found.miou
     values = None if divergence is None else divergence.per_pixel.get(model.name)
     mean = float("nan") if values is None or not len(chosen) else float(values[chosen].mean())
     confidence = float(model.confidence[chosen].mean()) if len(chosen) else float("nan")

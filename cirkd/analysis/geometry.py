@@ -17,7 +17,7 @@ class Geometry:
     Attributes:
         vectors: float64 [K, d], l2-normalised centroids.
         cosine: float64 [K, K].
-        compactness, separation, accuracy_by_class: float64 [K].
+        compactness, separation, fisher_by_class, accuracy_by_class: float64 [K].
         fisher_ratio, accuracy: one number each.
     """
 
@@ -25,6 +25,7 @@ class Geometry:
     cosine: Float64[np.ndarray, "k k"]
     compactness: Float64[np.ndarray, " k"]
     separation: Float64[np.ndarray, " k"]
+    fisher_by_class: Float64[np.ndarray, " k"]
     accuracy_by_class: Float64[np.ndarray, " k"]
     fisher_ratio: float
     accuracy: float
@@ -44,6 +45,7 @@ def geometry_of(unit: Float32[np.ndarray, "n d"], member: Integer[np.ndarray, " 
     cosine = np.clip(vectors @ vectors.T, -1, 1)
     nearest = (unit @ vectors.T.astype(np.float32)).argmax(axis=1)
     right = np.bincount(member, weights=nearest == member, minlength=count)
+    between, within = _scatter(unit, member, means, sizes)
     return Geometry(
         vectors=vectors,
         cosine=cosine,
@@ -51,7 +53,9 @@ def geometry_of(unit: Float32[np.ndarray, "n d"], member: Integer[np.ndarray, " 
         compactness=lengths,
         separation=_separation(cosine),
         accuracy_by_class=right / sizes,
-        fisher_ratio=_fisher_ratio(unit, means, sizes),
+        # Squares are taken of float32 rows: what is left below this is rounding.
+        fisher_by_class=np.divide(between, within, out=np.full(count, np.inf), where=within > 1e-9),
+        fisher_ratio=_fisher_ratio(sizes @ between, sizes @ within, len(member)),
         accuracy=float(right.sum() / len(member)),
     )
 
@@ -84,11 +88,17 @@ def _separation(cosine: np.ndarray) -> np.ndarray:
     return 1 - others.max(axis=1)
 
 
-def _fisher_ratio(unit: np.ndarray, means: np.ndarray, sizes: np.ndarray) -> float:
-    """Trace of the between-class over that of the within-class scatter; inf where classes are points apart."""
-    total_mean = sizes @ means / sizes.sum()
-    between = float(sizes @ ((means - total_mean) ** 2).sum(axis=1))
-    within = float((unit.astype(np.float64) ** 2).sum() - sizes @ (means**2).sum(axis=1))
-    if within <= 1e-12 * sizes.sum():
+def _scatter(
+    unit: np.ndarray, member: np.ndarray, means: np.ndarray, sizes: np.ndarray
+) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, " k"]]:
+    """Squared distance of each class's mean from the mean of all pixels, and its pixels' mean one from their mean."""
+    between = ((means - sizes @ means / sizes.sum()) ** 2).sum(axis=1)
+    squares = np.bincount(member, weights=(unit.astype(np.float64) ** 2).sum(axis=1), minlength=len(sizes)) / sizes
+    return between, squares - (means**2).sum(axis=1)
+
+
+def _fisher_ratio(between: float, within: float, pixels: int) -> float:
+    """inf where classes are points apart, nan where all are one point."""
+    if within <= 1e-12 * pixels:
         return float("inf") if between > 0 else float("nan")
-    return between / within
+    return float(between / within)

@@ -13,6 +13,7 @@ from cirkd.features.feature_set import FeatureSet
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes
+    from cirkd.features.feature_set import Grouping
     from cirkd.losses.pixel_choice import Indexing
 
 PIXELS_PER_CLASS = 16
@@ -62,18 +63,14 @@ def stored_pixels(features: FeatureSet, per_class: int = PIXELS_PER_CLASS, seed:
     present = np.array(grouping.present(), np.int64)
     if not len(present):
         raise StudyError("no pixel in view belongs to a class; choose other images")
-    drawn = [
-        _draw(features, grouping.values, image, len(grouping.classes), per_class, seed)
-        for image in range(len(features.images))
-    ]
-    pixels = {kind: np.concatenate([part[kind][0] for part in drawn]) for kind in (OWN, PUBLISHED)}
-    stored = {kind: np.concatenate([part[kind][1] for part in drawn]) for kind in (OWN, PUBLISHED)}
+    kinds: tuple[Indexing, ...] = ("own", "published")
+    drawn = {kind: _draw(features, grouping, kind, per_class, seed) for kind in kinds}
     holds = _expected(features, grouping.values, present, per_class)
     return StoredPixels(
         classes=grouping.classes,
         present=present,
-        pixels=pixels,
-        stored_as=stored,
+        pixels={kind: pixels for kind, (pixels, _) in drawn.items()},
+        stored_as={kind: classes for kind, (_, classes) in drawn.items()},
         purity={kind: np.diag(table[:, :-1]).copy() for kind, table in holds.items()},
         holds=holds,
         provenance={
@@ -86,25 +83,21 @@ def stored_pixels(features: FeatureSet, per_class: int = PIXELS_PER_CLASS, seed:
 
 
 def _draw(
-    features: FeatureSet, values: np.ndarray, image: int, count: int, per_class: int, seed: int
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """One image's choice: kind -> (pixels, classes they are stored under). Images may differ in size."""
+    features: FeatureSet, grouping: Grouping, kind: Indexing, per_class: int, seed: int
+) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
+    """One way's choice: the pixels, and the classes they are stored under. Images may differ in size."""
     import torch
 
     from cirkd.losses.pixel_choice import choose_pixels
 
-    labels = torch.from_numpy(features.pixels.grid_map(values, image).astype(np.int64))[None]
-    start = features.pixels.of_image(image).start
-
-    def generator() -> torch.Generator:
-        return torch.Generator().manual_seed(seed * 10_007 + image)
-
-    def chosen(kind: Indexing) -> tuple[np.ndarray, np.ndarray]:
-        (positions,), (classes,) = choose_pixels(labels, count, per_class, generator(), kind)
-        stored = classes >= 0
-        return positions[stored].numpy() + start, classes[stored].numpy()
-
-    return {OWN: chosen("own"), PUBLISHED: chosen("published")}
+    pixels, stored_as = [], []
+    for image in range(len(features.images)):
+        labels = torch.from_numpy(features.pixels.grid_map(grouping.values, image).astype(np.int64))[None]
+        generator = torch.Generator().manual_seed(seed * 10_007 + image)
+        (positions,), (classes,) = choose_pixels(labels, len(grouping.classes), per_class, generator, kind)
+        pixels.append(positions[classes >= 0].numpy() + features.pixels.of_image(image).start)
+        stored_as.append(classes[classes >= 0].numpy())
+    return np.concatenate(pixels), np.concatenate(stored_as)
 
 
 def _expected(

@@ -9,22 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64, Integer, UInt8
 
-from cirkd.analysis.divergences import Divergence, divergence
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
-
-__all__ = [
-    "ORDERS",
-    "ClassRelations",
-    "Divergence",
-    "RegionRelations",
-    "RelationPair",
-    "Run",
-    "class_means",
-    "divergence",
-    "region_relations",
-    "relation_pair",
-]
 
 ORDERS = ("class", "position")
 

@@ -1,4 +1,4 @@
-"""What a handful of chosen pixels consists of: their classes, their images, and who predicts them right."""
+"""What a handful of chosen pixels consists of: their classes and their images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cirkd.features.feature_set import IGNORED, FeatureSet
+from cirkd.features.feature_set import FeatureSet
 
 
 @dataclass(frozen=True)
@@ -18,33 +18,22 @@ class Composition:
         pixels: how many.
         classes: (class, pixels), most frequent first; class 255 = in no class.
         images: (image's number, pixels), in the images' order; only images that have some.
-        right: name -> share of the labelled ones that the model predicts right, 0..1; nan where there are no labels
-            or the model has other classes.
         grouped_by: what a pixel's class is: "label" or "prediction of NAME".
     """
 
     pixels: int
     classes: tuple[tuple[int, int], ...]
     images: tuple[tuple[int, int], ...]
-    right: dict[str, float]
     grouped_by: str
 
 
 def composition(features: FeatureSet, pixels: Sequence[int]) -> Composition:
-    """Count classes, images and right predictions among some pixels, given by their numbers in the feature set."""
+    """Count classes and images among some pixels, given by their numbers in the feature set."""
     chosen = np.asarray(pixels, dtype=np.int64)
     grouping = features.grouping()
-    label = features.pixels.label[chosen]
-    labelled = label != IGNORED
-    right = {
-        name: float((model.prediction[chosen] == label)[labelled].mean())
-        if model.comparable and labelled.any()
-        else float("nan")
-        for name, model in features.models.items()
-    }
     classes = sorted(_counts(grouping.values[chosen]), key=lambda pair: (-pair[1], pair[0]))
     images = _counts(features.pixels.image[chosen])
-    return Composition(len(chosen), tuple(classes), tuple(images), right, grouping.source)
+    return Composition(len(chosen), tuple(classes), tuple(images), grouping.source)
 
 
 def _counts(values: np.ndarray) -> list[tuple[int, int]]:

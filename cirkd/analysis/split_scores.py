@@ -16,10 +16,10 @@ from cirkd.analysis.split_records import Measured, Record, image_stamp, model_di
 from cirkd.data.errors import StudyError
 from cirkd.data.matching import match_classes
 from cirkd.features.extract import extract
-from cirkd.features.feature_set import TEACHER
+from cirkd.features.feature_set import TEACHER, FeatureSet
 
 if TYPE_CHECKING:
-    from cirkd.data.sample import Classes, Sample, SegmentationData
+    from cirkd.data.sample import Classes, SegmentationData
     from cirkd.models.segmenter import Segmenter
 
 _WRITTEN = 64
@@ -109,28 +109,53 @@ def split_scores(
         name: Record(kept, (*common, digests[reference], layers[reference], digests[name], layers[name]))
         for name in models
     }
+
+    def measure(index: int, stamp: str, lacking: list[str]) -> dict[str, Measured]:
+        some = {model: models[model] for model in dict.fromkeys([reference, *lacking])}
+        own = {model: layers[model] for model in some}
+        features = extract(some, [data[index]], layer=own, device=device, precision=precision, classes=known)
+        found = _measured(features, stamp, temperature)
+        return {model: found[model] for model in lacking}
+
+    measured = _complete(records, data, measure, progress)
+    about = {"data": data.name, "split": data.split, "layer": layer, "precision": precision, "images": len(data)}
+    about |= {"temperature": temperature, "measured": measured, "resolution": "full"}
+    rows = {model: tuple(record.images[name] for name in data.names) for model, record in records.items()}
+    return SplitScores(
+        names=tuple(data.names),
+        scores=_scores(models, data.name, known, rows, about),
+        divergence={name: np.array([item.divergence or 0.0 for item in own]) for name, own in rows.items()},
+        reference=reference,
+        confusions=rows,
+        provenance=about,
+    )
+
+
+def _complete(
+    records: Mapping[str, Record],
+    data: SegmentationData,
+    measure: Callable[[int, str, list[str]], dict[str, Measured]],
+    progress: Callable[[float, str], object] | None,
+) -> int:
+    """Measure what the records lack, and write it, also when the work is given up. Returns of how many images."""
     measured = 0
     try:
         for index, name in enumerate(data.names):
             if progress is not None:
                 progress(index / len(data), f"image {index + 1} of {len(data)}")
             stamp = image_stamp(data, index)
-            lacking = [model for model in models if records[model].find(name, stamp) is None]
+            lacking = [model for model, record in records.items() if record.find(name, stamp) is None]
             if not lacking:
                 continue
-            some = {model: models[model] for model in dict.fromkeys([reference, *lacking])}
-            found = _measure(some, data[index], known, {m: layers[m] for m in some}, device, precision, temperature)
-            for model in lacking:
-                records[model].images[name] = Measured(stamp, *found[model])
+            for model, found in measure(index, stamp, lacking).items():
+                records[model].images[name] = found
             measured += 1
             if measured % _WRITTEN == 0:
                 _write(records)
     finally:
         if measured:
             _write(records)
-    about = {"data": data.name, "split": data.split, "layer": layer, "precision": precision, "images": len(data)}
-    about |= {"temperature": temperature, "measured": measured, "resolution": "full"}
-    return _together(models, data, known, records, reference, about)
+    return measured
 
 
 def _write(records: Mapping[str, Record]) -> None:
@@ -138,61 +163,37 @@ def _write(records: Mapping[str, Record]) -> None:
         record.write()
 
 
-def _measure(
-    models: Mapping[str, Segmenter],
-    sample: Sample,
-    classes: Classes,
-    layers: Mapping[str, str],
-    device: str,
-    precision: str,
-    temperature: float,
-) -> dict[str, tuple[np.ndarray, np.ndarray, float | None]]:
-    """model -> the cells and counts of its confusion on one image, and its divergence there."""
-    features = extract(models, [sample], layer=layers, device=device, precision=precision, classes=classes)
-    compared = divergence(features, temperature, device=features.provenance["device"]).mean if len(models) > 1 else {}
+def _measured(features: FeatureSet, stamp: str, temperature: float) -> dict[str, Measured]:
+    """What every model made of the one image in these features."""
+    several, device = len(features.models) > 1, features.provenance["device"]
+    compared = divergence(features, temperature, device=device).mean if several else {}
     found = {}
     for name, model in features.models.items():
         matrix = np.zeros(0, np.int64)
         if features.labels is not None and model.comparable:
-            matrix = confusion(features.labels[0], model.prediction_maps[0], len(classes)).reshape(-1)
+            matrix = confusion(features.labels[0], model.prediction_maps[0], len(features.classes)).reshape(-1)
         cells = np.flatnonzero(matrix)
-        found[name] = cells, matrix[cells], compared.get(name)
+        found[name] = Measured(stamp, cells, matrix[cells], compared.get(name))
     return found
 
 
-def _together(
+def _scores(
     models: Mapping[str, Segmenter],
-    data: SegmentationData,
+    data: str,
     classes: Classes,
-    records: Mapping[str, Record],
-    reference: str,
+    rows: Mapping[str, tuple[Measured, ...]],
     about: dict[str, Any],
-) -> SplitScores:
-    rows = {model: tuple(record.images[name] for name in data.names) for model, record in records.items()}
-    labelled = any(len(item.cells) for of_model in rows.values() for item in of_model)
+) -> Scores:
+    count, labelled = len(classes), any(len(item.cells) for own in rows.values() for item in own)
     scored = {}
-    for name, of_model in rows.items():
-        matching = match_classes(models[name].info.classes, classes, data.name)
-        note = "" if matching.table is not None else f"{name} predicts other classes than the labels"
+    for name, own in rows.items():
+        known = match_classes(models[name].info.classes, classes, data).table is not None
+        note = "" if known else f"{name} predicts other classes than the labels"
         note = note if labelled else "no image of this split is labelled"
-        scored[name] = unscored(len(classes), len(data), note) if note else score_of(_matrices(of_model, len(classes)))
-    every = [np.sum(list(map(_by_label, _matrices(of_model, len(classes)))), axis=0) for of_model in rows.values()]
-    pixels = max(every, key=lambda count: int(count.sum()))  # a model of other classes has counted none
-    return SplitScores(
-        names=tuple(data.names),
-        scores=Scores(scored, pixels > 0, int(pixels.sum()), about),
-        divergence={
-            name: np.array([0.0 if item.divergence is None else item.divergence for item in of_model])
-            for name, of_model in rows.items()
-        },
-        reference=reference,
-        confusions=rows,
-        provenance=about,
-    )
-
-
-def _by_label(matrix: Int64[np.ndarray, "c c+1"]) -> Int64[np.ndarray, " c"]:
-    return matrix.sum(axis=1)
+        scored[name] = unscored(count, len(own), note) if note else score_of(_matrices(own, count))
+    every = [np.sum([matrix.sum(axis=1) for matrix in _matrices(own, count)], axis=0) for own in rows.values()]
+    pixels = max(every, key=lambda labels: int(labels.sum()))  # a model of other classes has counted none
+    return Scores(scored, pixels > 0, int(pixels.sum()), about)
 
 
 def _matrices(measured: tuple[Measured, ...], classes: int) -> Iterator[Int64[np.ndarray, "c c+1"]]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from cirkd.analysis.centroids import Centroids
-from cirkd.analysis.relations import Divergence
+from cirkd.analysis.divergences import Divergence
 from cirkd.analysis.scores import Scores
 from cirkd.features.feature_set import AFTER, BEFORE, TEACHER, FeatureSet
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32, Int64, UInt8
 from cirkd.analysis.layout import principal_axes
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import IGNORED
-from cirkd.features.sampling import balanced_sample
+from cirkd.features.sampling import balanced_sample, evenly
 
 MOST_SNAPSHOTS = 40
 
@@ -76,7 +76,7 @@ def trajectory(
     if not files:
         raise StudyError(f"{run.name} has no snapshot of its probe yet; the first is written when training begins")
     count = len(files) if fitted is None else min(max(fitted, 1), len(files))
-    base, chosen = _evenly(files[:count]), _evenly(files)
+    base, chosen = ([files[i] for i in evenly(n, MOST_SNAPSHOTS)] for n in (count, len(files)))
     labels, image, names = _probe(chosen[0])
     sample = balanced_sample(labels, budget, seed)
     wanted, rows = sorted({*base, *chosen}), {}
@@ -103,11 +103,6 @@ def trajectory(
             "seed": seed,
         },
     )
-
-
-def _evenly(files: list[Path]) -> list[Path]:
-    """At most `MOST_SNAPSHOTS` of them, first and last among them."""
-    return [files[int(i)] for i in np.unique(np.linspace(0, len(files) - 1, MOST_SNAPSHOTS).round())]
 
 
 def _frame(base: np.ndarray, shown: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from cirkd.charts import labels, theme
 
 if TYPE_CHECKING:
-    from cirkd.analysis import Centroids, Scores
+    from cirkd.analysis.centroids import Centroids
+    from cirkd.analysis.scores import Scores
     from cirkd.data.sample import Classes
 
 _SIZE = {"teacher": 13, "before": 9, "after": 12}

@@ -12,7 +12,7 @@ from plotly.colors import get_colorscale
 from cirkd.charts import matrix, theme
 
 if TYPE_CHECKING:
-    from cirkd.analysis import Scores
+    from cirkd.analysis.scores import Scores
     from cirkd.data.sample import Classes
 
 

@@ -11,7 +11,7 @@ from cirkd.charts import theme
 from cirkd.charts.paint import Paint
 
 if TYPE_CHECKING:
-    from cirkd.analysis import Projection
+    from cirkd.analysis.projection import Projection
     from cirkd.analysis.selection import Composition
     from cirkd.features import FeatureSet
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cirkd.analysis.colorings import IMAGE_COLORS
-from cirkd.analysis.pictures import PALETTES
+from cirkd.analysis.pictures import CIVIDIS
 from cirkd.charts import theme
 
 
@@ -15,7 +15,7 @@ def look(names: Iterable[str]) -> dict[str, Any]:
     models = {name: theme.role(name) for name in names}
     return {
         "models": {n: {"label": r.label, "color": r.color, "glyph": r.glyph} for n, r in models.items()},
-        "sequential": list(PALETTES["cividis"]),
+        "sequential": list(CIVIDIS),
         "diverging": {mode: [color for _, color in theme.diverging(mode)] for mode in ("light", "dark")},
         "images": list(IMAGE_COLORS),
     }

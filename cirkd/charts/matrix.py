@@ -14,8 +14,8 @@ from cirkd.analysis.relations import Run, runs
 from cirkd.charts import legend, theme
 
 if TYPE_CHECKING:
-    from cirkd.analysis import RegionRelations, RelationPair
     from cirkd.analysis.compare import MatrixComparison
+    from cirkd.analysis.relations import RegionRelations, RelationPair
     from cirkd.data.sample import Classes
     from cirkd.features import FeatureSet
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from cirkd.charts import heat, matrix, theme
 
 if TYPE_CHECKING:
-    from cirkd.analysis import Divergence
+    from cirkd.analysis.divergences import Divergence
     from cirkd.features import FeatureSet
 
 

@@ -65,3 +65,13 @@ def fair_shares(available: dict[int, int], budget: int) -> dict[int, int]:
         shares[c] = min(available[c], left // (len(by_size) - position))
         left -= shares[c]
     return {c: shares[c] for c in available}
+
+
+def evenly(length: int, count: int) -> list[int]:
+    """At most `count` numbers below `length`, evenly spread, first and last among them.
+
+    Example:
+        >>> evenly(10, 4)
+        [0, 3, 6, 9]
+    """
+    return [int(i) for i in np.unique(np.linspace(0, length - 1, min(count, length)).round())]

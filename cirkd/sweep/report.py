@@ -13,7 +13,7 @@ from cirkd.analysis.paired import Paired
 from cirkd.charts import sweep as charts
 from cirkd.charts.gallery import Picture
 from cirkd.export.files import whole
-from cirkd.export.tables import Table
+from cirkd.export.table import Table
 from cirkd.report import END, begin, figure_html, table_html
 from cirkd.sweep.results import Results
 from cirkd.sweep.scatter import scatter

@@ -9,7 +9,7 @@ from typing import Any
 
 from cirkd.analysis.paired import Paired, compare
 from cirkd.data.errors import TrainingError
-from cirkd.export.tables import Table, write_table
+from cirkd.export.table import Table, write_table
 
 FILE = "results.parquet"
 

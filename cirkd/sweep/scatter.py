@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cirkd.analysis.bootstrap import Interval, difference_interval
-from cirkd.export.tables import Table
+from cirkd.export.table import Table
 from cirkd.sweep.image_measures import read_confusions
 from cirkd.sweep.measures import confusions_of
 from cirkd.sweep.results import Results

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
-from cirkd.analysis.relations import class_means, divergence, region_relations, relation_pair, runs, spread
+from cirkd.analysis.divergences import divergence
+from cirkd.analysis.relations import class_means, region_relations, relation_pair, runs, spread
 from cirkd.data.errors import StudyError
 from cirkd.losses.minibatch import minibatch_pixel_relation
 from cirkd.relations import normalize, region_embeddings, relation_divergence

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cirkd.analysis.centroids import centroids, row_differences
-from cirkd.analysis.relations import divergence
+from cirkd.analysis.divergences import divergence
 from cirkd.analysis.scores import scores
 from cirkd.analysis.stored_scores import StoredScore, seed_gain, whole_split_change
 from cirkd.analysis.summary import sentences

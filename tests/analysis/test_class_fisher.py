@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from cirkd.analysis.centroids import centroids
-from cirkd.analysis.class_fisher import fisher_by_class
 from tests.factories import make_features
 
 
@@ -12,7 +11,7 @@ from tests.factories import make_features
 def test_each_class_matches_the_definition(labels):
     features = make_features(labels=labels)
     values = features.grouping().values
-    found = fisher_by_class(features)
+    found = centroids(features).fisher_by_class
     for name, model in features.models.items():
         unit = model.unit_embedding().astype(np.float64)
         middle = unit[values != 255].mean(axis=0)
@@ -26,7 +25,7 @@ def test_each_class_matches_the_definition(labels):
 def test_the_classes_add_up_to_the_ratio_of_the_model():
     features = make_features()
     values, grouped = features.grouping().values, centroids(features)
-    found = fisher_by_class(features)
+    found = grouped.fisher_by_class
     for name, model in features.models.items():
         unit = model.unit_embedding().astype(np.float64)
         within = [unit[values == c].var(axis=0).sum() for c in grouped.classes]
@@ -39,4 +38,4 @@ def test_a_class_that_is_a_point_is_infinitely_apart():
     features = make_features(("teacher",), labels=False)
     model = features.models["teacher"]
     model.embedding[:] = np.eye(16, dtype=np.float32)[model.prediction]
-    assert np.isinf(fisher_by_class(features)["teacher"]).all()
+    assert np.isinf(centroids(features).fisher_by_class["teacher"]).all()

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cirkd.analysis.class_fisher import fisher_by_class
 from cirkd.charts import theme
 from tests.app.conftest import WIDTHS, assert_stands
 from tests.app.drawn import array, figures, traces, wait_for_charts
@@ -53,7 +52,7 @@ def test_the_table_ties_geometry_to_the_iou(page: Open, study_folders: Path) -> 
     np.testing.assert_allclose(shape["compactness after"], found.compactness["after"], atol=1e-4)
     np.testing.assert_allclose(shape["separation teacher"], found.separation["teacher"], atol=1e-4)
     np.testing.assert_allclose(table["row_distance before"], found.row_distance["before"], atol=1e-4)
-    np.testing.assert_allclose(shape["fisher after"], fisher_by_class(study.features())["after"], rtol=1e-3)
+    np.testing.assert_allclose(shape["fisher after"], study.centroids().fisher_by_class["after"], rtol=1e-3)
     np.testing.assert_allclose(table["change"], 100 * scores.iou_change("before", "after")[found.classes], atol=1e-3)
 
 

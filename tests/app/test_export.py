@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from cirkd.export.tables import table, tables
+from cirkd.export.tables import tables
 from tests.app.conftest import WIDTHS, assert_stands, settle
 from tests.app.test_embeddings import study_without
 from tests.app.test_overview import images_of, open_study
@@ -32,7 +32,7 @@ def test_a_table_and_all_tables(page: Open, study_folders: Path) -> None:
     test.selectbox(key="export_table").set_value("iou").run()
     test.button(key="export_tables_make").click().run()
     assert not test.exception
-    assert made(test, "export_tables").decode() == table(study, "iou").csv()
+    assert made(test, "export_tables").decode() == tables(study)["iou"]().csv()
     assert any("Save iou.csv" in button.proto.label for button in test.get("download_button"))
     test.selectbox(key="export_table").set_value("all of them (zip)").run()
     test.button(key="export_tables_make").click().run()

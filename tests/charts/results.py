@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from cirkd.analysis import Centroids, Divergence, PixelColors, Projection, RelationPair
-from cirkd.analysis.colorings import pixel_colors
-from cirkd.analysis.relations import Run
+from cirkd.analysis.centroids import Centroids
+from cirkd.analysis.colorings import PixelColors, pixel_colors
+from cirkd.analysis.divergences import Divergence
+from cirkd.analysis.projection import Projection
+from cirkd.analysis.relations import RelationPair, Run
 from cirkd.features import FeatureSet
 from cirkd.features.sampling import balanced_sample
 
@@ -94,6 +96,7 @@ def make_centroids(features: FeatureSet, seed: int = 0) -> Centroids:
         compactness=column,
         separation=column,
         fisher_ratio=number,
+        fisher_by_class=column,
         silhouette=number,
         nearest_centroid_accuracy=number,
         nearest_centroid_by_class=column,
