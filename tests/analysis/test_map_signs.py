@@ -16,12 +16,12 @@ from tests.factories import make_features
 def make_lopsided(seed: int) -> FeatureSet:
     """Features whose principal axes are well apart, and along which each class lies a little elsewhere."""
     features, generator = make_features(grid=(12, 16), seed=seed), np.random.default_rng(seed)
-    shift = generator.normal(size=(256, 7))
+    shift = 0.3 * generator.normal(size=(256, 7))[features.pixels.label]
+    rows = (generator.gamma(0.7, size=shift.shape) + shift) * 0.6 ** np.arange(7)
     for model in features.models.values():
         width = model.embedding.shape[1]
         turn, _ = np.linalg.qr(generator.normal(size=(width, width)))
-        rows = generator.gamma(0.7, size=(len(features.pixels), 7)) + 0.3 * shift[features.pixels.label]
-        model.embedding[:] = 4 * turn[:1] + (rows * 0.6 ** np.arange(7)) @ turn[1:8]
+        model.embedding[:] = 4 * turn[:1] + (rows + 0.05 * generator.normal(size=rows.shape)) @ turn[1:8]
     return features
 
 
