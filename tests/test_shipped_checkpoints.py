@@ -23,9 +23,7 @@ from tools.ship import median_seed
 
 FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
 STUDY = FOLDER.parent / "docs" / "study" / "streets"
-NAMES = [f"{data}-{role}" for data in ("streets", "camvid") for role in ("teacher", "baseline", "cirkd")] + [
-    "camvid-kd"
-]
+NAMES = [f"{data}-{role}" for data in ("streets", "camvid") for role in ("teacher", "baseline", "kd", "cirkd")]
 
 
 def test_all_ship_and_stay_under_64_megabytes() -> None:
@@ -40,7 +38,7 @@ def test_readme_states_what_the_headers_hold() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("split", ["val", "test"])
-@pytest.mark.parametrize("role", ["teacher", "baseline", "cirkd"])
+@pytest.mark.parametrize("role", ["teacher", "baseline", "kd", "cirkd"])
 def test_streets_checkpoints_evaluate_to_their_stated_scores(role: str, split: str) -> None:
     path = FOLDER / f"streets-{role}.safetensors"
     stated = read_header(path)["provenance"]["scores"][split]
@@ -59,7 +57,7 @@ def test_teachers_know_more_than_the_student_alone_of_every_class(data: str) -> 
     assert all(teacher["iou"][name] > value for name, value in alone["iou"].items())
 
 
-@pytest.mark.parametrize("role", ["baseline", "cirkd"])
+@pytest.mark.parametrize("role", ["baseline", "kd", "cirkd"])
 def test_the_streets_students_are_the_median_of_the_study(role: str) -> None:
     """Their scores are the sweep's row of that seed, and the record beside them is of the same run."""
     seed = median_seed(read_results(STUDY), "streets-cirkd")

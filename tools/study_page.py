@@ -58,6 +58,7 @@ class Part:
         classes: whether classes are tabled as well.
         words: for every run, as of `cirkd train`.
         sweep: its folder in `docs/study`; that of the students when not given.
+        beside: how many of the first entries are there for comparison alone; the part shows nothing before another ran.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Part:
     classes: bool = False
     words: tuple[str, ...] = ()
     sweep: str = ""
+    beside: int = 1
 
     @property
     def recipes(self) -> dict[str, str]:
@@ -94,9 +96,19 @@ PARTS = (
     Part("pretrained", "streets-s2", MAIN[:3], THREE),
     Part("few", "streets-few", MAIN[:3], THREE),
     Part("longer", "streets", MAIN[:3], THREE, words=("--steps", "6000"), sweep="longer"),
-    Part("temperature", "streets", ("baseline", "kd", *(f"kd --objective.kd-temperature {t}" for t in (2, 4))), (0,)),
-    Part("rivals", "streets", (*MAIN[:2], "skd", "ifvd", "at", "fitnet", "dsd", "mgd", "bpkd", "cirkdv2"), TWO),
-    Part("indexing", "streets", ("cirkd", "cirkd --memory.indexing published"), THREE),
+    Part(
+        "temperature", "streets", (*MAIN[:2], *(f"kd --objective.kd-temperature {t}" for t in (2, 4))), (0,), beside=2
+    ),
+    Part(
+        "rivals", "streets", (*MAIN[:2], "skd", "ifvd", "at", "fitnet", "dsd", "mgd", "bpkd", "cirkdv2"), TWO, beside=2
+    ),
+    Part(
+        "indexing",
+        "streets-deeplabv3",
+        ("cirkd", "cirkd --memory.indexing published"),
+        THREE,
+        words=("--teacher", "runs/streets-deeplabv3-teacher/streets-deeplabv3-teacher.safetensors"),
+    ),
 )
 
 
@@ -104,7 +116,7 @@ def text(part: Part) -> str:
     """A part of the page, as Markdown; its plot lies beside the sweep."""
     found = [f"```\n{part.command}\n```"]
     results = rows_of(part)
-    if results is None or len(results.recipes) < 2:
+    if results is None:
         return "\n\n".join([*found, "Not run yet."])
     if missing := [label for recipe, label in part.recipes.items() if recipe not in results.recipes]:
         found.append(f"Not run yet: {'; '.join(missing)}.")
@@ -133,12 +145,14 @@ def _titled(title: str, table: Table, part: Part) -> str:
 
 
 def rows_of(part: Part) -> Results | None:
-    """The part's runs among those of its sweep, in the part's order; None before there are any."""
+    """The part's runs among those of its sweep, in the part's order; None before the first to be compared."""
     if not (part.folder / FILE).is_file():
         return None
     every = read_results(part.folder).rows
+    first, *others = part.recipes
     chosen = [row for recipe in part.recipes for row in every if row["recipe"] == recipe and row["seed"] in part.seeds]
-    return Results(chosen, next(iter(part.recipes))) if chosen else None
+    begun = {row["recipe"] for row in chosen}.intersection(others[part.beside - 1 :])
+    return Results(chosen, first) if begun else None
 
 
 def plot(part: Part, results: Results) -> None:

@@ -3,8 +3,8 @@
 Networks see images at full size and have an embedding every 4 pixels: averaged onto a grid of stride 16 and brought
 back, the streets' own labels reach 69 % mIoU, of stride 4, 88 %. Three kinds of students: from scratch
 (MobileNetV3-small at half width), with ImageNet weights (`...-s2-...`: EfficientNet-Lite0, near its teacher), and one
-DeepLabV3 at stride 16 as the paper's networks are, small enough to be tried in minutes. A run takes ten to thirty
-minutes on two cores.
+DeepLabV3 at stride 16 as the paper's networks are, small enough to be tried in minutes. A student's run takes ten to
+thirty minutes on two cores, a teacher's about an hour.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def _alone(name: str, network: Network, steps: int) -> Recipe:
 
 def streets_teacher() -> Recipe:
     """Teacher on the bundled streets: SegFormer's decoder on EfficientNet-Lite2 with ImageNet weights."""
-    return replace(_alone("streets-teacher", TEACHER, 2500), average=0.0)
+    return replace(_alone("streets-teacher", TEACHER, 4500), average=0.0)
 
 
 def streets_baseline() -> Recipe:
