@@ -108,7 +108,8 @@ def stored(found: StoredPixels, kind: str) -> go.Figure:
         cliponaxis=False,
     )
     theme.layout(figure, height=theme.rows_height(len(ticks)) - 30, legend=False, barmode="stack")
-    figure.update_xaxes(title_text="stored (%) | of it right", range=[0, 112], tickvals=[0, 25, 50, 75, 100])
+    figure.update_layout(margin_r=44)  # for the words at the bars' ends, as wide on a phone as elsewhere
+    figure.update_xaxes(title_text="stored (%) | of it right", range=[0, 102], tickvals=[0, 25, 50, 75, 100])
     return figure.update_yaxes(theme.class_axis())
 
 
