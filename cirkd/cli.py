@@ -175,6 +175,7 @@ def _changes(words: list[str]) -> int:
     from cirkd.data.errors import StudyError
     from cirkd.export.table import write_table
     from cirkd.export.tables import split_images
+    from cirkd.features.feature_set import compared
     from cirkd.options import ChangesOptions
     from cirkd.training.progress import bar
 
@@ -183,9 +184,7 @@ def _changes(words: list[str]) -> int:
     names = study.names
     if len(names) < 2:
         raise StudyError(f"{', '.join(names)} alone: two models are compared; give --before and --after")
-    pupils = [name for name in names if name != "teacher"]
-    pair = (pupils[0], pupils[-1]) if len(pupils) > 1 else (names[0], names[-1])
-    pair = ("before", "after") if {"before", "after"} <= set(names) else pair
+    pair = compared(names) or (names[0], names[-1])
     with bar("measuring", True) as progress:
         found = study.split_scores(progress=lambda share, _: progress(share))
     table = split_images(found, *pair)

@@ -12,6 +12,7 @@ from app.handle import Handle
 from cirkd.analysis.compare import compare_matrices
 from cirkd.charts import centroids as charts
 from cirkd.charts import legend, matrix, theme
+from cirkd.features.feature_set import compared
 from cirkd.study import Centroids, Scores
 
 MEASURES = (
@@ -54,13 +55,7 @@ def main() -> None:
     _map(study, found)
     _cosines(study, found)
     _table(study, found)
-    layer_panels.draw(study, _pair(study))
-
-
-def _pair(study: Handle) -> tuple[str, str] | None:
-    """The two models that arrows lead between: before and after, or the first two students there are."""
-    students = [name for name in study.names if name != "teacher"]
-    return (students[0], students[1]) if len(students) > 1 else None
+    layer_panels.draw(study, compared(study.names))
 
 
 def _measures(found: Centroids) -> None:
@@ -94,7 +89,7 @@ def _shown(values: dict[str, float], reference: str) -> str:
 
 def _map(study: Handle, found: Centroids) -> None:
     """The shared map with the drift, and what the drift has to do with the IoU."""
-    pair, features = _pair(study), study.features()
+    pair, features = compared(study.names), study.features()
     classes = features.grouping().classes
     st.subheader("Drift of the classes" if pair else "The classes among each other")
     scored = pair is not None and features.has_labels and not features.sampled and study.scores().compares(*pair)
@@ -156,7 +151,7 @@ Column = tuple[str, str, Any, str, str]
 
 def _changes(study: Handle, found: Centroids, scores: Scores | None) -> list[Column]:
     """What ties geometry to scores: IoU and its change, distance to the teacher and its change."""
-    pair, columns = _pair(study), []
+    pair, columns = compared(study.names), []
     if scores:
         for name, score in scores.models.items():
             values = [100 * float(score.iou[c]) for c in found.classes]

@@ -18,6 +18,7 @@ from cirkd.charts import split as charts
 from cirkd.charts import theme
 from cirkd.data.matching import match_classes
 from cirkd.data.sample import Classes
+from cirkd.features.feature_set import compared
 
 ORDERS = {
     "lost": "mIoU lost",
@@ -80,7 +81,7 @@ def _pair(study: Handle) -> tuple[str, str] | None:
     names = list(study.names)
     if len(names) < 2:
         return None
-    first, second = ("before", "after") if {"before", "after"} <= set(names) else (names[0], names[-1])
+    first, second = compared(names) or (names[0], names[-1])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         label = {name: theme.role(name).text for name in names}
         old = controls.pick("From", label, "split_from", first, width=220)

@@ -8,6 +8,7 @@ from typing import Any
 from cirkd.analysis.colorings import IMAGE_COLORS
 from cirkd.analysis.pictures import CIVIDIS
 from cirkd.charts import theme
+from cirkd.features.feature_set import compared
 
 
 def look(names: Iterable[str]) -> dict[str, Any]:
@@ -23,9 +24,8 @@ def look(names: Iterable[str]) -> dict[str, Any]:
 
 def arrows(names: tuple[str, ...]) -> dict[str, str] | None:
     """From which student to which the arrows of relation space lead."""
-    students = [name for name in names if name != "teacher"]
-    pair = ("before", "after") if {"before", "after"} <= set(students) else tuple(students[:2])
-    return {"from": pair[0], "to": pair[1]} if len(pair) == 2 else None
+    pair = compared(names)
+    return {"from": pair[0], "to": pair[1]} if pair else None
 
 
 def color_variables() -> str:

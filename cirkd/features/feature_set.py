@@ -7,7 +7,7 @@ row after row, and every array of length P in this package is in that order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,18 @@ ROLES = (TEACHER, BEFORE, AFTER)
 
 NEEDS_IMAGES = "needs whole images, and this study is a sample of pixels from a folder; open the checkpoints on images"
 """What is said of everything that a sample of pixels cannot show."""
+
+
+def compared(names: Iterable[str]) -> tuple[str, str] | None:
+    """The two students that are compared: before and after, else the first and the last, as of one over time.
+
+    >>> compared(["teacher", "step500", "step1000", "step1500"])
+    ('step500', 'step1500')
+    """
+    students = [name for name in names if name != TEACHER]
+    if {BEFORE, AFTER} <= set(students):
+        return BEFORE, AFTER
+    return (students[0], students[-1]) if len(students) > 1 else None
 
 
 @dataclass(frozen=True, eq=False)
