@@ -18,20 +18,20 @@ def _component(name: str, *sheets: str) -> Any:
     return component(f"cirkd_{name}", css=style(*(sheets or (name,))), js=script(name), isolate_styles=False)
 
 
-def explorer(data: bytes, key: str = "explorer") -> dict[str, Any]:
+def explorer(data: bytes) -> dict[str, Any]:
     """Draw the linked view; what the user pinned, chose and set comes back and runs the page again.
 
     data: from `cirkd.analysis.explorer_encode.encode`. Data of the same study do not build the view anew.
 
     Returns pin (position or None), selection (runs: first, length, ...), overlay, tau, map, color; {} at first.
     """
-    found = _component("explorer")(key=key, data=data, on_state_change=lambda: None)
+    found = _component("explorer")(key="explorer", data=data, on_state_change=lambda: None)
     return found.get("state") or {}
 
 
-def lesson(data: bytes, key: str = "lesson") -> None:
+def lesson(data: bytes) -> None:
     """Draw the lesson, which sends nothing back; data: from `cirkd.lesson.lesson_bytes`."""
-    _component("lesson", "explorer", "player", "lesson")(key=key, data=data)
+    _component("lesson", "explorer", "player", "lesson")(key="lesson", data=data)
 
 
 def player(trajectory: dict[str, Any], run: str, label: str) -> None:

@@ -110,20 +110,14 @@ def write_report(
 
 
 def export_figures(
-    study: Study,
-    folder: Path | str,
-    kind: str = "html",
-    *,
-    names: Sequence[str] | None = None,
-    progress: Progress | None = None,
+    study: Study, folder: Path | str, kind: str = "html", *, names: Sequence[str] | None = None
 ) -> list[Path]:
     """Write the figures of a study, or those named, to a folder as "html", "png" or "svg".
 
     Raises:
         ExportError: what draws PNG and SVG is missing, or a place that cannot be written to.
     """
-    files = figure_files(study, kind, names=names, progress=progress)
-    return [write_bytes(Path(folder) / name, content) for name, content in files]
+    return [write_bytes(Path(folder) / name, content) for name, content in figure_files(study, kind, names=names)]
 
 
 def figure_files(
