@@ -11,6 +11,12 @@ from app import captions, controls, panels, stored_bar, study_bar, work
 from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import theme
+from cirkd.charts.gallery import gallery
+from cirkd.charts.save import write_figure
+from cirkd.export.files import Files, through_file, write_all
+from cirkd.export.table import write_table
+from cirkd.export.tables import tables
+from cirkd.report import figure_files, write_report
 
 # Session key: the files made for this window, by what they are; only the latest few are kept.
 MADE = "_exports"
@@ -57,8 +63,6 @@ def _report(study: Handle) -> None:
     )
 
     def write(path: Path, report: work.Progress) -> object:
-        from cirkd.report import write_report
-
         return write_report(study.study, path, progress=report)
 
     _offer(study, ("report",), "Writing the report", write, "study.html", "export_report")
@@ -67,13 +71,11 @@ def _report(study: Handle) -> None:
 @st.fragment
 def _figures(study: Handle) -> None:
     """Figures as HTML, PNG or SVG."""
-    from cirkd.charts.gallery import gallery
-
     st.subheader("Figures")
     with guard():
-        found = gallery(study.study)
-        titles = {picture.name: f"{picture.section}: {picture.title}" for picture in found}
-        name = st.selectbox("Figure", [*titles, ALL], format_func=lambda n: titles.get(n, ALL), key="export_figure")
+        found = {picture.name: picture for picture in gallery(study.study)}
+        titles = {name: f"{picture.section}: {picture.title}" for name, picture in found.items()}
+        name = controls.pick("Figure", titles | {ALL: ALL}, "export_figure", bind=None)
         kind = controls.one_of(
             "Format",
             {kind: kind.upper() for kind in ("html", "png", "svg")},
@@ -85,48 +87,33 @@ def _figures(study: Handle) -> None:
         dark = st.toggle("For a dark page", key="export_figure_dark")
         mode: theme.Theme = "dark" if dark else "light"
 
-        def write(path: Path, report: work.Progress) -> object:
-            from cirkd.charts.save import write_figure
-            from cirkd.report import figure_files
-
-            if name == ALL:
-                from cirkd.export.files import write_all
-
-                return write_all(figure_files(study.study, kind, mode=mode, progress=report), path)
-            picture = next(picture for picture in found if picture.name == name)
+        def one(path: Path) -> object:
+            picture = found[name]
             return write_figure(picture.drawn(mode), path, title=picture.title, width=picture.width)
 
-        ending = "zip" if name == ALL else kind
-        stem = "figures" if name == ALL else name
-        _offer(study, ("figure", name, kind, mode), "Drawing", write, f"{stem}.{ending}", "export_figures")
+        def files(report: work.Progress) -> Files:
+            return figure_files(study.study, kind, mode=mode, progress=report)
+
+        _one_or_all(study, ("figure", name, kind, mode), "Drawing", one, files)
 
 
 @st.fragment
 def _tables(study: Handle) -> None:
     """Tables as CSV or Parquet."""
-    from cirkd.export.tables import tables
-
     st.subheader("Tables")
     with guard():
         found = tables(study.study)
-        name = st.selectbox("Table", [*found, ALL], key="export_table")
+        name = controls.pick("Table", {name: name for name in (*found, ALL)}, "export_table", bind=None)
         kind = controls.one_of("Format", {"csv": "CSV", "parquet": "Parquet"}, "export_table_format", bind=None)
 
-        def write(path: Path, report: work.Progress) -> object:
-            from cirkd.export.files import through_file, write_all
-            from cirkd.export.table import write_table
+        def one(path: Path) -> object:
+            return write_table(found[name](), path)
 
-            if name != ALL:
-                return write_table(found[name](), path)
-            files = (
-                (f"{n}.{kind}", through_file(lambda file, make=make: write_table(make(), file), f".{kind}"))
-                for n, make in found.items()
-            )
-            return write_all(files, path)
+        def files(report: work.Progress) -> Files:
+            for of, make in found.items():
+                yield f"{of}.{kind}", through_file(lambda file, make=make: write_table(make(), file), f".{kind}")
 
-        ending = "zip" if name == ALL else kind
-        stem = "tables" if name == ALL else name
-        _offer(study, ("table", name, kind), "Computing", write, f"{stem}.{ending}", "export_tables")
+        _one_or_all(study, ("table", name, kind), "Computing", one, files)
 
 
 @st.fragment
@@ -164,6 +151,23 @@ def _embeddings(study: Handle) -> None:
         _offer(study, ("embeddings", kind, budget), "Writing embeddings", write, file, "export_embeddings")
 
 
+def _one_or_all(
+    study: Handle,
+    what: tuple[str, ...],
+    label: str,
+    one: Callable[[Path], object],
+    files: Callable[[work.Progress], Files],
+) -> None:
+    """Offer one file, or all of its sort as a zip. what: its sort, its name or ALL, its ending, and what else it is."""
+    sort, name, ending = what[:3]
+
+    def write(path: Path, report: work.Progress) -> object:
+        return write_all(files(report), path) if name == ALL else one(path)
+
+    file = f"{sort}s.zip" if name == ALL else f"{name}.{ending}"
+    _offer(study, what, label, write, file, f"export_{sort}s")
+
+
 def _offer(
     study: Handle,
     what: Hashable,
@@ -173,8 +177,6 @@ def _offer(
     key: str,
 ) -> None:
     """A button that makes a file, with progress and a cancel, then one that saves it."""
-    from cirkd.export.files import through_file
-
     made: dict[Hashable, bytes] = st.session_state.setdefault(MADE, {})
     wanted = (key, study.key, what)
     if wanted not in made:
