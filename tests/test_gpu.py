@@ -77,5 +77,5 @@ def half_way(recipe: Recipe) -> None:
     """The run's first three steps, and its state."""
     run = trainer._Run(recipe, False)
     for _, batch in zip(range(3), run._batches(), strict=False):
-        run._train_step(batch)
+        run.steps(batch)
     run._save()

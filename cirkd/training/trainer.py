@@ -123,7 +123,7 @@ class _Run:
             self._snapshot()
         with Progress(recipe.name, recipe.steps, self.step, self.accelerator.is_main_process) as progress:
             for batch in self._batches():
-                self._record(self._train_step(batch), progress)
+                self._record(self.steps(batch), progress)
                 if any(engine.any_of(self.accelerator, stopping.requested)):
                     break
                 if self.step < recipe.steps:
@@ -151,9 +151,6 @@ class _Run:
         for batch in batches.loader(range(self.step, self.recipe.steps), self.recipe.workers):
             images = batch.images.to(device, non_blocking=True, memory_format=torch.channels_last)
             yield Batch(images, batch.labels.to(device, non_blocking=True))
-
-    def _train_step(self, batch: Batch) -> Terms:
-        return self.steps(batch)
 
     @property
     def step(self) -> int:
@@ -190,16 +187,16 @@ class _Run:
     def _between_steps(self, progress: Progress) -> None:
         recipe = self.recipe
         if _due(self.step, recipe.evaluate_every):
-            progress.note(f"step {self.step}: val mIoU {self._evaluate(self.val_data).miou:.2f}")
+            progress.note(f"step {self.step}: val mIoU {self._evaluate().miou:.2f}")
             self._keep_weights()
         if _due(self.step, recipe.snapshot_every):
             self._snapshot()
         if _due(self.step, recipe.save_every):
             self._save()
 
-    def _evaluate(self, data: SegmentationData) -> Evaluation:
+    def _evaluate(self) -> Evaluation:
         engine.share_statistics(self.accelerator, self._student)
-        result = self._scored(self._student, data)
+        result = self._scored(self._student, self.val_data)
         self._write(result)
         return result
 

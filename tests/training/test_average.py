@@ -39,7 +39,7 @@ def test_what_is_saved_is_the_average_and_resuming_keeps_it(distilled: Recipe, t
     other = replace(recipe, runs=tmp_path / "resumed")
     run = trainer._Run(other, False)
     for batch in run._batches():
-        run._train_step(batch)
+        run.steps(batch)
         if run.step == 3:
             break
     run._save()

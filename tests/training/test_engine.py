@@ -13,10 +13,13 @@ import torch
 from accelerate.tracking import GeneralTracker
 
 from cirkd.data.errors import TrainingError
+from cirkd.losses.objective import Terms
 from cirkd.training import engine, trackers, trainer
+from cirkd.training.batches import Batch
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import previous
+from cirkd.training.steps import Steps
 from cirkd.training.trainer import train
 from tests.training.test_trainer import assert_same_run, train_and_stop
 
@@ -27,7 +30,7 @@ def test_parts_of_a_batch_add_up_to_its_step(baseline: Recipe) -> None:
     run, by_hand = trainer._Run(recipe, False), trainer._Run(replace(recipe, name="by-hand"), False)
     batch = next(iter(run._batches()))
     torch.manual_seed(0)
-    terms = run._train_step(batch)
+    terms = run.steps(batch)
     torch.manual_seed(0)  # of dropout
     module = by_hand.module.train()
     halves = [trainer.Batch(*half) for half in zip(batch.images.chunk(2), batch.labels.chunk(2), strict=True)]
@@ -81,16 +84,16 @@ def test_adamw(baseline: Recipe) -> None:
 def test_weights_that_are_not_finite_do_not_replace_the_last_state(
     baseline: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = trainer._Run._train_step
+    original = Steps.__call__
 
-    def diverge(self: trainer._Run, batch: object) -> object:
-        terms = original(self, batch)  # type: ignore[arg-type]
-        if self.step == 2:
+    def diverge(self: Steps, batch: Batch) -> Terms:
+        terms = original(self, batch)
+        if self.done == 2:
             with torch.no_grad():
                 self.module.student.classifier.weight[0, 0] = torch.nan
         return terms
 
-    monkeypatch.setattr(trainer._Run, "_train_step", diverge)
+    monkeypatch.setattr(Steps, "__call__", diverge)
     with pytest.raises(TrainingError, match=r"student\.classifier\.weight are not finite since step 2"):
         train(baseline)
     state = torch.load(baseline.run_folder / "state.pt", weights_only=True)

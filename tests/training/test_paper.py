@@ -76,9 +76,9 @@ def test_two_steps(name: str, folders: dict[str, tuple[Path, Path]], tmp_path: P
     with torch.random.fork_rng():
         run = trainer._Run(recipe, False)
         batches = run._batches()
-        run._train_step(next(batches))
+        run.steps(next(batches))
         before = [weight.detach().clone() for weight in run.module.student.parameters()]
-        terms = run._train_step(next(batches))
+        terms = run.steps(next(batches))
     assert run.step == 2
     wanted = {"task", *(["auxiliary"] if stated.network.auxiliary else [])}
     if "cirkd" in name:

@@ -48,7 +48,7 @@ def test_the_teacher_is_asked_once_for_each_image_without_gradient(distilled: Re
     compute = run.teaching._compute
     run.teaching._compute = lambda images: taught.append(compute(images)) or taught[-1]  # type: ignore[func-returns-value]
     for batch in run._batches():
-        run._train_step(batch)
+        run.steps(batch)
     assert seen == [(2, True, True)] * 4
     for output in taught:
         assert not output.embedding.is_inference() and not output.embedding.requires_grad

@@ -17,14 +17,16 @@ from cirkd.checkpoint import load_model
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import CheckpointError, TrainingError
 from cirkd.losses.memory import RelationMemory
-from cirkd.losses.objective import Objective
+from cirkd.losses.objective import Objective, Terms
 from cirkd.models.places import over_time
 from cirkd.study import Study
 from cirkd.training import runs, trainer
+from cirkd.training.batches import Batch
 from cirkd.training.evaluate import evaluate
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import RECIPES, Recipe, bundled
 from cirkd.training.schedule import polynomial_rate
+from cirkd.training.steps import Steps
 from cirkd.training.trainer import train
 
 
@@ -117,16 +119,16 @@ def test_baseline_and_distilled_student_start_alike_on_the_same_crops(baseline: 
 
 def train_and_stop(recipe: Recipe, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that gets SIGTERM after some steps."""
-    original = trainer._Run._train_step
+    original = Steps.__call__
 
-    def stop(self: trainer._Run, batch: object) -> object:
-        terms = original(self, batch)  # type: ignore[arg-type]
-        if self.step == after:
+    def stop(self: Steps, batch: Batch) -> Terms:
+        terms = original(self, batch)
+        if self.done == after:
             os.kill(os.getpid(), signal.SIGTERM)
         return terms
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer._Run, "_train_step", stop)
+        patch.setattr(Steps, "__call__", stop)
         stopped = train(recipe)
     assert (stopped.steps, stopped.finished) == (after, False)
 

@@ -27,7 +27,7 @@ from cirkd.training import trainer
 
 torch.set_num_threads(1)
 recipe, stop_at, resume = pickle.loads(bytes.fromhex(sys.argv[1]))
-begin, step = trainer.Distillation.__init__, trainer._Run._train_step
+begin, step = trainer.Distillation.__init__, trainer.Steps.__call__
 
 def at_rest(self, *parts):
     begin(self, *parts)
@@ -40,11 +40,11 @@ def at_rest(self, *parts):
 
 def stopped(self, batch):
     terms = step(self, batch)
-    if self.step == stop_at and os.environ.get("RANK") == "1":
+    if self.done == stop_at and os.environ.get("RANK") == "1":
         os.kill(os.getpid(), signal.SIGTERM)
     return terms
 
-trainer.Distillation.__init__, trainer._Run._train_step = at_rest, stopped
+trainer.Distillation.__init__, trainer.Steps.__call__ = at_rest, stopped
 print("steps", trainer.train(recipe, resume=resume).steps)
 """
 OBJECTIVE = Objective(
