@@ -94,8 +94,7 @@ def row_of_pixel(study: Handle, part: str) -> None:
         return
     features, found = study.features(), study.pixel_relations(pixel)
     where, known = features.pixels, features.grouping()
-    label = int(known.values[pixel])
-    kind = known.classes.names[label] if label < len(known.classes) else "no class"
+    kind = theme.class_name(known.classes, int(known.values[pixel]))
     image = int(where.image[pixel])
     low = min(float(row.min()) for row in found.similarity.values())
     with st.container(border=True, gap="small"):

@@ -18,11 +18,11 @@ from cirkd.analysis.stored_scores import whole_split_sentence
 from cirkd.charts import theme
 from cirkd.charts.gallery import MAP, SECTIONS, Picture, gallery
 from cirkd.charts.modes import SCRIPT, painted
-from cirkd.charts.save import figure_bytes, file_name
+from cirkd.charts.save import figure_bytes
 from cirkd.data.bundled import bundled
 from cirkd.data.errors import StudyError
 from cirkd.declaration import Progress
-from cirkd.export.files import whole, write_bytes
+from cirkd.export.files import file_name, whole, write_bytes
 from cirkd.export.table import Table
 from cirkd.export.tables import tables
 from cirkd.web import script, style

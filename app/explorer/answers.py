@@ -73,12 +73,9 @@ def selection(
     """What the chosen pixels are, how well every model does on them, and a table of them to take away."""
     features = study.fine_features()
     made_of = composition(features, pixels)
-    names = features.grouping().classes.names
+    classes = features.grouping().classes
     st.subheader("The chosen pixels", anchor=False)
-    parts = [
-        f"{theme.percent(n / made_of.pixels, 0)} {names[c] if c < len(names) else 'no class'}"
-        for c, n in made_of.classes
-    ]
+    parts = [f"{theme.percent(n / made_of.pixels, 0)} {theme.class_name(classes, c)}" for c, n in made_of.classes]
     more = f" and {len(parts) - 5} more classes" if len(parts) > 5 else ""
     st.markdown(f"**{made_of.pixels:,} pixels** in {_images(len(made_of.images))}: {', '.join(parts[:5])}{more}")
     panels.chart(
@@ -179,6 +176,5 @@ def _place(study: Handle, pixel: int) -> str:
     """Image, row, column and class of a pixel."""
     features = study.fine_features()
     where, grouping = features.pixels, features.grouping()
-    value = int(grouping.values[pixel])
-    kind = grouping.classes.names[value] if value < len(grouping.classes) else "no class"
+    kind = theme.class_name(grouping.classes, int(grouping.values[pixel]))
     return f"{features.image_names[int(where.image[pixel])]} · {where.row[pixel]}, {where.column[pixel]} · {kind}"

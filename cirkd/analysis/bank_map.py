@@ -75,9 +75,7 @@ def bank_map(
     memory, grouping = require_memory(name, model), features.grouping()
     keys = sample_bank(memory, {"pixel": key_budget, "region": region_budget}, seed)
     pixels = balanced_sample(grouping.values, pixel_budget, seed).index
-    rows = {name: projected_rows(features, name, memory)[pixels]}
-    if not view_centroids(features, model)[1]:
-        rows = {TEACHER: features.models[TEACHER].unit_embedding()[pixels], **rows}
+    rows = {of: unit[pixels] for of, unit in rows_beside_keys(features, name, model).items()}
     everything = np.concatenate([keys.keys, *rows.values()])
     axes = principal_axes(everything, 2)
     at = laid_out(everything, axes, method, seed, partial(progress, 0.0, "") if progress else None)
@@ -108,6 +106,14 @@ def _range(values: np.ndarray) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     room = 0.04 * max(high - low, 1e-6)
     return low - room, high + room
+
+
+def rows_beside_keys(features: FeatureSet, name: str, model: Any) -> dict[str, Float32[np.ndarray, "p d"]]:
+    """All pixels as they can be compared with a bank's keys: the teacher's, where it is the bank's, and a student's."""
+    rows = {name: projected_rows(features, name, require_memory(name, model))}
+    if view_centroids(features, model)[1]:
+        return rows
+    return {TEACHER: features.models[TEACHER].unit_embedding(), **rows}
 
 
 def projected_rows(features: FeatureSet, name: str, memory: Any) -> Float32[np.ndarray, "p d"]:

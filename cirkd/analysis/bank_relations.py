@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from cirkd.analysis.bank_map import projected_rows
-from cirkd.analysis.memory_bank import class_keys, require_memory, view_centroids
+from cirkd.analysis.bank_map import rows_beside_keys
+from cirkd.analysis.memory_bank import class_keys, require_memory
 from cirkd.analysis.relations import RegionRelations, positions, runs
 from cirkd.data.errors import StudyError
-from cirkd.features.feature_set import TEACHER, FeatureSet
+from cirkd.features.feature_set import FeatureSet
 
 OF_BANK = -1
 """In `RegionRelations.region_image`: a region from the memory bank, of no image in view."""
@@ -40,11 +40,8 @@ def bank_relations(
     keys = np.concatenate(newest)
     if not len(keys):
         raise StudyError("the memory bank holds no regions: nothing was written into it; train the student longer")
-    units = {name: projected_rows(features, name, memory)[rows]}
-    if not view_centroids(features, model)[1]:
-        units = {TEACHER: features.models[TEACHER].unit_embedding()[rows], **units}
     return RegionRelations(
-        matrices={key: unit @ keys.T for key, unit in units.items()},
+        matrices={of: unit[rows] @ keys.T for of, unit in rows_beside_keys(features, name, model).items()},
         rows=rows,
         row_labels=grouping.values[rows],
         row_runs=runs(grouping.values[rows]),

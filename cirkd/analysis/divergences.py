@@ -100,7 +100,10 @@ def divergence(
         by_class={
             name: means_by_class(values, grouping.values, len(grouping.classes)) for name, values in per_pixel.items()
         },
-        by_pair={name: _mean_by_image(of.by_image.astype(np.float64), images) for name, of in found.items()},
+        by_pair={
+            name: np.stack([of.by_image[image].mean(axis=0, dtype=np.float64) for image in images])
+            for name, of in found.items()
+        },
         largest=float(np.quantile(np.concatenate(list(per_pixel.values())), 0.995)),
         temperature=temperature,
         reference=reference,
@@ -132,14 +135,28 @@ def _of_students(
     kept: Cache,
 ) -> dict[str, _OfStudent]:
     """Every student's divergences; those that are not kept are made in one pass."""
+    import torch
+
+    from cirkd.relations import divergence_maps, normalize
+
+    def unit(name: str) -> Tensor:
+        return normalize(torch.from_numpy(features.models[name].embedding).to(device))
+
+    def tell(share: float) -> None:
+        if progress is not None:
+            progress(share, f"relations of {len(features.pixels)} pixels, {share:.0%} done")
+
     settings = (_digest(features, reference), features.pixels.grid, temperature, device)
     keys = {name: (_digest(features, name), *settings) for name in students}
     found = {name: kept.find(key) for name, key in keys.items()}
     missing = [name for name in students if found[name] is None]
     if missing:
-        for name, made in _maps(features, reference, missing, temperature, device, progress).items():
-            found[name] = made
-            kept.keep(keys[name], made)
+        maps = divergence_maps(list(map(unit, missing)), unit(reference), _slices(features), temperature, tell)
+        # No divergence is below 0; rounding can be.
+        by_image, jointly = (values.clamp_(min=0).cpu().numpy() for values in maps)
+        for i, name in enumerate(missing):
+            found[name] = _OfStudent(jointly[i], by_image[i])
+            kept.keep(keys[name], found[name])
     return found
 
 
@@ -150,39 +167,6 @@ def _digest(features: FeatureSet, name: str) -> bytes:
 
 def _slices(features: FeatureSet) -> list[slice]:
     return [features.pixels.of_image(i) for i in range(len(features.images))]
-
-
-def _maps(
-    features: FeatureSet,
-    reference: str,
-    students: Sequence[str],
-    temperature: float,
-    device: str,
-    progress: Callable[[float, str], object] | None,
-) -> dict[str, _OfStudent]:
-    from cirkd.relations import divergence_maps
-
-    def tell(share: float) -> None:
-        if progress is not None:
-            progress(share, f"relations of {len(features.pixels)} pixels, {share:.0%} done")
-
-    rows, teacher = [_unit(features, name, device) for name in students], _unit(features, reference, device)
-    pairs, total = divergence_maps(rows, teacher, _slices(features), temperature, tell)
-    # No divergence is below 0; rounding can be.
-    pairs, total = pairs.clamp_(min=0).cpu().numpy(), total.clamp_(min=0).cpu().numpy()
-    return {name: _OfStudent(total[i], pairs[i]) for i, name in enumerate(students)}
-
-
-def _unit(features: FeatureSet, name: str, device: str) -> Tensor:
-    import torch
-
-    from cirkd.relations import normalize
-
-    return normalize(torch.from_numpy(features.models[name].embedding).to(device))
-
-
-def _mean_by_image(values: np.ndarray, images: Sequence[slice]) -> np.ndarray:
-    return np.stack([values[image].mean(axis=0) for image in images])
 
 
 def sums_by_class(

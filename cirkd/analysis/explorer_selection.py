@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from cirkd.analysis.projection import Projection
 from cirkd.analysis.scores import confusion, score_of
@@ -68,10 +69,10 @@ def selection_table(
         "image": [features.image_names[i] for i in where.image[chosen].tolist()],
         "row": where.row[chosen],
         "column": where.column[chosen],
-        "label": _named(where.label[chosen], features.classes),
+        "label": class_names(where.label[chosen], features.classes),
     }
     for name, model in features.models.items():
-        columns[f"{name} prediction"] = _named(model.prediction[chosen], model.classes)
+        columns[f"{name} prediction"] = class_names(model.prediction[chosen], model.classes)
         columns[f"{name} confidence"] = model.confidence[chosen]
         if divergence is not None and name in divergence.per_pixel:
             columns[f"{name} divergence"] = divergence.per_pixel[name][chosen]
@@ -116,7 +117,8 @@ def _score(
     return SelectionScore(accuracy, miou, confidence, mean)
 
 
-def _named(values: np.ndarray, classes: Classes) -> list[str | None]:
+def class_names(values: UInt8[np.ndarray, " n"], classes: Classes) -> list[str | None]:
+    """The name of each pixel's class; None where it has none."""
     names = [*classes.names, *[None] * (256 - len(classes.names))]
     return [names[value] for value in values.tolist()]
 

@@ -55,7 +55,7 @@ def geometry_of(unit: Float32[np.ndarray, "n d"], member: Integer[np.ndarray, " 
         accuracy_by_class=right / sizes,
         # Squares are taken of float32 rows: what is left below this is rounding.
         fisher_by_class=np.divide(between, within, out=np.full(count, np.inf), where=within > 1e-9),
-        fisher_ratio=_fisher_ratio(sizes @ between, sizes @ within, len(member)),
+        fisher_ratio=_fisher_ratio(float(sizes @ between), float(sizes @ within), len(member)),
         accuracy=float(right.sum() / len(member)),
     )
 
@@ -101,4 +101,4 @@ def _fisher_ratio(between: float, within: float, pixels: int) -> float:
     """inf where classes are points apart, nan where all are one point."""
     if within <= 1e-12 * pixels:
         return float("inf") if between > 0 else float("nan")
-    return float(between / within)
+    return between / within

@@ -131,9 +131,7 @@ def pixel_change(features: FeatureSet, before: str = "before", after: str = "aft
         truth = list(features.labels)
     maps = tuple(_change(t, a, b) for t, a, b in zip(truth, old.prediction_maps, new.prediction_maps, strict=True))
     by_image = np.stack([np.bincount(item.reshape(-1), minlength=256)[:4] for item in maps])
-    by_class = sum(
-        (_changes_by_class(t, item, count) for t, item in zip(truth, maps, strict=True)), np.zeros((count, 4), np.int64)
-    )
+    by_class = np.sum([_changes_by_class(t, item, count) for t, item in zip(truth, maps, strict=True)], axis=0)
     counts = {name: int(value) for name, value in zip(CHANGES, by_image.sum(0), strict=True)}
     counts["unlabelled"] = int(sum(item.size for item in maps) - by_image.sum())
     return PixelChange(

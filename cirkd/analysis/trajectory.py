@@ -115,21 +115,16 @@ def _frame(base: np.ndarray, shown: np.ndarray) -> tuple[tuple[float, float], tu
 
 def _probe(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Labels uint8 [P] and image numbers int64 [P] of all positions of the probe, and the images' names."""
-    arrays = _load(path)
-    labels, image = [], []
-    for i in range(len(arrays["names"])):
-        height, width = _array(arrays, f"embedding_{i}", path).shape[1:]
-        found = arrays.get(f"label_{i}", np.full((height, width), IGNORED, np.uint8))
-        labels.append(found.reshape(-1).astype(np.uint8))
-        image.append(np.full(height * width, i, np.int64))
-    return np.concatenate(labels), np.concatenate(image), tuple(str(name) for name in arrays["names"])
+    arrays, maps = _load(path)
+    sizes = [found.shape[1:] for found in maps]
+    labels = [arrays.get(f"label_{i}", np.full(size, IGNORED)).reshape(-1) for i, size in enumerate(sizes)]
+    image = np.repeat(np.arange(len(maps)), [height * width for height, width in sizes])
+    return np.concatenate(labels).astype(np.uint8), image, tuple(str(name) for name in arrays["names"])
 
 
 def _unit_rows(path: Path, index: np.ndarray, count: int) -> Float[np.ndarray, "s d"]:
     """The l2-normalised embeddings of some positions, in one snapshot."""
-    arrays = _load(path)
-    maps = [_array(arrays, f"embedding_{i}", path) for i in range(len(arrays["names"]))]
-    rows = np.concatenate([m.reshape(m.shape[0], -1).T for m in maps]).astype(np.float32)
+    rows = np.concatenate([found.reshape(found.shape[0], -1).T for found in _load(path)[1]]).astype(np.float32)
     if len(rows) != count:
         raise StudyError(f"{path}: {len(rows)} positions, the first snapshot has {count}; its probe is another one")
     rows = rows[index]
@@ -138,17 +133,15 @@ def _unit_rows(path: Path, index: np.ndarray, count: int) -> Float[np.ndarray, "
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
+def _load(path: Path) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+    """All arrays of a snapshot, and among them the embedding map [d, h, w] of each image."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        arrays["names"]
+        names = [f"embedding_{i}" for i in range(len(arrays["names"]))]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise StudyError(f"{path}: not a snapshot ({type(error).__name__}); delete it to see the others") from None
-    return arrays
-
-
-def _array(arrays: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray:
-    if name not in arrays or arrays[name].ndim != 3:
-        raise StudyError(f"{path}: {name} is missing; delete this snapshot to see the others")
-    return arrays[name]
+    for name in names:
+        if name not in arrays or arrays[name].ndim != 3:
+            raise StudyError(f"{path}: {name} is missing; delete this snapshot to see the others")
+    return arrays, [arrays[name] for name in names]

@@ -63,8 +63,3 @@ def figure_bytes(figure: Figure, kind: str, *, title: str = "", width: int = 800
     except Exception as error:  # the browser's failures come as many unrelated types
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise ExportError(f"{NO_IMAGES} ({reason})") from None
-
-
-def file_name(name: str) -> str:
-    """A name that every file system takes."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)

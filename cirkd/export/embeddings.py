@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cirkd.analysis.explorer_selection import class_names
 from cirkd.export.files import whole
 from cirkd.features.parquet import repeating
 
@@ -74,17 +75,11 @@ def _rows(features: FeatureSet, chosen: np.ndarray, schema: pyarrow.Schema) -> p
         "image": pa.DictionaryArray.from_arrays(pa.array(where.image[chosen], pa.int32()), names),
         "row": pa.array(where.row[chosen]),
         "column": pa.array(where.column[chosen]),
-        "label": _class_names(where.label[chosen], features.classes.names),
+        "label": class_names(where.label[chosen], features.classes),
     }
     for name, model in features.models.items():
         flat = pa.array(model.embedding[chosen].reshape(-1), pa.float32())
         columns[name] = pa.FixedSizeListArray.from_arrays(flat, model.embedding.shape[1])
-        columns[f"{name}_prediction"] = _class_names(model.prediction[chosen], model.classes.names)
+        columns[f"{name}_prediction"] = class_names(model.prediction[chosen], model.classes)
         columns[f"{name}_confidence"] = pa.array(model.confidence[chosen], pa.float32())
     return pa.table(columns, schema=schema)
-
-
-def _class_names(labels: np.ndarray, names: tuple[str, ...]) -> pyarrow.Array:
-    import pyarrow as pa
-
-    return pa.array([names[c] if c < len(names) else None for c in labels.tolist()], pa.string())

@@ -60,3 +60,8 @@ def through_file(write: Callable[[Path], object], suffix: str) -> bytes:
         path = Path(folder) / f"export{suffix}"
         write(path)
         return path.read_bytes()
+
+
+def file_name(name: str) -> str:
+    """A name that every file system takes."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cirkd.data.errors import ExportError
-from cirkd.export.files import write_all
+from cirkd.export.files import file_name, write_all
 
 if TYPE_CHECKING:
     from cirkd.features.feature_set import FeatureSet
@@ -48,7 +48,7 @@ def write_projector(features: FeatureSet, pixels: np.ndarray, path: Path | str) 
 def projector_files(features: FeatureSet, pixels: np.ndarray) -> Iterator[tuple[str, bytes]]:
     """The files by name, one after the other."""
     for name, model in features.models.items():
-        yield f"{_file(name)}.tsv", _vectors(model.unit_embedding()[pixels])
+        yield f"{file_name(name)}.tsv", _vectors(model.unit_embedding()[pixels])
     yield "metadata.tsv", _metadata(features, pixels)
     yield "sprite.png", _sprite(features, pixels)
     side = _side(len(pixels))
@@ -57,10 +57,10 @@ def projector_files(features: FeatureSet, pixels: np.ndarray) -> Iterator[tuple[
     yield (
         "projector_config.pbtxt",
         "".join(
-            f'embeddings {{\n  tensor_name: "{name}"\n  tensor_path: "{_file(name)}.tsv"\n'
+            f'embeddings {{\n  tensor_name: "{name}"\n  tensor_path: "{name}.tsv"\n'
             f'  metadata_path: "metadata.tsv"\n  sprite {{\n    image_path: "sprite.png"\n'
             f"    single_image_dim: {side}\n    single_image_dim: {side}\n  }}\n}}\n"
-            for name in map(_file, widths)
+            for name in map(file_name, widths)
         ).encode(),
     )
 
@@ -108,7 +108,7 @@ def _config(widths: dict[str, int], count: int, side: int) -> bytes:
                 {
                     "tensorName": name,
                     "tensorShape": [count, width],
-                    "tensorPath": f"{_file(name)}.tsv",
+                    "tensorPath": f"{file_name(name)}.tsv",
                     "metadataPath": "metadata.tsv",
                     "sprite": {"imagePath": "sprite.png", "singleImageDim": [side, side]},
                 }
@@ -121,10 +121,6 @@ def _config(widths: dict[str, int], count: int, side: int) -> bytes:
 
 def _side(count: int) -> int:
     return min(SIDE, LARGEST_SPRITE // math.ceil(math.sqrt(count)))
-
-
-def _file(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
 
 
 def _name(names: tuple[str, ...], label: int) -> str:

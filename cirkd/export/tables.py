@@ -101,7 +101,7 @@ def _image_scores(study: Results) -> _Made:
 def _confusion(study: Results) -> _Made:
     """How many pixels of each class every model takes for each class; pairs that no model has are left out."""
     names, scores = study.features().classes.names, study.scores()
-    label, predicted = np.nonzero(sum(score.confusion for score in scores.models.values()))
+    label, predicted = np.nonzero(np.sum([score.confusion for score in scores.models.values()], axis=0))
     columns = {
         "label": [names[c] for c in label],
         "predicted": [names[c] for c in predicted],
