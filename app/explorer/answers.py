@@ -14,10 +14,10 @@ from cirkd.analysis.explorer_selection import (
     SelectionScore,
     as_csv,
     as_parquet,
+    composition,
     selection_scores,
     selection_table,
 )
-from cirkd.analysis.selection import composition
 from cirkd.charts import embeddings as maps_charts
 from cirkd.charts import explorer as charts
 from cirkd.charts import theme

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32, Int8, Int32, Int64, UInt8
 
+from cirkd.analysis.pictures import encoded
 from cirkd.analysis.scores import pixel_change
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import AFTER, BEFORE, IGNORED, FeatureSet, ModelFeatures
@@ -145,7 +146,7 @@ def explorer_block(features: FeatureSet, most: int = MOST_POSITIONS) -> Explorer
         label=features.pixels.label[index],
         change=pixel_change(features).grid[index] if pair else None,
         dots=_dots(features, index),
-        images=tuple(_photo(image) for image in features.images),
+        images=tuple(encoded(x, WIDEST, "WEBP", quality=82, method=1) for x in features.images),
         labels=None if features.labels is None else tuple(_class_picture(x, features.classes) for x in features.labels),
         sizes=tuple((image.shape[0], image.shape[1]) for image in features.images),
         names=features.image_names,
@@ -265,16 +266,6 @@ def _model(features: FeatureSet, model: ModelFeatures, index: np.ndarray) -> tup
         note=model.note,
     )
     return made, float(np.quantile(some @ some.T, 0.01))
-
-
-def _photo(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    from PIL import Image
-
-    picture = Image.fromarray(image)
-    picture.thumbnail((WIDEST, WIDEST))
-    buffer = BytesIO()
-    picture.save(buffer, "WEBP", quality=82, method=1)
-    return buffer.getvalue()
 
 
 def _class_picture(values: UInt8[np.ndarray, "h w"], classes: Classes) -> bytes:

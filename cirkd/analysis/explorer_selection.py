@@ -1,4 +1,4 @@
-"""Chosen pixels: how well each model does on them, and a table of them to take away."""
+"""Chosen pixels: what they consist of, how well each model does on them, and a table of them to take away."""
 
 from __future__ import annotations
 
@@ -19,6 +19,32 @@ if TYPE_CHECKING:
 
     from cirkd.analysis.divergences import Divergence
     from cirkd.data.sample import Classes
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The make-up of some pixels.
+
+    Attributes:
+        pixels: how many.
+        classes: (class, pixels), most frequent first; class 255 = in no class.
+        images: (image's number, pixels), in the images' order; only images that have some.
+        grouped_by: what a pixel's class is: "label" or "prediction of NAME".
+    """
+
+    pixels: int
+    classes: tuple[tuple[int, int], ...]
+    images: tuple[tuple[int, int], ...]
+    grouped_by: str
+
+
+def composition(features: FeatureSet, pixels: Sequence[int]) -> Composition:
+    """Count classes and images among some pixels, given by their numbers in the feature set."""
+    chosen = np.asarray(pixels, dtype=np.int64)
+    grouping = features.grouping()
+    classes = sorted(_counts(grouping.values[chosen]), key=lambda pair: (-pair[1], pair[0]))
+    images = _counts(features.pixels.image[chosen])
+    return Composition(len(chosen), tuple(classes), tuple(images), grouping.source)
 
 
 @dataclass(frozen=True)
@@ -126,3 +152,8 @@ def class_names(values: UInt8[np.ndarray, " n"], classes: Classes) -> list[str |
 def _placed(item: Projection, name: str, axis: int, chosen: np.ndarray) -> list[float | None]:
     place = dict(zip(item.index.tolist(), item.coordinates[name][:, axis].tolist(), strict=True))
     return [place.get(pixel) for pixel in chosen.tolist()]
+
+
+def _counts(values: np.ndarray) -> list[tuple[int, int]]:
+    found, counts = np.unique(values, return_counts=True)
+    return [(int(v), int(c)) for v, c in zip(found, counts, strict=True)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -70,6 +71,17 @@ def overlay(
         raise ValueError(f"image {image.shape} and map {colors.shape}: must be of one size")
     grey = (image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
     return np.rint(grey * (1 - opacity) + colors * np.float32(opacity)).astype(np.uint8)
+
+
+def encoded(image: UInt8[np.ndarray, "h w 3"], widest: int, kind: str, *, grey: bool = False, **options: Any) -> bytes:
+    """A picture as a file's bytes, at most `widest` on each side. kind, options: as of Pillow's `save`."""
+    from PIL import Image
+
+    picture = Image.fromarray(image).convert("L" if grey else "RGB")
+    picture.thumbnail((widest, widest))
+    buffer = BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
 def lit(image: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:

@@ -26,16 +26,15 @@ def sentences(
     What is not given, or cannot be measured (no labels, no teacher), is left out. Classes stand in backticks.
     """
     if BEFORE in features.models and AFTER in features.models:
+        classes = _class_change(features, scores, centroids) or _approach(features, centroids)
         found = [
             _score_change(scores),
-            _together(_relation_change(divergence), _contrast(divergence, centroids)),
-            _together(
-                _class_change(features, scores, centroids) or _approach(features, centroids), _unknown(features, scores)
-            ),
+            f"{_relation_change(divergence)} {_contrast(divergence, centroids)}",
+            f"{classes} {_unknown(features, scores)}",
         ]
     else:
         found = [_standing(scores), _distance(divergence), _missing(features)]
-    return [sentence for sentence in found if sentence]
+    return [sentence.strip() for sentence in found if sentence.strip()]
 
 
 def _score_change(scores: Scores | None) -> str:
@@ -80,10 +79,6 @@ def _relation_change(divergence: Divergence | None) -> str:
     else:
         start, rest = f"Its relations between pixels moved away from {whose}", f"{share:.0f} % higher"
     return f"{start}: the divergence is {rest}, {after:.3g} nats instead of {before:.3g}."
-
-
-def _together(*parts: str) -> str:
-    return " ".join(part for part in parts if part)
 
 
 def _contrast(divergence: Divergence | None, centroids: Centroids | None) -> str:

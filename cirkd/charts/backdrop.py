@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
-from PIL import Image
+
+from cirkd.analysis.pictures import encoded
 
 if TYPE_CHECKING:
     from cirkd.features import FeatureSet
@@ -48,10 +48,4 @@ def background(
 
 def data_url(image: Any, *, grey: bool = False) -> str:
     """A picture uint8 [H, W, 3] as a JPEG in a `data:` address, at most 640 wide."""
-    picture = Image.fromarray(image)
-    if grey:
-        picture = picture.convert("L")
-    picture.thumbnail((WIDEST, WIDEST))
-    buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + b64encode(buffer.getvalue()).decode()
+    return "data:image/jpeg;base64," + b64encode(encoded(image, WIDEST, "JPEG", grey=grey, quality=85)).decode()

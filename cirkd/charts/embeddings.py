@@ -11,8 +11,8 @@ from cirkd.charts import theme
 from cirkd.charts.paint import Paint
 
 if TYPE_CHECKING:
+    from cirkd.analysis.explorer_selection import Composition
     from cirkd.analysis.projection import Projection
-    from cirkd.analysis.selection import Composition
     from cirkd.features import FeatureSet
 
 DIM = 0.07

@@ -1,6 +1,6 @@
 """The make-up of chosen pixels, counted the slow way."""
 
-from cirkd.analysis.selection import composition
+from cirkd.analysis.explorer_selection import composition
 from tests.factories import make_features
 
 

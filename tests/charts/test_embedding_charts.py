@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cirkd.analysis.selection import composition
+from cirkd.analysis.explorer_selection import composition
 from cirkd.charts import embeddings as charts
 from cirkd.charts.paint import Paint
 from tests.app.drawn import colors_of
