@@ -46,6 +46,6 @@ def row(key: str, scales: Sequence[matrix.Scale], figures: Sequence[tuple[str, F
 
 
 def _scales(scales: Sequence[matrix.Scale]) -> None:
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for scale in scales:
             st.html(scale.bar(), width="content")
