@@ -19,7 +19,7 @@ from cirkd.data.palettes import classes_by_count
 from cirkd.models import mmseg_heads as heads
 from cirkd.models.hrnet import HRNet, hrnet_options
 from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
-from cirkd.models.mix_transformer import mix_transformer
+from cirkd.models.mix_transformer import counted_from_one, mix_transformer, sizes_of
 from cirkd.models.mmseg_encoders import MobileNetV2, ResNet
 from cirkd.models.mmseg_meta import Stated, numbers, said, settings_of
 from cirkd.models.published import RESNETS
@@ -27,15 +27,6 @@ from cirkd.models.segmenter import ModelInfo, Segmenter
 
 OTHERS = "any other opens as FILE.py:make,WEIGHTS"
 _NAMES = {"backbone.": "encoder.", "decode_head.conv_seg.": "classifier.", "decode_head.": "decoder."}
-_HEADS = (
-    ("fpn_bottleneck.conv.weight", "upernet"),
-    ("fusion_conv.conv.weight", "segformer"),
-    ("sep_bottleneck.0.depthwise_conv.conv.weight", "deeplabv3plus"),
-    ("aspp_modules.0.conv.weight", "deeplabv3"),
-    ("psp_modules.0.1.conv.weight", "pspnet"),
-    ("convs.0.conv.weight", "fcn"),
-)
-"""A weight that each head has, and those before it in the list have not."""
 _TRANSFORMER = (
     (r"backbone\.layers\.(\d)\.0\.projection\.", r"encoder.patch_embed{}.proj."),
     (r"backbone\.layers\.(\d)\.0\.norm\.", r"encoder.patch_embed{}.norm."),
@@ -58,13 +49,12 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     classifier = tensors.get("decode_head.conv_seg.weight")
     if classifier is None or not any(name.startswith("backbone.") for name in tensors):
         return None
-    head = next((name for mark, name in _HEADS if f"decode_head.{mark}" in tensors), None)
+    head = next((name for name, (mark, _) in heads.HEADS.items() if f"decode_head.{mark}" in tensors), None)
     backbone = _backbone(tensors)
     if head is None or backbone is None:
-        known = ", ".join(name for _, name in _HEADS)
         raise CheckpointError(
             f"a network of mmsegmentation with a {'head' if head is None else 'backbone'} that is not read here; "
-            f"heads are {known}, backbones ResNet, MobileNetV2, HRNet and MiT; {OTHERS}"
+            f"heads are {', '.join(heads.HEADS)}, backbones ResNet, MobileNetV2, HRNet and MiT; {OTHERS}"
         )
     classes, note = classes_by_count(classifier.shape[0])
     stated = settings_of(hints.meta, classes)
@@ -92,17 +82,11 @@ def build(info: ModelInfo) -> Segmenter:
     backbone, options = str(info.options["backbone"]), dict(info.options["encoder"])
     if backbone not in _ENCODERS:
         raise CheckpointError(f"backbone {backbone!r} is none of {', '.join(_ENCODERS)}; save the model again")
-    encoder, channels = _ENCODERS[backbone][1](options, info.align_corners)
-    given, width, corners = dict(info.options["head"]), info.embedding_channels, info.align_corners
-    made: dict[str, Callable[[], nn.Module]] = {
-        "upernet": lambda: heads.UperHead(channels, width, corners, **given),
-        "segformer": lambda: heads.SegFormerHead(channels, width, corners),
-        "deeplabv3plus": lambda: heads.DeepLabV3Plus(channels[-1], width, corners, **given),
-        "deeplabv3": lambda: heads.Pyramid(channels[-1], width, corners, **given),
-        "pspnet": lambda: heads.PspHead(channels[-1], width, corners, **given),
-        "fcn": lambda: heads.FcnHead(sum(channels) if given.get("all_maps") else channels[-1], width, corners, **given),
-    }
-    return Segmenter(encoder, made[info.architecture](), info)
+    encoder = _ENCODERS[backbone][1](options)
+    channels = list(encoder.out_channels)[-4:]  # pyright: ignore[reportArgumentType]
+    _, head = heads.HEADS[info.architecture]
+    decoder = head(channels, info.embedding_channels, info.align_corners, **info.options["head"])
+    return Segmenter(encoder, decoder, info)
 
 
 def _backbone(tensors: Mapping[str, Tensor]) -> str | None:
@@ -151,46 +135,15 @@ def _hrnet(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[st
 
 
 def _mit(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[str, dict[str, Any]]:
-    def side(name: str, dimension: int) -> int:
-        return int(tensors[name].shape[dimension]) if name in tensors else 1
-
-    stages = [f"backbone.layers.{i}." for i in range(4)]
-    widths = [side(stage + "0.projection.weight", 0) for stage in stages]
-    hidden = [side(stage + "1.0.ffn.layers.0.weight", 0) for stage in stages]
-    return "mix transformer", {
-        "widths": widths,
-        "heads": numbers(stated.backbone, "num_heads", (1, 2, 5, 8)),
-        "blocks": [count_blocks(tensors, stage + "1.") for stage in stages],
-        "reductions": [side(stage + "1.0.attn.sr.weight", -1) for stage in stages],
-        "expansions": [h // w for h, w in zip(hidden, widths, strict=True)],
-    }
+    return "mix transformer", sizes_of(_transformer_names(tensors), numbers(stated.backbone, "num_heads", (1, 2, 5, 8)))
 
 
-def _resnet_of(options: dict[str, Any], align_corners: bool) -> tuple[nn.Module, list[int]]:
-    encoder = ResNet(**options)
-    return encoder, encoder.out_channels
-
-
-def _mobile_of(options: dict[str, Any], align_corners: bool) -> tuple[nn.Module, list[int]]:
-    encoder = MobileNetV2(**options)
-    return encoder, encoder.out_channels
-
-
-def _hrnet_of(options: dict[str, Any], align_corners: bool) -> tuple[nn.Module, list[int]]:
+_ENCODERS: dict[str, tuple[Callable[..., tuple[str, dict[str, Any]]], Callable[[dict[str, Any]], nn.Module]]] = {
+    "resnet": (_resnet, lambda options: ResNet(**options)),
+    "mobilenetv2": (_mobile, lambda options: MobileNetV2(**options)),
     # The backbone upsamples with align_corners false, whatever its head does.
-    encoder = HRNet(**options, twice=True, align_corners=False)
-    return encoder, encoder.out_channels
-
-
-def _mit_of(options: dict[str, Any], align_corners: bool) -> tuple[nn.Module, list[int]]:
-    return mix_transformer(options, epsilon=1e-6)
-
-
-_ENCODERS: dict[str, tuple[Callable[..., tuple[str, dict[str, Any]]], Callable[..., tuple[nn.Module, list[int]]]]] = {
-    "resnet": (_resnet, _resnet_of),
-    "mobilenetv2": (_mobile, _mobile_of),
-    "hrnet": (_hrnet, _hrnet_of),
-    "mit": (_mit, _mit_of),
+    "hrnet": (_hrnet, lambda options: HRNet(**options, twice=True, align_corners=False)),
+    "mit": (_mit, lambda options: mix_transformer(options, epsilon=1e-6)),
 }
 """Backbone -> how its name and sizes are read from weights, and how it is built from these."""
 
@@ -240,12 +193,7 @@ def _transformer_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             start = f"encoder.block{int(match[1]) + 1}.{match[2]}.attn."
             found[f"{start}q.{match[3]}"], found[f"{start}kv.{match[3]}"] = value[:width], value[width:]
             continue
-        for pattern, new in _TRANSFORMER:
-            if match := re.match(pattern, name):
-                new_name = match.expand(new.format(int(match[1]) + 1)) + name[match.end() :]
-                linear = new_name.endswith((".fc1.weight", ".fc2.weight")) and value.ndim == 4
-                found[new_name] = torch.flatten(value, 1) if linear else value
-                break
-        else:
-            found[name] = value
+        new_name = counted_from_one(name, _TRANSFORMER)
+        linear = new_name.endswith((".fc1.weight", ".fc2.weight")) and value.ndim == 4
+        found[new_name] = torch.flatten(value, 1) if linear else value
     return found

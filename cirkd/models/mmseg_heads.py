@@ -6,7 +6,7 @@ Source: github.com/open-mmlab/mmsegmentation; DeepLabV3 and V3+ (Chen et al., 20
 UPerNet (Xiao et al., 2018), FCN (Long et al., 2015), SegFormer (Xie et al., 2021).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -39,16 +39,17 @@ class SeparableConv(nn.Module):
 class Pyramid(nn.Module):
     """DeepLabV3's pyramid, of which the `bottleneck` gives the embedding; separable in DeepLabV3+."""
 
-    def __init__(
-        self, inputs: int, width: int, align_corners: bool, rates: Sequence[int] = RATES, separable: bool = False
-    ) -> None:
+    separable = False
+
+    def __init__(self, channels: Sequence[int], width: int, align_corners: bool, rates: Sequence[int] = RATES) -> None:
         super().__init__()
+        inputs = channels[-1]
         self.image_pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), ConvModule(inputs, width))
         self.aspp_modules = nn.ModuleList(
             ConvModule(inputs, width)
             if rate == 1
             else SeparableConv(inputs, width, rate)
-            if separable
+            if self.separable
             else ConvModule(inputs, width, 3, dilation=rate)
             for rate in rates
         )
@@ -64,16 +65,18 @@ class Pyramid(nn.Module):
 class DeepLabV3Plus(Pyramid):
     """The pyramid's output at stride 4 beside the first stage's map, then two separable convolutions."""
 
+    separable = True
+
     def __init__(
         self,
-        inputs: int,
+        channels: Sequence[int],
         width: int,
         align_corners: bool,
         rates: Sequence[int] = RATES,
         fine_inputs: int = 0,
         fine_width: int = 0,
     ) -> None:
-        super().__init__(inputs, width, align_corners, rates, separable=True)
+        super().__init__(channels, width, align_corners, rates)
         self.c1_bottleneck = ConvModule(fine_inputs, fine_width) if fine_width else None
         self.sep_bottleneck = nn.Sequential(SeparableConv(width + fine_width, width), SeparableConv(width, width))
 
@@ -88,8 +91,11 @@ class DeepLabV3Plus(Pyramid):
 class PspHead(nn.Module):
     """The map beside four pooled ones, then a 3x3 convolution to the embedding."""
 
-    def __init__(self, inputs: int, width: int, align_corners: bool, scales: Sequence[int] = SCALES) -> None:
+    def __init__(
+        self, channels: Sequence[int], width: int, align_corners: bool, scales: Sequence[int] = SCALES
+    ) -> None:
         super().__init__()
+        inputs = channels[-1]
         self.psp_modules = nn.ModuleList(
             nn.Sequential(nn.AdaptiveAvgPool2d(scale), ConvModule(inputs, width)) for scale in scales
         )
@@ -108,7 +114,7 @@ class UperHead(PspHead):
     def __init__(
         self, channels: Sequence[int], width: int, align_corners: bool, scales: Sequence[int] = SCALES
     ) -> None:
-        super().__init__(channels[-1], width, align_corners, scales)
+        super().__init__(channels, width, align_corners, scales)
         self.lateral_convs = nn.ModuleList(ConvModule(inputs, width) for inputs in channels[:-1])
         self.fpn_convs = nn.ModuleList(ConvModule(width, width, 3) for _ in channels[:-1])
         self.fpn_bottleneck = ConvModule(len(channels) * width, width, 3)
@@ -125,7 +131,7 @@ class FcnHead(nn.Module):
     """Convolutions on the last map, or on all maps side by side.
 
     Args:
-        inputs: Channels that come in.
+        channels: Of the maps that come in.
         width: Channels of the embedding.
         kernel: Sides of the convolutions' windows.
         count: How many convolutions.
@@ -136,7 +142,7 @@ class FcnHead(nn.Module):
 
     def __init__(
         self,
-        inputs: int,
+        channels: Sequence[int],
         width: int,
         align_corners: bool,
         kernel: int = 3,
@@ -146,7 +152,7 @@ class FcnHead(nn.Module):
         dilation: int = 1,
     ) -> None:
         super().__init__()
-        widths = [inputs, *[width] * count]
+        widths = [sum(channels) if all_maps else channels[-1], *[width] * count]
         self.convs = nn.Sequential(*(ConvModule(a, width, kernel, dilation=dilation) for a in widths[:-1]))
         self.conv_cat = ConvModule(widths[0] + widths[-1], width, kernel) if concatenated else None
         self.all_maps, self.align_corners = all_maps, align_corners
@@ -169,3 +175,14 @@ class SegFormerHead(nn.Module):
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         levels = [conv(x) for conv, x in zip(self.convs, maps[-len(self.convs) :], strict=True)]
         return self.fusion_conv(joined(levels, self.align_corners))
+
+
+HEADS: dict[str, tuple[str, Callable[..., nn.Module]]] = {
+    "upernet": ("fpn_bottleneck.conv.weight", UperHead),
+    "segformer": ("fusion_conv.conv.weight", SegFormerHead),
+    "deeplabv3plus": ("sep_bottleneck.0.depthwise_conv.conv.weight", DeepLabV3Plus),
+    "deeplabv3": ("aspp_modules.0.conv.weight", Pyramid),
+    "pspnet": ("psp_modules.0.1.conv.weight", PspHead),
+    "fcn": ("convs.0.conv.weight", FcnHead),
+}
+"""Head -> a weight that it has, and those before it in the list have not, and what makes it."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from cirkd.data.palettes import classes_by_count
-from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
-from cirkd.models.mix_transformer import mix_transformer
+from cirkd.models.layouts import Hints, Recognised, renamed
+from cirkd.models.mix_transformer import mix_transformer, sizes_of
 from cirkd.models.mmseg_meta import settings_of
 from cirkd.models.published_networks import SegFormerHead
 from cirkd.models.segmenter import ModelInfo, Segmenter
@@ -31,6 +31,9 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     classifier = tensors["decode_head.linear_pred.weight"]
     classes, note = classes_by_count(classifier.shape[0])
     stated = settings_of(hints.meta, classes)
+    # A classifier that the head inherits and never uses.
+    ignored = tuple(name for name in tensors if name.startswith("decode_head.conv_seg."))
+    kept = renamed({name: value for name, value in tensors.items() if name not in ignored}, _NAMES)
     info = ModelInfo(
         architecture="segformer",
         encoder="mix transformer",
@@ -39,33 +42,15 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         auxiliary=False,
         classes=stated.classes,
         preprocessing=stated.preprocessing,
-        options=_sizes(tensors),
+        options=sizes_of(kept),
         layout="nvlabs",
         notes=(stated.note or note,),
         align_corners=stated.align_corners,
     )
-    # A classifier that the head inherits and never uses.
-    ignored = tuple(name for name in tensors if name.startswith("decode_head.conv_seg."))
-    kept = renamed({name: value for name, value in tensors.items() if name not in ignored}, _NAMES)
     return Recognised(info, {**kept, "decoder.linear_fuse.0.bias": torch.zeros(classifier.shape[1])}, ignored)
 
 
 def build(info: ModelInfo) -> Segmenter:
     """The network that an info of this layout describes, with fresh weights."""
-    encoder, widths = mix_transformer(info.options)
-    return Segmenter(encoder, SegFormerHead(widths, info.embedding_channels), info)
-
-
-def _sizes(tensors: Mapping[str, Tensor]) -> dict[str, list[int]]:
-    def side(name: str, dimension: int) -> int:
-        return int(tensors[name].shape[dimension]) if name in tensors else 1
-
-    widths = [side(f"backbone.patch_embed{i}.proj.weight", 0) for i in range(1, 5)]
-    hidden = [side(f"backbone.block{i}.0.mlp.fc1.weight", 0) for i in range(1, 5)]
-    return {
-        "widths": widths,
-        "heads": [1, 2, 5, 8],
-        "blocks": [count_blocks(tensors, f"backbone.block{i}.") for i in range(1, 5)],
-        "reductions": [side(f"backbone.block{i}.0.attn.sr.weight", -1) for i in range(1, 5)],
-        "expansions": [h // w for h, w in zip(hidden, widths, strict=True)],
-    }
+    head = SegFormerHead(info.options["widths"], info.embedding_channels)
+    return Segmenter(mix_transformer(info.options), head, info)
