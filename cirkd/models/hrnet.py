@@ -155,3 +155,18 @@ def joined(maps: Sequence[Tensor], align_corners: bool) -> Tensor:
     size = maps[0].shape[2:]
     others = [F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners) for x in maps[1:]]
     return torch.cat([maps[0], *others], dim=1)
+
+
+def class_means(x: Tensor, scores: Tensor) -> Tensor:
+    """The embedding of each class in an image, `[b, d, classes, 1]`: the mean of a map `[b, d, h, w]` where it is.
+
+    Args:
+        scores: Of the classes `[b, classes, h, w]`; their softmax over positions says where each is.
+    """
+    return torch.einsum("bkn,bcn->bck", scores.flatten(2).softmax(dim=2), x.flatten(2))[..., None]
+
+
+def attended(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """What each position `[b, c, h, w]` of a query takes of values `[b, d, n, 1]` by its likeness to their keys."""
+    weights = torch.einsum("bcn,bck->bnk", query.flatten(2), keys.flatten(2)) * query.shape[1] ** -0.5
+    return torch.einsum("bnk,bck->bcn", weights.softmax(dim=2), values.flatten(2)).unflatten(2, query.shape[2:])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cirkd.data.palettes import classes_by_count
-from cirkd.models.hrnet import HRNet, JoinedMaps, hrnet_options, joined
+from cirkd.models.hrnet import HRNet, JoinedMaps, attended, class_means, hrnet_options, joined
 from cirkd.models.layouts import Hints, Recognised, renamed
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
@@ -87,11 +87,8 @@ class ObjectContext(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         x = joined(maps, self.align_corners)
-        # Over positions, not classes: where each class is.
-        places = self.aux_head(x).flatten(2).softmax(dim=2)
-        x = self.conv3x3_ocr(x)
-        objects = torch.einsum("bkn,bcn->bck", places, x.flatten(2))[..., None]
-        return self.ocr_distri_head(x, objects)
+        scores, x = self.aux_head(x), self.conv3x3_ocr(x)
+        return self.ocr_distri_head(x, class_means(x, scores))
 
 
 class _Attention(nn.Module):
@@ -105,9 +102,5 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor, objects: Tensor) -> Tensor:
         ways = self.object_context_block
-        query, key, value = (
-            ways[n](y).flatten(2) for n, y in (("f_pixel", x), ("f_object", objects), ("f_down", objects))
-        )
-        weights = (torch.einsum("bcn,bck->bnk", query, key) * query.shape[1] ** -0.5).softmax(dim=2)
-        context = torch.einsum("bnk,bck->bcn", weights, value).unflatten(2, x.shape[2:])
+        context = attended(ways["f_pixel"](x), ways["f_object"](objects), ways["f_down"](objects))
         return self.conv_bn_dropout(torch.cat([ways["f_up"](context), x], dim=1))

@@ -1,5 +1,5 @@
-"""Networks as mmsegmentation 0.x and 1.x save them: DeepLabV3, V3+, PSPNet, UPerNet, FCN and SegFormer, on ResNet,
-MobileNetV2, HRNet and Mix Transformer.
+"""Networks as mmsegmentation 0.x and 1.x save them: DeepLabV3, V3+, PSPNet, UPerNet, FCN, OCRNet and SegFormer, on
+ResNet, MobileNetV2, HRNet and Mix Transformer.
 
 Sizes show in the weights. Strides, dilations and align_corners do not: they are read in the configuration that the
 trainer saved with them, and where that is cut off they are those of the usual one.
@@ -26,7 +26,14 @@ from cirkd.models.published import RESNETS
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
 OTHERS = "any other opens as FILE.py:make,WEIGHTS"
-_NAMES = {"backbone.": "encoder.", "decode_head.conv_seg.": "classifier.", "decode_head.": "decoder."}
+_NAMES = {
+    "backbone.": "encoder.",
+    "decode_head.conv_seg.": "classifier.",
+    "decode_head.0.": "decoder.first.",
+    "decode_head.": "decoder.",
+}
+_SECOND = "decode_head.1."
+"""The head of two, such as OCRNet's, whose output counts."""
 _TRANSFORMER = (
     (r"backbone\.layers\.(\d)\.0\.projection\.", r"encoder.patch_embed{}.proj."),
     (r"backbone\.layers\.(\d)\.0\.norm\.", r"encoder.patch_embed{}.norm."),
@@ -46,14 +53,16 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     Raises:
         CheckpointError: a backbone or head that is not read here.
     """
-    classifier = tensors.get("decode_head.conv_seg.weight")
-    if classifier is None or not any(name.startswith("backbone.") for name in tensors):
+    tensors = renamed(tensors, {_SECOND: "decode_head."})
+    known = {name.rpartition("conv_seg.weight")[0] for name in tensors if name.endswith("conv_seg.weight")}
+    if not known & {"decode_head.", "decode_head.0."} or not any(name.startswith("backbone.") for name in tensors):
         return None
     head = next((name for name, (mark, _) in heads.HEADS.items() if f"decode_head.{mark}" in tensors), None)
     backbone = _backbone(tensors)
-    if head is None or backbone is None:
+    classifier = tensors.get("decode_head.conv_seg.weight")
+    if head is None or backbone is None or classifier is None:
         raise CheckpointError(
-            f"a network of mmsegmentation with a {'head' if head is None else 'backbone'} that is not read here; "
+            f"a network of mmsegmentation with a {'head' if backbone else 'backbone'} that is not read here; "
             f"heads are {', '.join(heads.HEADS)}, backbones ResNet, MobileNetV2, HRNet and MiT; {OTHERS}"
         )
     classes, note = classes_by_count(classifier.shape[0])
@@ -96,7 +105,15 @@ def _backbone(tensors: Mapping[str, Tensor]) -> str | None:
         ("backbone.layer7.0.conv.0.conv.weight", "mobilenetv2"),
         ("backbone.layer4.0.conv1.weight", "resnet"),
     )
-    return next((name for mark, name in marks if mark in tensors), None)
+    found = next((name for mark, name in marks if mark in tensors), None)
+    return None if found == "resnet" and not _is_plain_resnet(tensors) else found
+
+
+def _is_plain_resnet(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether it is none of the variants of a ResNet: ResNeSt, ResNeXt or ResNetV1d."""
+    second = tensors.get("backbone.layer4.0.conv2.weight")
+    pooled = "backbone.layer4.0.downsample.2.weight" in tensors
+    return second is not None and second.shape[0] == second.shape[1] and not pooled
 
 
 def _resnet(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[str, dict[str, Any]]:
@@ -150,12 +167,13 @@ _ENCODERS: dict[str, tuple[Callable[..., tuple[str, dict[str, Any]]], Callable[[
 
 def _head_options(head: str, tensors: Mapping[str, Tensor], backbone: str, stated: Stated) -> dict[str, Any]:
     if head == "fcn":
+        return {**_fcn(tensors, "decode_head.", backbone), "dilation": numbers(stated.head, "dilation", (1,))[0]}
+    if head == "ocr":
+        width = int(tensors["decode_head.0.conv_seg.weight"].shape[1])
         return {
-            "kernel": int(tensors["decode_head.convs.0.conv.weight"].shape[-1]),
-            "count": count_blocks(tensors, "decode_head.convs."),
-            "concatenated": "decode_head.conv_cat.conv.weight" in tensors,
-            "all_maps": backbone == "hrnet",
-            "dilation": numbers(stated.head, "dilation", (1,))[0],
+            "keys": int(tensors["decode_head.object_context_block.query_project.0.conv.weight"].shape[0]),
+            "classes": int(tensors["decode_head.0.conv_seg.weight"].shape[0]),
+            "first": {"width": width, **_fcn(tensors, "decode_head.0.", backbone)},
         }
     if head in ("pspnet", "upernet"):
         return {"scales": numbers(stated.head, "pool_scales", heads.SCALES)}
@@ -165,6 +183,15 @@ def _head_options(head: str, tensors: Mapping[str, Tensor], backbone: str, state
     if head == "deeplabv3plus" and (fine := tensors.get("decode_head.c1_bottleneck.conv.weight")) is not None:
         return {**rates, "fine_inputs": int(fine.shape[1]), "fine_width": int(fine.shape[0])}
     return rates
+
+
+def _fcn(tensors: Mapping[str, Tensor], prefix: str, backbone: str) -> dict[str, Any]:
+    return {
+        "kernel": int(tensors[f"{prefix}convs.0.conv.weight"].shape[-1]),
+        "count": count_blocks(tensors, f"{prefix}convs."),
+        "concatenated": f"{prefix}conv_cat.conv.weight" in tensors,
+        "all_maps": backbone == "hrnet",
+    }
 
 
 def _stride(head: str, backbone: str, options: Mapping[str, Any]) -> int:

@@ -3,16 +3,17 @@
 Each turns the encoder's maps into the pixel embedding, the input of `conv_seg`. `align_corners` is the head's own.
 
 Source: github.com/open-mmlab/mmsegmentation; DeepLabV3 and V3+ (Chen et al., 2017, 2018), PSPNet (Zhao et al., 2017),
-UPerNet (Xiao et al., 2018), FCN (Long et al., 2015), SegFormer (Xie et al., 2021).
+UPerNet (Xiao et al., 2018), FCN (Long et al., 2015), SegFormer (Xie et al., 2021), OCRNet (Yuan et al., 2020).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cirkd.models.hrnet import joined
+from cirkd.models.hrnet import attended, class_means, joined
 from cirkd.models.mmseg_encoders import ConvModule
 
 SCALES = (1, 2, 3, 6)
@@ -163,6 +164,65 @@ class FcnHead(nn.Module):
         return y if self.conv_cat is None else self.conv_cat(torch.cat([x, y], dim=1))
 
 
+class OcrHead(nn.Module):
+    """Each position beside what there is of the classes that it resembles, which a first head finds.
+
+    Args:
+        channels: Of the maps that come in.
+        width: Channels of the embedding.
+        keys: Channels in which positions are compared with classes.
+        classes: How many there are.
+        first: The first head's width, and further arguments of `FcnHead`; it reads the maps that this one does, or of
+            several that are not joined the last but one.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        width: int,
+        align_corners: bool,
+        keys: int,
+        classes: int,
+        first: Mapping[str, Any],
+    ) -> None:
+        super().__init__()
+        self.all_maps, self.align_corners = bool(first["all_maps"]), align_corners
+        read = channels if self.all_maps else channels[:-1]
+        self.first = _Classes(classes, channels=read, align_corners=align_corners, **first)
+        self.bottleneck = ConvModule(sum(channels) if self.all_maps else channels[-1], width, 3)
+        self.object_context_block = _ObjectContext(width, keys)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        scores = self.first(maps if self.all_maps else maps[:-1])
+        x = self.bottleneck(joined(maps, self.align_corners) if self.all_maps else maps[-1])
+        return self.object_context_block(x, class_means(x, scores))
+
+
+class _Classes(FcnHead):
+    """With its classifier."""
+
+    def __init__(self, classes: int, width: int, **given: Any) -> None:
+        super().__init__(width=width, **given)
+        self.conv_seg = nn.Conv2d(width, classes, 1)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        return self.conv_seg(super().forward(maps))
+
+
+class _ObjectContext(nn.Module):
+    def __init__(self, width: int, keys: int) -> None:
+        super().__init__()
+        self.query_project, self.key_project = (
+            nn.Sequential(ConvModule(width, keys), ConvModule(keys, keys)) for _ in range(2)
+        )
+        self.value_project, self.out_project = ConvModule(width, keys), ConvModule(keys, width)
+        self.bottleneck = ConvModule(2 * width, width)
+
+    def forward(self, x: Tensor, objects: Tensor) -> Tensor:
+        context = attended(self.query_project(x), self.key_project(objects), self.value_project(objects))
+        return self.bottleneck(torch.cat([self.out_project(context), x], dim=1))
+
+
 class SegFormerHead(nn.Module):
     """Each level through a 1x1 convolution, upsampled to the finest, side by side from fine to coarse."""
 
@@ -178,6 +238,7 @@ class SegFormerHead(nn.Module):
 
 
 HEADS: dict[str, tuple[str, Callable[..., nn.Module]]] = {
+    "ocr": ("object_context_block.query_project.0.conv.weight", OcrHead),
     "upernet": ("fpn_bottleneck.conv.weight", UperHead),
     "segformer": ("fusion_conv.conv.weight", SegFormerHead),
     "deeplabv3plus": ("sep_bottleneck.0.depthwise_conv.conv.weight", DeepLabV3Plus),

@@ -48,7 +48,8 @@ def settings_of(meta: Mapping[str, Any], counted: Classes) -> Stated:
     data = entries(meta.get("dataset_meta"))
     classes = _classes(data.get("classes", meta.get("CLASSES")), data.get("palette", meta.get("PALETTE")), counted)
     backbone, head = (_part(text, name) for name in ("backbone", "decode_head"))
-    corners = said(head, "align_corners") == "True"
+    # Of several heads the last one's output counts.
+    corners = re.findall(r"\balign_corners\W{1,4}(\w+)", head)[-1:] == ["True"]
     note = f"{len(counted)} classes, as the file names them" if classes is not None else ""
     return Stated(classes or counted, _preprocessing(text), corners, backbone, head, note)
 
@@ -67,8 +68,8 @@ def numbers(part: str, name: str, standard: tuple[int, ...]) -> list[int]:
 
 
 def _part(text: str, name: str) -> str:
-    """What stands between the brackets of `name=dict(...)` or `'name': {...}`."""
-    found = re.search(rf"\b{name}\W{{1,4}}(?:dict\(|(?<={{))", text)
+    """What stands between the brackets of `name=dict(...)`, `'name': {...}` or `name=[dict(...), ...]`."""
+    found = re.search(rf"\b{name}\W{{1,4}}?(?:dict\(|\[|(?<={{))", text)
     depth = 1
     for end in range(found.end() if found else len(text), len(text)):
         depth += (text[end] in "([{") - (text[end] in ")]}")

@@ -1,12 +1,13 @@
 """Networks of mmsegmentation, NVlabs and HRNet give what their own projects' code gives."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.errors import CheckpointError
@@ -119,58 +120,119 @@ def test_a_dilated_head_of_convolutions(tmp_path: Path) -> None:
     assert [conv.dilation[0] for conv in found] == [6, 6, 1]  # type: ignore[index, union-attr]
 
 
-def test_object_context_is_that_of_a_loop_over_positions(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    state = {key: value for key, value in weights(HRNET).items() if not key.startswith("model.last_layer.")}
-    total, width, keys = sum((16, 32, 64, 128)), 12, 6
-    block = "ocr_distri_head.object_context_block"
-    made = {"conv3x3_ocr.0": (width, total, 3), "aux_head.0": (total, total, 1), "aux_head.3": (19, total, 1)}
-    made |= {f"{block}.f_{n}.0": (keys, width, 1) for n in ("pixel", "object", "down")}
-    made |= {f"{block}.f_{n}.2": (keys, keys, 1) for n in ("pixel", "object")} | {f"{block}.f_up.0": (width, keys, 1)}
-    made |= {"ocr_distri_head.conv_bn_dropout.0": (width, 2 * width, 1), "cls_head": (19, width, 1)}
-    biased = ("conv3x3_ocr.0", "aux_head.0", "aux_head.3", "cls_head")
-    ocr = {f"{n}.weight": torch.randn(o, i, k, k) * (2 / (i * k * k)) ** 0.5 for n, (o, i, k) in made.items()}
-    ocr |= {f"{name}.bias": torch.randn(made[name][0]) for name in biased}
-    norms = {"conv3x3_ocr.1": width, "aux_head.1": total, "ocr_distri_head.conv_bn_dropout.1.0": width}
-    norms |= {f"{block}.f_{n}.{i}.0": keys for n in ("pixel", "object") for i in (1, 3)}
-    norms |= {f"{block}.f_down.1.0": keys, f"{block}.f_up.1.0": width}
-    for name, size in norms.items():
-        ocr |= {f"{name}.{p}": torch.rand(size) + 0.5 for p in ("weight", "bias", "running_mean", "running_var")}
-    path = saved(tmp_path, {**state, **{f"model.{name}": value for name, value in ocr.items()}})
-    model = load_model(path, "cpu")
-    assert (model.info.architecture, model.info.align_corners) == ("hrnet_ocr", True)
+def object_context(
+    ocr: dict[str, Tensor], layers: dict[str, tuple[str, str]], first: Callable[[Tensor], Tensor], maps: list[Tensor]
+) -> Tensor:
+    """The embedding of a head with object context, a position after the other; layers: part -> (convolution, norm)."""
 
-    def layer(x: Tensor, conv: str, norm: str) -> Tensor:
+    def layer(x: Tensor, part: str) -> Tensor:
+        conv, norm = layers[part]
         x = F.conv2d(x, ocr[f"{conv}.weight"], ocr.get(f"{conv}.bias"), padding=ocr[f"{conv}.weight"].shape[-1] // 2)
         mean, var, scale, shift = (ocr[f"{norm}.{p}"] for p in ("running_mean", "running_var", "weight", "bias"))
         return F.relu(F.batch_norm(x, mean, var, scale, shift))
 
-    def two(x: Tensor, name: str) -> Tensor:
-        return layer(layer(x, f"{block}.{name}.0", f"{block}.{name}.1.0"), f"{block}.{name}.2", f"{block}.{name}.3.0")
+    scores, x = first(maps[0])[0], layer(maps[-1], "in")
+    flat, objects = x[0].flatten(1), []
+    for score in scores.flatten(1):
+        share = torch.exp(score - score.max())
+        objects.append((flat * share).sum(dim=1) / share.sum())
+    things = torch.stack(objects, dim=1)[None, :, :, None]
+    query = layer(layer(x, "query 1"), "query 2")[0].flatten(1)
+    key = layer(layer(things, "key 1"), "key 2")[0, :, :, 0]
+    value = layer(things, "value")[0, :, :, 0]
+    seen = [value @ torch.softmax(key.T @ query[:, i] / len(key) ** 0.5, dim=0) for i in range(query.shape[1])]
+    context = torch.stack(seen, dim=1).reshape(1, len(key), *x.shape[2:])
+    return layer(torch.cat([layer(context, "up"), x], dim=1), "out")
 
-    image = torch.randn(1, 3, 64, 96)
+
+def made_up(shapes: dict[str, tuple[int, int, int]], biased: set[str], norms: dict[str, int]) -> dict[str, Tensor]:
+    """Convolutions of (outputs, inputs, side) and normalisations of a width, by name."""
+    found = {n: torch.randn(o, i, k, k) * (2 / (i * k * k)) ** 0.5 for n, (o, i, k) in shapes.items()}
+    found = {f"{name}.weight": value for name, value in found.items()}
+    found |= {f"{name}.bias": torch.randn(shapes[name][0]) for name in biased}
+    for name, size in norms.items():
+        found |= {f"{name}.{p}": torch.rand(size) + 0.5 for p in ("weight", "bias", "running_mean", "running_var")}
+    return found
+
+
+def side_by_side(maps: list[Tensor], corners: bool) -> Tensor:
+    size = maps[0].shape[2:]
+    return torch.cat([F.interpolate(m, size=size, mode="bilinear", align_corners=corners) for m in maps], dim=1)
+
+
+def test_object_context_is_that_of_a_loop_over_positions(tmp_path: Path) -> None:
+    state = {key: value for key, value in weights(HRNET).items() if not key.startswith("model.last_layer.")}
+    total, width, keys = sum((16, 32, 64, 128)), 12, 6
+    block, last = "ocr_distri_head.object_context_block", "ocr_distri_head.conv_bn_dropout"
+    shapes = {"conv3x3_ocr.0": (width, total, 3), "aux_head.0": (total, total, 1), "aux_head.3": (19, total, 1)}
+    shapes |= {f"{block}.f_{n}.0": (keys, width, 1) for n in ("pixel", "object", "down")}
+    shapes |= {f"{block}.f_{n}.2": (keys, keys, 1) for n in ("pixel", "object")}
+    shapes |= {f"{block}.f_up.0": (width, keys, 1), f"{last}.0": (width, 2 * width, 1), "cls_head": (19, width, 1)}
+    norms = {"conv3x3_ocr.1": width, "aux_head.1": total, f"{last}.1.0": width}
+    norms |= {f"{block}.f_{n}.{i}.0": keys for n in ("pixel", "object") for i in (1, 3)}
+    norms |= {f"{block}.f_down.1.0": keys, f"{block}.f_up.1.0": width}
+    ocr = made_up(shapes, {"conv3x3_ocr.0", "aux_head.0", "aux_head.3", "cls_head"}, norms)
+    path = saved(tmp_path, {**state, **{f"model.{name}": value for name, value in ocr.items()}})
+    model = load_model(path, "cpu")
+    assert (model.info.architecture, model.info.align_corners) == ("hrnet_ocr", True)
+    layers = {"in": ("conv3x3_ocr.0", "conv3x3_ocr.1"), "out": (f"{last}.0", f"{last}.1.0")}
+    for part, name in (("query", "pixel"), ("key", "object"), ("value", "down"), ("up", "up")):
+        layers |= {f"{part} {i + 1}": (f"{block}.f_{name}.{2 * i}", f"{block}.f_{name}.{2 * i + 1}.0") for i in (0, 1)}
+        layers[part] = layers[f"{part} 1"]
+
+    def first(x: Tensor) -> Tensor:
+        x = F.conv2d(x, ocr["aux_head.0.weight"], ocr["aux_head.0.bias"])
+        norm = (ocr[f"aux_head.1.{p}"] for p in ("running_mean", "running_var", "weight", "bias"))
+        return F.conv2d(F.relu(F.batch_norm(x, *norm)), ocr["aux_head.3.weight"], ocr["aux_head.3.bias"])
+
     with torch.inference_mode():
-        found = model(image)
-        maps = model.encoder(image)
-        size = maps[0].shape[2:]
-        x = torch.cat([F.interpolate(m, size=size, mode="bilinear", align_corners=True) for m in maps], dim=1)
-        scores = F.conv2d(layer(x, "aux_head.0", "aux_head.1"), ocr["aux_head.3.weight"], ocr["aux_head.3.bias"])[0]
-        x = layer(x, "conv3x3_ocr.0", "conv3x3_ocr.1")
-        flat, objects = x[0].flatten(1), []
-        for score in scores.flatten(1):
-            share = torch.exp(score - score.max())
-            objects.append((flat * share).sum(dim=1) / share.sum())
-        things = torch.stack(objects, dim=1)[None, :, :, None]
-        query, key = two(x, "f_pixel")[0].flatten(1), two(things, "f_object")[0, :, :, 0]
-        value = layer(things, f"{block}.f_down.0", f"{block}.f_down.1.0")[0, :, :, 0]
-        seen = [value @ torch.softmax(key.T @ query[:, i] / keys**0.5, dim=0) for i in range(query.shape[1])]
-        context = torch.stack(seen, dim=1).reshape(1, keys, *size)
-        context = layer(context, f"{block}.f_up.0", f"{block}.f_up.1.0")
-        last = "ocr_distri_head.conv_bn_dropout"
-        wanted = layer(torch.cat([context, x], dim=1), f"{last}.0", f"{last}.1.0")
+        found, maps = model(image := torch.randn(1, 3, 64, 96)), model.encoder(image)
+        wanted = object_context(ocr, layers, first, [side_by_side(maps, True)])
     assert error(found.embedding, wanted) < 1e-3
     save_checkpoint(tmp_path / "own.safetensors", model)
     assert load_model(tmp_path / "own.safetensors", "cpu").info.options["keys"] == keys
+
+
+@pytest.mark.parametrize("encoder", ["mmseg1_fcn_hr18", PLAIN])
+def test_object_context_in_mmsegmentation(encoder: str, tmp_path: Path) -> None:
+    """Two heads one after the other: one of convolutions, whose classes the second one looks at."""
+    state = {key: value for key, value in weights(encoder).items() if key.startswith("backbone.")}
+    joined = encoder != PLAIN
+    # Of a ResNet the first head reads the map before the last.
+    inputs, wide = (sum((18, 36, 72, 144)),) * 2 if joined else (256, 512)
+    width, keys, block = 12, 6, "1.object_context_block"
+    kernel = 1 if joined else 3
+    shapes = {"0.convs.0.conv": (10, inputs, kernel), "0.conv_seg": (19, 10, 1), "1.conv_seg": (19, width, 1)}
+    shapes |= {"1.bottleneck.conv": (width, wide, 3), f"{block}.bottleneck.conv": (width, 2 * width, 1)}
+    parts = {"query 1": "query_project.0", "query 2": "query_project.1", "key 1": "key_project.0"}
+    parts |= {"key 2": "key_project.1", "value": "value_project", "up": "out_project"}
+    for part, name in parts.items():
+        outputs, into = (width, keys) if part == "up" else (keys, keys if part.endswith("2") else width)
+        shapes[f"{block}.{name}.conv"] = (outputs, into, 1)
+    norms = {n.replace(".conv", ".bn"): s[0] for n, s in shapes.items() if n.endswith(".conv")}
+    norms = {n.replace("0.bns", "0.convs"): size for n, size in norms.items()}
+    ocr = made_up(shapes, {"0.conv_seg", "1.conv_seg"}, norms)
+    text = """model = dict(type='CascadeEncoderDecoder', num_stages=2, decode_head=[
+        dict(type='FCNHead', align_corners=False), dict(type='OCRHead', align_corners=True)])"""
+    content = {**state, **{f"decode_head.{name}": value for name, value in ocr.items()}}
+    path = saved(tmp_path, {"state_dict": content, "meta": {"cfg": text if joined else ""}})
+    model = load_model(path, "cpu")
+    assert (model.info.architecture, model.info.align_corners) == ("ocr", joined)
+
+    def first(x: Tensor) -> Tensor:
+        x = F.conv2d(x, ocr["0.convs.0.conv.weight"], padding=kernel // 2)
+        norm = (ocr[f"0.convs.0.bn.{p}"] for p in ("running_mean", "running_var", "weight", "bias"))
+        return F.conv2d(F.relu(F.batch_norm(x, *norm)), ocr["0.conv_seg.weight"], ocr["0.conv_seg.bias"])
+
+    layers = {part: (f"{block}.{name}.conv", f"{block}.{name}.bn") for part, name in parts.items()}
+    layers |= {"in": ("1.bottleneck.conv", "1.bottleneck.bn")}
+    layers |= {"out": (f"{block}.bottleneck.conv", f"{block}.bottleneck.bn")}
+    with torch.inference_mode():
+        found, maps = model(image := torch.randn(1, 3, 64, 96)), model.encoder(image)
+        wanted = object_context(ocr, layers, first, [side_by_side(maps, True)] if joined else maps[2:])
+        logits = F.conv2d(wanted, ocr["1.conv_seg.weight"], ocr["1.conv_seg.bias"])
+    assert error(found.embedding, wanted) < 1e-3
+    assert error(found.logits, logits) < 1e-3
 
 
 def test_align_corners_reaches_the_head(tmp_path: Path) -> None:
@@ -213,6 +275,41 @@ def test_files_of_the_time_before_counters(tmp_path: Path) -> None:
         model = load_model(tmp_path / "w.pth", "cpu")
         with torch.inference_mode():
             assert error(model(given_input(HRNET)).logits, outputs(HRNET)["logits"]) < 1e-3
+
+
+VARIANTS = {
+    "a ResNeSt": ("backbone.layer4.0.conv1", "backbone.layer4.0.conv2.conv", "decode_head.convs.0.conv"),
+    "a MobileNetV3": ("backbone.layer0.conv", "backbone.layer1.depthwise_conv.conv", "decode_head.convs.conv0.0"),
+    "a Swin Transformer": ("backbone.patch_embed.projection", "decode_head.fpn_bottleneck.conv"),
+    "two heads, the second of points": ("backbone.layer4.0.conv1", "backbone.layer4.0.conv2", "decode_head.1.fc_seg"),
+}
+"""Layers by which networks of mmsegmentation that are not read show themselves."""
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_variant_that_is_not_read_opens_as_a_network_of_your_own(variant: str, tmp_path: Path) -> None:
+    network = nn.Sequential()
+    seg = "decode_head.0.conv_seg" if "two heads" in variant else "decode_head.conv_seg"
+    for name in (*VARIANTS[variant], seg):
+        *outer, last = name.split(".")
+        place: nn.Module = network
+        for part in outer:
+            if not hasattr(place, part):
+                place.add_module(part, nn.Sequential())
+            place = getattr(place, part)
+        place.add_module(last, nn.Conv2d(3, 5 if name == seg else 3, 1))
+    path = saved(tmp_path, {"state_dict": network.state_dict(), "meta": {"mmseg_version": "1.2.2"}})
+    with pytest.raises(
+        CheckpointError, match=r"(head|backbone) that is not read here; .*FILE\.py:make,WEIGHTS$"
+    ) as said:
+        load_model(path, "cpu")
+    assert ("with a head" in str(said.value)) == (variant == "two heads, the second of points")
+    torch.save(network, tmp_path / "net.pt")
+    (tmp_path / "net.py").write_text(
+        "import pathlib, torch\n"
+        "def make():\n    return torch.load(pathlib.Path(__file__).with_name('net.pt'), weights_only=False)\n"
+    )
+    assert len(load_model(f"{tmp_path / 'net.py'}:make,{path}", "cpu").info.classes) == 5
 
 
 def test_what_is_not_read_is_told(tmp_path: Path) -> None:
