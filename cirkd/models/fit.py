@@ -1,6 +1,7 @@
 """Do these weights fit this network? Asked of one that takes no memory, so that no file can make it large."""
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -10,6 +11,12 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 Module = TypeVar("Module", bound=nn.Module)
+
+_COMPUTED = re.compile(r"(^|\.)parametrizations\.|weight_(orig|g)$")
+MAKE_PLAIN = (
+    "make it plain (torch.nn.utils.parametrize.remove_parametrizations or prune.remove) and save the network again"
+)
+"""What to do about a `computed_weight`."""
 
 # What layers make their weights with. Other makers, such as linspace, give schedules whose values are read.
 _MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.randint, torch.normal}
@@ -91,6 +98,8 @@ class Comparison:
         """What to do where it does not fit."""
         if self.rounded:
             return "save the network before it is quantised"
+        if computed := computed_weight(self.extra):
+            return f"{computed}: {MAKE_PLAIN}"
         if self.not_finite and not (self.missing or self.misshapen):
             return "training has diverged: use an earlier file of the run"
         if any(len(ours) == 4 and ours[1] == 3 != theirs[1] for _, theirs, ours in self.misshapen):
@@ -100,6 +109,12 @@ class Comparison:
         if self.extra and not self.missing and not self.misshapen:
             return "save the model again without them, or open a variant of that network as FILE.py:make,WEIGHTS"
         return "where you named its encoder give the one that it has, else open it as FILE.py:make,WEIGHTS"
+
+
+def computed_weight(names: Iterable[str]) -> str | None:
+    """The first name, and what it is, of what stands for a weight that a network computes: pruned, or normalised."""
+    found = next((name for name in names if _COMPUTED.search(name)), None)
+    return found and f"{found} stands for a weight that is computed"
 
 
 def _first(names: tuple[str, ...]) -> str:

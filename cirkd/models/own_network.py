@@ -17,10 +17,11 @@ from cirkd.data.errors import CheckpointError
 from cirkd.data.own_code import call_function
 from cirkd.data.palettes import classes_by_count
 from cirkd.data.sample import Classes
-from cirkd.models.answers import Answers, answered, named_classes
+from cirkd.models.answers import Answers, answered, checked, named_classes, read_sidecar
+from cirkd.models.fit import compare
 from cirkd.models.places import OwnNetwork
 from cirkd.models.segmenter import ModelInfo, SegmentationOutput, Segmenter
-from cirkd.models.unwrap import chosen, parts
+from cirkd.models.unwrap import chosen, other_weights, parts
 from cirkd.models.weight_files import read_weights
 
 _TRIED = 96
@@ -116,8 +117,6 @@ def wrap_network(
         notes=(note, f"embedding: {_told(wrapped.embedding)}"),
         align_corners=align_corners,
     )
-    from cirkd.models.answers import checked
-
     listed = named_classes(classes) if isinstance(classes, list) else classes
     wrapped.info = answered(info, checked(**answers), listed)
     return wrapped
@@ -133,36 +132,29 @@ def open_own(own: OwnNetwork, answers: Answers, classes: Classes | None = None) 
     if not isinstance(made, nn.Module):
         raise CheckpointError(f"{own.file}:{own.function} returned a {type(made).__name__}; return a torch.nn.Module")
     wrapped = made if isinstance(made, WrappedNetwork) else wrap_network(made)
-    if own.weights is not None:
-        _fill(wrapped, own.weights, answers)
-    corrected = answered(wrapped.info, answers, classes)
+    answers = answers.over(read_sidecar(own.weights or own.file))
+    notes = _fill(wrapped, own.weights, answers) if own.weights is not None else ()
+    corrected = answered(replace(wrapped.info, notes=(*wrapped.info.notes, *notes)), answers, classes)
     wrapped.info = replace(corrected, provenance={"file": (own.weights or own.file).name})
     return wrapped
 
 
-def _fill(wrapped: WrappedNetwork, path: Path, answers: Answers) -> None:
-    wanted = wrapped.network.state_dict()
-    needed = {name for name in wanted if not name.endswith("num_batches_tracked")}
-    best: tuple[int, Mapping[str, Tensor]] = (-1, {})
-    for part in chosen(parts(read_weights(path).content), answers.weights):
-        fits = sum(name in part.tensors and part.tensors[name].shape == wanted[name].shape for name in needed)
-        best = max(best, (fits, part.tensors), key=lambda pair: pair[0])
-    fits, tensors = best
-    if fits < len(needed):
-        name = next(
-            name
-            for name in wanted
-            if (name in needed and name not in tensors)
-            or (name in needed and tensors[name].shape != wanted[name].shape)
-        )
+def _fill(wrapped: WrappedNetwork, path: Path, answers: Answers) -> tuple[str, ...]:
+    """Put a file's weights into the network; what there is to say of them."""
+    listed, network = parts(read_weights(path).content), wrapped.network
+    offered = [(compare(network, part.tensors), part) for part in chosen(listed, answers.weights)]
+    if not offered:
+        raise CheckpointError(f"{path}: holds no such weights; leave --weights out, or give the network's state_dict()")
+    fit, part = max(offered, key=lambda pair: pair[0].fits)
+    fit = replace(fit, extra=())  # what a file holds beside the network's weights is no fault
+    if not fit.complete:
+        remedy = "give the weights of this network" if fit.missing or fit.misshapen else fit.remedy()
         raise CheckpointError(
-            f"{path}: {fits} of the network's {len(needed)} tensors are in it ({name} is missing or of another shape); "
-            "give the weights of this network"
+            f"{path}: {fit.fits} of the network's {len(network.state_dict())} tensors are in it ({fit.complaint()}); "
+            f"{remedy}"
         )
-    state = {name: tensors[name].to(value.dtype) if name in tensors else value for name, value in wanted.items()}
-    if bad := next((n for n, v in state.items() if v.is_floating_point() and not bool(torch.isfinite(v).all())), None):
-        raise CheckpointError(f"{path}: {bad} holds NaN or infinity; training diverged, use an earlier file")
-    wrapped.network.load_state_dict(state)
+    network.load_state_dict({name: part.tensors[name] for name in network.state_dict() if name in part.tensors}, False)
+    return other_weights(listed, part)
 
 
 def _before_classifier(network: nn.Module) -> str:

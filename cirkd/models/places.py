@@ -44,11 +44,15 @@ def own_network(path: str) -> OwnNetwork | None:
 
 
 def sidecar(path: Path) -> Path:
-    """Where the answers to a file, or to a folder of weights, are kept.
+    """Where the answers to a file, to a folder of weights, or to a network of one's own are kept.
 
+    >>> sidecar(Path("mine.py:make,runs/last.ckpt")).as_posix()
+    'runs/last.cirkd.json'
     >>> sidecar(Path("runs/best.pth.tar")).as_posix()
     'runs/best.cirkd.json'
     """
+    if own := own_network(str(path)):
+        path = own.weights or own.file
     if path.is_dir():
         return path / "model.cirkd.json"
     suffix = next((suffix for suffix in _SUFFIXES if path.name.endswith(suffix)), "")

@@ -31,7 +31,7 @@ _LIKELY = (
 )
 _NO_NETWORK = ("optim", "sched", "loops", "callback", "scaler", "rng", "message_hub")
 _COUNTERS = {"n_averaged", "steps", "num_updates", "decay"}
-AVERAGED = re.compile(r"(^|[._])(ema|swa|averaged|avg)([._]|$)|_ema$|^ema")
+_AVERAGED = re.compile(r"(^|[._])(ema|swa|averaged|average|avg|shadow|polyak)([._]|$)|_ema$|^ema")
 _DEEPEST = 5
 _MOST_PARTS = 2000
 
@@ -64,7 +64,7 @@ class Part:
 def parts(content: Mapping[str, Any]) -> list[Part]:
     """The parts of a file that may be a network, the likeliest first."""
     named = dict(_named(content))
-    swapped = _is_mmengine(content) and any(_segments(key)[0] == "ema_state_dict" for key in named)
+    beside = _raw_beside_averages(content)
     found: dict[str, dict[str, Tensor]] = {}
     dropped = _dropped(named)
     for key, value in named.items():
@@ -83,11 +83,11 @@ def parts(content: Mapping[str, Any]) -> list[Part]:
     listed = []
     for prefix, tensors in found.items():
         text = prefix.replace("\0", ".")
-        averaged = bool(AVERAGED.search(text)) or any(
+        averaged = bool(_AVERAGED.search(text)) or any(
             f"{prefix}\0".startswith(f"{a}\0" if a else "") for a in averagers
         )
-        if swapped:
-            averaged = not text.startswith("ema_state_dict")
+        if beside:
+            averaged = not text.startswith(beside)
         notes = (f"weights taken from under {text!r}", *dropped) if text else dropped
         listed.append(Part(f"{text}." if text else "", tensors, averaged, named, notes))
     return sorted(listed, key=lambda part: (part.prefix.count("."), _rank(part.prefix), -len(part.tensors)))
@@ -104,6 +104,19 @@ def chosen(listed: list[Part], weights: str | None) -> list[Part]:
     if weights not in ("raw", "ema"):
         raise CheckpointError(f"weights {weights!r} are not offered; choose raw or ema, or leave --weights out")
     return [part for part in listed if part.averaged == (weights == "ema")]
+
+
+def other_weights(listed: list[Part], taken: Part) -> tuple[str, ...]:
+    """A line where a file holds averaged weights: which are taken, and how to take the others."""
+    names = set(taken.tensors)
+    if any(part.averaged != taken.averaged and names <= set(part.tensors) for part in listed):
+        kind, other = ("averaged", "raw") if taken.averaged else ("raw", "ema")
+        return (f"of raw and averaged weights the {kind} ones are taken; --weights {other} takes the others",)
+    if taken.averaged:
+        return ("these weights are averages over training (EMA or SWA)",)
+    if any(_AVERAGED.search(name) for name in taken.beside):
+        return ("of raw and averaged weights the raw ones are taken; the others are in a form that is not read",)
+    return ()
 
 
 def _named(content: Mapping[Any, Any]) -> Iterator[tuple[str, Tensor]]:
@@ -125,6 +138,8 @@ def _named(content: Mapping[Any, Any]) -> Iterator[tuple[str, Tensor]]:
                 waiting.append(((*keys, name), inner))
             elif isinstance(value, Mapping | Record):
                 waiting.append(((*keys, name), entries(value)))
+            elif isinstance(value, list) and any(isinstance(inner, Tensor) for inner in value):
+                waiting.append(((*keys, name), dict(enumerate(value))))
 
 
 def _segments(key: str) -> list[str]:
@@ -141,9 +156,13 @@ def _rank(prefix: str) -> tuple[bool, bool, int]:
     """Students before their teachers, weights before their averages, likely names before others."""
     names = prefix.rstrip(".").split(".")
     likely = max((_LIKELY.index(name) if name in _LIKELY else len(_LIKELY)) for name in names)
-    return any("teacher" in name for name in names), bool(AVERAGED.search(prefix.rstrip("."))), likely
+    return any("teacher" in name for name in names), bool(_AVERAGED.search(prefix.rstrip("."))), likely
 
 
-def _is_mmengine(content: Mapping[str, Any]) -> bool:
-    meta = entries(content.get("meta"))
-    return "message_hub" in content or "mmengine_version" in meta
+def _raw_beside_averages(content: Mapping[str, Any]) -> str:
+    """Where a trainer keeps raw weights that has put their averages in `state_dict`, in their place; "" elsewhere."""
+    mmengine = "message_hub" in content or "mmengine_version" in entries(content.get("meta"))
+    for key, trainer in (("ema_state_dict", mmengine), ("current_model_state", "state_dict" in content)):
+        if trainer and entries(content.get(key)):
+            return key
+    return ""

@@ -137,10 +137,18 @@ def test_raw_and_averaged_weights(tmp_path: Path, network: torch.nn.Module, stat
         "one dictionary": {"state_dict": {**prefixed(raw, "net."), **prefixed(averaged, "ema_net.")}},
         # mmengine puts the averages where the weights were.
         "mmengine": {"state_dict": state, "ema_state_dict": prefixed(raw, "module."), "message_hub": {}},
+        # So does Lightning's WeightAveraging.
+        "Lightning": {
+            "state_dict": prefixed(state, "net."),
+            "current_model_state": prefixed(raw, "net."),
+            "averaging_state": {"n_averaged": torch.tensor(7)},
+        },
+        "nested": {"model": {"online": raw, "shadow": {"module": state, "updates": 3}}, "epoch": 1},
     }
+    swapped = ("mmengine", "Lightning")
     for kind, content in files.items():
         torch.save(content, tmp_path / "w.pth")
-        for weights, wanted in (("raw", raw), ("ema", state), (None, state if kind == "mmengine" else raw)):
+        for weights, wanted in (("raw", raw), ("ema", state), (None, state if kind in swapped else raw)):
             model = load_model(tmp_path / "w.pth", "cpu", weights=weights)
             assert torch.equal(model.state_dict()["classifier.weight"], wanted["segmentation_head.0.weight"]), kind
             assert any("--weights" in note for note in model.info.notes), kind
@@ -269,6 +277,11 @@ def test_averages_of_a_form_that_is_not_read_are_told(tmp_path: Path, state: dic
     torch.save({**prefixed(state, "model."), **averages}, tmp_path / "w.ckpt")
     notes = load_model(tmp_path / "w.ckpt", "cpu").info.notes
     assert any("the raw ones are taken; the others are in a form that is not read" in note for note in notes)
+    torch.save({"model": state, "ema": {"shadow_params": list(state.values()), "decay": 0.9}}, tmp_path / "w.ckpt")
+    notes = load_model(tmp_path / "w.ckpt", "cpu").info.notes
+    assert any("the raw ones are taken; the others are in a form that is not read" in note for note in notes)
+    with pytest.raises(CheckpointError, match="averaged weights are in a form that is not read; leave --weights out"):
+        load_model(tmp_path / "w.ckpt", "cpu", weights="ema")
 
 
 @pytest.mark.parametrize(
@@ -278,6 +291,7 @@ def test_averages_of_a_form_that_is_not_read_are_told(tmp_path: Path, state: dic
         ("plain pickle", r"a pickle that torch\.save did not write; .* with torch\.save"),
         ("normed", r"segmentation_head\.0\.parametrizations\..*\.remove_parametrizations"),
         ("pruned", r"segmentation_head\.0\.weight_orig stands for a weight that is computed.*prune\.remove"),
+        ("pruned encoder", r"encoder\.conv1\.weight_orig stands for a weight that is computed.*prune\.remove"),
         ("encoder", "an encoder alone.*whole network"),
         ("grey", r"is \[64, 1, 7, 7\].*a network for RGB was wanted"),
         ("more", r"decoder\.more\.weight not of this network.*without them.*FILE\.py:make"),
@@ -287,7 +301,7 @@ def test_lines_on_weights_that_do_not_open(
     kind: str, line: str, tmp_path: Path, network: torch.nn.Module, state: dict[str, Tensor]
 ) -> None:
     path, plain = tmp_path / "w.pth", copy.deepcopy(network)
-    head = plain.get_submodule("segmentation_head.0")
+    head = plain.get_submodule("encoder.conv1" if kind == "pruned encoder" else "segmentation_head.0")
     if kind == "tar":
         torch.save(state, tmp_path / "inner.pth")
         with tarfile.open(path, "w") as archive:
@@ -296,7 +310,7 @@ def test_lines_on_weights_that_do_not_open(
         path.write_bytes(pickle.dumps({"w": state["segmentation_head.0.bias"].numpy()}))
     elif kind == "normed":
         torch.save(weight_norm(head) and plain.state_dict(), path)
-    elif kind == "pruned":
+    elif kind.startswith("pruned"):
         torch.save(l1_unstructured(head, "weight", 0.1) and plain.state_dict(), path)
     elif kind == "encoder":
         torch.save({name: value for name, value in state.items() if name.startswith("encoder.")}, path)
@@ -307,7 +321,7 @@ def test_lines_on_weights_that_do_not_open(
     with pytest.raises(CheckpointError, match=line):
         load_model(path, "cpu", encoder=encoder)
     # What the lines advise.
-    if kind in ("normed", "pruned"):
+    if kind == "normed" or kind.startswith("pruned"):
         remove_parametrizations(head, "weight") if kind == "normed" else remove(head, "weight")
         torch.save(plain.state_dict(), path)
         assert load_model(path, "cpu").info.architecture == "unet"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import cirkd
 from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.errors import CheckpointError
+from cirkd.models.answers import Answers, write_sidecar
 from cirkd.models.hub import fetched
 from cirkd.models.own_network import wrap_network
 from cirkd.models.places import own_network
@@ -102,6 +103,22 @@ def test_a_file_of_python_with_weights(file: Path, tmp_path: Path) -> None:
         load_model(f"{file}:text", "cpu")
     with pytest.raises(CheckpointError, match="no such file"):
         load_model(f"{tmp_path / 'gone.py'}:make", "cpu")
+    mine = f"{file}:make,{tmp_path / 'w.pth'}"
+    raw = {name.removeprefix("module."): value for name, value in state.items()}
+    torch.save({"model": raw, "ema": {"module": {n: v + 1 for n, v in raw.items()}}}, tmp_path / "w.pth")
+    for weights, more in (("ema", 2), ("raw", 1), (None, 1)):
+        filled = load_model(mine, "cpu", weights=weights)
+        assert torch.equal(filled.state_dict()[name], plain.state_dict()[name] + more)
+        assert any("--weights" in note for note in filled.info.notes)
+    write_sidecar(Path(mine), Answers(weights="ema"))
+    assert torch.equal(load_model(mine, "cpu").state_dict()[name], plain.state_dict()[name] + 2)
+    (tmp_path / "w.cirkd.json").unlink()
+    torch.save({n: v.to(torch.int8) if v.ndim > 1 else v for n, v in raw.items()}, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match=r"quantised and without its scale.*before it is quantised"):
+        load_model(mine, "cpu")
+    torch.save(raw, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match="leave --weights out"):
+        load_model(mine, "cpu", weights="ema")
     torch.save({"0.0.weight": torch.zeros(3)}, tmp_path / "w.pth")
     with pytest.raises(CheckpointError, match="0 of the network's 4 tensors"):
         load_model(f"{file}:make,{tmp_path / 'w.pth'}", "cpu")
