@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -33,7 +33,7 @@ from cirkd.models.layouts import Recognised
 from cirkd.models.own_network import open_own
 from cirkd.models.places import own_network
 from cirkd.models.segmenter import Segmenter
-from cirkd.models.weight_files import FileContent, kind_of, read_weights, require_file
+from cirkd.models.weight_files import FileContent, kind_of, opened_safetensors, read_weights, require_file
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -83,11 +83,8 @@ def read_header(path: Path | str) -> dict[str, Any]:
     require_file(path)
     if kind_of(path) != "safetensors":
         raise CheckpointError(f"{path}: not a safetensors file; save it with cirkd's save_checkpoint")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{path}: damaged or not a safetensors file ({error}); copy it again") from None
+    with opened_safetensors(path) as file:
+        metadata = file.metadata() or {}
     if "cirkd" not in metadata:
         raise CheckpointError(
             f"{path}: a safetensors file without this project's header; save it with cirkd's save_checkpoint"
@@ -175,14 +172,9 @@ def load_model(
             wrote, recognised by content; `FILE.py:make` or `FILE.py:make,WEIGHTS` for a network of your own; or
             `hf://OWNER/NAME`.
         device: `auto` takes a GPU when there is one.
-        architecture, encoder: What it is, where its content does not tell, such as `unet` and `resnet34`.
         classes: Their names in the order of the outputs, or a file that lists them.
-        mean, std: Of the input, red, green, blue, in units of `range`.
-        range: What pixels run to before the mean is subtracted: 1 or 255.
-        channel_order: `rgb` or `bgr`, of the input.
-        input_scale: Sides of the input over sides of the image.
-        align_corners: Whether corner pixels coincide when logits are upsampled to the image's size.
-        weights: `raw` or `ema`, of a file that holds both.
+        architecture, encoder, mean, std, range, channel_order, input_scale, align_corners, weights: As in
+            `cirkd.models.answers.Answers`.
 
     Raises:
         CheckpointError: missing, damaged, unsafe, unknown, or weights that don't fit or aren't finite; says what to do.

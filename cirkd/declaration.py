@@ -8,14 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cirkd.features.feature_set import NEEDS_IMAGES, FeatureSet
+from cirkd.features.feature_set import NEEDS_IMAGES, FeatureSet, Progress
 
 if TYPE_CHECKING:
     from cirkd.cache import Cache
     from cirkd.features.sources import ImageSource
-
-Progress = Callable[[float, str], object]
-"""Called with the share that is done, 0..1, and what is being done; an exception raised from it cancels the work."""
 
 NEEDS: Mapping[str, tuple[Callable[[FeatureSet], bool], str]] = {
     "images": (lambda features: not features.sampled, NEEDS_IMAGES),

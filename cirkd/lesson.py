@@ -30,7 +30,7 @@ from cirkd.export.files import whole
 from cirkd.web import script, style
 
 if TYPE_CHECKING:
-    from cirkd.features.feature_set import FeatureSet
+    from cirkd.features.feature_set import FeatureSet, Progress
     from cirkd.study import Study
 
 TEMPERATURE = 0.1

@@ -14,10 +14,9 @@ from jaxtyping import Float32, Int64, UInt8
 from cirkd.analysis.alignment import procrustes
 from cirkd.analysis.layout import laid_out, parameters, principal_axes
 from cirkd.data.errors import StudyError
-from cirkd.features.feature_set import FeatureSet
+from cirkd.features.feature_set import FeatureSet, Progress
 from cirkd.features.sampling import PixelSample, balanced_sample
 
-Progress = Callable[[float, str], object]
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
 SPACES = {"feature": "own features", "relation": "shared relations"}
 """By what pixels are laid out, and in which space: their names for people."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cirkd.charts import theme
-from cirkd.data.errors import ExportError
+from cirkd.data.errors import ExportError, line_of
 from cirkd.export.files import whole
 
 if TYPE_CHECKING:
@@ -61,5 +61,5 @@ def figure_bytes(figure: Figure, kind: str, *, title: str = "", width: int = 800
     try:
         return figure.to_image(kind, width=width, scale=scale if kind == "png" else 1)
     except Exception as error:  # the browser's failures come as many unrelated types
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        reason = line_of(error)
         raise ExportError(f"{NO_IMAGES} ({reason})") from None

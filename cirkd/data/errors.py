@@ -30,3 +30,8 @@ class DeviceError(CheckpointError, StudyError):
 
     It is what loading a checkpoint, opening a study and evaluating say of the same fault.
     """
+
+
+def line_of(error: BaseException, longest: int = 120) -> str:
+    """The first line of an error's text, or what kind of error it is."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:longest]

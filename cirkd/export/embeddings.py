@@ -10,7 +10,7 @@ import numpy as np
 
 from cirkd.analysis.explorer_selection import class_names
 from cirkd.export.files import whole
-from cirkd.features.parquet import repeating
+from cirkd.features.parquet import options_of
 
 if TYPE_CHECKING:
     import pyarrow
@@ -34,8 +34,7 @@ def write_embeddings(features: FeatureSet, path: Path | str, pixels: np.ndarray 
 
     features.require_images("an export of all pixels")
     schema = _schema(features)
-    options: dict[str, Any] = {"compression": "zstd", "use_dictionary": repeating(schema)}
-    with whole(path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
+    with whole(path) as temporary, pq.ParquetWriter(temporary, schema, **options_of(schema)) as writer:
         for image in range(len(features.images)):
             place = features.pixels.of_image(image)
             chosen = np.arange(place.start, place.stop)

@@ -19,16 +19,18 @@ def keys(seed: int, image: int, count: int) -> np.ndarray:
     return np.random.default_rng([seed, image]).random(count)
 
 
-def smallest(labels: np.ndarray, drawn: np.ndarray, per_class: int) -> np.ndarray:
-    """Of each class the positions with the smallest numbers, at most `per_class`; in ascending order.
+def smallest(labels: np.ndarray, drawn: np.ndarray, per_class: int | np.ndarray) -> np.ndarray:
+    """Of each class the positions with the smallest numbers, in ascending order; none of pixels labelled 255.
 
-    Pixels labelled 255 are left out.
+    Args:
+        per_class: At most so many of each; `[256]` for a number of its own for each.
     """
     order = np.lexsort((drawn, labels))
     ordered = labels[order]
     starts = np.searchsorted(ordered, np.arange(256))
     rank = np.arange(len(order)) - starts[ordered]
-    return np.sort(order[(rank < per_class) & (ordered != IGNORED)])
+    most = np.broadcast_to(per_class, 256)[ordered]
+    return np.sort(order[(rank < most) & (ordered != IGNORED)])
 
 
 class Smallest:

@@ -12,7 +12,7 @@ import numpy as np
 from cirkd.data.errors import StudyError
 from cirkd.data.matching import Matching, match_classes
 from cirkd.data.unscored import label_counts, unscored_notes
-from cirkd.features.feature_set import IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
+from cirkd.features.feature_set import IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels, Progress
 from cirkd.features.grids import MOST_POSITIONS, MOST_SHOWN, Grid, on_grid, resampled, rule
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 nearest = on_grid
 """The name that `on_grid` had before a cell took its majority; scripts go on with it."""
-
-Progress = Callable[[float, str], object]
-"""Called with the fraction done, 0..1, and what is being done; raising from it cancels the work."""
 
 
 def extract(
@@ -44,40 +41,33 @@ def extract(
     """Embeddings, predictions and confidences of every model at every grid position of every image.
 
     Args:
-        models: in the order to show them; the grid is that of "teacher", or of the first. Embeddings and logits of
-            models with another grid are resampled to it bilinearly (align_corners=False). Maps of more than 4,096
-            positions are averaged over cells of k x k before, see `cirkd.features.grids`.
+        models: in the order to show them; the grid is that of "teacher", or of the first, see `cirkd.features.grids`.
         images: of any sizes; those of one size go through a model together.
-        layer: one of `cirkd.models.taps.layers` for all models, or a dict by model, see `layer_of_each` there:
-            "decoder", or "projected": through the projection head of the distillation, or "stage3", or a submodule's
-            name. A model without it (of "projected" every teacher) shows its decoder embedding.
-        device: "auto", "cpu", "cuda", ...
-        precision: "auto", "float32", "bf16" or "fp16" (autocast); results are float32 in any case.
+        layer: for all models, or a dict by model, as `cirkd.models.taps.layer_of_each` takes it.
+        device, precision: as of `cirkd.models.inference`; results are float32 in any case.
         batch_size: images at once; None = 8 on a GPU, 1 on a CPU; halves itself when memory runs out.
-        progress: see `Progress`; an exception raised from it is passed on.
-        classes: what the labels are numbered in; None = the reference model's. A model with other classes is not
-            compared with labels, and says so in its note.
+        classes: what the labels are numbered in; None = the reference model's. A model of others is not scored.
         kept: outputs of earlier calls, used again where model, image and settings are the same, and added to.
         fine: for what is drawn position by position: up to 16,384 of them, too many to relate all with all.
 
     Raises:
-        StudyError: no model, no image, an unknown layer, device or precision, outputs that are not finite, or an
-            image too large for the memory.
+        StudyError: no model or image, an unknown layer, device or precision, memory too small, numbers not finite.
     """
     from cirkd.features.forward import Runner
 
-    _check(models, images)
+    if not models or not images:
+        lacking = "an image; choose at least one" if models else "a model; give a teacher, a before or an after"
+        raise StudyError(f"a study without {lacking}")
     runner = Runner(device, precision, batch_size, kept)
     started = time.perf_counter()
     reference = TEACHER if TEACHER in models else next(iter(models))
-    nameless = classes is None and any(sample.label is not None for sample in images)
-    classes = classes if classes is not None else models[reference].info.classes
-    found, grid = _run_all(runner, models, images, layer, reference, classes, progress, fine)
-    labels, label_notes = _labels(images, classes)
-    if nameless:
+    numbered = classes if classes is not None else models[reference].info.classes
+    found, grid = _run_all(runner, models, images, layer, reference, numbered, progress, fine)
+    labels, label_notes = _labels(images, numbered)
+    if classes is None and labels is not None:
         label_notes.append(f"the labels' classes have no names: they are taken to be numbered as {reference}'s")
     return FeatureSet(
-        classes=classes,
+        classes=numbered,
         image_names=tuple(sample.name for sample in images),
         images=tuple(np.ascontiguousarray(sample.image) for sample in images),
         labels=labels,
@@ -131,28 +121,13 @@ def _run_all(
 
 def make_pixels(grid: Sequence[Grid], labels: Sequence[np.ndarray] | None) -> Pixels:
     """All positions of all grids, each with the label that most of its pixels have."""
-    rows, columns, images, found = [], [], [], []
-    for i, (h, w) in enumerate(grid):
-        row, column = np.divmod(np.arange(h * w, dtype=np.int32), np.int32(w))
-        rows.append(row)
-        columns.append(column)
-        images.append(np.full(h * w, i, np.int32))
-        own = np.full((h, w), IGNORED, np.uint8) if labels is None else on_grid(labels[i], (h, w))
-        found.append(own.reshape(-1))
-    return Pixels(
-        image=np.concatenate(images),
-        row=np.concatenate(rows).astype(np.int32),
-        column=np.concatenate(columns).astype(np.int32),
-        label=np.concatenate(found),
-        grid=tuple(grid),
-    )
-
-
-def _check(models: Mapping[str, Any], images: Sequence[Any]) -> None:
-    if not models:
-        raise StudyError("a study without a model; give a teacher, a before or an after")
-    if not images:
-        raise StudyError("a study without an image; choose at least one")
+    places = [np.indices(size, np.int32).reshape(2, -1) for size in grid]
+    row, column = np.concatenate(places, axis=1)
+    image = np.repeat(np.arange(len(grid), dtype=np.int32), [h * w for h, w in grid])
+    label = np.full(len(row), IGNORED, np.uint8)
+    if labels is not None:
+        label = np.concatenate([on_grid(own, size).ravel() for own, size in zip(labels, grid, strict=True)])
+    return Pixels(image, row, column, label, tuple(grid))
 
 
 def _reporter(progress: Progress | None, name: str, position: int, models: int, images: int) -> Callable[[int], None]:

@@ -7,7 +7,7 @@ row after row, and every array of length P in this package is in that order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,9 @@ from cirkd.data.safe_palette import OWN, in_palette
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes
+
+Progress = Callable[[float, str], object]
+"""Called with the share that is done, 0..1, and what is being done; an exception raised from it cancels the work."""
 
 IGNORED = 255
 """The label of a pixel that has none, in every uint8 label array of this package."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from cirkd.data.errors import StudyError
 from cirkd.data.matching import match_classes
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 SETTINGS, RESULT, PARTS = "settings.json", "pixels.parquet", "parts"
 _LARGEST = 64 * 2**20
 """Bytes of settings that are read; the names of a million images take a third of it."""
+
+_OF_MODEL = ("architecture", "encoder", "digest", "layer")
 
 
 @dataclass(frozen=True)
@@ -161,36 +164,26 @@ def _colors(classes: Classes) -> tuple[str, ...]:
 
 def _well_formed(found: dict[str, Any]) -> bool:
     """Whether every field is of its kind."""
-    texts = all(isinstance(found[name], str) for name in ("data", "split", "layer", "precision"))
-    numbers = all(type(found[name]) is int for name in ("per_class", "seed")) and type(found["labelled"]) is bool
+    kinds = {"data": str, "split": str, "layer": str, "precision": str, "per_class": int, "seed": int, "labelled": bool}
     models = found["models"]
     return (
-        texts
-        and numbers
+        all(type(found[name]) is kind for name, kind in kinds.items())
         and _strings(found["images"])
         and _named(found)
         and isinstance(models, dict)
         and bool(models)
-        and all(isinstance(model, dict) and _is_model(model) for model in models.values())
+        and all(isinstance(model, dict) and _named(model) for model in models.values())
+        and all(_strings([model.get(name) for name in _OF_MODEL]) for model in models.values())
     )
-
-
-def _is_model(model: dict[str, Any]) -> bool:
-    known = all(isinstance(model.get(name), str) for name in ("architecture", "encoder", "digest", "layer"))
-    return known and _named(model)
 
 
 def _named(holder: dict[str, Any]) -> bool:
     """Whether there are 1 to 255 classes with a colour each."""
     names, colors = holder.get("classes"), holder.get("colors")
-    if not isinstance(names, list) or not isinstance(colors, list) or not 0 < len(names) == len(colors) < 256:
+    if not _strings(names) or not _strings(colors) or not 0 < len(names) == len(colors) < 256:
         return False
-    return _strings(names) and _strings(colors) and all(map(_is_color, colors))
+    return all(re.fullmatch("#[0-9a-f]{6}", color) for color in colors)
 
 
-def _is_color(text: str) -> bool:
-    return len(text) == 7 and text[0] == "#" and all(digit in "0123456789abcdef" for digit in text[1:])
-
-
-def _strings(values: Any) -> bool:
+def _strings(values: Any) -> TypeGuard[list[str]]:
     return isinstance(values, list) and all(isinstance(value, str) for value in values)

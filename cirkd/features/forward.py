@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import numpy as np
 import torch
 
 from cirkd.features.grids import MOST_SHOWN, Grid, averaged
-from cirkd.features.kept import output_key
 from cirkd.models import inference
 from cirkd.models.inference import best_class
 
@@ -125,6 +126,16 @@ def _coarse(values: Tensor, fine: Tensor) -> Tensor:
     """The map averaged for relations; the very tensor `fine` where nothing has to be averaged."""
     coarse = averaged(values)
     return fine if coarse is values else coarse.cpu()
+
+
+def output_key(model: Segmenter, sample: Sample, settings: Hashable) -> Hashable:
+    """Under what a model's output for an image is kept: the same for the same loaded model, pixels and settings.
+
+    For models whose weights stay as they are. A key does not keep its model alive, and no other model ever has the key
+    of one that is gone.
+    """
+    pixels = hashlib.blake2b(sample.image.tobytes(), digest_size=16).digest()
+    return "output", ref(model), sample.image.shape, pixels, settings
 
 
 def _by_size(images: Sequence[Sample]) -> list[list[int]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def repeating(schema: pa.Schema) -> list[str]:
-    """The columns that a dictionary of their values makes smaller: names, classes, places.
+def options_of(schema: pa.Schema) -> dict[str, Any]:
+    """What pyarrow's writer takes: packed, with dictionaries for columns that repeat: names, classes, places.
 
     Embeddings, confidences and drawn numbers hardly repeat; to look for repetitions in them takes several times the
     rest of the writing, and the file grows by nearly half.
@@ -19,4 +19,5 @@ def repeating(schema: pa.Schema) -> list[str]:
     def hardly(kind: pa.DataType) -> bool:
         return pa.types.is_floating(kind) or pa.types.is_fixed_size_list(kind) or pa.types.is_uint64(kind)
 
-    return [field.name for field in schema if not hardly(field.type)]
+    repeating = [field.name for field in schema if not hardly(field.type)]
+    return {"compression": "zstd", "use_dictionary": repeating}

@@ -21,8 +21,8 @@ from cirkd.data.whole_files import replacing
 from cirkd.features.draw import Smallest, keys, merged, smallest
 from cirkd.features.feature_set import IGNORED
 from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, settings_of
-from cirkd.features.grids import averaged, resampled
-from cirkd.features.parquet import repeating
+from cirkd.features.grids import averaged, on_grid, resampled
+from cirkd.features.parquet import options_of
 from cirkd.models import inference
 
 if TYPE_CHECKING:
@@ -161,8 +161,6 @@ class _Chunks:
         """The candidates of one image: of each class those whose numbers are within its bound."""
         import torch
 
-        from cirkd.features.extract import on_grid
-
         outputs: dict[str, Any] = {}
         grid: tuple[int, int] | None = None
         with torch.inference_mode():
@@ -233,9 +231,8 @@ def _write(path: Path, table: pa.Table) -> None:
     """The file is complete or not there."""
     import pyarrow.parquet as pq
 
-    options: dict[str, Any] = {"compression": "zstd", "use_dictionary": repeating(table.schema)}
     try:
         with replacing(path) as temporary:
-            pq.write_table(table, temporary, row_group_size=ROW_GROUP, **options)
+            pq.write_table(table, temporary, row_group_size=ROW_GROUP, **options_of(table.schema))
     except OSError as error:
         raise StudyError(f"{path}: cannot be written ({error.strerror}); free some space, then run it again") from None

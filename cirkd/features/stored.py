@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cirkd.data.errors import StudyError
+from cirkd.data.errors import StudyError, line_of
 from cirkd.data.matching import match_classes
+from cirkd.features.draw import smallest
 from cirkd.features.feature_set import AFTER, BEFORE, IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
 from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, classes_from, read_settings
 from cirkd.features.grids import rule
@@ -160,8 +161,9 @@ def _opened(folder: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(path, pre_buffer=False, memory_map=True) as file:
             yield file
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise StudyError(f"{path}: cannot be read ({line}); run `cirkd extract` again into a new folder") from None
+        raise StudyError(
+            f"{path}: cannot be read ({line_of(error)}); run `cirkd extract` again into a new folder"
+        ) from None
 
 
 def class_counts(folder: StoredFolder) -> dict[int, int]:
@@ -191,12 +193,9 @@ def _chosen(file: pq.ParquetFile, shares: dict[int, int]) -> np.ndarray:
         keys = np.concatenate([keys, piece["key"].to_numpy()])
         numbers = np.concatenate([numbers, np.arange(at, at + len(piece))])
         at += len(piece)
-        order = np.lexsort((keys, labels))
-        ordered = labels[order]
-        rank = np.arange(len(order)) - np.searchsorted(ordered, np.arange(256))[ordered]
-        kept = order[rank < share[ordered]]
+        kept = smallest(labels, keys, share)
         labels, keys, numbers = labels[kept], keys[kept], numbers[kept]
-    return np.sort(numbers)
+    return numbers
 
 
 def _rows(file: pq.ParquetFile, columns: list[str], chosen: np.ndarray) -> pa.Table:

@@ -42,7 +42,9 @@ def info_of(path: Path, header: dict[str, Any]) -> ModelInfo:
                 ignore_index=int(classes["ignore_index"]),
                 guessed=bool(classes.get("guessed", False)),
             ),
-            preprocessing=Preprocessing(**{k: _frozen(v) for k, v in header["preprocessing"].items()}),
+            preprocessing=Preprocessing(
+                **{k: tuple(v) if isinstance(v, list) else v for k, v in header["preprocessing"].items()}
+            ),
             options=dict(header["options"]),
             provenance=dict(header["provenance"]),
             layout=layout,
@@ -51,7 +53,3 @@ def info_of(path: Path, header: dict[str, Any]) -> ModelInfo:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"{path}: its header is incomplete ({error!r}); save the model again") from None
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

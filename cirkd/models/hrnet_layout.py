@@ -39,7 +39,6 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         encoder=f"hrnet_w{options['widths'][0]}",
         output_stride=4,
         embedding_channels=classifier.shape[1],
-        auxiliary=False,
         classes=classes,
         options={**options, **({"keys": keys} if ocr else {})},
         layout="hrnet",

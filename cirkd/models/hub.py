@@ -12,6 +12,7 @@ from typing import Any
 from cirkd.data.errors import CheckpointError
 from cirkd.models.segmenter import ModelInfo
 from cirkd.models.settings_beside import FILES
+from cirkd.models.weight_files import indexed
 
 _ADDRESS = re.compile(r"hf:/{1,2}([\w.-]+)/([\w.-]+?)(?:@([\w.-]+))?(?:/(.+))?")
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
@@ -58,7 +59,7 @@ def fetched(address: str) -> Path:
             f"{address}: no such file, or no network; where there is one, run `hf download {here} --local-dir FOLDER`, "
             "and give FOLDER"
         )
-    for shard in _shards(found):
+    for shard in sorted(set(indexed(found).values())) if found.name.endswith(".index.json") else ():
         if _optional(hf_hub_download, asked, shard) is None:
             raise CheckpointError(f"{address}: {shard} cannot be fetched; try again")
     return found if file else found.parent
@@ -93,12 +94,3 @@ def _optional(download: Any, asked: dict[str, Any], file: str) -> Path | None:
         return Path(download(filename=file, **asked))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError):
         return None
-
-
-def _shards(found: Path) -> list[str]:
-    if not found.name.endswith(".index.json"):
-        return []
-    import json
-
-    listed = json.loads(found.read_text(encoding="utf-8")).get("weight_map", {})
-    return sorted({str(name) for name in listed.values() if str(name).endswith(".safetensors")})

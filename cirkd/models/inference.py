@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cirkd.data.errors import DeviceError
+from cirkd.data.errors import DeviceError, line_of
 from cirkd.models.layer_names import DECODER
 from cirkd.models.segmenter import SegmentationOutput
 from cirkd.models.taps import taken, tapped
@@ -46,7 +46,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         found = torch.device(device)
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0]
+        line = line_of(error)
         raise DeviceError(f"device {str(device)!r} cannot be used here; choose auto or cpu ({line})") from error
     return found
 
@@ -142,7 +142,8 @@ def fitting(name: str, size: tuple[int, ...], device: torch.device) -> Iterator[
     try:
         yield
     except RuntimeError as error:
-        if not is_out_of_memory(error):
+        text = str(error).lower()
+        if not (isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "allocate" in text):
             raise
         raise MemoryFullError(
             f"{name}: one image of {size[0]}x{size[1]} does not fit into the memory of {device}; "
@@ -202,12 +203,6 @@ def best_class(logits: Tensor) -> tuple[Tensor, Tensor]:
     """The most probable class uint8 [...] and its softmax probability float32 [...] of logits [C, ...]."""
     best, index = logits.max(dim=0)
     return index.to(torch.uint8), torch.exp(best - torch.logsumexp(logits, dim=0))
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of PyTorch says that memory ran out, on a GPU or on the CPU."""
-    text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "allocate" in text
 
 
 def _not_finite(name: str, layer: str, image: str, precision: str) -> str:

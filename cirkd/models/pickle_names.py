@@ -13,7 +13,13 @@ STANDARD = set(sys.stdlib_module_names) | {name.partition(".")[0] for name in _c
 MODULES_OF_CLASSES = ("torch.nn.", "torch.optim.", "torchvision.", "timm.", "segmentation_models_pytorch.")
 """Libraries that pickle functions beside their classes, such as a network's activation."""
 
+_PLAIN = "set frozenset dict list tuple int float bool str bytes bytearray complex slice range object getattr"
+_PATHS = {"Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath"}
 _DATA = {
+    "builtins": set(_PLAIN.split()),
+    "__builtin__": {*_PLAIN.split(), "unicode", "long"},
+    "pathlib": _PATHS,
+    "pathlib._local": _PATHS,
     "collections": {"OrderedDict", "defaultdict", "Counter", "deque"},
     "argparse": {"Namespace"},
     "types": {"SimpleNamespace"},
@@ -28,27 +34,6 @@ _DATA = {
     "copyreg": {"_reconstructor", "__newobj__"},
     "copy_reg": {"_reconstructor", "__newobj__"},
     "functools": {"partial"},
-}
-_PATHS = {"Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath"}
-_BUILTINS = {
-    "set",
-    "frozenset",
-    "dict",
-    "list",
-    "tuple",
-    "int",
-    "float",
-    "bool",
-    "str",
-    "bytes",
-    "bytearray",
-    "complex",
-    "slice",
-    "range",
-    "object",
-    "unicode",
-    "long",
-    "getattr",
 }
 _NUMPY = re.compile(
     r"numpy\.(_?core\.(multiarray\.(_reconstruct|scalar)|numeric\._frombuffer)"
@@ -73,10 +58,6 @@ def may_be_named(module: str, name: str) -> bool:
     (True, True, False)
     """
     first = module.partition(".")[0]
-    if module in ("builtins", "__builtin__"):
-        return name in _BUILTINS
-    if first == "pathlib":
-        return name in _PATHS
     if first in ("torch", "numpy"):
         return bool((_TORCH if first == "torch" else _NUMPY).fullmatch(f"{module}.{name}"))
     if first in STANDARD or module in _DATA:

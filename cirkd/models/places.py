@@ -55,8 +55,7 @@ def sidecar(path: Path) -> Path:
         path = own.weights or own.file
     if path.is_dir():
         return path / "model.cirkd.json"
-    suffix = next((suffix for suffix in _SUFFIXES if path.name.endswith(suffix)), "")
-    return path.with_name(path.name.removesuffix(suffix) + ".cirkd.json")
+    return path.with_name(_stem(path) + ".cirkd.json")
 
 
 def read_with(path: Path) -> list[Path]:
@@ -94,7 +93,7 @@ def over_time(folder: Path) -> dict[str, Path]:
 
 
 def _stem(path: Path) -> str:
-    return path.name.removesuffix(next(suffix for suffix in _SUFFIXES if path.name.endswith(suffix)))
+    return path.name.removesuffix(next((suffix for suffix in _SUFFIXES if path.name.endswith(suffix)), ""))
 
 
 def told_models(given: Sequence[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count
 from cirkd.data.sample import Classes
 from cirkd.models.build import FcnHead
+from cirkd.models.fit import compare
 from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
 from cirkd.models.segmenter import ModelInfo, Preprocessing, Segmenter
 from cirkd.models.weight_files import read_weights
@@ -143,19 +144,13 @@ def load_encoder(student: Segmenter, path: Path) -> None:
     Raises:
         CheckpointError: no such file, or weights of another network.
     """
-    found = {key: value for key, value in read_weights(path).content.items() if not key.startswith("fc.")}
-    wanted = student.encoder.state_dict()
-    counters = {key for key in wanted if key.endswith("num_batches_tracked")}
-    shapes = {key: getattr(value, "shape", None) for key, value in found.items() if key not in counters}
-    differing = sorted(
-        key
-        for key in (wanted.keys() | shapes.keys()) - counters
-        if key not in wanted or shapes.get(key) != wanted[key].shape
-    )
-    if differing:
+    content = read_weights(path).content
+    found = {name: value for name, value in content.items() if isinstance(value, Tensor) and not name.startswith("fc.")}
+    fit = compare(student.encoder, found)
+    if not fit.complete:
         raise CheckpointError(
-            f"{path}: {len(differing)} tensors are not those of the published {student.info.encoder} "
-            f"(such as {differing[0]}); give ImageNet weights of that network"
+            f"{path}: not the weights of the published {student.info.encoder} ({fit.complaint()}); "
+            "give ImageNet weights of that network"
         )
     student.encoder.load_state_dict(found, strict=False)
 

@@ -16,48 +16,22 @@ from cirkd.data.palettes import classes_by_count
 from cirkd.models.layouts import ASSUMED, Hints, Recognised
 from cirkd.models.segmenter import ModelInfo, Preprocessing, SegmentationOutput, Segmenter
 
-ARCHITECTURES = (
-    "unet",
-    "unetplusplus",
-    "manet",
-    "linknet",
-    "fpn",
-    "pspnet",
-    "deeplabv3",
-    "deeplabv3plus",
-    "pan",
-    "upernet",
-    "segformer",
-    "dpt",
-)
-_STRIDES = {"unet": 1, "unetplusplus": 1, "manet": 1, "linknet": 1, "pspnet": 8, "deeplabv3": 8, "dpt": 2}
-_SETTINGS = {
-    "encoder_depth",
-    "encoder_output_stride",
-    "encoder_output_indices",
-    "decoder_use_norm",
-    "decoder_use_batchnorm",
-    "decoder_channels",
-    "decoder_attention_type",
-    "decoder_interpolation",
-    "decoder_pab_channels",
-    "decoder_pyramid_channels",
-    "decoder_segmentation_channels",
-    "decoder_merge_policy",
-    "decoder_dropout",
-    "decoder_atrous_rates",
-    "decoder_aspp_separable",
-    "decoder_aspp_dropout",
-    "decoder_readout",
-    "decoder_intermediate_channels",
-    "decoder_fusion_channels",
-    "psp_out_channels",
-    "psp_use_batchnorm",
-    "psp_dropout",
-    "dynamic_img_size",
-    "img_size",
-    "pretrained_image_size",
+ARCHITECTURES = {
+    "unet": 1,
+    "unetplusplus": 1,
+    "manet": 1,
+    "linknet": 1,
+    "fpn": 4,
+    "pspnet": 8,
+    "deeplabv3": 8,
+    "deeplabv3plus": 4,
+    "pan": 4,
+    "upernet": 4,
+    "segformer": 4,
+    "dpt": 2,
 }
+"""Architecture -> input pixels a position of its embedding map, per side."""
+_SETTINGS = re.compile(r"(encoder|decoder|psp)_\w+|dynamic_img_size|img_size|pretrained_image_size")
 """What may be set; whatever else a file says, such as where to fetch weights, is not followed."""
 _SETTLED = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "upsampling"}
 _ENCODER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
@@ -99,9 +73,8 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     info = ModelInfo(
         architecture=architecture,
         encoder=str(encoder),
-        output_stride=_STRIDES.get(architecture, 4),
+        output_stride=ARCHITECTURES[architecture],
         embedding_channels=tensors[head].shape[1],
-        auxiliary=False,
         classes=classes,
         preprocessing=_HALF if config.get("encoder_weights") == "advprop" else preprocessing_of(str(encoder)),
         options=settings,
@@ -224,7 +197,7 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     kept = {k: v for k, v in config.items() if k not in _SETTLED and not k.startswith("_") and v is not None}
     for name, value in kept.items():
-        if name not in _SETTINGS:
+        if not _SETTINGS.fullmatch(name):
             raise CheckpointError(f"the setting {name[:60]!r} is not read; save the state dict, and give --encoder")
         if isinstance(value, list | tuple) and len(value) > 16:
             raise CheckpointError(f"{name}: a list of {len(value)} values, at most 16 were wanted; check config.json")

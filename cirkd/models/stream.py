@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from cirkd.data.errors import CirkdError
+from cirkd.data.errors import CirkdError, DataError
 from cirkd.data.sample import SegmentationData
 from cirkd.models.segmenter import Preprocessing
 
@@ -68,8 +68,6 @@ def stream(
     Raises:
         DataError: an image can't be read.
     """
-    from cirkd.data.errors import DataError
-
     options: dict[str, Any] = {"prefetch_factor": 2} if workers else {}
     loader = DataLoader(
         _Items(data, indices, kinds),

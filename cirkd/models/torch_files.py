@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cirkd.data.errors import CheckpointError
+from cirkd.data.errors import CheckpointError, line_of
 from cirkd.models.pickle_reader import read_pickle
 from cirkd.models.pickle_records import Record, UnsafePickleError, entries, module_tensors
 from cirkd.models.pickle_tensors import Misstated, Storage, Unsupported
@@ -134,9 +134,3 @@ def _as_tensor(data: memoryview) -> Tensor:
         return torch.empty(0, dtype=torch.uint8)
     found = torch.frombuffer(data, dtype=torch.uint8)
     return found if found.data_ptr() % 16 == 0 else found.clone()
-
-
-def line_of(error: BaseException) -> str:
-    """The first line of an error's text."""
-    text = str(error).strip()
-    return text.splitlines()[0][:100] if text else type(error).__name__

@@ -30,6 +30,8 @@ _NAMES = {
     "classifier.": "decoder.layers.",
     "aux_classifier.": "auxiliary.",
 }
+_MARKS = {"0.convs.0.0": "deeplabv3", "low_classifier": "lraspp", "4": "fcn"}
+"""Layers of a classifier that each network has, and those before it in the list have not."""
 _WIDTHS = {"deeplabv3": 256, "fcn": 512, "lraspp": 168}
 
 
@@ -113,18 +115,7 @@ class PairedDecoder(nn.Module):
 
 
 def _name(tensors: Mapping[str, Tensor]) -> str | None:
-    head = next(
-        (
-            head
-            for mark, head in (
-                ("classifier.0.convs.0.0.weight", "deeplabv3"),
-                ("classifier.low_classifier.weight", "lraspp"),
-                ("classifier.4.weight", "fcn"),
-            )
-            if mark in tensors
-        ),
-        None,
-    )
+    head = next((head for mark, head in _MARKS.items() if f"classifier.{mark}.weight" in tensors), None)
     if "backbone.layer3.0.conv1.weight" in tensors:
         blocks = count_blocks(tensors, "backbone.layer3.")
         encoder = {6: "resnet50", 23: "resnet101"}.get(blocks)

@@ -7,7 +7,8 @@ length, whatever it states about itself.
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from cirkd.data.bundled import checkpoint_path
-from cirkd.data.errors import CheckpointError
+from cirkd.data.errors import CheckpointError, line_of
 from cirkd.models.settings_beside import FILES
-from cirkd.models.torch_files import line_of, read_torch
+from cirkd.models.torch_files import read_torch
 
 _START = 264  # as far as the mark of a tar archive
 _LONGEST_HEADER = 32_000_000  # bytes of JSON; that of a network of 1,000 tensors has 0.1 MB
@@ -40,15 +41,13 @@ class FileContent:
 
     Args:
         path: The file.
-        kind: `safetensors` or `torch`.
-        content: Tensors by name; in a `torch` file also what lies beside or above them.
-        metadata: Text entries of a safetensors file, or of the same name in a `torch` file.
+        content: Tensors by name; in a file of `torch.save` also what lies beside or above them.
+        metadata: Text entries of a safetensors file, or of a file of `torch.save`.
         config: What the `config.json` beside it says.
         beside: Other settings beside it, by the file's name; see `settings_beside`.
     """
 
     path: Path
-    kind: str
     content: Mapping[str, Any]
     metadata: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] | None = None
@@ -65,35 +64,44 @@ def read_weights(path: Path | str) -> FileContent:
     """
     file, config = locate(checkpoint_path(Path(path)))
     if file.name.endswith(".index.json"):
-        content, metadata, kind = _read_shards(file), {}, "torch"
+        content, metadata = _read_shards(file), {}
     elif (kind := kind_of(file)) == "safetensors":
         content, metadata = _read_safetensors(file)
     else:
-        content, kind = read_torch(file, zipped=kind == "zip"), "torch"
+        content = read_torch(file, zipped=kind == "zip")
         metadata = {k: v for k, v in content.items() if isinstance(v, str)}
     beside = {name: found for name in FILES if config is not None and (found := _config(file.parent / name))}
-    return FileContent(file, kind, content, metadata, config, beside)
+    return FileContent(file, content, metadata, config, beside)
 
 
 def _read_shards(index: Path) -> dict[str, Any]:
     """All tensors of the files that an index lists."""
-    listed = _config(index)
-    names = listed.get("weight_map") if listed else None
-    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise CheckpointError(f"{index}: no index of weights; copy it again, with all its shards")
     found: dict[str, Any] = {}
+    names = indexed(index)
     for name in sorted(set(names.values())):
-        if Path(name).name != name:
-            raise CheckpointError(f"{index}: lists {name[:60]!r}, which is no file beside it; copy it again")
         shard = index.parent / name
         if not shard.exists():
             raise CheckpointError(f"{shard}: the index lists this shard and it is not there; copy it there")
         require_file(shard)
-        zipped = kind_of(shard)
-        found |= _read_safetensors(shard)[0] if zipped == "safetensors" else read_torch(shard, zipped=zipped == "zip")
+        kind = kind_of(shard)
+        found |= _read_safetensors(shard)[0] if kind == "safetensors" else read_torch(shard, zipped=kind == "zip")
     if missing := next((name for name in names if name not in found), None):
         raise CheckpointError(f"{index}: {missing} is in no shard; copy them again")
     return found
+
+
+def indexed(index: Path) -> dict[str, str]:
+    """Name of a tensor -> name of the file beside it that holds it, as an index of shards lists them.
+
+    Raises:
+        CheckpointError: no such index, or one that lists what is no file beside it.
+    """
+    names = (_config(index) or {}).get("weight_map")
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise CheckpointError(f"{index}: no index of weights; copy it again, with all its shards")
+    if strange := next((name for name in names.values() if Path(name).name != name), None):
+        raise CheckpointError(f"{index}: lists {strange[:60]!r}, which is no file beside it; copy it again")
+    return names
 
 
 def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
@@ -227,13 +235,23 @@ def _looks_like(start: bytes) -> str:
     return found or ("text" if is_text else "nothing that is known here")
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+@contextmanager
+def opened_safetensors(path: Path) -> Iterator[Any]:
+    """A file of safetensors, open; whatever is found wrong with it becomes one line.
+
+    Raises:
+        CheckpointError: damaged.
+    """
     try:
         with path.open("rb") as file:
             if int.from_bytes(file.read(8), "little") > _LONGEST_HEADER:
                 raise CheckpointError(f"{path}: damaged (a header over {_LONGEST_HEADER // 10**6} MB); copy it again")
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
+            yield file
     except (SafetensorError, OSError, ValueError, TypeError, RuntimeError, OverflowError, KeyError) as error:
         raise CheckpointError(f"{path}: damaged or not a safetensors file ({line_of(error)}); copy it again") from None
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with opened_safetensors(path) as file:
+        return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118

@@ -7,7 +7,7 @@ import numpy as np
 
 from cirkd.cache import Cache
 from cirkd.features.extract import extract
-from cirkd.features.kept import output_key
+from cirkd.features.forward import output_key
 from tests.factories import FakeSegmenter, make_samples
 
 

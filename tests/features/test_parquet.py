@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cirkd.features.parquet import repeating
+from cirkd.features.parquet import options_of
 
 
 def test_names_and_places_have_dictionaries_and_embeddings_have_none(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_names_and_places_have_dictionaries_and_embeddings_have_none(tmp_path: P
             "confidence": pa.array([0.5, 0.25, 1.0]),
         }
     )
-    pq.write_table(table, tmp_path / "t.parquet", use_dictionary=repeating(table.schema))
+    pq.write_table(table, tmp_path / "t.parquet", **options_of(table.schema))
     group = pq.read_metadata(tmp_path / "t.parquet").row_group(0)
     columns = [group.column(i) for i in range(group.num_columns)]
     with_dictionary = {column.path_in_schema.split(".")[0]: column.has_dictionary_page for column in columns}
