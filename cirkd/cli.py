@@ -130,6 +130,9 @@ def _extract(words: list[str]) -> int:
         )
     if processes.is_main:
         print(f"{path}: embeddings of {', '.join(models)} on {data.name} {data.split}")
+        for name, model in models.items():
+            for note in model.info.notes:
+                print(f"  note: {name}: {note}")
     return 0
 
 
@@ -249,6 +252,8 @@ def _predict(words: list[str]) -> int:
             progress=progress,
         )
     print(f"{options.output}: {len(written)} label maps")
+    for note in model.info.notes:
+        print(f"  note: {note}")
     return 0
 
 

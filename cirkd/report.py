@@ -188,8 +188,10 @@ def begin(title: str) -> str:
 def _opening(study: Study) -> str:
     found = [whole_split_sentence(study), *study.summary()]
     text = " ".join(escape(sentence).replace("`", "") for sentence in found if sentence)
-    images = ", ".join(map(escape, study.features().image_names))
-    noted = "".join(f"<li>{escape(note)}</li>" for note in study.features().provenance.get("notes", []))
+    features = study.features()
+    images = ", ".join(map(escape, features.image_names))
+    assumed = [f"{name}: {note}" for name, model in features.models.items() for note in model.info.get("notes", ())]
+    noted = "".join(f"<li>{escape(note)}</li>" for note in [*features.provenance.get("notes", []), *assumed])
     notes = f"<ul class=caption>{noted}</ul>" if noted else ""
     models = table_html(tables(study)["models"]())
     return f"<p class=lead>{text}</p>{models}<p class=caption>Images: {images}.</p>{notes}"

@@ -210,7 +210,7 @@ def _averaged(own: Grid, grid: Grid) -> str:
 def _info(model: Segmenter, grid: Grid) -> dict[str, Any]:
     from cirkd.features.forward import parameter_count
 
-    names = ("architecture", "encoder", "output_stride", "embedding_channels", "auxiliary", "provenance")
+    names = ("architecture", "encoder", "output_stride", "embedding_channels", "auxiliary", "provenance", "notes")
     known = {name: getattr(model.info, name) for name in names if hasattr(model.info, name)}
     return {**known, "parameters": parameter_count(model), "grid": grid}
 
