@@ -104,8 +104,12 @@ def open_models(models: Mapping[str, Any], device: str = "auto", answers: Any = 
         CheckpointError: a checkpoint cannot be read.
         StudyError: no model at all.
     """
+    from cirkd.checkpoint import load_told
+
     found = {
-        name: _loaded(model, device, _answers(answers, name)) for name, model in models.items() if model is not None
+        name: load_told(model, device, _answers(answers, name)) if isinstance(model, str | Path) else model
+        for name, model in models.items()
+        if model is not None
     }
     if not found:
         raise StudyError("a study without a model; give a teacher, a before or an after")
@@ -123,14 +127,6 @@ def _answers(given: Any, name: str) -> Answers | None:
         return checked(**given) if isinstance(given, Mapping) else given
     except (ValueError, TypeError) as error:
         raise StudyError(f"{name}: {error}") from None
-
-
-def _loaded(model: Any, device: str, answers: Answers | None) -> Any:
-    if not isinstance(model, str | Path):
-        return model
-    from cirkd.checkpoint import load_told
-
-    return load_told(model, device, answers)
 
 
 def _data_set(images: Any, name: str, split: str) -> SegmentationData | None:

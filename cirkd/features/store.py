@@ -9,7 +9,7 @@ part is written whole or not at all, and one that is there is not made again.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,7 @@ def extract_to(
     Raises:
         CirkdError: the folder is of other settings, an image can't be read, or outputs are not finite.
     """
+    from cirkd.models.stream import stream
     from cirkd.training.processes import Processes as Alone
 
     processes = processes or Alone()
@@ -86,11 +87,12 @@ def extract_to(
     starts = range(0, len(settings.images), CHUNK)
     mine = processes.share(starts)
     missing = [start for start in mine if not _part(folder, start).is_file()]
-    work = _Chunks(models, data, settings, workers)
+    work = _Chunks(models, settings)
     for start in sorted(set(mine) - set(missing)):
         work.seen.add_part(_part(folder, start))
     chunks = {start: range(start, min(start + CHUNK, len(settings.images))) for start in missing}
-    items = work.items([index for chunk in chunks.values() for index in chunk])
+    # One stream for all chunks, so that reading ahead does not stop at their ends.
+    items = stream(data, list(itertools.chain(*chunks.values())), work.kinds, workers=workers)
     for done, (start, chunk) in enumerate(chunks.items(), 1):
         _write(_part(folder, start), work.table(itertools.islice(items, len(chunk))))
         if progress is not None:
@@ -105,10 +107,8 @@ def extract_to(
 class _Chunks:
     """Models and settings of a run; makes the table of a chunk."""
 
-    def __init__(
-        self, models: Mapping[str, Segmenter], data: SegmentationData, settings: Settings, workers: int
-    ) -> None:
-        self.models, self.data, self.settings, self.workers = models, data, settings, workers
+    def __init__(self, models: Mapping[str, Segmenter], settings: Settings) -> None:
+        self.models, self.settings = models, settings
         self.kinds = list(dict.fromkeys(model.info.preprocessing for model in models.values()))
         # What earlier chunks have put out of reach need not be written: parts grow rarer, the whole stays the same.
         self.seen = Smallest(settings.per_class)
@@ -123,12 +123,6 @@ class _Chunks:
 
         table = match_classes(model.info.classes, common).table
         return torch.from_numpy(np.arange(256, dtype=np.uint8) if table is None else table).to(self.device)
-
-    def items(self, indices: Sequence[int]) -> Iterator[Item]:
-        """These images, one stream for all chunks, so that reading ahead does not stop at their ends."""
-        from cirkd.models.stream import stream
-
-        return stream(self.data, indices, self.kinds, workers=self.workers)
 
     def table(self, items: Iterable[Item]) -> pa.Table:
         """The pixels of these images that may belong to the whole."""

@@ -32,6 +32,7 @@ _NAMES = {
     "decode_head.0.": "decoder.first.",
     "decode_head.": "decoder.",
 }
+_ASSUMED = "its configuration is cut off: strides, dilations and align_corners are the usual"
 _SECOND = "decode_head.1."
 """The head of two, such as OCRNet's, whose output counts."""
 _TRANSFORMER = (
@@ -77,7 +78,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         preprocessing=stated.preprocessing,
         options={"backbone": backbone, "encoder": options, "head": _head_options(head, tensors, backbone, stated)},
         layout="mmseg",
-        notes=(stated.note or note, *_assumed(stated)),
+        notes=(stated.note or note, *(() if stated.backbone else (_ASSUMED,))),
         align_corners=stated.align_corners,
     )
     ignored = tuple(name for name in tensors if name.startswith("auxiliary_head."))
@@ -202,12 +203,6 @@ def _stride(head: str, backbone: str, options: Mapping[str, Any]) -> int:
     for stride in strides:
         result *= stride
     return result
-
-
-def _assumed(stated: Stated) -> tuple[str, ...]:
-    return (
-        () if stated.backbone else ("its configuration is cut off: strides, dilations and align_corners are the usual",)
-    )
 
 
 def _transformer_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

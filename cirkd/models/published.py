@@ -6,7 +6,7 @@ head. Their networks take BGR in 0..255 with a mean subtracted.
 Source: github.com/winycg/CIRKD (Yang et al., CVPR 2022, and its extension CIRKDv2).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import classes_by_count
 from cirkd.data.sample import Classes
+from cirkd.models import published_networks as nets
 from cirkd.models.build import FcnHead
 from cirkd.models.fit import compare
 from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
@@ -100,18 +101,15 @@ def build(info: ModelInfo) -> Segmenter:
     encoder, channels = _encoder(info.encoder)
     width = info.embedding_channels
     rates = {name: float(info.options[name]) for name in ("dropout", "pyramid_dropout") if name in info.options}
-    decoders: dict[str, Any] = {
-        "deeplabv3": lambda nets: nets.DeepLabHead(channels[-1], int(info.options["pyramid_channels"]), width, **rates),
-        "pspnet": lambda nets: nets.PspHead(channels[-1], width, dropout=rates.get("dropout", nets.DROPOUT)),
-        "segformer": lambda nets: nets.SegFormerHead(channels, width),
+    decoders: dict[str, Callable[[], nn.Module]] = {
+        "deeplabv3": lambda: nets.DeepLabHead(channels[-1], int(info.options["pyramid_channels"]), width, **rates),
+        "pspnet": lambda: nets.PspHead(channels[-1], width, dropout=rates.get("dropout", nets.DROPOUT)),
+        "segformer": lambda: nets.SegFormerHead(channels, width),
     }
     if info.architecture not in decoders or (info.architecture == "segformer") != (info.encoder in MIX_TRANSFORMERS):
         raise CheckpointError(f"{info.architecture} on {info.encoder} was not published; save the model again")
-    from cirkd.models import published_networks
-
-    decoder = decoders[info.architecture](published_networks)
     auxiliary = FcnHead(channels[-2], len(info.classes), rates.get("dropout", 0.1)) if info.auxiliary else None
-    return Segmenter(encoder, decoder, info, auxiliary)
+    return Segmenter(encoder, decoders[info.architecture](), info, auxiliary)
 
 
 def fresh(architecture: str, encoder: str, classes: Classes, width: int, auxiliary: bool, **options: Any) -> Segmenter:
@@ -200,13 +198,11 @@ def _encoder(name: str) -> tuple[nn.Module, list[int]]:
 
         body = get_encoder(name, weights=None)
         return body, list(body.out_channels)[-4:]
-    from cirkd.models.published_networks import MobileNetV2, ResNet
-
     if name == "mobilenetv2":
-        mobile = MobileNetV2()
+        mobile = nets.MobileNetV2()
         return mobile, mobile.out_channels
     if name not in RESNETS:
         known = ", ".join([*RESNETS, "mobilenetv2", *MIX_TRANSFORMERS])
         raise CheckpointError(f"encoder {name!r} is none that was published; these are: {known}")
-    residual = ResNet(*RESNETS[name])
+    residual = nets.ResNet(*RESNETS[name])
     return residual, residual.out_channels

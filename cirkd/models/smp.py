@@ -5,7 +5,7 @@ by what the user says. The pixel embedding is the input of the segmentation head
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch.nn.functional as F
@@ -49,7 +49,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     head = next((k for k in ("segmentation_head.0.weight", "segmentation_head.head.0.weight") if k in tensors), None)
     if head is None:
         return None
-    from cirkd.models.smp_inference import infer_architecture, infer_encoder, infer_settings
+    from cirkd.models.smp_inference import has_encoder, infer_architecture, infer_encoder, infer_settings
 
     config = dict(hints.config or {}) if "_model_class" in (hints.config or {}) else {}
     architecture = (hints.architecture or str(config.get("_model_class", "")) or infer_architecture(tensors)).lower()
@@ -58,10 +58,12 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
             f"architecture {architecture!r} is none of SMP's; choose one of: {', '.join(ARCHITECTURES)}"
         )
     if hints.architecture:
-        _check_architecture(architecture, tensors)
+        _refuse_another("architecture", architecture, lambda: infer_architecture(tensors))
     settings = _settings(config) if config else infer_settings(architecture, tensors)
     if hints.encoder:
-        _check_encoder(hints.encoder, tensors, settings)
+        check_encoder_name(hints.encoder)
+        if not has_encoder(hints.encoder, tensors, settings):
+            _refuse_another("encoder", hints.encoder, lambda: infer_encoder(tensors, settings))
     encoder = hints.encoder or config.get("encoder_name") or infer_encoder(tensors, settings)
     ignored = tuple(name for name in tensors if name.startswith("classification_head."))
     kept = {_new_name(name, str(encoder)): value for name, value in tensors.items() if name not in ignored}
@@ -84,34 +86,16 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     return Recognised(info, kept, ignored)
 
 
-def _check_architecture(given: str, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse the name of an architecture where the decoder shows that the weights are of another."""
-    from cirkd.models.smp_inference import infer_architecture
-
+def _refuse_another(what: str, given: str, infer: Callable[[], str]) -> None:
+    """Refuse a name that was given where the weights show that they are of another one that is known."""
     try:
-        found = infer_architecture(tensors)
+        found = infer()
     except CheckpointError:
-        return  # of a decoder that is not known, the user knows more
+        return  # of what is not known, the user knows more
     if found != given:
         raise CheckpointError(
-            f"{given} was given, and its decoder has the weights of {found}; leave --architecture out, or give {found}"
+            f"{what} {given} was given, and the weights are those of {found}; leave --{what} out, or give {found}"
         )
-
-
-def _check_encoder(given: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
-    """Refuse the name of an encoder where the weights are those of another one that is known."""
-    from cirkd.models.smp_inference import has_encoder, infer_encoder
-
-    check_encoder_name(given)
-    if has_encoder(given, tensors, settings):
-        return
-    try:
-        found = infer_encoder(tensors, settings)
-    except CheckpointError:
-        return  # what does not fit is said with the weights' names
-    raise CheckpointError(
-        f"encoder {given} was given, and the weights are those of {found}; leave --encoder out, or give {found}"
-    )
 
 
 def build(info: ModelInfo) -> Segmenter:

@@ -54,8 +54,8 @@ def tapped(model: nn.Module, names: Sequence[str]) -> Iterator[Tap]:
 
     def hear_encoder(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         if threading.get_ident() == thread:
-            parts = [part for part in _parts(output) if _is_map(part) and part is not inputs[0]]
-            tap.encoded = [part.clone() for part in parts]
+            parts = output if isinstance(output, list | tuple) else [output]
+            tap.encoded = [part.clone() for part in parts if _is_map(part) and part is not inputs[0]]
             tap.given = (int(inputs[0].shape[-2]), int(inputs[0].shape[-1]))
 
     def hear(name: str, output: Any) -> None:
@@ -191,10 +191,6 @@ def _large_parts(modules: Sequence[str]) -> tuple[str, ...]:
     if len(outer) == 1 and inner:
         return _large_parts(inner)
     return tuple(name for name in outer if name != "classifier")[:_OFFERED]
-
-
-def _parts(output: Any) -> list[Any]:
-    return list(output) if isinstance(output, list | tuple) else [output]
 
 
 def _is_map(value: Any) -> bool:

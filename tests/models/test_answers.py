@@ -70,7 +70,7 @@ def test_range_mean_and_std_are_in_one_unit(tmp_path: Path, state: dict[str, Ten
         ({"input_scale": 100}, "scale"),
         (
             {"architecture": "fpn"},
-            "fpn was given, and its decoder has the weights of unet; leave --architecture out, or give unet",
+            "architecture fpn was given, and the weights are those of unet; leave --architecture out, or give unet",
         ),
     ],
 )
