@@ -30,6 +30,9 @@ def parse_header(path: Path, text: str) -> dict[str, Any]:
 def info_of(path: Path, header: dict[str, Any]) -> ModelInfo:
     try:
         classes, layout = header["classes"], str(header.get("layout", "cirkd"))
+        stated: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in header["preprocessing"].items()
+        }
         return ModelInfo(
             architecture=str(header["architecture"]),
             encoder=str(header["encoder"]),
@@ -42,9 +45,7 @@ def info_of(path: Path, header: dict[str, Any]) -> ModelInfo:
                 ignore_index=int(classes["ignore_index"]),
                 guessed=bool(classes.get("guessed", False)),
             ),
-            preprocessing=Preprocessing(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in header["preprocessing"].items()}
-            ),
+            preprocessing=Preprocessing(**stated),
             options=dict(header["options"]),
             provenance=dict(header["provenance"]),
             layout=layout,
