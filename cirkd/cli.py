@@ -106,6 +106,7 @@ def _extract(words: list[str]) -> int:
     from cirkd.checkpoint import load_models
     from cirkd.data.catalog import open_data
     from cirkd.data.mapped import mapped
+    from cirkd.data.matching import match_classes
     from cirkd.features.store import extract_to
     from cirkd.options import ExtractOptions
     from cirkd.training.processes import joined_processes
@@ -131,7 +132,8 @@ def _extract(words: list[str]) -> int:
     if processes.is_main:
         print(f"{path}: embeddings of {', '.join(models)} on {data.name} {data.split}")
         for name, model in models.items():
-            for note in model.info.notes:
+            matching = match_classes(model.info.classes, data.classes or model.info.classes, data.name)
+            for note in filter(None, (*model.info.notes, matching.note)):
                 print(f"  note: {name}: {note}")
     return 0
 

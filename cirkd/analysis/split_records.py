@@ -15,7 +15,6 @@ from jaxtyping import Int64
 
 if TYPE_CHECKING:
     from cirkd.data.sample import SegmentationData
-    from cirkd.models.segmenter import Segmenter
 
 FORM = 1
 """Of the files; another number reads none of the old ones."""
@@ -82,21 +81,6 @@ class Record:
 def folder() -> Path:
     """Where records are kept: the folder that `CIRKD_CACHE` names, or `~/.cache/cirkd`."""
     return Path(os.environ.get("CIRKD_CACHE") or Path.home() / ".cache" / "cirkd").absolute() / "splits"
-
-
-def model_digest(model: Segmenter) -> str:
-    """Tells networks apart: by their weights and by what is said of input and classes."""
-    import torch
-
-    found = hashlib.blake2b(digest_size=16)
-    known = {
-        key: getattr(model.info, key, None) for key in ("architecture", "options", "preprocessing", "align_corners")
-    }
-    found.update(repr((known, model.info.classes.names)).encode())
-    for name, value in model.state_dict().items():
-        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
 
 
 def image_stamp(data: SegmentationData, index: int) -> str:

@@ -12,11 +12,12 @@ from jaxtyping import Float64, Int64
 
 from cirkd.analysis.divergences import divergence
 from cirkd.analysis.scores import ModelScore, Scores, confusion, score_of, unscored
-from cirkd.analysis.split_records import Measured, Record, image_stamp, model_digest
+from cirkd.analysis.split_records import Measured, Record, image_stamp
 from cirkd.data.errors import StudyError
 from cirkd.data.matching import match_classes
 from cirkd.features.extract import extract
 from cirkd.features.feature_set import TEACHER, FeatureSet
+from cirkd.features.folder_settings import model_digest
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes, SegmentationData

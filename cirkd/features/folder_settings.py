@@ -31,7 +31,7 @@ class Settings:
     Args:
         data, split: The data set.
         images: Names of its images, in order.
-        models: name -> what is known of each model, its weights' digest among it; the grid is the first one's. Its
+        models: name -> what is known of each model, its digest among it; the grid is the first one's. Its
             classes are those that its predictions are numbered in: `classes`, wherever they can be matched.
         classes: Names of the classes that labels and budget go by; colors: theirs, as "#rrggbb".
         labelled: Whether any image has labels.
@@ -120,12 +120,18 @@ def read_settings(folder: Path) -> Settings:
     return Settings(**{**found, **lists})
 
 
-def digest(model: Segmenter) -> str:
-    """A fingerprint of a model's weights."""
-    found = hashlib.blake2b(digest_size=8)
-    for name, value in sorted(model.state_dict().items()):
-        found.update(name.encode())
-        found.update(value.detach().cpu().numpy().tobytes())
+def model_digest(model: Segmenter) -> str:
+    """A fingerprint of a network: of its weights, and of what is said of its input and classes."""
+    import torch
+
+    found = hashlib.blake2b(digest_size=16)
+    known = {
+        key: getattr(model.info, key, None) for key in ("architecture", "options", "preprocessing", "align_corners")
+    }
+    found.update(repr((known, model.info.classes.names)).encode())
+    for name, value in model.state_dict().items():
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
 
 
@@ -151,7 +157,7 @@ def _described(model: Segmenter, layer: str, common: Classes) -> dict[str, Any]:
     return {
         "architecture": info.architecture,
         "encoder": info.encoder,
-        "digest": digest(model),
+        "digest": model_digest(model),
         "layer": layer,
         "classes": list(numbered.names),
         "colors": list(_colors(numbered)),

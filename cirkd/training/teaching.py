@@ -7,6 +7,7 @@ import json
 import warnings
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -114,7 +115,7 @@ def teacher_precision(wanted: str, device: torch.device) -> str:
 
 def _digest(teacher: Segmenter, recipe: Recipe, given: Preprocessing, place: Processes) -> str:
     """Names all that the teacher's outputs depend on, its weights included."""
-    said = {
+    said: dict[str, Any] = {
         "data": [recipe.data, str(recipe.root and recipe.root.resolve()), recipe.train_split],
         "batches": [recipe.seed, recipe.batch_size, recipe.accumulate, asdict(recipe.augmentation)],
         "pixels": [asdict(given), asdict(teacher.info.preprocessing)],
@@ -122,6 +123,9 @@ def _digest(teacher: Segmenter, recipe: Recipe, given: Preprocessing, place: Pro
         "cells": recipe.objective.relation_stride if recipe.objective.only_relates else 0,
         "process": [place.index, place.count],
     }
+    if teacher.info.layout != "cirkd":
+        # A network of this project has all its settings from the file that its weights are in.
+        said["network"] = [teacher.info.layout, repr(teacher.info.options), teacher.info.align_corners]
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for name, value in teacher.state_dict().items():
         digest.update(name.encode())

@@ -114,6 +114,10 @@ def test_what_is_there_is_not_made_again(
     assert all((tmp_path / "two" / "parts" / name).stat().st_mtime_ns == time for name, time in made.items())
     with pytest.raises(StudyError, match="other models, images or settings"):
         extract_to(tmp_path / "two", models, data, per_class=10)
+    # The same weights with another input are another network.
+    other = {"student": load_model(checkpoint, "cpu", mean=(0.1, 0.2, 0.3))}
+    with pytest.raises(StudyError, match="other models, images or settings"):
+        extract_to(tmp_path / "two", other, data, per_class=9)
 
 
 def test_images_without_labels_go_by_prediction(camvid: Path, checkpoint: Path, tmp_path: Path) -> None:
