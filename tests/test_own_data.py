@@ -107,10 +107,13 @@ def test_without_a_word_the_classes_are_taken_in_order(place: Path, capsys: pyte
     assert "taken to be those of folder, in their order" in capsys.readouterr().out
 
 
-def test_what_extract_writes_has_one_numbering_and_no_made_up_labels(network: Any, place: Path, tmp_path: Path) -> None:
+def test_what_extract_writes_has_one_numbering_and_no_made_up_labels(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = ["--data", "folder", "--root", str(place / "data"), "--split", "all"]
     output = ["--output", str(tmp_path / "out"), "--names", "before", "--per-class", "5000"]
     assert main(["extract", str(place / "unet.pth"), *data, *output, *told(place)]) == 0
+    assert "note: before: as you say: classes, mean, std, range" in capsys.readouterr().out
     table = pq.read_table(tmp_path / "out" / "pixels.parquet").to_pandas()
     assert table.label[table.image == 1].isna().all() and table.label[table.image == 0].notna().all()
     answers = {"classes": place / "network.json", "mean": (127, 127, 127), "std": (64, 64, 64), "range": 255}
@@ -138,9 +141,12 @@ def test_a_mapping_joins_classes_on_both_sides(network: Any, place: Path, capsys
     assert accuracy(capsys.readouterr().out) == pytest.approx(wanted, abs=0.05)
 
 
-def test_predict_writes_what_the_network_says(network: Any, place: Path, tmp_path: Path) -> None:
+def test_predict_writes_what_the_network_says(
+    network: Any, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["predict", str(place / "unet.pth"), str(place / "data"), "--output", str(tmp_path / "out"), *told(place)]
     assert main(words) == 0
+    assert "note: as you say: classes, mean, std, range" in capsys.readouterr().out
     _, found = own_scores(network, place, 127, 64, 255)
     assert ((3 - np.array(Image.open(tmp_path / "out" / "f0.png"))) == found).mean() > 0.999
 
