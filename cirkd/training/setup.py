@@ -45,8 +45,8 @@ def load_teacher(recipe: Recipe, data: SegmentationData, device: torch.device) -
             f"{recipe.teacher}: this teacher's classes are not those of {data.name}; train one on it, or name them: "
             f"{matching.note or 'it has several for one of them'}"
         )
-    if matching.note:
-        warnings.warn(f"{recipe.teacher}: {matching.note}", stacklevel=2)
+    for note in filter(None, (*teacher.info.notes, matching.note)):
+        warnings.warn(f"{recipe.teacher}: {note}", stacklevel=2)
     if order != list(range(len(teacher.info.classes))):
         teacher.classifier = nn.Sequential(teacher.classifier, Channels(order)).to(device)
         teacher.info = dataclasses.replace(teacher.info, classes=data.classes)

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,15 @@ def test_a_teachers_scores_are_put_in_the_data_sets_order(root: Path) -> None:
     with torch.no_grad():
         own, ordered = load_model(wanted.teacher, "cpu")(image).logits, teacher(image).logits  # type: ignore[arg-type]
     assert torch.equal(ordered, own[:, [4, 3, 2, 0]])
+
+
+def test_what_had_to_be_assumed_of_a_teacher_is_said(root: Path) -> None:
+    wanted = recipe(root, named(*NAMES))
+    teacher = load_model(root / "teacher.safetensors", "cpu")
+    teacher.info = replace(teacher.info, notes=("of raw and averaged weights the raw ones are taken",))
+    save_checkpoint(root / "teacher.safetensors", teacher)
+    with pytest.warns(UserWarning, match="raw and averaged weights"):
+        load_teacher(wanted, open_data("folder", root=root / "data"), torch.device("cpu"))
 
 
 def test_a_teacher_without_names_takes_those_of_the_data_set_and_says_so(root: Path) -> None:
