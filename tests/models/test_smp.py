@@ -130,8 +130,8 @@ def test_a_config_cannot_make_it_fetch_or_open_anything(change: dict[str, Any], 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"architecture": "fpn"}, "has the weights of unet; leave --architecture out, or give unet"),
-        ({"architecture": "UnetPlusPlus"}, "has the weights of unet; leave --architecture out"),
+        ({"architecture": "fpn"}, "the weights are those of unet; leave --architecture out, or give unet"),
+        ({"architecture": "UnetPlusPlus"}, "the weights are those of unet; leave --architecture out"),
         ({"encoder": "resnet34"}, "are those of resnet18; leave --encoder out, or give resnet18"),
         ({"encoder": "nonsense"}, "are those of resnet18; leave --encoder out, or give resnet18"),
         ({"encoder": "tu-resnet18"}, "are those of resnet18; leave --encoder out, or give resnet18"),
