@@ -8,7 +8,7 @@ import numpy as np
 
 from cirkd.analysis.bank_map import rows_beside_keys
 from cirkd.analysis.memory_bank import class_keys, require_memory
-from cirkd.analysis.relations import RegionRelations, positions, runs
+from cirkd.analysis.relations import RegionRelations, pixels_by_class, runs
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
 
@@ -31,8 +31,7 @@ def bank_relations(
         StudyError: no memory bank, an empty one, or no such image.
     """
     memory, grouping = require_memory(name, model), features.grouping()
-    rows = positions(features, image, budget)
-    rows = rows[np.argsort(grouping.values[rows], kind="stable")]
+    rows = pixels_by_class(features, image, budget)
     newest = [
         _newest(keys, steps, per_class)
         for keys, steps in zip(class_keys(memory.region_queue), memory.region_queue.step.cpu().numpy(), strict=True)

@@ -101,6 +101,8 @@ def project(
         if align and len(points) > 1:
             points, residual = _aligned(points, features.reference)
     made = parameters(method, len(chosen)) | ({"anchors": anchors} if space == "relation" else {})
+    about = {"reference": features.reference, "pixels": len(chosen), "of": len(features.pixels), "seed": seed}
+    about |= {"grouped_by": grouping.source, "parameters": made, "seconds": time.perf_counter() - started}
     return Projection(
         coordinates={name: at.astype(np.float32) for name, at in points.items()},
         index=chosen,
@@ -112,15 +114,7 @@ def project(
         residual=residual,
         explained=explained if method == "pca" else {},
         sample=sample,
-        provenance={
-            "reference": features.reference,
-            "pixels": len(chosen),
-            "of": len(features.pixels),
-            "seed": seed,
-            "grouped_by": grouping.source,
-            "parameters": made,
-            "seconds": time.perf_counter() - started,
-        },
+        provenance=about,
     )
 
 

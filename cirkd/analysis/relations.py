@@ -111,10 +111,8 @@ def relation_pair(
     if order not in ORDERS:
         raise StudyError(f"order {order!r} is unknown; choose one of: {', '.join(ORDERS)}")
     grouping = features.grouping()
-    rows = positions(features, image_a, budget)
-    columns = positions(features, image_b, budget)
-    if order == "class":
-        rows, columns = (side[np.argsort(grouping.values[side], kind="stable")] for side in (rows, columns))
+    take = pixels_by_class if order == "class" else positions
+    rows, columns = take(features, image_a, budget), take(features, image_b, budget)
     by = grouping.values if order == "class" else features.pixels.image
     return RelationPair(
         matrices={
@@ -147,8 +145,7 @@ def region_relations(features: FeatureSet, image: int | None = 0, budget: int = 
         StudyError: no such image, a budget below 1, or no pixel of any class.
     """
     grouping = features.grouping()
-    rows = positions(features, image, budget)
-    rows = rows[np.argsort(grouping.values[rows], kind="stable")]
+    rows = pixels_by_class(features, image, budget)
     count = len(grouping.classes)
     known = grouping.members().known
     code = features.pixels.image.astype(np.int64) * count + grouping.values
@@ -251,6 +248,12 @@ def positions(features: FeatureSet, image: int | None, budget: int) -> np.ndarra
     if not 0 <= image < count:
         raise StudyError(f"there is no image {image}; this study has images 0 to {count - 1}")
     return pixels.of_image(image).start + spread(*pixels.grid[image], budget)
+
+
+def pixels_by_class(features: FeatureSet, image: int | None, budget: int) -> np.ndarray:
+    """The same in class order, those of no class last, within a class by position."""
+    found = positions(features, image, budget)
+    return found[np.argsort(features.grouping().values[found], kind="stable")]
 
 
 def _count(features: FeatureSet, image: int | None) -> int:

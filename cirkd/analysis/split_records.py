@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int64
+
+from cirkd.data.whole_files import replacing
 
 if TYPE_CHECKING:
     from cirkd.data.sample import SegmentationData
@@ -61,19 +62,13 @@ class Record:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        counts = pa.list_(pa.int64())
+        kinds = {"stamp": pa.string(), "cells": counts, "counts": counts, "divergence": pa.float64()}
         known = self.images.values()
-        columns = {
-            "image": pa.array(list(self.images), pa.string()),
-            "stamp": pa.array([item.stamp for item in known], pa.string()),
-            "cells": pa.array([item.cells for item in known], pa.list_(pa.int64())),
-            "counts": pa.array([item.counts for item in known], pa.list_(pa.int64())),
-            "divergence": pa.array([item.divergence for item in known], pa.float64()),
-        }
+        columns = {name: pa.array([getattr(item, name) for item in known], kind) for name, kind in kinds.items()}
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self.path.parent) as beside:
-                pq.write_table(pa.table(columns), Path(beside) / self.path.name)
-                os.replace(Path(beside) / self.path.name, self.path)
+            with replacing(self.path) as temporary:
+                pq.write_table(pa.table({"image": list(self.images), **columns}), temporary)
         except OSError:
             self.path = None
 

@@ -92,8 +92,6 @@ def split_scores(
 
     Raises:
         StudyError: no model, or an image that cannot be run.
-
-    An example is at `Study.split_scores`.
     """
     from cirkd.models.inference import resolve_device, resolve_precision
     from cirkd.models.taps import layer_of_each
