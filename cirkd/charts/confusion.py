@@ -56,4 +56,4 @@ def _change(scores: Scores, before: str, after: str) -> Float64[np.ndarray, "c c
 def _heatmap(z: Float64[np.ndarray, "c c"], scores: Scores, classes: Classes, colors: matrix.Scale) -> go.Figure:
     known = shown(scores)
     side = matrix.class_side(known, classes)
-    return matrix.heatmap(z[np.ix_(known, known)], side, side, colors, height=420)
+    return matrix.heatmap(z[np.ix_(known, known)], side, side, colors, height=380)
