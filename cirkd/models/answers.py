@@ -7,6 +7,7 @@ lines of a file beside the weights: `student.cirkd.json` beside `student.pth`, `
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,8 +147,8 @@ def answered(info: ModelInfo, answers: Answers, classes: Classes | None = None) 
     changes["preprocessing"] = _preprocessing(info.preprocessing, answers)
     said = [name for name in answers.given() if name not in ("architecture", "encoder", "weights")]
     note = (f"as you say: {', '.join(said)}",) if said else ()
-    overruled = [text for text, given in (("classes: named", classes), (ASSUMED, answers.mean)) if given]
-    kept = tuple(line for line in info.notes if not any(text in line for text in overruled))
+    overruled = [start for start, given in ((r"\d+ classes[:,]", classes), (re.escape(ASSUMED), answers.mean)) if given]
+    kept = tuple(line for line in info.notes if not any(re.match(start, line) for start in overruled))
     return dataclasses.replace(info, **changes, notes=(*kept, *note))
 
 

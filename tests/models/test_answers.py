@@ -233,6 +233,8 @@ def test_naming_classes_leaves_what_is_said_of_the_input(tmp_path: Path, state: 
     (tmp_path / "classes.txt").write_text("a\nb\nc\nd\n")
     named = load_model(tmp_path / "w.pth", "cpu", classes=tmp_path / "classes.txt").info.notes
     assert any("are assumed; --mean, --std and --range say otherwise" in note for note in named)
+    # What was guessed of the classes holds no longer.
+    assert not any("numbered" in note for note in named)
     given = load_model(tmp_path / "w.pth", "cpu", mean=(0.5,) * 3, std=(0.5,) * 3).info.notes
     assert not any("are assumed" in note for note in given)
 
