@@ -58,7 +58,11 @@ def _name(figure: go.Figure, result: Centroids, names: list[str]) -> None:
     others = [point for name, at in result.map.items() if name != result.reference for point in at]
     places, shown = labels.positions(result.map[result.reference], names, others, size=(560, _HEIGHT - 70))
     figure.data[list(result.map).index(result.reference)].update(
-        mode="markers+text", text=shown, textposition=places, textfont={"size": 12, "color": theme.ink()}
+        mode="markers+text",
+        text=shown,
+        textposition=places,
+        textfont={"size": 12, "color": theme.ink()},
+        cliponaxis=False,  # on a phone a name is wider than the place beside its mark
     )
 
 
