@@ -143,7 +143,7 @@ def _divergence_card(study: Handle, card: DeltaGenerator) -> None:
     both = len(pair) == 2
     name, value = ("after", pair[1]) if both else next(iter(divergence.mean.items()))
     label = f"{theme.role(name).markdown} Relation divergence"
-    delta = theme.relative_delta(*pair) if both else None
+    delta = theme.relative_delta(pair[0], pair[1]) if both else None
     panels.metric(card, label, theme.number(value), delta, False, captions.divergence(study, divergence))
     if both:
         reference = theme.role(divergence.reference).label.lower()
