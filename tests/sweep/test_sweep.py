@@ -93,7 +93,9 @@ def test_killed_and_gone_on_with_gives_the_same_table(tmp_path: Path, camvid: Pa
     ]
     for row in rows:
         assert row["relation_divergence"] > 0 and -1 <= row["cka_to_teacher"] <= 1 and row["wall_seconds"] > 0
-        assert row["iou_val/road"] is not None and row["miou_val"] > 0
+        run = broken / "runs" / f"{row['recipe']}-seed{row['seed']}"
+        told = {split: value for _, split, value in read_history(run / "journal.jsonl").evaluations}
+        assert row["iou_val/road"] is not None and row["miou_val"] == told["val"]
     for name in ("report.html", "report.md"):
         assert "camvid-kd" in (broken / name).read_text()
     # What was measured needs its run no more.
