@@ -25,15 +25,15 @@ def draw(
     difference = matrix.difference_scale(compared, f"difference to the {reference}")
     _scales([scale, difference] if compared.differences else [scale])
     for panel, name in zip(panels.row(key, len(compared.matrices), 20), compared.matrices, strict=True):
-        shown = [("", compared.matrices[name], scale)]
+        shown = [(name, "", compared.matrices[name], scale)]
         if name in compared.differences:
-            shown.append((f"minus {reference}", compared.differences[name], difference))
+            shown.append((f"{name}-difference", f"minus {reference}", compared.differences[name], difference))
         with panel:
-            for note, z, colors in shown:
+            for place, note, z, colors in shown:
                 look = theme.role(name)
                 st.markdown(f"{look.heading} {note}")
                 figure = matrix.heatmap(z, rows, columns, colors, mark=mark)
-                panels.chart(figure, f"{key}-{name}-{note}", f"heatmap, {look.label} {note}: {colors.label}")
+                panels.chart(figure, f"{key}-{place}", f"heatmap, {look.label} {note}: {colors.label}")
 
 
 def row(key: str, scales: Sequence[matrix.Scale], figures: Sequence[tuple[str, Figure, str]], width: float) -> None:

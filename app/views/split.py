@@ -85,8 +85,8 @@ def _pair(study: Handle) -> tuple[str, str] | None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         label = {name: theme.role(name).text for name in names}
         old = controls.pick("From", label, "split_from", first, width=220)
-        del label[old]
-        new = controls.pick("to", label, "split_to", second if second in label else None, width=220)
+        rest = {name: text for name, text in label.items() if name != old}
+        new = controls.pick("to", rest, "split_to", second if second in rest else None, width=220)
     return old, new
 
 
