@@ -15,7 +15,7 @@ from cirkd.charts import confusion as charts
 from cirkd.charts import theme
 
 if TYPE_CHECKING:
-    from cirkd.analysis.confused_images import ConfusedImage
+    from cirkd.analysis.places import ConfusedImage
     from cirkd.study import Scores
 
 MOST = 6

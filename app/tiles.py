@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from app.handle import Handle
-    from cirkd.analysis.changed_places import ChangedPlace
+    from cirkd.analysis.places import ChangedPlace
     from cirkd.data.sample import Classes
 
 KINDS = ("image", "label", "prediction", "errors", "confidence", "change")

@@ -26,7 +26,7 @@ import numpy as np
 from cirkd.analysis.colorings import all_colors
 from cirkd.analysis.explorer_block import explorer_block
 from cirkd.analysis.explorer_encode import encode
-from cirkd.analysis.explorer_maps import AT_ONCE, explorer_map
+from cirkd.analysis.projection import AT_ONCE, explorer_map
 from cirkd.charts.looks import look
 from cirkd.data.sample import Classes
 from cirkd.features.extract import make_pixels

@@ -22,10 +22,9 @@ from cirkd.losses.task import segmentation_cross_entropy
 from cirkd.models.segmenter import SegmentationOutput
 from cirkd.training import engine
 from cirkd.training.batches import Batch, Batches
-from cirkd.training.distillation import Distillation
 from cirkd.training.recipes import Recipe, find_recipe
 from cirkd.training.setup import build_heads, build_memory, build_student, load_teacher
-from cirkd.training.steps import Steps
+from cirkd.training.steps import Distillation, Steps
 from cirkd.training.teaching import Teaching
 
 RECIPES = ("streets-baseline", "streets-kd", "streets-cirkd")

@@ -17,8 +17,8 @@ import numpy as np
 from cirkd.analysis.colorings import all_colors
 from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
 from cirkd.analysis.explorer_encode import class_table, encode
-from cirkd.analysis.explorer_maps import AT_ONCE, explorer_map
 from cirkd.analysis.memory_lesson import KEYS
+from cirkd.analysis.projection import AT_ONCE, explorer_map
 from cirkd.analysis.stored_scores import SPLITS, whole_split_sentence
 from cirkd.analysis.trajectory import snapshots, trajectory
 from cirkd.charts import theme

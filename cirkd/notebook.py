@@ -18,7 +18,7 @@ import traitlets
 from cirkd.analysis.colorings import all_colors
 from cirkd.analysis.explorer_block import explorer_block
 from cirkd.analysis.explorer_encode import encode
-from cirkd.analysis.explorer_maps import AT_ONCE, explorer_map
+from cirkd.analysis.projection import AT_ONCE, explorer_map
 from cirkd.charts.looks import arrows, color_variables, look
 from cirkd.study import Study
 from cirkd.web import script, style

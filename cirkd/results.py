@@ -14,22 +14,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from cirkd.analysis.bank_map import BankMap, bank_map
-from cirkd.analysis.bank_relations import bank_relations
+from cirkd.analysis.bank_map import BankMap, bank_map, bank_relations
 from cirkd.analysis.batch_terms import BatchTerms, batch_terms
 from cirkd.analysis.centroids import Centroids, centroids
-from cirkd.analysis.changed_places import ChangedPlace, changed_places
 from cirkd.analysis.colorings import COLORINGS, PixelColors, all_colors, pixel_colors
-from cirkd.analysis.confused_images import ConfusedImage, confused_images, confused_of_split
 from cirkd.analysis.divergences import Divergence, divergence
 from cirkd.analysis.explorer_block import ExplorerBlock, explorer_block
-from cirkd.analysis.explorer_maps import cells_of, explorer_map
 from cirkd.analysis.layer_similarity import BUDGET, LayerSimilarity, layer_similarity
 from cirkd.analysis.memory_bank import MemoryBank, banks, memory_bank
-from cirkd.analysis.memory_lesson import MemoryLesson, memory_lesson
+from cirkd.analysis.memory_lesson import PIXELS_PER_CLASS, MemoryLesson, StoredPixels, memory_lesson, stored_pixels
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
-from cirkd.analysis.projection import DEFAULT_BUDGET, Projection, project
-from cirkd.analysis.published_indexing import PIXELS_PER_CLASS, StoredPixels, stored_pixels
+from cirkd.analysis.places import ChangedPlace, ConfusedImage, changed_places, confused_images, confused_of_split
+from cirkd.analysis.projection import DEFAULT_BUDGET, Projection, cells_of, explorer_map, project
 from cirkd.analysis.relations import (
     ClassRelations,
     RegionRelations,
@@ -76,7 +72,7 @@ class Results(Server):
 
     @result("Looking for what changed", "images", "labels")
     def changed_places(self, count: int = 3) -> list[ChangedPlace]:
-        """Where in the images most was fixed and most was broken; see `cirkd.analysis.changed_places`."""
+        """Where in the images most was fixed and most was broken; see `cirkd.analysis.places`."""
         return changed_places(self.features(), self.pixel_change(), count)
 
     @result("Going through the whole split", "images")

@@ -17,9 +17,8 @@ from torch import Tensor
 
 from cirkd.checkpoint import load_model
 from cirkd.data.catalog import open_data
-from cirkd.losses.heads import Heads
 from cirkd.losses.memory import RelationMemory
-from cirkd.losses.objective import Terms
+from cirkd.losses.objective import Heads, Terms
 from cirkd.models.segmenter import Segmenter
 from cirkd.training.batches import Batch, Batches
 from cirkd.training.recipes import RECIPES, Recipe

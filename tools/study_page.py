@@ -14,9 +14,8 @@ from pathlib import Path
 from cirkd.charts import sweep as charts
 from cirkd.charts.save import write_figure
 from cirkd.export.table import Table
-from cirkd.sweep.report import MEASURES, by_class, comparison, digits, markdown
+from cirkd.sweep.report import MEASURES, by_class, comparison, digits, markdown, scatter
 from cirkd.sweep.results import FILE, Results, read_results
-from cirkd.sweep.scatter import scatter
 from tools.checkpoint_scores import write_between
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from cirkd.analysis.explorer_maps import MAPS
+from cirkd.analysis.projection import MAPS
 from cirkd.study import COLORINGS
 
 OVERLAYS = ("image", "labels", "prediction", "similarity", "relation", "divergence")

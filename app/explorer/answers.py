@@ -9,7 +9,6 @@ import streamlit as st
 
 from app import captions, panels
 from app.handle import Handle
-from cirkd.analysis.explorer_pin import PixelStory, pixel_story
 from cirkd.analysis.explorer_selection import (
     SelectionScore,
     as_csv,
@@ -18,6 +17,7 @@ from cirkd.analysis.explorer_selection import (
     selection_scores,
     selection_table,
 )
+from cirkd.analysis.neighbours import PixelStory, pixel_story
 from cirkd.charts import embeddings as maps_charts
 from cirkd.charts import explorer as charts
 from cirkd.charts import theme

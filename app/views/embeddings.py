@@ -12,7 +12,7 @@ from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import embeddings as charts
 from cirkd.charts import theme
-from cirkd.charts.paint import Paint
+from cirkd.charts.legend import Paint
 from cirkd.study import COLORINGS, METHODS, SPACES, Projection
 
 

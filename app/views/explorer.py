@@ -12,7 +12,7 @@ from app.explorer import FIRST, address, answers, pixels_of, remember
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.explorer_encode import encode
-from cirkd.analysis.explorer_maps import AT_ONCE
+from cirkd.analysis.projection import AT_ONCE
 from cirkd.charts.looks import arrows, look
 from cirkd.study import COLORINGS
 

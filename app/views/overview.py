@@ -9,7 +9,7 @@ from app import cached, captions, panels, study_bar, tiles
 from app.explorer import in_explorer
 from app.guard import guard
 from app.handle import Handle
-from cirkd.analysis.changed_places import ChangedPlace
+from cirkd.analysis.places import ChangedPlace
 from cirkd.analysis.stored_scores import whole_split_sentence
 from cirkd.charts import scores as charts
 from cirkd.charts import theme

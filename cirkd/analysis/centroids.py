@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from cirkd.analysis.agreement import debiased_cka, nearest_neighbours, overlap
-from cirkd.analysis.geometry import cosine_silhouette, geometry_of
+from cirkd.analysis.geometry import cosine_silhouette, debiased_cka, geometry_of, nearest_neighbours, overlap
 from cirkd.analysis.layout import principal_axes
 from cirkd.features.feature_set import IGNORED, FeatureSet
 from cirkd.features.sampling import balanced_sample

@@ -137,6 +137,7 @@ def explorer_block(features: FeatureSet, most: int = MOST_POSITIONS) -> Explorer
         packed.append(made)
         lows.append(low)
     pair = {BEFORE, AFTER} <= set(features.models) and features.has_labels
+    few = len(index) <= DOTS
     return ExplorerBlock(
         models=tuple(packed),
         index=index,
@@ -145,7 +146,7 @@ def explorer_block(features: FeatureSet, most: int = MOST_POSITIONS) -> Explorer
         stride=stride,
         label=features.pixels.label[index],
         change=pixel_change(features).grid[index] if pair else None,
-        dots=_dots(features, index),
+        dots=None if few else balanced_sample(features.grouping().values[index], DOTS).index.astype(np.int32),
         images=tuple(encoded(x, WIDEST, "WEBP", quality=82, method=1) for x in features.images),
         labels=None if features.labels is None else tuple(_class_picture(x, features.classes) for x in features.labels),
         sizes=tuple((image.shape[0], image.shape[1]) for image in features.images),
@@ -226,12 +227,6 @@ def cosine_error(
         others = right[block[0] :] if len(rows) == count else right
         largest = max(largest, float(np.abs(left[block] @ others.T).max()))
     return largest, len(rows) * count
-
-
-def _dots(features: FeatureSet, index: np.ndarray) -> np.ndarray | None:
-    if len(index) <= DOTS:
-        return None
-    return balanced_sample(features.grouping().values[index], DOTS).index.astype(np.int32)
 
 
 def dimensions_for(positions: int) -> int:

@@ -22,7 +22,6 @@ BUDGET = 2048
 _ROWS = 256
 """Positions whose similarities to all others are held at once."""
 _FEWEST = 4
-Layers = dict[str, list[np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +81,12 @@ def layer_similarity(
     generator = np.random.default_rng(seed)
     drawn = np.sort(generator.permutation(len(images))[:budget])
     layers = {name: main_layers(model) for name, model in models.items()}
-    held: dict[str, Layers] = {name: {layer: [] for layer in own} for name, own in layers.items()}
+    held: dict[str, dict[str, list[np.ndarray]]] = {name: {layer: [] for layer in own} for name, own in layers.items()}
     grids = []
     for number, image in enumerate(drawn):
         maps = _maps(models, layers, images[image], precision)
-        grid = _coarsest(maps)
+        sizes = [values.shape[1:] for own in maps.values() for values in own.values()]
+        grid = min(h for h, _ in sizes), min(w for _, w in sizes)
         count = budget // len(drawn)
         chosen = np.sort(generator.permutation(grid[0] * grid[1])[:count])
         for name, own in maps.items():
@@ -179,11 +179,6 @@ def _maps(
             _, maps = inference.run_layers(name, model, batch, [image.name], precision=precision, layers=layers[name])
             found[name] = {layer: averaged(values[0]).cpu() for layer, values in maps.items()}
     return found
-
-
-def _coarsest(maps: Mapping[str, Mapping[str, Tensor]]) -> tuple[int, int]:
-    sizes = [values.shape[1:] for own in maps.values() for values in own.values()]
-    return min(int(h) for h, _ in sizes), min(int(w) for _, w in sizes)
 
 
 def _rows(values: Tensor, grid: tuple[int, int]) -> np.ndarray:

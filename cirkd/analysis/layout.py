@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from cirkd.analysis import apart
-from cirkd.analysis.agreement import nearest_neighbours
+from cirkd.analysis.geometry import nearest_neighbours
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from cirkd.losses.memory import RelationMemory
     from cirkd.relations import ClassQueue
 
-QUEUES = ("pixel", "region")
 BY_VIEW, BY_BANK = "teacher's pixels in view", "keys of the bank"
 
 

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 
-from cirkd.analysis.alignment import procrustes
+from cirkd.analysis.explorer_block import ExplorerBlock
 from cirkd.analysis.layout import laid_out, parameters, principal_axes
 from cirkd.data.errors import StudyError
-from cirkd.features.feature_set import FeatureSet, Progress
+from cirkd.features.feature_set import FeatureSet, Pixels, Progress
 from cirkd.features.sampling import PixelSample, balanced_sample
 
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
@@ -184,3 +184,83 @@ def _still(progress: Progress | None, share: float, text: str) -> Callable[[], o
         return None
     progress(share, text)
     return partial(progress, share, text)
+
+
+def procrustes(
+    points: Float[np.ndarray, "n k"], target: Float[np.ndarray, "n k"]
+) -> tuple[Float[np.ndarray, "n k"], float]:
+    """Move `points` onto `target` with the least squared error; row i belongs to row i.
+
+    Allowed are a rotation or reflection, one scale for all axes, and a shift. Points or targets that all coincide
+    have the residual 1 (0 where both do).
+
+    Returns:
+        The moved points, and the residual: the share of the target's variance that they miss, 0 (on it) .. 1.
+
+    Source: Gower and Dijksterhuis, Procrustes Problems (2004), chapter 4; the residual is scipy's "disparity".
+    """
+    centre, goal = points.mean(axis=0), target.mean(axis=0)
+    centred, wanted = np.asarray(points - centre, float), np.asarray(target - goal, float)
+    size, wanted_size = float((centred**2).sum()), float((wanted**2).sum())
+    if size == 0 or wanted_size == 0:
+        return centred + goal, 0.0 if size == wanted_size else 1.0
+    left, values, right = np.linalg.svd(centred.T @ wanted)
+    residual = 1 - values.sum() ** 2 / (size * wanted_size)
+    return values.sum() / size * centred @ (left @ right) + goal, float(np.clip(residual, 0.0, 1.0))
+
+
+MAPS = {
+    "pca": ("pca", "feature"),
+    "relation": ("pca", "relation"),
+    "umap": ("umap", "feature"),
+    "tsne": ("tsne", "feature"),
+}
+"""name -> (method, space) of `project`."""
+AT_ONCE = ("pca", "relation")
+"""Maps that show every position and take no time; the others take seconds for every thousand positions and model."""
+SAMPLE = 2000
+"""Positions of the other maps at most: on two CPU cores, four models take some 10 seconds."""
+
+
+def explorer_map(
+    features: FeatureSet,
+    block: ExplorerBlock,
+    name: str,
+    seed: int = 0,
+    sample: int = SAMPLE,
+    progress: Callable[[float, str], object] | None = None,
+) -> Projection:
+    """A 2-D map of the block's positions, for every model; maps of feature space lie on the reference's.
+
+    Args:
+        name: one of `MAPS`.
+        sample: positions of a map that takes long, as many of each class as of any other as far as there are enough.
+
+    Raises:
+        StudyError: an unknown name, or fewer than 4 positions.
+    """
+    if name not in MAPS:
+        raise StudyError(f"map {name!r} is unknown; choose one of: {', '.join(MAPS)}")
+    method, space = MAPS[name]
+    index = block.index
+    if name not in AT_ONCE and len(index) > sample:
+        chosen = balanced_sample(features.grouping().values[index], sample, seed)
+        index = index[np.sort(chosen.index)]
+    return project(features, method, 2, index, seed, space=space, progress=progress)
+
+
+def cells_of(fine: Pixels, coarse: Pixels) -> Int64[np.ndarray, " p"]:
+    """For every pixel of a fine grid the number of the coarse grid's pixel in whose cell it lies.
+
+    Example:
+        >>> from cirkd.features.extract import make_pixels
+        >>> cells_of(make_pixels([(2, 4)], None), make_pixels([(1, 2)], None)).tolist()
+        [0, 0, 1, 1, 0, 0, 1, 1]
+    """
+    if fine.grid == coarse.grid:
+        return np.arange(len(fine))
+    parts = []
+    for image, ((h, w), (own_h, own_w)) in enumerate(zip(coarse.grid, fine.grid, strict=True)):
+        rows, columns = np.arange(own_h) * h // own_h, np.arange(own_w) * w // own_w
+        parts.append((coarse.of_image(image).start + rows[:, None] * w + columns).reshape(-1))
+    return np.concatenate(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -213,17 +213,8 @@ def _mean(values: np.ndarray) -> float:
 
 def unscored(count: int, images: int, note: str) -> ModelScore:
     """The score of a model that has none, and why."""
-    nothing = np.full(count, np.nan)
-    return ModelScore(
-        miou=float("nan"),
-        iou=nothing,
-        pixel_accuracy=float("nan"),
-        class_accuracy=nothing.copy(),
-        confusion=np.zeros((count, count), np.int64),
-        image_miou=np.full(images, np.nan),
-        image_accuracy=np.full(images, np.nan),
-        note=note,
-    )
+    nothing, by_image = score_of([np.zeros((count, count + 1), np.int64)]), np.full(images, np.nan)
+    return replace(nothing, image_miou=by_image, image_accuracy=by_image.copy(), note=note)
 
 
 def _why_not(features: FeatureSet, model: ModelFeatures) -> str:

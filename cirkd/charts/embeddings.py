@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from cirkd.charts import theme
-from cirkd.charts.paint import Paint
+from cirkd.charts.legend import Paint
 
 if TYPE_CHECKING:
     from cirkd.analysis.explorer_selection import Composition

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from cirkd.charts import scores, theme
 
 if TYPE_CHECKING:
-    from cirkd.analysis.explorer_pin import PixelStory
+    from cirkd.analysis.neighbours import PixelStory
     from cirkd.data.sample import Classes
 
 

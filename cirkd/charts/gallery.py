@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cirkd.charts import centroids, confusion, embeddings, layers, matrix, memory, pictures, relations, scores, theme
-from cirkd.charts.paint import Paint
+from cirkd.charts.legend import Paint
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from cirkd.charts import backdrop, theme
+from cirkd.charts import heat, theme
 from cirkd.features.feature_set import IGNORED
 
 if TYPE_CHECKING:
@@ -132,8 +132,8 @@ def stored_places(
             cliponaxis=False,
         )
     )
-    theme.layout(figure, height=backdrop.height(features, image, width), legend=False)
-    backdrop.background(figure, features, image, opacity=0.75, grey=True)
+    theme.layout(figure, height=heat.height(features, image, width), legend=False)
+    heat.background(figure, features, image, opacity=0.75, grey=True)
     return figure
 
 

@@ -31,7 +31,6 @@ class Role:
     color: str
     symbol: str
     glyph: str
-    dash: str
     tint: str = "gray"
 
     @property
@@ -56,9 +55,9 @@ class Role:
 
 
 ROLES: dict[str, Role] = {
-    "teacher": Role("Teacher", "#7B61FF", "diamond", "◆", "dot", "violet"),
-    "before": Role("Before", "#B5891A", "circle", "●", "dash", "yellow"),
-    "after": Role("After", "#009E8E", "triangle-up", "▲", "solid", "green"),
+    "teacher": Role("Teacher", "#7B61FF", "diamond", "◆", "violet"),
+    "before": Role("Before", "#B5891A", "circle", "●", "yellow"),
+    "after": Role("After", "#009E8E", "triangle-up", "▲", "green"),
 }
 _OTHERS = (("#B24C8E", "square", "■"), ("#5B87A6", "cross", "✚"), ("#8A8F3C", "star", "★"))
 
@@ -86,7 +85,7 @@ def role(name: str) -> Role:
     if name in ROLES:
         return ROLES[name]
     color, symbol, glyph = _OTHERS[sum(map(ord, name)) % len(_OTHERS)]
-    return Role(name, color, symbol, glyph, "dashdot")
+    return Role(name, color, symbol, glyph)
 
 
 _ask: Callable[[], Theme] | None = None

@@ -132,7 +132,6 @@ def _over_steps(
 ) -> go.Figure:
     """Common to all curves: steps from 0 to the last, one hover for all lines, a mark where the run was resumed."""
     theme.layout(figure, height=height, legend=legend, hovermode="x unified")
-    figure.update_layout(showlegend=legend)
     steps = max(history.steps, beside[1].steps if beside else 1, 1)
     figure.update_xaxes(title_text="step", range=[0, 1.03 * steps])
     if beside:  # Its lines have the colours of the run's own: one entry for all of them says whose the dashes are.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,8 @@ def write_projector(features: FeatureSet, pixels: np.ndarray, path: Path | str) 
 def projector_files(features: FeatureSet, pixels: np.ndarray) -> Iterator[tuple[str, bytes]]:
     """The files by name, one after the other."""
     for name, model in features.models.items():
-        yield f"{file_name(name)}.tsv", _vectors(model.unit_embedding()[pixels])
+        rows = model.unit_embedding()[pixels].tolist()
+        yield f"{file_name(name)}.tsv", _lines([f"{value:.6g}" for value in row] for row in rows)
     yield "metadata.tsv", _metadata(features, pixels)
     yield "sprite.png", _sprite(features, pixels)
     side = _side(len(pixels))
@@ -65,10 +66,6 @@ def projector_files(features: FeatureSet, pixels: np.ndarray) -> Iterator[tuple[
     )
 
 
-def _vectors(rows: np.ndarray) -> bytes:
-    return "".join("\t".join(f"{value:.6g}" for value in row) + "\n" for row in rows.tolist()).encode()
-
-
 def _metadata(features: FeatureSet, pixels: np.ndarray) -> bytes:
     known, where = features.grouping(), features.pixels
     lines = [["class", "image", "row", "column", *(f"{name} predicts" for name in features.models)]]
@@ -76,7 +73,7 @@ def _metadata(features: FeatureSet, pixels: np.ndarray) -> bytes:
         predicted = [_name(model.classes.names, int(model.prediction[p])) for model in features.models.values()]
         place = [features.image_names[where.image[p]], str(where.row[p]), str(where.column[p])]
         lines.append([_name(known.classes.names, int(known.values[p])), *place, *predicted])
-    return "".join("\t".join(_clean(cell) for cell in line) + "\n" for line in lines).encode()
+    return _lines([" ".join(cell.split()) for cell in line] for line in lines)
 
 
 def _sprite(features: FeatureSet, pixels: np.ndarray) -> bytes:
@@ -127,5 +124,5 @@ def _name(names: tuple[str, ...], label: int) -> str:
     return names[label] if label < len(names) else "none"
 
 
-def _clean(text: str) -> str:
-    return " ".join(text.split())
+def _lines(rows: Iterable[list[str]]) -> bytes:
+    return "".join("\t".join(row) + "\n" for row in rows).encode()

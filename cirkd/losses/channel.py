@@ -1,13 +1,15 @@
-"""Relations between channels (the second version of the method)."""
+"""Relations between channels, their memory, and context by self-attention (CIRKDv2)."""
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from cirkd.losses.memory import memory_relation
-from cirkd.relations import Precision, full_precision, normalize, pairwise_divergence, product_precision
+from cirkd.losses.memory import memory_relation, projection_head
+from cirkd.relations import ClassQueue, Precision, full_precision, normalize, pairwise_divergence, product_precision
+from cirkd.relations.gather import gather_rows
 
 CHANNEL_POOL = 4
 """Sides of the squares that are averaged."""
@@ -67,3 +69,72 @@ def channel_difference(student: Float[Tensor, "b c n"], teacher: Float[Tensor, "
     Source: CIRKDv2, mean-squared term.
     """
     return F.mse_loss(normalize(student), normalize(teacher.detach()))
+
+
+class ChannelMemory(nn.Module):
+    """A queue of the teacher's channels, and the head that takes the student to the teacher's width.
+
+    Args:
+        student_width, teacher_width: of the embeddings.
+        positions: of an embedding map after `channel_pool`; the width of the queue's rows.
+        queue_size: rows kept.
+        contrast: keys drawn.
+        enqueued: rows enqueued a step, over all processes.
+
+    Source: CIRKDv2. Unlike the published code, the queue wraps around, gives out only rows that were written, and
+    takes in a batch after it was drawn from.
+    """
+
+    def __init__(
+        self, student_width: int, teacher_width: int, positions: int, *, queue_size: int, contrast: int, enqueued: int
+    ) -> None:
+        super().__init__()
+        self.projection = projection_head(student_width, teacher_width)
+        self.queue = ClassQueue(1, queue_size, positions)
+        self.contrast = contrast
+        self.enqueued = enqueued
+
+    def sample(self, generator: torch.Generator | None = None) -> Float[Tensor, "k n"]:
+        """Random rows of the queue, as many as there are up to `contrast`."""
+        return self.queue.sample(self.contrast, generator).keys
+
+    @torch.no_grad()
+    def update(self, teacher: Float[Tensor, "b c n"], step: int = 0, generator: torch.Generator | None = None) -> None:
+        """Enqueue random channels of the batch; where several processes train, of all their batches alike."""
+        rows = normalize(teacher).flatten(0, 1)
+        rows, labels = gather_rows(rows, torch.zeros(len(rows), dtype=torch.int64, device=rows.device))
+        device = generator.device if generator is not None else rows.device
+        chosen = torch.randperm(len(rows), generator=generator, device=device)[: self.enqueued].to(rows.device)
+        self.queue.enqueue(rows[chosen], labels[chosen], step)
+
+
+class ContextModule(nn.Module):
+    """Every position sees all others of its image before it is compared with the teacher's.
+
+    Query, key and value by 1x1 convolutions to half the width; softmax of their scaled products over the positions;
+    1x1 convolution, BN and ReLU back to the width; beside the input, 1x1 convolution, BN and ReLU.
+
+    Args:
+        width: of the embedding, at least 2.
+
+    Source: CIRKDv2, the context module before its FitNet term.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half = width // 2
+        self.query = nn.Conv2d(width, half, 1, bias=False)
+        self.key = nn.Conv2d(width, half, 1, bias=False)
+        self.value = nn.Conv2d(width, half, 1, bias=False)
+        self.widen = _conv_norm_relu(half, width)
+        self.merge = _conv_norm_relu(2 * width, width)
+
+    def forward(self, embedding: Float[Tensor, "b d h w"]) -> Float[Tensor, "b d h w"]:
+        query, key, value = (head(embedding).flatten(2).transpose(1, 2) for head in (self.query, self.key, self.value))
+        seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        context = self.widen(seen.unflatten(2, embedding.shape[2:]))
+        return self.merge(torch.cat([embedding, context], dim=1))
+
+
+def _conv_norm_relu(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())

@@ -15,8 +15,8 @@ from cirkd.losses.generation import random_mask
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.pixel_choice import Draws, GivenDraws
 from cirkd.relations import flatten_positions, resize_labels
-from cirkd.relations.cells import average_cells, cells_of
 from cirkd.relations.gather import share_of_mean
+from cirkd.relations.similarity import average_cells, cells_of
 
 
 @runtime_checkable

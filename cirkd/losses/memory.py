@@ -8,17 +8,9 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from cirkd import relations
 from cirkd.losses.pixel_choice import Draws, GivenDraws, Indexing, choose_pixels, draw_for, least_drawn
-from cirkd.relations import (
-    ClassKeys,
-    ClassQueue,
-    Precision,
-    keyed_divergence,
-    normalize,
-    product_precision,
-    region_means,
-    resize_labels,
-)
+from cirkd.relations import ClassKeys, ClassQueue, Precision
 from cirkd.relations.class_queue import Rings, end_at_last_slot, write_rows
 from cirkd.relations.engine.cuda_graphs import Recorded
 from cirkd.relations.gather import gather_rows, several_processes
@@ -62,7 +54,9 @@ def memory_relation(
             f"student {list(student.shape)}, teacher {list(teacher.shape)}, keys {list(keys.shape)}: want the same "
             "pixels at one width; pass the student through RelationMemory.projection first"
         )
-    return keyed_divergence(student, teacher, keys, temperature, product_precision(precision, student), unit_keys)
+    return relations.keyed_divergence(
+        student, teacher, keys, temperature, relations.product_precision(precision, student), unit_keys
+    )
 
 
 def projection_head(student_width: int, teacher_width: int) -> nn.Sequential:
@@ -194,7 +188,7 @@ class RelationMemory(nn.Module):
         Raises:
             ValueError: given draws are not those of these labels.
         """
-        small = resize_labels(labels, (teacher_embedding.shape[2], teacher_embedding.shape[3]))
+        small = relations.resize_labels(labels, (teacher_embedding.shape[2], teacher_embedding.shape[3]))
         at = torch.full((), step, device=small.device)
         rings = self.pixel_queue.rings, self.region_queue.rings, self.overflow
         if isinstance(generator, GivenDraws):
@@ -237,11 +231,11 @@ def _store(
 ) -> tuple[()]:
     """Enqueue the pixels at these positions under these classes, and regions."""
     num_classes = len(pixel_rings.keys)
-    embedding = normalize(teacher_embedding, dim=1)
+    embedding = relations.normalize(teacher_embedding, dim=1)
     image = torch.arange(len(labels), device=labels.device)[:, None]
     pixels = embedding.flatten(2)[image, :, position]
     # As many rows whatever the labels are, those without a class to be skipped: a GPU need not be asked how many.
-    regions, count = region_means(embedding, labels, num_classes=num_classes)
+    regions, count = relations.region_means(embedding, labels, num_classes=num_classes)
     classes = torch.arange(num_classes, device=labels.device)
     region_class = classes.expand(count.shape).masked_fill(count == 0, -1)
     rows, label = gather_rows(pixels.flatten(0, 1), pixel_class.flatten())

@@ -10,14 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from cirkd.losses import channel, structured
 from cirkd.losses.attention import as_published, attention_transfer
 from cirkd.losses.boundary import body_distillation, boundary_distillation
-from cirkd.losses.channel import channel_difference, memory_channel_relation, minibatch_channel_relation
-from cirkd.losses.channel_memory import ChannelMemory
 from cirkd.losses.channel_wise import channel_wise
-from cirkd.losses.context import ContextModule
 from cirkd.losses.correlation import inter_class_correlation, intra_class_correlation
-from cirkd.losses.discriminator import Discriminator, student_deception, teacher_recognition
 from cirkd.losses.double_similarity import category_similarity, pixel_similarity
 from cirkd.losses.fitnet import hint
 from cirkd.losses.generation import FeatureGenerator, dense_contrast, masked_generation
@@ -25,7 +22,6 @@ from cirkd.losses.inputs import Inputs, over_processes
 from cirkd.losses.logit import logit_distillation
 from cirkd.losses.memory import memory_relation
 from cirkd.losses.minibatch import minibatch_pixel_relation
-from cirkd.losses.structured import structured_pairwise
 from cirkd.losses.task import segmentation_cross_entropy
 from cirkd.losses.term import Head, Sizes, Term
 from cirkd.losses.variation import intra_class_variation
@@ -36,7 +32,7 @@ def _to_teacher_width(sizes: Sizes) -> nn.Module:
 
 
 def _channel_memory(sizes: Sizes) -> nn.Module:
-    return ChannelMemory(
+    return channel.ChannelMemory(
         sizes.student_width,
         sizes.teacher_width,
         sizes.positions,
@@ -48,8 +44,8 @@ def _channel_memory(sizes: Sizes) -> nn.Module:
 
 HINT = Head("hint", _to_teacher_width)
 CHANNEL_WISE = Head("channel_wise", _to_teacher_width)
-CONTEXT = Head("context", lambda sizes: ContextModule(sizes.student_width))
-DISCRIMINATOR = Head("discriminator", lambda sizes: Discriminator(sizes.num_classes))
+CONTEXT = Head("context", lambda sizes: channel.ContextModule(sizes.student_width))
+DISCRIMINATOR = Head("discriminator", lambda sizes: structured.Discriminator(sizes.num_classes))
 CHANNELS = Head("channels", _channel_memory)
 GENERATION = Head("generation", lambda sizes: FeatureGenerator(sizes.student_width, sizes.teacher_width))
 
@@ -98,7 +94,7 @@ def _hint(batch: Inputs) -> Tensor:
 
 def _memory_channel(batch: Inputs) -> Tensor:
     keys = batch.head("channels").sample(batch.generator)
-    return memory_channel_relation(*batch.channels, keys, batch.settings.temperature)
+    return channel.memory_channel_relation(*batch.channels, keys, batch.settings.temperature)
 
 
 TERMS: dict[str, Term] = {
@@ -152,21 +148,21 @@ TERMS: dict[str, Term] = {
         "Structure within an image (SKD)",
         "#009E8E",
         "Pairwise structure within an image (SKD).",
-        lambda b: structured_pairwise(b.student.embedding, b.teacher_embedding),
+        lambda b: structured.structured_pairwise(b.student.embedding, b.teacher_embedding),
         positions=True,
     ),
     "adversarial": Term(
         "Passing for the teacher (SKD)",
         "#B5891A",
         "The student's logits pass for the teacher's (SKD's option); wants discriminator, which trains the judge.",
-        lambda b: student_deception(b.head("discriminator"), b.student.logits),
+        lambda b: structured.student_deception(b.head("discriminator"), b.student.logits),
         head=DISCRIMINATOR,
     ),
     "discriminator": Term(
         "Discriminator (SKD)",
         "#B24C8E",
         "The judge of adversarial tells student and teacher apart.",
-        lambda b: teacher_recognition(b.head("discriminator"), b.student.logits, b.teacher_logits),
+        lambda b: structured.teacher_recognition(b.head("discriminator"), b.student.logits, b.teacher_logits),
         head=DISCRIMINATOR,
     ),
     "variation": Term(
@@ -227,7 +223,7 @@ TERMS: dict[str, Term] = {
         "Channels of the mini-batch",
         "#8A8F3C",
         "Relations between the channels of the mini-batch (CIRKDv2).",
-        lambda b: minibatch_channel_relation(*b.channels, b.settings.temperature),
+        lambda b: channel.minibatch_channel_relation(*b.channels, b.settings.temperature),
         head=CHANNELS,
         positions=True,
     ),
@@ -243,7 +239,7 @@ TERMS: dict[str, Term] = {
         "Difference of channels",
         "#0072B2",
         "Mean squared difference of the channels (CIRKDv2).",
-        lambda b: channel_difference(*b.channels),
+        lambda b: channel.channel_difference(*b.channels),
         head=CHANNELS,
         positions=True,
     ),

@@ -11,10 +11,9 @@ import tyro
 
 from cirkd.data.errors import TrainingError
 from cirkd.sweep.measures import kept_row, measure, other_rows
-from cirkd.sweep.plan import Job, plan
+from cirkd.sweep.plan import Job, places, plan, run_all
 from cirkd.sweep.report import write_reports
 from cirkd.sweep.results import Results
-from cirkd.sweep.running import places, run_all
 from cirkd.training.stopping import StopRequest, stop_requests
 
 

@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from cirkd.analysis.boundaries import band_width, boundary_counts
-from cirkd.analysis.calibration import calibration_counts, calibration_error
-from cirkd.analysis.linear_probe import linear_probe
+from cirkd.analysis.segmentation_measures import (
+    band_width,
+    boundary_counts,
+    calibration_counts,
+    calibration_error,
+    linear_probe,
+)
 from cirkd.data.sample import SegmentationData
 from cirkd.export.files import whole
 from cirkd.features.sampling import balanced_sample

@@ -26,8 +26,6 @@ from cirkd.training.setup import plain_recipe
 
 FOLDER = "measures"
 """Of a sweep: a small file for each finished run, which is all that the table needs of it."""
-TIMED = ("wall_seconds", "peak_memory_bytes")
-"""Columns that the machine and its load decide, and not the recipe."""
 _WHOLE = ("fisher_ratio", "silhouette", "nearest_centroid_accuracy", "cka_to_teacher", "neighbour_overlap")
 _BY_CLASS = ("compactness", "separation", "row_distance", "nearest_centroid_by_class")
 

@@ -1,10 +1,12 @@
-"""accelerate as a run uses it: one process or many, their precision, and what they have to agree on."""
+"""accelerate as a run uses it: one process or many, their precision, what they agree on, and trackers."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
@@ -15,10 +17,10 @@ from cirkd.losses.objective import Terms
 from cirkd.relations.precision import has_bf16
 from cirkd.training.processes import Processes, current_processes
 from cirkd.training.recipes import Recipe
-from cirkd.training.trackers import require_installed
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
 
 _MIXED = {"float64": "no", "float32": "no", "bf16": "bf16", "fp16": "fp16"}
 
@@ -124,3 +126,46 @@ def require_equal_parts(recipe: Recipe) -> None:
         raise TrainingError(
             f"a process's {share} images in {recipe.accumulate} parts: choose --accumulate so that all are alike"
         )
+
+
+PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",)}
+"""Modules of which each tracker needs one."""
+
+
+def require_installed(trackers: Sequence[str]) -> None:
+    """
+    Raises:
+        TrainingError: a tracker's package is not installed.
+    """
+    for name in trackers:
+        if not any(find_spec(module) for module in PACKAGES[name]):
+            raise TrainingError(f"--trackers {name}: not installed; pip install {PACKAGES[name][0]}, or leave it out")
+
+
+def begin_tracking(accelerator: Accelerator, name: str, settings: Mapping[str, Any]) -> None:
+    """Open the trackers for a run; nothing without any.
+
+    Args:
+        name: of the run.
+        settings: its recipe as plain values.
+    """
+    if accelerator.trackers or not accelerator.log_with:
+        return
+    accelerator.init_trackers("cirkd", config=dict(flat(settings)), init_kwargs={"wandb": {"name": name}})
+
+
+def track(accelerator: Accelerator, values: Mapping[str, Any], step: int) -> None:
+    """Write nested numbers to the trackers under names as `raw.kd`; nothing without any."""
+    if accelerator.trackers:
+        accelerator.log(flat(values), step=step)
+
+
+def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, str | int | float | bool]:
+    """Nested settings as `objective.kd` -> value; what is no number stands as text."""
+    found: dict[str, str | int | float | bool] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{before}{name}.")
+        else:
+            found[before + name] = value if isinstance(value, int | float | str) else str(value)
+    return found

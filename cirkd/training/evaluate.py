@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -39,9 +38,6 @@ class Evaluation:
     pixel_accuracy: float
     iou: dict[str, float | None]
     notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def evaluate(
@@ -80,7 +76,7 @@ def evaluate(
         table = torch.from_numpy(matching.table.astype(np.int64)).to(device)
         confusion = torch.zeros(len(classes), len(classes) + 1, dtype=torch.int64, device=device)
         labels = np.zeros(256, np.int64)
-        counted = _counts(model, _noted(items, notes), data.name, precision, table, len(classes))
+        counted = _counts(model, items, notes, data.name, precision, table, len(classes))
         for done, (counts, values) in enumerate(counted, 1):
             confusion += counts
             labels += values
@@ -96,19 +92,19 @@ def evaluate(
     return _scores(confusion, data, classes, tuple(note for note in notes if note))
 
 
-def _noted(items: Iterable[Item], notes: dict[str, None]) -> Iterator[Item]:
-    """The items; what is to be said of how they were read is added to the notes."""
-    for item in items:
-        notes.setdefault(item.note)
-        yield item
-
-
 def _counts(
-    model: Segmenter, items: Iterable[Item], data: str, precision: str, table: Tensor, classes: int
+    model: Segmenter,
+    items: Iterable[Item],
+    notes: dict[str, None],
+    data: str,
+    precision: str,
+    table: Tensor,
+    classes: int,
 ) -> Iterator[tuple[Tensor, np.ndarray]]:
     """Confusion matrix and label counts of each image; pixels are counted while the network runs on the next.
 
-    They are counted where the network is: a GPU waits for nothing until the end.
+    They are counted where the network is: a GPU waits for nothing until the end. What is to be said of how an image was
+    read is added to the notes.
     """
 
     def count(logits: Tensor, item: Item, label: Tensor) -> tuple[Tensor, np.ndarray]:
@@ -120,6 +116,7 @@ def _counts(
     with ThreadPoolExecutor(1) as pool:
         counting: Future[tuple[Tensor, np.ndarray]] | None = None
         for item in items:
+            notes.setdefault(item.note)
             if item.label is None:
                 raise DataError(f"{data}: {item.name} has no label map; scores need labels")
             output = inference.run("the network", model, item.inputs[0][None], [item.name], precision=precision)

@@ -66,7 +66,10 @@ def predict(
             written.append(path)
             if progress is not None:
                 progress(len(written) / len(data))
-    _describe(folder, model.info.classes, form)
+    if form != "cityscapes":
+        names, colors = model.info.classes.names, model.info.classes.colors
+        entries = [{"name": name, "color": list(color)} for name, color in zip(names, colors, strict=True)]
+        (folder / "classes.json").write_text(json.dumps(entries, indent=1), encoding="utf-8")
     return written
 
 
@@ -107,10 +110,3 @@ def _save(path: Path, picture: Image.Image) -> None:
         picture.save(path)
     except OSError as error:
         raise ExportError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
-
-
-def _describe(folder: Path, classes: Classes, form: Form) -> None:
-    if form == "cityscapes":
-        return
-    entries = [{"name": n, "color": list(c)} for n, c in zip(classes.names, classes.colors, strict=True)]
-    (folder / "classes.json").write_text(json.dumps(entries, indent=1), encoding="utf-8")

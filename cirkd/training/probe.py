@@ -1,5 +1,6 @@
 """Snapshots of the probe: how a few fixed images lie in the feature space while the network learns."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +33,8 @@ def save_snapshot(path: Path, model: Segmenter, probe: Sequence[Sample]) -> None
             batch = model.preprocess(sample.image)[None]
             embedding = inference.run("the student", model, batch, [sample.name], precision="float32").embedding[0]
             height, width = embedding.shape[1:]
-            thinned = _every(height, width)
+            k = next(k for k in itertools.count(1) if -(-height // k) * -(-width // k) <= MOST_POSITIONS)
+            thinned = slice(None, None, k), slice(None, None, k)
             arrays[f"embedding_{index}"] = embedding[:, *thinned].half().cpu().numpy()
             if sample.label is not None:
                 arrays[f"label_{index}"] = resize_label(sample.label, (height, width))[thinned]
@@ -41,11 +43,3 @@ def save_snapshot(path: Path, model: Segmenter, probe: Sequence[Sample]) -> None
             np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
     except OSError as error:
         raise TrainingError(f"{path}: cannot be written ({error}); free some space and --resume") from None
-
-
-def _every(height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns that are kept of a map."""
-    k = 1
-    while -(-height // k) * -(-width // k) > MOST_POSITIONS:
-        k += 1
-    return slice(None, None, k), slice(None, None, k)

@@ -25,9 +25,8 @@ import psutil
 from cirkd.data.errors import TrainingError
 from cirkd.data.whole_files import replacing
 from cirkd.models.places import WEIGHTS
-from cirkd.training.journal import read_journal
-from cirkd.training.run_log import LOG, ended_with, refused
-from cirkd.training.run_log import log as log
+from cirkd.training.journal import LOG, ended_with, read_history, refused
+from cirkd.training.journal import log as log
 
 Status = Literal["running", "stopped", "finished", "failed"]
 _PROCESS, _LAUNCH = "process.json", "launch.json"
@@ -68,7 +67,7 @@ def look(folder: Path) -> Run:
     error = ""
     if _living(folder) is not None:
         status: Status = "running"
-    elif _ended(folder):
+    elif read_history(folder / "journal.jsonl").finished:
         status = "finished"
     else:
         error = ended_with(folder)
@@ -263,11 +262,6 @@ def _read(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _ended(folder: Path) -> bool:
-    events = read_journal(folder / "journal.jsonl")
-    return bool(events) and events[-1]["kind"] == "end"
 
 
 def _changed(folder: Path) -> float:

@@ -17,8 +17,8 @@ from cirkd.data.errors import CheckpointError, TrainingError
 from cirkd.data.matching import channel_order, match_classes
 from cirkd.data.sample import Classes, SegmentationData
 from cirkd.losses.channel import CHANNEL_POOL
-from cirkd.losses.heads import Heads
 from cirkd.losses.memory import RelationMemory
+from cirkd.losses.objective import Heads
 from cirkd.models import published
 from cirkd.models.build import ARCHITECTURES, build_segmenter
 from cirkd.models.segmenter import Segmenter

@@ -2,24 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from cirkd.losses.objective import Objective, Terms
+from cirkd.data.errors import TrainingError
+from cirkd.losses.memory import RelationMemory
+from cirkd.losses.objective import Heads, Objective, Terms
 from cirkd.losses.pixel_choice import Draws
-from cirkd.models.segmenter import SegmentationOutput
-from cirkd.training import engine, finite
-from cirkd.training.average import WeightAverage
+from cirkd.models.segmenter import SegmentationOutput, Segmenter
+from cirkd.training import engine
 from cirkd.training.batches import Batch
-from cirkd.training.distillation import Distillation
 from cirkd.training.recipes import Recipe
-from cirkd.training.schedule import polynomial_rate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+
+def polynomial_rate(step: int, *, base: float, steps: int, power: float = 0.9, warmup: int = 0) -> float:
+    """Learning rate of a step: linear rise over `warmup` steps, then `base * (1 - step / steps) ** power`.
+
+    Args:
+        step: From 0; the step about to be taken.
+        base: The rate that the polynomial starts from.
+        steps: Length of the run.
+        power: 0.9 in the DeepLab papers and in CIRKD.
+        warmup: Steps of linear rise; 0 for none.
+    """
+    rise = min(1.0, (step + 1) / (warmup + 1)) if warmup else 1.0
+    return base * rise * (1 - step / steps) ** power
+
+
+class WeightAverage(nn.Module):
+    """The average that a run evaluates and saves in place of the last step's weights.
+
+    After step t each weight and batch statistic is `decay` times what it was plus `1 - decay` times the student's;
+    in the first steps the decay is smaller, (1 + t) / (10 + t), so that the start is forgotten.
+
+    Args:
+        student: The network in training; it is copied.
+        decay: In (0, 1); 0.995 averages over the last 200 steps or so.
+
+    Source: Polyak averaging, in the form of Tarvainen and Valpola (NeurIPS 2017).
+    """
+
+    def __init__(self, student: Segmenter, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.averaged = AveragedModel(student, use_buffers=True)
+
+    @property
+    def student(self) -> Segmenter:
+        """The network with the averaged weights."""
+        return self.averaged.module  # pyright: ignore[reportReturnType]
+
+    def update(self, student: Segmenter, step: int) -> None:
+        """Take in the student's weights after `step` steps."""
+        self.averaged.multi_avg_fn = get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))
+        self.averaged.update_parameters(student)
+
+
+class Distillation(nn.Module):
+    """Student, memory, heads and objective as one module, so that their parameters are trained and wrapped together."""
+
+    def __init__(
+        self, student: Segmenter, memory: RelationMemory | None, heads: Heads | None, objective: Objective
+    ) -> None:
+        super().__init__()
+        self.student = student
+        self.memory = memory
+        self.heads = heads
+        self.objective = objective
+
+    def forward(self, batch: Batch, teacher_output: SegmentationOutput | None, draws: Draws, step: int) -> Terms:
+        return self.objective.terms(
+            student_output=self.student(batch.images),
+            teacher_output=teacher_output,
+            labels=batch.labels,
+            memory=self.memory,
+            heads=self.heads,
+            generator=draws,
+            step=step,
+            ignore_index=self.student.info.classes.ignore_index,
+        )
 
 
 class Steps:
@@ -79,7 +148,8 @@ class Steps:
         self.module.train()
         self.optimizer.zero_grad(set_to_none=True)
         chosen = self.draws if draws is None else draws
-        parts = [self._part(part, number, chosen) for number, part in enumerate(_parts(batch, recipe.accumulate))]
+        pairs = zip(batch.images.chunk(recipe.accumulate), batch.labels.chunk(recipe.accumulate), strict=True)
+        parts = [self._part(Batch(*pair), number, chosen) for number, pair in enumerate(pairs)]
         self.optimizer.step()
         self.done += 1
         if self.average is not None:
@@ -99,12 +169,46 @@ class Steps:
             terms = self.wrapped(part, taught, draws, self.done)
             total = self.objective().total(terms)
             if any(engine.any_of(self.accelerator, not bool(torch.isfinite(total)))):
-                raise finite.diverged(recipe.name, self.done, terms, self.latest, self.module)
+                raise diverged(recipe.name, self.done, terms, self.latest, self.module)
             self.accelerator.backward(total / recipe.accumulate)
         return {name: value.detach() for name, value in terms.items()}
 
 
-def _parts(batch: Batch, count: int) -> Iterator[Batch]:
-    """A batch in `count` equal parts."""
-    for images, labels in zip(batch.images.chunk(count), batch.labels.chunk(count), strict=True):
-        yield Batch(images, labels)
+def broken_weight(module: nn.Module) -> str | None:
+    """The first parameter that holds NaN or infinity."""
+    return next((name for name, value in module.named_parameters() if not torch.isfinite(value).all()), None)
+
+
+def diverged(name: str, step: int, terms: Terms, before: Mapping[str, float], module: nn.Module) -> TrainingError:
+    """The error of a run whose loss is not finite.
+
+    Args:
+        name: of the run.
+        step: steps done when it was found.
+        terms: as they are now.
+        before: as they were a step ago, as far as there was one.
+        module: what is trained, to see whether its weights are to blame.
+    """
+    broken = [term for term, value in terms.items() if not torch.isfinite(value)] or ["their sum"]
+    known = [f"{term} {before[term]:.4g}" for term in broken if term in before]
+    since = f" (a step before: {', '.join(known)})" if known else ""
+    weight = broken_weight(module)
+    weights = "" if weight is None else f", and the weights {weight} are not either"
+    return TrainingError(
+        f"{name}: {', '.join(broken)} not finite since step {step}{since}{weights}; train anew with a lower "
+        "--learning-rate, or with --precision float32"
+    )
+
+
+def require_finite_weights(name: str, step: int, module: nn.Module) -> None:
+    """Before a state is saved: what has diverged does not replace the last good one.
+
+    Raises:
+        TrainingError: a weight is not finite.
+    """
+    weight = broken_weight(module)
+    if weight is not None:
+        raise TrainingError(
+            f"{name}: the weights {weight} are not finite since step {step}; the state saved before is untouched; "
+            "train anew with a lower --learning-rate"
+        )

@@ -15,8 +15,8 @@ from torch import Tensor
 from cirkd.data.whole_files import replacing
 from cirkd.models.inference import autocast
 from cirkd.models.segmenter import Preprocessing, SegmentationOutput, Segmenter
-from cirkd.relations.cells import average_cells, cells_of
 from cirkd.relations.precision import has_bf16
+from cirkd.relations.similarity import average_cells, cells_of
 from cirkd.training.processes import Processes
 from cirkd.training.recipes import Recipe
 

@@ -16,9 +16,8 @@ from cirkd.data.sample import SegmentationData
 from cirkd.losses.objective import Terms
 from cirkd.models.places import WEIGHTS
 from cirkd.models.segmenter import Segmenter
-from cirkd.training import engine, finite, trackers
+from cirkd.training import engine, setup
 from cirkd.training.batches import Batch, Batches
-from cirkd.training.distillation import Distillation
 from cirkd.training.evaluate import Evaluation, evaluate
 from cirkd.training.journal import Journal
 from cirkd.training.probe import save_snapshot
@@ -26,17 +25,7 @@ from cirkd.training.progress import Progress
 from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import load_state, save_state
 from cirkd.training.runs import holding, note_launch
-from cirkd.training.setup import (
-    build_heads,
-    build_memory,
-    build_student,
-    has_labelled_test,
-    load_teacher,
-    peak_memory,
-    plain_recipe,
-    warn_of_overlap,
-)
-from cirkd.training.steps import Steps
+from cirkd.training.steps import Distillation, Steps, require_finite_weights
 from cirkd.training.stopping import stop_requests
 from cirkd.training.teaching import Teaching
 
@@ -94,12 +83,12 @@ class _Run:
         self.accelerator = engine.make_accelerator(recipe)
         self.train_data = open_data(recipe.data, recipe.train_split, recipe.root)
         self.val_data = open_data(recipe.data, recipe.val_split, recipe.root)
-        warn_of_overlap(recipe, self.train_data, self.val_data)
-        teacher = load_teacher(recipe, self.train_data, self.accelerator.device)
+        setup.warn_of_overlap(recipe, self.train_data, self.val_data)
+        teacher = setup.load_teacher(recipe, self.train_data, self.accelerator.device)
         # Drawn after the teacher is loaded: the same seed starts every student alike, distilled or alone.
         torch.manual_seed(recipe.seed)
-        student = build_student(recipe, self.train_data).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        memory, heads = build_memory(recipe, student, teacher), build_heads(recipe, student, teacher)
+        student = setup.build_student(recipe, self.train_data).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        memory, heads = setup.build_memory(recipe, student, teacher), setup.build_heads(recipe, student, teacher)
         place = engine.processes_of(self.accelerator)
         self.teaching = None if teacher is None else Teaching(teacher, recipe, student.info.preprocessing, place)
         self.module = Distillation(student, memory, heads, recipe.objective)
@@ -117,8 +106,10 @@ class _Run:
     def go(self, stopping: Any) -> Result:
         recipe = self.recipe
         classes = asdict(self.module.student.info.classes)
-        self.journal.write("start", self.step, recipe=plain_recipe(recipe), classes=classes, resumed=self.step > 0)
-        trackers.begin(self.accelerator, recipe.name, plain_recipe(recipe))
+        self.journal.write(
+            "start", self.step, recipe=setup.plain_recipe(recipe), classes=classes, resumed=self.step > 0
+        )
+        engine.begin_tracking(self.accelerator, recipe.name, setup.plain_recipe(recipe))
         if self.step == 0:
             self._snapshot()
         with Progress(recipe.name, recipe.steps, self.step, self.accelerator.is_main_process) as progress:
@@ -170,7 +161,7 @@ class _Run:
         objective = self.steps.objective(steps_back=1)
         weighted = {name: value * objective.weight(name) for name, value in raw.items()}
         memory, total, rate = self.module.memory, sum(weighted.values()), self.steps.optimizer.param_groups[0]["lr"]
-        trackers.log(self.accelerator, {"raw": raw, "weighted": weighted, "total": total, "rate": rate}, self.step)
+        engine.track(self.accelerator, {"raw": raw, "weighted": weighted, "total": total, "rate": rate}, self.step)
         self.journal.write(
             "train",
             self.step,
@@ -206,8 +197,8 @@ class _Run:
         return replace(result, split="val") if data is self.val_data else result
 
     def _write(self, result: Evaluation) -> None:
-        self.journal.write("evaluation", self.step, **result.to_dict())
-        trackers.log(self.accelerator, {result.split: {"miou": result.miou}}, self.step)
+        self.journal.write("evaluation", self.step, **asdict(result))
+        engine.track(self.accelerator, {result.split: {"miou": result.miou}}, self.step)
 
     def _snapshot(self) -> None:
         if self.accelerator.is_main_process:
@@ -216,7 +207,7 @@ class _Run:
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
-            finite.require_finite_weights(self.recipe.name, self.step, self.module)
+            require_finite_weights(self.recipe.name, self.step, self.module)
             save_state(self.folder / "state.pt", self.steps)
 
     def _keep_weights(self) -> None:
@@ -225,7 +216,7 @@ class _Run:
             save_checkpoint(path, self._student, **self._provenance())
 
     def _provenance(self) -> dict[str, Any]:
-        return {"recipe": plain_recipe(self.recipe), "steps": self.step, "seed": self.recipe.seed}
+        return {"recipe": setup.plain_recipe(self.recipe), "steps": self.step, "seed": self.recipe.seed}
 
     def _write_checkpoint(self, provenance: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
@@ -242,19 +233,19 @@ class _Run:
         self._keep_weights()
         written = load_model(path, self.accelerator.device)
         scores = {"val": self._scored(written, self.val_data)}
-        if has_labelled_test(recipe):
+        if setup.has_labelled_test(recipe):
             test = open_data(recipe.data, "test", recipe.root)
             scores["test"] = self._scored(written, test)
         for result in scores.values():
             self._write(result)
-        provenance["scores"] = {split: result.to_dict() for split, result in scores.items()}
+        provenance["scores"] = {split: asdict(result) for split, result in scores.items()}
         self._write_checkpoint(provenance)
         self.journal.write(
             "end",
             self.step,
             checkpoint=path.name,
             seconds=time.monotonic() - self.began,
-            peak_memory_bytes=peak_memory(),
+            peak_memory_bytes=setup.peak_memory(),
         )
         return scores["val"]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 
-from cirkd.analysis import agreement
+from cirkd.analysis import geometry
 from cirkd.analysis.centroids import centroids
 from cirkd.analysis.geometry import cosine_silhouette, geometry_of
 from cirkd.analysis.neighbours import pixel_relations
@@ -110,28 +110,28 @@ def test_debiased_cka(seed, n, d, e):
     x, y = generator.normal(size=(n, d)) + 3, generator.normal(size=(n, e))
     spread = oracles.debiased_hsic(x @ x.T, x @ x.T) * oracles.debiased_hsic(y @ y.T, y @ y.T)
     if spread > 1e-3:
-        assert agreement.debiased_cka(x, y) == pytest.approx(oracles.debiased_cka(x, y), abs=1e-5)
+        assert geometry.debiased_cka(x, y) == pytest.approx(oracles.debiased_cka(x, y), abs=1e-5)
 
 
 def test_debiased_cka_of_noise_is_about_zero_where_the_plain_one_is_not():
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(400, 100)), generator.normal(size=(400, 100))
-    assert abs(agreement.debiased_cka(x, y)) < 0.02
-    assert np.isnan(agreement.debiased_cka(x[:3], y[:3]))
-    assert np.isnan(agreement.debiased_cka(np.ones((9, 2)), y[:9]))
+    assert abs(geometry.debiased_cka(x, y)) < 0.02
+    assert np.isnan(geometry.debiased_cka(x[:3], y[:3]))
+    assert np.isnan(geometry.debiased_cka(np.ones((9, 2)), y[:9]))
 
 
 @settings(max_examples=30)
 @given(st.integers(0, 10**6), st.integers(2, 40), st.integers(1, 12))
 def test_nearest_neighbours_are_scikit_learns(seed, n, count):
     rows = oracles.unit(np.random.default_rng(seed).normal(size=(n, 5)))
-    found = agreement.nearest_neighbours(rows, count)
+    found = geometry.nearest_neighbours(rows, count)
     count = min(count, n - 1)
     oracle = NearestNeighbors(n_neighbors=count, metric="cosine").fit(rows).kneighbors(return_distance=False)
     assert [set(row) for row in found] == [set(row) for row in oracle]
     other = np.sort(np.random.default_rng(seed + 1).permuted(np.tile(np.arange(n), (n, 1)), axis=1)[:, :count])
     shared = np.mean([len(set(a) & set(b)) / count for a, b in zip(found, other, strict=True)])
-    assert agreement.overlap(found, other) == pytest.approx(shared)
+    assert geometry.overlap(found, other) == pytest.approx(shared)
 
 
 @settings(max_examples=30)

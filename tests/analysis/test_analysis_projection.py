@@ -8,9 +8,8 @@ from scipy.spatial import procrustes as scipy_procrustes
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 
-from cirkd.analysis.alignment import procrustes
 from cirkd.analysis.layout import lay_out, nearest, principal_axes
-from cirkd.analysis.projection import project
+from cirkd.analysis.projection import procrustes, project
 from cirkd.data.errors import StudyError
 from cirkd.features.sampling import balanced_sample
 from tests.factories import make_features

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cirkd.analysis.bank_relations import OF_BANK, bank_relations
+from cirkd.analysis.bank_map import OF_BANK, bank_relations
 from cirkd.analysis.batch_terms import batch_terms
 from cirkd.data.errors import StudyError
 from cirkd.losses.memory import RelationMemory

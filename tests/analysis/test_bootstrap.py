@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cirkd.analysis.bootstrap import difference_interval, miou
+from cirkd.analysis.paired import difference_interval, miou
 
 
 def _confusions(right: float, seeds: int, images: int = 30, seed: int = 0) -> dict[int, np.ndarray]:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cirkd.analysis.changed_places import CODES, LEAST, Kind, changed_places, window_sums
+from cirkd.analysis.places import CODES, LEAST, Kind, changed_places, window_sums
 from cirkd.analysis.scores import pixel_change
 from cirkd.data.errors import StudyError
 from tests.factories import make_features

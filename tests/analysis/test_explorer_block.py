@@ -17,8 +17,7 @@ from cirkd.analysis import explorer_encode
 from cirkd.analysis.divergences import divergence
 from cirkd.analysis.explorer_block import cosine_error, dimensions_for, explorer_block, quantise, thin
 from cirkd.analysis.explorer_encode import encode
-from cirkd.analysis.explorer_maps import MAPS, cells_of, explorer_map
-from cirkd.analysis.projection import project
+from cirkd.analysis.projection import MAPS, cells_of, explorer_map, project
 from cirkd.analysis.scores import pixel_change
 from cirkd.data.errors import StudyError
 from cirkd.features.extract import make_pixels

@@ -10,8 +10,8 @@ import pytest
 from pyarrow import csv
 
 from cirkd.analysis.divergences import divergence
-from cirkd.analysis.explorer_pin import pixel_story
 from cirkd.analysis.explorer_selection import as_csv, as_parquet, selection_scores, selection_table
+from cirkd.analysis.neighbours import pixel_story
 from cirkd.analysis.projection import project
 from cirkd.data.errors import StudyError
 from tests.analysis.oracles import nearest, row_divergence, softmax, unit

@@ -5,9 +5,8 @@ import pytest
 from scipy.stats import skew
 
 from cirkd.analysis.explorer_block import explorer_block
-from cirkd.analysis.explorer_maps import explorer_map
 from cirkd.analysis.layout import principal_axes
-from cirkd.analysis.projection import project
+from cirkd.analysis.projection import explorer_map, project
 from cirkd.features.feature_set import FeatureSet
 from cirkd.features.sampling import balanced_sample
 from tests.factories import make_features

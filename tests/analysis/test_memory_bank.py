@@ -8,7 +8,7 @@ import torch
 
 from cirkd.analysis.bank_map import bank_map, projected_rows
 from cirkd.analysis.memory_bank import BY_BANK, BY_VIEW, banks, memory_bank, sample_bank
-from cirkd.analysis.published_indexing import stored_pixels
+from cirkd.analysis.memory_lesson import stored_pixels
 from cirkd.data.errors import StudyError
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.pixel_choice import choose_pixels

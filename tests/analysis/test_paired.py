@@ -21,17 +21,17 @@ def test_differences_are_seed_by_seed() -> None:
     found = compare({"alone": {0: 20.0, 1: 30.0, 2: 25.0}, "taught": {1: 31.0, 0: 21.5, 7: 90.0}}, "alone")
     alone, taught = found
     assert (alone.mean, alone.deviation, dict(alone.differences)) == (25.0, 5.0, {})
-    assert math.isnan(alone.gain) and not alone.excludes_zero
+    assert math.isnan(alone.gain) and math.isnan(alone.low) and math.isnan(alone.high)
     assert dict(taught.differences) == {1: 1.0, 0: 1.5}
     assert taught.gain == 1.25
     assert taught.low == pytest.approx(1.25 - 12.7062047 * 0.25, rel=1e-6)  # t(0.975, 1) times 0.3536 / sqrt(2)
-    assert not taught.excludes_zero
+    assert taught.low < 0 < taught.high
 
 
 def test_too_few_seeds_have_no_interval() -> None:
     found = compare({"alone": {0: 20.0}, "taught": {0: 22.0}, "never": {}, "broken": {0: math.nan}}, "alone")
     assert found[1].gain == 2.0 and math.isnan(found[1].low) and math.isnan(found[1].deviation)
-    assert not found[1].excludes_zero
+    assert math.isnan(found[1].high)
     assert math.isnan(found[2].mean) and math.isnan(found[3].gain)
     surer = compare({"alone": {0: 20.0, 1: 21.0}, "taught": {0: 22.0, 1: 23.01}}, "alone")[1]
-    assert surer.excludes_zero
+    assert surer.low > 0

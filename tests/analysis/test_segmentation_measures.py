@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from cirkd.analysis.boundaries import band_width, boundary_counts
-from cirkd.analysis.calibration import BINS, calibration_counts, calibration_error
-from cirkd.analysis.linear_probe import linear_probe
+from cirkd.analysis.segmentation_measures import (
+    BINS,
+    band_width,
+    boundary_counts,
+    calibration_counts,
+    calibration_error,
+    linear_probe,
+)
 
 
 def _band_by_hand(classes: np.ndarray, number: int, band: int) -> np.ndarray:

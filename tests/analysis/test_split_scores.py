@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from cirkd.analysis.confused_images import confused_images
+from cirkd.analysis.places import confused_images
 from cirkd.analysis.split_scores import SplitScores, split_scores
 from cirkd.data.errors import StudyError
 from cirkd.data.sample import Classes, Sample

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from app.explorer import address
 from cirkd.analysis.colorings import CHANGED
-from cirkd.analysis.explorer_pin import pixel_story
 from cirkd.analysis.explorer_selection import selection_scores
+from cirkd.analysis.neighbours import pixel_story
 from cirkd.charts import theme
 from cirkd.charts.looks import look
 from tests.analysis.test_explorer_block import read

@@ -15,7 +15,7 @@ from benchmarks.explorer import page as standalone
 from cirkd.analysis.colorings import all_colors
 from cirkd.analysis.explorer_block import explorer_block
 from cirkd.analysis.explorer_encode import encode
-from cirkd.analysis.explorer_maps import explorer_map
+from cirkd.analysis.projection import explorer_map
 from cirkd.charts.looks import look
 from tests.app.conftest import choose, settle
 from tests.app.explorer_view import View

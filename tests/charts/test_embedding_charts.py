@@ -5,7 +5,7 @@ import pytest
 
 from cirkd.analysis.explorer_selection import composition
 from cirkd.charts import embeddings as charts
-from cirkd.charts.paint import Paint
+from cirkd.charts.legend import Paint
 from tests.app.drawn import colors_of
 from tests.charts.results import make_colors, make_projection
 from tests.factories import make_features

@@ -5,7 +5,7 @@ import pytest
 
 from cirkd.analysis.bank_map import bank_map
 from cirkd.analysis.memory_bank import memory_bank
-from cirkd.analysis.published_indexing import stored_pixels
+from cirkd.analysis.memory_lesson import stored_pixels
 from cirkd.charts import memory as charts
 from cirkd.charts import theme
 from tests.analysis.test_memory_bank import Distilled

@@ -8,7 +8,7 @@ import torch
 from cirkd.losses import minibatch_pixel_relation
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective
-from cirkd.relations.cells import average_cells, cells_of
+from cirkd.relations.similarity import average_cells, cells_of
 
 
 @pytest.mark.parametrize(

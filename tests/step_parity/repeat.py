@@ -19,10 +19,9 @@ from cirkd.models.layouts import Hints
 from cirkd.models.segmenter import Segmenter
 from cirkd.training import engine
 from cirkd.training.batches import Batch
-from cirkd.training.distillation import Distillation
 from cirkd.training.recipes import Recipe, find_recipe
 from cirkd.training.setup import build_memory
-from cirkd.training.steps import Steps
+from cirkd.training.steps import Distillation, Steps
 from cirkd.training.teaching import Teaching
 from tests.step_parity.trace import Trace, rank_rows
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cirkd.analysis.bootstrap import miou
+from cirkd.analysis.paired import miou
 from cirkd.data.catalog import open_data
 from cirkd.models.build import build_segmenter
 from cirkd.sweep.image_measures import image_measures, keep_confusions, probed, read_confusions
 from cirkd.sweep.measures import confusions_of
+from cirkd.sweep.report import pairs, scatter
 from cirkd.sweep.results import Results
-from cirkd.sweep.scatter import pairs, scatter
 from cirkd.training.evaluate import evaluate
 from tests.training.conftest import camvid  # noqa: F401
 

@@ -8,8 +8,8 @@ import torch
 
 from cirkd.checkpoint import load_model
 from cirkd.training import trainer
-from cirkd.training.average import WeightAverage
 from cirkd.training.recipes import Recipe
+from cirkd.training.steps import WeightAverage
 from cirkd.training.trainer import train
 
 

@@ -14,7 +14,7 @@ from accelerate.tracking import GeneralTracker
 
 from cirkd.data.errors import TrainingError
 from cirkd.losses.objective import Terms
-from cirkd.training import engine, trackers, trainer
+from cirkd.training import engine, trainer
 from cirkd.training.batches import Batch
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import Recipe
@@ -196,7 +196,7 @@ def test_trackers_get_settings_terms_and_scores(distilled: Recipe, monkeypatch: 
 
 
 def test_a_tracker_that_is_not_installed_is_named(baseline: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trackers, "find_spec", lambda name: None)
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
     for name, package in (("tensorboard", "tensorboard"), ("wandb", "wandb")):
         with pytest.raises(TrainingError, match=f"--trackers {name}: not installed; pip install {package}"):
             train(replace(baseline, trackers=(name,)))  # type: ignore[arg-type]
@@ -204,7 +204,7 @@ def test_a_tracker_that_is_not_installed_is_named(baseline: Recipe, monkeypatch:
 
 def test_settings_are_flat() -> None:
     settings: Mapping[str, Any] = {"a": 1, "b": {"c": None, "d": {"e": [1, 2]}}}
-    assert trackers.flat(settings) == {"a": 1, "b.c": "None", "b.d.e": "[1, 2]"}
+    assert engine.flat(settings) == {"a": 1, "b.c": "None", "b.d.e": "[1, 2]"}
 
 
 def test_statistics_over_processes_are_those_of_one_alone(baseline: Recipe) -> None:

@@ -25,8 +25,7 @@ from cirkd.training.batches import Batch
 from cirkd.training.evaluate import evaluate
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import RECIPES, Recipe, bundled
-from cirkd.training.schedule import polynomial_rate
-from cirkd.training.steps import Steps
+from cirkd.training.steps import Steps, polynomial_rate
 from cirkd.training.trainer import train
 
 

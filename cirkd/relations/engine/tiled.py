@@ -11,16 +11,7 @@ from torch import Tensor
 
 from cirkd.relations.engine import tiles
 from cirkd.relations.engine.products import make_logits
-from cirkd.relations.engine.tiles import (
-    Rectangle,
-    Scratch,
-    add_gradients,
-    cut,
-    divergences,
-    first_pass,
-    parts,
-    tile_entries,
-)
+from cirkd.relations.engine.tiles import Rectangle, Scratch
 from cirkd.relations.engine.workers import Workers, workers_for
 from cirkd.relations.precision import Precision
 
@@ -51,7 +42,7 @@ def add_up_pairs(
     """
     images, n, _ = student.shape
     s, t = (make_logits(x, x, temperature, precision) for x in (student.flatten(0, 1), teacher.flatten(0, 1)))
-    usual = tile_entries(student.device) * (s.tile_scale if student.device.type == "cpu" else 1)
+    usual = tiles.tile_entries(student.device) * (s.tile_scale if student.device.type == "cpu" else 1)
     together = max(1, min(images, TILES_TOGETHER * usual // max(n * n, 1)))
     total = student.new_zeros((), dtype=torch.float64)
     with workers_for(student.device) as workers:
@@ -65,13 +56,13 @@ def add_up_pairs(
                 torch.zeros_like(gradient).flatten(0, 1) for _ in range(workers.count - 1)
             ]
         for rectangle in pair_rectangles(images, own, n, together):
-            pieces = cut(rectangle, side, LARGER * usual)
-            first = first_pass(rectangle, pieces, [s], t, scratch, workers)
-            total += divergences(first.row_sums[0]).sum(dtype=torch.float64)
+            pieces = tiles.cut(rectangle, side, LARGER * usual)
+            first = tiles.first_pass(rectangle, pieces, [s], t, scratch, workers)
+            total += tiles.divergences(first.row_sums[0]).sum(dtype=torch.float64)
             if rectangle.trained_keys and not rectangle.square and first.key_sums is not None:
-                total += divergences(first.key_sums[0]).sum(dtype=torch.float64)
+                total += tiles.divergences(first.key_sums[0]).sum(dtype=torch.float64)
             if gradient is not None:
-                add_gradients(rectangle, pieces, s, t, first, gradients, scratch, workers)
+                tiles.add_gradients(rectangle, pieces, s, t, first, gradients, scratch, workers)
     for more in gradients[1:]:
         gradients[0] += more
     return total
@@ -104,11 +95,11 @@ def keyed_values(
     rows, keys = student
     n, k = len(rows), len(keys)
     on_cpu = rows.device.type == "cpu"
-    size, breadth = (CPU_ROWS, CPU_KEYS) if on_cpu else (max(CPU_ROWS, tile_entries(rows.device) // k), GPU_KEYS)
+    size, breadth = (CPU_ROWS, CPU_KEYS) if on_cpu else (max(CPU_ROWS, tiles.tile_entries(rows.device) // k), GPU_KEYS)
     s, t = (make_logits(*pair, temperature, precision) for pair in (student, teacher))
     values = rows.new_zeros(n)
     with workers_for(rows.device) as workers:
-        blocks = parts(slice(0, n), size)
+        blocks = tiles.parts(slice(0, n), size)
         # A single tile is kept where it is.
         kept = min(min(n, size) * k, KEPT_OF_BLOCK) if gradient is not None and k > breadth else 0
 
@@ -118,11 +109,11 @@ def keyed_values(
             scratch = Scratch(s.dtype, rows.device, largest, kept=kept, upright=on_cpu)
             for block in blocks[worker :: workers.count]:
                 rectangle = Rectangle(block, slice(0, k), mirrored=False, trained_keys=False)
-                pieces = [(block, part) for part in parts(rectangle.keys, breadth)]
-                first = first_pass(rectangle, pieces, [s], t, scratch, alone)
-                values[block] = divergences(first.row_sums[0])[:, 0]
+                pieces = [(block, part) for part in tiles.parts(rectangle.keys, breadth)]
+                first = tiles.first_pass(rectangle, pieces, [s], t, scratch, alone)
+                values[block] = tiles.divergences(first.row_sums[0])[:, 0]
                 if gradient is not None:
-                    add_gradients(rectangle, pieces, s, t, first, [gradient], scratch, alone)
+                    tiles.add_gradients(rectangle, pieces, s, t, first, [gradient], scratch, alone)
 
         workers.run(job)
     return values
