@@ -271,6 +271,6 @@ class Study(Results):
 
     def export_projector(self, path: Path | str, budget: int = 2000, seed: int = 0) -> Path:
         """Write a class-balanced sample of `budget` pixels for the TensorBoard projector, to a folder or a .zip."""
-        from cirkd.export.projector import write_projector
+        from cirkd.export.embeddings import write_projector
 
         return write_projector(self.features(), np.asarray(self.sample(budget, seed).index), path)

@@ -18,8 +18,7 @@ from cirkd.analysis.explorer_selection import (
     selection_table,
 )
 from cirkd.analysis.neighbours import PixelStory, pixel_story
-from cirkd.charts import embeddings as maps_charts
-from cirkd.charts import explorer as charts
+from cirkd.charts import embeddings as charts
 from cirkd.charts import theme
 from cirkd.study import Divergence, Projection
 
@@ -79,7 +78,7 @@ def selection(
     more = f" and {len(parts) - 5} more classes" if len(parts) > 5 else ""
     st.markdown(f"**{made_of.pixels:,} pixels** in {_images(len(made_of.images))}: {', '.join(parts[:5])}{more}")
     panels.chart(
-        maps_charts.make_up(made_of, features),
+        charts.make_up(made_of, features),
         "explorer_make_up",
         f"The classes of the chosen pixels: {', '.join(parts)}",
     )

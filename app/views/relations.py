@@ -10,8 +10,8 @@ from app import captions, controls, matrices, panels, relation_panels, stored_ba
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.compare import compare_matrices
+from cirkd.charts import heat as charts
 from cirkd.charts import matrix, theme
-from cirkd.charts import relations as charts
 from cirkd.charts import scores as score_charts
 from cirkd.study import Divergence
 

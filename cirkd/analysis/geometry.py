@@ -43,6 +43,7 @@ def geometry_of(unit: Float32[np.ndarray, "n d"], member: Integer[np.ndarray, " 
     lengths = np.linalg.norm(means, axis=1)
     vectors = means / np.maximum(lengths, 1e-12)[:, None]
     cosine = np.clip(vectors @ vectors.T, -1, 1)
+    others = cosine - 4 * np.eye(count)
     nearest = (unit @ vectors.T.astype(np.float32)).argmax(axis=1)
     right = np.bincount(member, weights=nearest == member, minlength=count)
     between, within = _scatter(unit, member, means, sizes)
@@ -51,7 +52,7 @@ def geometry_of(unit: Float32[np.ndarray, "n d"], member: Integer[np.ndarray, " 
         cosine=cosine,
         # The mean cosine of unit vectors to the direction of their mean is the length of that mean.
         compactness=lengths,
-        separation=_separation(cosine),
+        separation=1 - others.max(axis=1) if count > 1 else np.full(count, np.nan),
         accuracy_by_class=right / sizes,
         # Squares are taken of float32 rows: what is left below this is rounding.
         fisher_by_class=np.divide(between, within, out=np.full(count, np.inf), where=within > 1e-9),
@@ -79,13 +80,6 @@ def cosine_silhouette(unit: Float[np.ndarray, "n d"], groups: Integer[np.ndarray
     nearest = between.min(axis=1)
     scale = np.maximum(np.maximum(within, nearest), 1e-12)
     return float(np.where(own_size > 1, (nearest - within) / scale, 0.0).mean())
-
-
-def _separation(cosine: np.ndarray) -> np.ndarray:
-    if len(cosine) < 2:
-        return np.full(len(cosine), np.nan)
-    others = cosine - 4 * np.eye(len(cosine))
-    return 1 - others.max(axis=1)
 
 
 def _scatter(

@@ -60,7 +60,8 @@ def pixel_relations(features: FeatureSet, pixel: int, temperature: float = 0.1, 
         row = np.clip(unit @ unit[pixel], -1, 1).astype(np.float32)
         similarity[name] = row
         distribution[name] = softmax(row.astype(np.float64) / temperature).astype(np.float32)
-        nearest[name] = _largest(row, pixel, wanted)
+        order = np.argsort(-row, kind="stable")  # the first of equals first
+        nearest[name] = order[order != pixel][:wanted].astype(np.int64)
     reference = set(nearest[features.reference].tolist())
     return PixelRelations(
         pixel=pixel,
@@ -71,12 +72,6 @@ def pixel_relations(features: FeatureSet, pixel: int, temperature: float = 0.1, 
         temperature=temperature,
         provenance={"reference": features.reference, "keys": count, "neighbours": wanted},
     )
-
-
-def _largest(row: np.ndarray, pixel: int, count: int) -> np.ndarray:
-    """The `count` largest entries but the pixel's own, largest first, the first of equals first."""
-    order = np.argsort(-row, kind="stable")
-    return order[order != pixel][:count].astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,20 +20,6 @@ LIT_COLOR: Color = (255, 214, 10)
 NO_CHANGE_COLOR: Color = (245, 245, 245)
 """Unlabelled pixels of a change map, whose "wrong in both" is grey already."""
 
-CIVIDIS = (
-    "#00224e",
-    "#123570",
-    "#3b496c",
-    "#575d6d",
-    "#707173",
-    "#8a8678",
-    "#a59c74",
-    "#c3b369",
-    "#e1cc55",
-    "#fee838",
-)
-"""Colours at even steps from low to high: matplotlib's scale (CC0), safe for colour-blind readers."""
-
 
 def colorize(labels: UInt8[np.ndarray, "*shape"], classes: Classes) -> UInt8[np.ndarray, "*shape 3"]:
     """Labels of any shape -> their classes' colours; grey where there is no class."""
@@ -51,7 +37,7 @@ def colorize_change(change: UInt8[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*
 
 
 def heatmap(shares: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape 3"]:
-    """Numbers from 0 to 1 -> colours of `CIVIDIS`; what lies beyond takes the colour of that end, nan is grey."""
+    """Numbers from 0 to 1 -> the colours of Cividis; what lies beyond takes the colour of that end, nan is grey."""
     known = np.isfinite(shares)
     place = np.clip(np.where(known, shares, 0).astype(np.float64), 0, 1)
     colors = _table()[np.rint(place * 255).astype(np.int64)]
@@ -93,7 +79,9 @@ def lit(image: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> UIn
 
 @functools.cache
 def _table() -> UInt8[np.ndarray, "256 3"]:
-    stops = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in CIVIDIS], float)
+    from plotly.colors import sequential
+
+    stops = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in sequential.Cividis], float)
     place = np.linspace(0, len(stops) - 1, 256)
     table = np.stack([np.interp(place, np.arange(len(stops)), stops[:, c]) for c in range(3)], axis=1)
     return np.rint(table).astype(np.uint8)

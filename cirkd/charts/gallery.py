@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cirkd.charts import centroids, confusion, embeddings, layers, matrix, memory, pictures, relations, scores, theme
+from cirkd.charts import centroids, confusion, embeddings, heat, layers, matrix, memory, pictures, scores, theme
 from cirkd.charts.legend import Paint
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _divergence(study: Study) -> Iterator[Picture]:
             title=f"{label}: relation divergence by image pair",
             about=f"Row: whose pixels; column: the image they are related to. {about}",
             width=560,
-            draw=lambda name=name: _scaled(relations.by_pair(features, study.divergence(), name), "nats"),
+            draw=lambda name=name: _scaled(heat.by_pair(features, study.divergence(), name), "nats"),
         )
         for image, title in enumerate(features.image_names):
             yield picture(
@@ -133,7 +133,7 @@ def _divergence(study: Study) -> Iterator[Picture]:
                 title=f"{label}: relation divergence on {title}",
                 width=720,
                 draw=lambda name=name, image=image: _scaled(
-                    relations.divergence_map(features, study.divergence(), name, image, width=640), "nats"
+                    heat.divergence_map(features, study.divergence(), name, image, width=640), "nats"
                 ),
             )
 

@@ -1,4 +1,4 @@
-"""Numbers of an image's pixels as a heatmap over that image, on which a pixel can be chosen."""
+"""Numbers of an image's pixels as a heatmap over it, on which a pixel can be chosen; and relation divergence."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from cirkd.analysis.pictures import encoded
-from cirkd.charts import theme
-from cirkd.charts.matrix import Scale
+from cirkd.charts import matrix, theme
 
 if TYPE_CHECKING:
+    from cirkd.analysis.divergences import Divergence
     from cirkd.features import FeatureSet
 
 
@@ -19,7 +19,7 @@ def heat(
     features: FeatureSet,
     values: Any,
     image: int,
-    scale: Scale,
+    scale: matrix.Scale,
     *,
     opacity: float = 0.75,
     width: int = 250,
@@ -134,3 +134,25 @@ def background(
 def data_url(image: Any, *, grey: bool = False) -> str:
     """A picture uint8 [H, W, 3] as a JPEG in a `data:` address, at most 640 wide."""
     return "data:image/jpeg;base64," + b64encode(encoded(image, WIDEST, "JPEG", grey=grey, quality=85)).decode()
+
+
+def divergence_map(features: FeatureSet, divergence: Divergence, name: str, image: int, **more: Any) -> go.Figure:
+    """The divergence of every pixel of one image over that image in grey, 0 to the largest of all students.
+
+    more: as of `heat`.
+    """
+    scale = matrix.Scale(theme.SEQUENTIAL, 0.0, divergence.largest, "relation divergence (nats)")
+    return heat(features, divergence.per_pixel[name], image, scale, unit=" nats", **more)
+
+
+def by_pair(features: FeatureSet, divergence: Divergence, name: str) -> go.Figure:
+    """Mean divergence of every ordered image pair: rows = whose pixels, columns = related to whose pixels."""
+    side = matrix.named_side(features.image_names)
+    values = len(features.image_names) <= 6
+    return matrix.heatmap(divergence.by_pair[name], side, side, pair_scale(divergence), values=values)
+
+
+def pair_scale(divergence: Divergence) -> matrix.Scale:
+    """The scale of `by_pair`, for all students: 0 to the largest mean."""
+    high = max(float(pairs.max()) for pairs in divergence.by_pair.values())
+    return matrix.Scale(theme.SEQUENTIAL, 0.0, high, "mean relation divergence (nats)")

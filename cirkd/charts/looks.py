@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from plotly.colors import sequential
+
 from cirkd.analysis.colorings import IMAGE_COLORS
-from cirkd.analysis.pictures import CIVIDIS
 from cirkd.charts import theme
 from cirkd.features.feature_set import compared
 
@@ -16,7 +17,7 @@ def look(names: Iterable[str]) -> dict[str, Any]:
     models = {name: theme.role(name) for name in names}
     return {
         "models": {n: {"label": r.label, "color": r.color, "glyph": r.glyph} for n, r in models.items()},
-        "sequential": list(CIVIDIS),
+        "sequential": list(sequential.Cividis),
         "diverging": {mode: [color for _, color in theme.diverging(mode)] for mode in ("light", "dark")},
         "images": list(IMAGE_COLORS),
     }

@@ -14,13 +14,13 @@ from cirkd.losses.correlation import inter_class_correlation, intra_class_correl
 from cirkd.losses.double_similarity import category_similarity, pixel_similarity
 from cirkd.losses.fitnet import hint
 from cirkd.losses.generation import FeatureGenerator, dense_contrast, masked_generation
+from cirkd.losses.inputs import Head, Term
 from cirkd.losses.logit import logit_distillation
 from cirkd.losses.memory import RelationMemory, memory_relation
 from cirkd.losses.minibatch import minibatch_pixel_relation
 from cirkd.losses.objective import Heads, Objective, Terms, with_terms
 from cirkd.losses.structured import Discriminator, structured_pairwise, student_deception, teacher_recognition
 from cirkd.losses.task import segmentation_cross_entropy
-from cirkd.losses.term import Head, Term
 from cirkd.losses.terms import TERMS
 from cirkd.losses.variation import intra_class_variation
 

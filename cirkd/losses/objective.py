@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Doc
 
-from cirkd.losses.inputs import Inputs, Output, Settings
+from cirkd.losses.inputs import Inputs, Output, Settings, Sizes, Term
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.pixel_choice import Draws, GivenDraws
-from cirkd.losses.term import Sizes, Term
 from cirkd.losses.terms import HEADS, TERMS
 
 Terms = dict[str, Tensor]

@@ -18,12 +18,11 @@ from cirkd.losses.correlation import inter_class_correlation, intra_class_correl
 from cirkd.losses.double_similarity import category_similarity, pixel_similarity
 from cirkd.losses.fitnet import hint
 from cirkd.losses.generation import FeatureGenerator, dense_contrast, masked_generation
-from cirkd.losses.inputs import Inputs, over_processes
+from cirkd.losses.inputs import Head, Inputs, Sizes, Term, over_processes
 from cirkd.losses.logit import logit_distillation
 from cirkd.losses.memory import memory_relation
 from cirkd.losses.minibatch import minibatch_pixel_relation
 from cirkd.losses.task import segmentation_cross_entropy
-from cirkd.losses.term import Head, Sizes, Term
 from cirkd.losses.variation import intra_class_variation
 
 

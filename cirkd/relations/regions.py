@@ -65,7 +65,12 @@ def region_means(
     Raises:
         ValueError: labels and embedding differ in batch or size.
     """
-    check_label_map(embedding, labels)
+    wanted = (embedding.shape[0], *embedding.shape[2:])
+    if tuple(labels.shape) != wanted:
+        raise ValueError(
+            f"labels {list(labels.shape)} for a map of {list(wanted)}: must be the same grid; "
+            "use cirkd.relations.resize_labels(labels, size)"
+        )
     member = class_members(labels, num_classes).flatten(2).to(embedding.dtype)
     # A product with memberships, not a scatter: scattered sums on a GPU differ from run to run. In pieces, because one
     # product of few rows and columns leaves most of a GPU idle.
@@ -92,13 +97,3 @@ def resize_labels(labels: Integer[Tensor, "b H W"], size: tuple[int, int]) -> In
     if tuple(labels.shape[1:]) == tuple(size):
         return labels.long()
     return F.interpolate(labels[:, None].float(), size=size, mode="nearest")[:, 0].long()
-
-
-def check_label_map(embedding: Tensor, labels: Tensor) -> None:
-    """Raise ValueError unless labels [b, h, w] lie on the grid of embedding [b, d, h, w]."""
-    wanted = (embedding.shape[0], *embedding.shape[2:])
-    if tuple(labels.shape) != wanted:
-        raise ValueError(
-            f"labels {list(labels.shape)} for a map of {list(wanted)}: must be the same grid; "
-            "use cirkd.relations.resize_labels(labels, size)"
-        )

@@ -14,7 +14,7 @@ from cirkd.sweep.measures import kept_row, measure, other_rows
 from cirkd.sweep.plan import Job, places, plan, run_all
 from cirkd.sweep.report import write_reports
 from cirkd.sweep.results import Results
-from cirkd.training.stopping import StopRequest, stop_requests
+from cirkd.training.progress import StopRequest, stop_requests
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import tyro
 from cirkd.data.errors import TrainingError
 from cirkd.training import runs
 from cirkd.training.journal import read_history
+from cirkd.training.progress import StopRequest
 from cirkd.training.recipes import Recipe, find_recipe
-from cirkd.training.stopping import StopRequest
 
 
 @dataclass(frozen=True)

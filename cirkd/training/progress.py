@@ -1,11 +1,14 @@
-"""One line in the terminal that says how far a run or another command is, and how long it will take."""
+"""A command at the terminal: one line that says how far it is, and Ctrl-C or SIGTERM, which ask a run to stop."""
 
+import signal
 import statistics
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
+from dataclasses import dataclass
+from types import FrameType, TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -76,3 +79,29 @@ def bar(text: str, shown: bool) -> Iterator[Callable[[float], None]]:
     with Bar(console=console, transient=True, disable=not (shown and console.is_terminal)) as drawn:
         task = drawn.add_task(text, total=1.0)
         yield lambda share: drawn.update(task, completed=share)
+
+
+@dataclass
+class StopRequest:
+    """Whether someone has asked the run to stop."""
+
+    requested: bool = False
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """While open, SIGINT and SIGTERM set `requested`; outside the main thread signals stay as they are."""
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        request.requested = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -21,12 +21,11 @@ from cirkd.training.batches import Batch, Batches
 from cirkd.training.evaluate import Evaluation, evaluate
 from cirkd.training.journal import Journal
 from cirkd.training.probe import save_snapshot
-from cirkd.training.progress import Progress
+from cirkd.training.progress import Progress, stop_requests
 from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import load_state, save_state
 from cirkd.training.runs import holding, note_launch
 from cirkd.training.steps import Distillation, Steps, require_finite_weights
-from cirkd.training.stopping import stop_requests
 from cirkd.training.teaching import Teaching
 
 

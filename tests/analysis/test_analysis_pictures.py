@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from plotly.colors import sequential
 
 from cirkd.analysis import pictures
 from tests.factories import make_classes
@@ -22,7 +23,7 @@ def test_colorize_change():
 
 def test_heatmap_ends_and_gaps():
     found = pictures.heatmap(np.array([-9, 0, 1, 99, np.nan]))
-    stops = [tuple(int(stop[i : i + 2], 16) for i in (1, 3, 5)) for stop in pictures.CIVIDIS]
+    stops = [tuple(int(stop[i : i + 2], 16) for i in (1, 3, 5)) for stop in sequential.Cividis]
     ends = [stops[0], stops[0], stops[-1], stops[-1], pictures.UNLABELLED_COLOR]
     assert [tuple(color) for color in found.tolist()] == ends
     assert pictures.heatmap(np.zeros((2, 3), np.float16)).shape == (2, 3, 3)

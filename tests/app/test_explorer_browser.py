@@ -58,9 +58,9 @@ def test_pointing_draws_the_cosines_of_every_model_in_every_image(view: Callable
 
 def _ramp() -> list[list[int]]:
     """256 colours from stop to stop of the scale."""
-    from cirkd.analysis.pictures import CIVIDIS
+    from plotly.colors import sequential
 
-    stops = [[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in CIVIDIS]
+    stops = [[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in sequential.Cividis]
     places = np.linspace(0, len(stops) - 1, 256)
     channels = [np.floor(np.interp(places, range(len(stops)), values) + 0.5) for values in zip(*stops, strict=True)]
     return [[int(value) for value in color] for color in zip(*channels, strict=True)]

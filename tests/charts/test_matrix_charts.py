@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cirkd.analysis.compare import compare_matrices
-from cirkd.charts import matrix, relations
+from cirkd.charts import heat, matrix
 from tests.charts.results import make_divergence, make_pair
 from tests.factories import make_features
 
@@ -56,7 +56,7 @@ def test_sides_are_named_uniquely_and_bars_carry_class_colours(features, order):
 
 def test_the_map_holds_the_divergence_of_that_image_on_the_common_scale(features):
     divergence = make_divergence(features)
-    figure = relations.divergence_map(features, divergence, "after", 2, opacity=0.4)
+    figure = heat.divergence_map(features, divergence, "after", 2, opacity=0.4)
     (trace,) = figure.data
     wanted = divergence.per_pixel["after"][features.pixels.of_image(2)].reshape(features.pixels.grid[2])
     np.testing.assert_array_equal(trace.z, wanted)
@@ -66,8 +66,8 @@ def test_the_map_holds_the_divergence_of_that_image_on_the_common_scale(features
 
 def test_image_pairs_have_one_scale_for_all_students(features):
     divergence = make_divergence(features)
-    scale = relations.pair_scale(divergence)
+    scale = heat.pair_scale(divergence)
     for name, pairs in divergence.by_pair.items():
-        (trace,) = relations.by_pair(features, divergence, name).data
+        (trace,) = heat.by_pair(features, divergence, name).data
         np.testing.assert_array_equal(trace.z, pairs)
         assert trace.zmax == scale.high == max(p.max() for p in divergence.by_pair.values())

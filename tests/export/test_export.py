@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from cirkd.data.errors import ExportError
-from cirkd.export import projector
+from cirkd.export import embeddings as projector
 from cirkd.export.embeddings import write_embeddings
 from cirkd.export.files import through_file, whole, write_all
 from cirkd.export.table import Table, write_table

@@ -26,7 +26,7 @@ from cirkd.sweep.report import write_reports
 from cirkd.sweep.results import Results, read_results
 from cirkd.training import runs
 from cirkd.training.journal import read_history
-from cirkd.training.stopping import StopRequest
+from cirkd.training.progress import StopRequest
 from tests.training.conftest import camvid, teacher  # noqa: F401
 from tests.training.test_runs import SMALL
 
