@@ -18,10 +18,8 @@ from cirkd.features.feature_set import TEACHER, FeatureSet
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cirkd.data.sample import Classes
     from cirkd.features.feature_set import Grouping
     from cirkd.losses.pixel_choice import Indexing
-
 
 KEYS = {
     "pixel bank": "pixels in the memory bank",

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cirkd.analysis.split_scores import SplitScores
     from cirkd.cache import Cache
     from cirkd.data.sample import SegmentationData
-    from cirkd.features.feature_set import FeatureSet
 
 
 Kind = Literal["fixed", "broken"]

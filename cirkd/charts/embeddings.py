@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from cirkd.data.sample import Classes
     from cirkd.features import FeatureSet
 
-
 DIM = 0.07
 """Opacity of the dots that are not chosen."""
 

@@ -31,19 +31,16 @@ _BY_CLASS = ("compactness", "separation", "row_distance", "nearest_centroid_by_c
 
 
 def measure(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
-    """A row of the table of results; kept beside the runs, so that it is measured once.
+    """A row of the table of results; kept beside the runs, where `kept_row` finds it.
 
     Args:
         teacher: the checkpoint that relations are compared with; without one they are not measured.
         images: how many images of val the relation measures are taken on.
     """
-    row = kept_row(job, teacher, images)
-    if row is None:
-        row = _row(job, teacher, images)
-        path = _path(job)
-        path.parent.mkdir(exist_ok=True)
-        with whole(path) as temporary:
-            temporary.write_text(json.dumps({"asked": _asked(job, teacher, images), "row": row}, indent=1))
+    row, path = _row(job, teacher, images), _path(job)
+    path.parent.mkdir(exist_ok=True)
+    with whole(path) as temporary:
+        temporary.write_text(json.dumps({"asked": _asked(job, teacher, images), "row": row}, indent=1))
     return row
 
 

@@ -99,8 +99,6 @@ def _slug(entry: str) -> str:
 
 
 _LOOK_EVERY = 0.5  # seconds
-
-
 Place = Mapping[str, str]
 """Where a run works, as variables of its environment."""
 

@@ -21,7 +21,6 @@ from cirkd.training.recipes import Recipe
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-
 _MIXED = {"float64": "no", "float32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
