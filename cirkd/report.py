@@ -17,8 +17,7 @@ from cirkd.analysis import pictures
 from cirkd.analysis.stored_scores import whole_split_sentence
 from cirkd.charts import theme
 from cirkd.charts.gallery import MAP, SECTIONS, Picture, gallery
-from cirkd.charts.modes import SCRIPT, painted
-from cirkd.charts.save import figure_bytes
+from cirkd.charts.save import SCRIPT, figure_bytes, painted
 from cirkd.data.bundled import bundled
 from cirkd.data.errors import StudyError
 from cirkd.declaration import Progress

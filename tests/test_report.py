@@ -12,8 +12,7 @@ from PIL import Image
 
 from cirkd.charts import theme
 from cirkd.charts.gallery import SECTIONS, gallery
-from cirkd.charts.modes import differences
-from cirkd.charts.save import figure_bytes, write_figure
+from cirkd.charts.save import differences, figure_bytes, write_figure
 from cirkd.cli import main
 from cirkd.data.errors import ExportError, StudyError
 from cirkd.data.sample import Classes

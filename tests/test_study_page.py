@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cirkd.sweep.image_measures import keep_confusions
-from cirkd.sweep.measures import confusions_of
+from cirkd.sweep.measures import confusions_of, keep_confusions
 from cirkd.sweep.plan import plan
 from cirkd.sweep.results import Results
 from tools import study_page

@@ -17,8 +17,7 @@ from cirkd.charts.gallery import Picture
 from cirkd.export.files import whole
 from cirkd.export.table import Table
 from cirkd.report import END, begin, figure_html, table_html
-from cirkd.sweep.image_measures import read_confusions
-from cirkd.sweep.measures import confusions_of
+from cirkd.sweep.measures import confusions_of, read_confusions
 from cirkd.sweep.results import Results
 
 MEASURES = {

@@ -8,8 +8,7 @@ import pytest
 from cirkd.analysis.paired import miou
 from cirkd.data.catalog import open_data
 from cirkd.models.build import build_segmenter
-from cirkd.sweep.image_measures import image_measures, keep_confusions, probed, read_confusions
-from cirkd.sweep.measures import confusions_of
+from cirkd.sweep.measures import confusions_of, image_measures, keep_confusions, probed, read_confusions
 from cirkd.sweep.report import pairs, scatter
 from cirkd.sweep.results import Results
 from cirkd.training.evaluate import evaluate
