@@ -12,14 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from cirkd.analysis import segmentation_measures
 from cirkd.analysis.choice import telling_images
-from cirkd.analysis.segmentation_measures import (
-    band_width,
-    boundary_counts,
-    calibration_counts,
-    calibration_error,
-    linear_probe,
-)
 from cirkd.checkpoint import load_model
 from cirkd.data.bundled import checkpoint_path
 from cirkd.data.catalog import open_data
@@ -193,20 +187,22 @@ def image_measures(model: Segmenter, data: SegmentationData) -> tuple[dict[str, 
         logits, label = inference.at_image_size(logits, item.size, model).cpu(), item.label.long()
         prediction = logits.argmax(0)
         confusions.append(confusion_matrix(prediction, label, classes)[:, :classes].numpy().astype(np.uint32))
-        counts = boundary_counts(prediction, label, classes, band_width(*item.size))
+        counts = segmentation_measures.boundary_counts(
+            prediction, label, classes, segmentation_measures.band_width(*item.size)
+        )
         both, either = both + counts[0], either + counts[1]
-        calibration = calibration + calibration_counts(logits, label)
+        calibration = calibration + segmentation_measures.calibration_counts(logits, label)
     occurs = either > 0
     measured = {
         "boundary_iou": float(100 * (both[occurs] / either[occurs]).mean()),
-        "calibration_error": calibration_error(calibration),
+        "calibration_error": segmentation_measures.calibration_error(calibration),
     }
     return measured, np.stack(confusions)
 
 
 def probed(model: Segmenter, train: SegmentationData, val: SegmentationData) -> float:
     """Mean accuracy over classes of a linear classifier of embeddings, fitted on `train` and asked about `val`."""
-    return linear_probe(*_rows(model, train), *_rows(model, val))
+    return segmentation_measures.linear_probe(*_rows(model, train), *_rows(model, val))
 
 
 def _rows(model: Segmenter, data: SegmentationData) -> tuple[np.ndarray, np.ndarray]:
