@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cirkd.analysis import pictures
-from cirkd.analysis.choice import telling_images
 from cirkd.analysis.colorings import COLORINGS
+from cirkd.analysis.places import telling_images
 from cirkd.analysis.projection import METHODS, SPACES
 from cirkd.analysis.stored_scores import StoredScore, stored_score
 from cirkd.cache import Cache

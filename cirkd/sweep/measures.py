@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from cirkd.analysis import segmentation_measures
-from cirkd.analysis.choice import telling_images
+from cirkd.analysis.places import telling_images
 from cirkd.checkpoint import load_model
 from cirkd.data.bundled import checkpoint_path
 from cirkd.data.catalog import open_data
 from cirkd.data.sample import Classes, SegmentationData
 from cirkd.export.files import whole
-from cirkd.features.sampling import balanced_sample
+from cirkd.features.sampling import balanced_sample, evenly
 from cirkd.models import inference
 from cirkd.models.segmenter import Segmenter
 from cirkd.models.stream import Item, stream
@@ -207,9 +207,9 @@ def probed(model: Segmenter, train: SegmentationData, val: SegmentationData) -> 
 
 def _rows(model: Segmenter, data: SegmentationData) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings and labels of a class-balanced sample of pixels of some images, evenly spread over the split."""
-    indices = np.unique(np.linspace(0, len(data) - 1, PROBE_IMAGES).round()).astype(int)
+    indices = evenly(len(data), PROBE_IMAGES)
     rows, labels = [], []
-    for item, _, embedding in _outputs(model, data, indices.tolist()):
+    for item, _, embedding in _outputs(model, data, indices):
         assert item.label is not None, "a split that is trained on has labels"
         small = resize_labels(item.label[None], (embedding.shape[1], embedding.shape[2]))[0]
         chosen = balanced_sample(small.numpy().reshape(-1).astype(np.uint8), PROBE_PIXELS // len(indices)).index
@@ -221,11 +221,11 @@ def _rows(model: Segmenter, data: SegmentationData) -> tuple[np.ndarray, np.ndar
 
 
 def _outputs(
-    model: Segmenter, data: SegmentationData, indices: Any
+    model: Segmenter, data: SegmentationData, indices: Sequence[int]
 ) -> Iterator[tuple[Item, torch.Tensor, torch.Tensor]]:
     """Each image with its logits and embedding, [C, h, w] and [d, h, w]."""
     with inference.evaluating(model), torch.inference_mode():
-        for item in stream(data, list(indices), [model.info.preprocessing]):
+        for item in stream(data, indices, [model.info.preprocessing]):
             output = inference.run("the network", model, item.inputs[0][None], [item.name], precision="float32")
             yield item, output.logits[0], output.embedding[0]
 

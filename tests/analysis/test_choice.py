@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cirkd.analysis.choice import telling_images
+from cirkd.analysis.places import telling_images
 from cirkd.data.sample import Classes, Sample
 
 
