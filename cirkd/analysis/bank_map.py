@@ -21,6 +21,8 @@ from cirkd.features.sampling import balanced_sample
 from cirkd.models.layer_names import EMBEDDINGS
 
 Frame = tuple[tuple[float, float], tuple[float, float]]
+OF_BANK = -1
+"""In `RegionRelations.region_image`: a region from the memory bank, of no image in view."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,10 +138,6 @@ def projected_rows(features: FeatureSet, name: str, memory: Any) -> Float32[np.n
             device = next(memory.projection.parameters()).device
             rows = memory.projection(rows.T[None, :, :, None].to(device))[0, :, :, 0].T
         return normalize(rows).cpu().numpy()
-
-
-OF_BANK = -1
-"""In `RegionRelations.region_image`: a region from the memory bank, of no image in view."""
 
 
 def bank_relations(

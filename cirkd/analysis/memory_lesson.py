@@ -28,6 +28,8 @@ KEYS = {
     "published": "pixels in view, stored by the published indexing",
     "noise": "random noise, which published queues start with",
 }
+PIXELS_PER_CLASS = 16
+OWN, PUBLISHED = "own", "published"
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,6 @@ def _key_loss(name: str, student: Tensor, teacher: Tensor, keys: Tensor, tempera
         loss=float(memory_relation(student, teacher, keys, temperature)),
         ceiling=ceiling / len(teacher),
     )
-
-
-PIXELS_PER_CLASS = 16
-OWN, PUBLISHED = "own", "published"
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,9 @@ _HEIGHT = 0.45
 """Of a place, as a share of its image's height; it is a third wider than high."""
 LEAST = 0.02
 """Share of a place's pixels that must have changed: less is not worth a picture."""
+ENOUGH = 0.004
+"""Share of an image at which a class counts as well visible in it."""
+LOOKED_AT = 160
 
 
 @dataclass(frozen=True)
@@ -216,11 +219,6 @@ def middle(mask: Bool[np.ndarray, "h w"]) -> tuple[int, int]:
     places = np.argwhere(mask)
     row, column = places[((places - places.mean(axis=0)) ** 2).sum(axis=1).argmin()]
     return int(row), int(column)
-
-
-ENOUGH = 0.004
-"""Share of an image at which a class counts as well visible in it."""
-LOOKED_AT = 160
 
 
 def telling_images(data: SegmentationData, count: int = 6) -> tuple[int, ...]:

@@ -22,6 +22,17 @@ SPACES = {"feature": "own features", "relation": "shared relations"}
 """By what pixels are laid out, and in which space: their names for people."""
 DEFAULT_BUDGET = 2000
 LEAST_PIXELS = 4
+MAPS = {
+    "pca": ("pca", "feature"),
+    "relation": ("pca", "relation"),
+    "umap": ("umap", "feature"),
+    "tsne": ("tsne", "feature"),
+}
+"""name -> (method, space) of `project`."""
+AT_ONCE = ("pca", "relation")
+"""Maps that show every position and take no time; the others take seconds for every thousand positions and model."""
+SAMPLE = 2000
+"""Positions of the other maps at most: on two CPU cores, four models take some 10 seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,19 +218,6 @@ def procrustes(
     left, values, right = np.linalg.svd(centred.T @ wanted)
     residual = 1 - values.sum() ** 2 / (size * wanted_size)
     return values.sum() / size * centred @ (left @ right) + goal, float(np.clip(residual, 0.0, 1.0))
-
-
-MAPS = {
-    "pca": ("pca", "feature"),
-    "relation": ("pca", "relation"),
-    "umap": ("umap", "feature"),
-    "tsne": ("tsne", "feature"),
-}
-"""name -> (method, space) of `project`."""
-AT_ONCE = ("pca", "relation")
-"""Maps that show every position and take no time; the others take seconds for every thousand positions and model."""
-SAMPLE = 2000
-"""Positions of the other maps at most: on two CPU cores, four models take some 10 seconds."""
 
 
 def explorer_map(

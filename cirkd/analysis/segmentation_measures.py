@@ -17,6 +17,7 @@ from torch import Tensor
 
 SHARE = 0.005
 """Width of the band along an outline, as a share of the image's diagonal, that the authors take for Cityscapes."""
+BINS = 15
 
 
 def band_width(height: int, width: int, share: float = SHARE) -> int:
@@ -60,9 +61,6 @@ def _bands(classes: Tensor, num_classes: int, band: int) -> Tensor:
     outside = F.pad((~member).float(), (band,) * 4, value=1.0)
     near = F.max_pool2d(F.max_pool2d(outside, (1, 2 * band + 1), 1), (2 * band + 1, 1), 1) > 0
     return member & near
-
-
-BINS = 15
 
 
 def calibration_counts(logits: Float[Tensor, "c h w"], label: Integer[Tensor, "h w"]) -> Float[Tensor, "3 bins"]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from cirkd.analysis.divergences import Divergence
     from cirkd.features import FeatureSet
 
+WIDEST = 640
+
 
 def heat(
     features: FeatureSet,
@@ -95,9 +97,6 @@ def _points(figure: go.Figure, features: FeatureSet, place: slice, texts: list[s
         customdata=texts,
         hovertemplate="%{customdata}<br>row %{y}, column %{x}; click to choose<extra></extra>",
     )
-
-
-WIDEST = 640
 
 
 def height(features: FeatureSet, image: int, width: int) -> int:

@@ -17,6 +17,9 @@ from cirkd.charts import theme
 if TYPE_CHECKING:
     from cirkd.analysis.colorings import PixelColors
 
+_OUTLINE = {"light": "rgba(40,50,65,0.35)", "dark": "rgba(220,228,240,0.4)"}
+"""Keeps dots apart from each other and from the page, whatever the class's colour."""
+
 
 def swatch(color: str) -> str:
     """A small square of a CSS colour, as a `data:` address of an SVG."""
@@ -39,10 +42,6 @@ def scale(colorscale: str | Sequence[Sequence[Any]], low: str, high: str, label:
         '</span><span style="display:flex;justify-content:space-between;font-size:.78rem;opacity:.85">'
         f"<span>{escape(low)}</span>{between}<span>{escape(high)}</span></span></span></div>"
     )
-
-
-_OUTLINE = {"light": "rgba(40,50,65,0.35)", "dark": "rgba(220,228,240,0.4)"}
-"""Keeps dots apart from each other and from the page, whatever the class's colour."""
 
 
 @dataclass(frozen=True)

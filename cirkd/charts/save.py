@@ -22,6 +22,23 @@ NO_IMAGES = (
     "PNG and SVG are drawn by kaleido and a Chrome or Chromium on this machine: pip install 'cirkd[images]', and set "
     "BROWSER_PATH if the browser is not found; or take HTML, whose camera button saves a PNG"
 )
+SCRIPT = """
+const night = matchMedia("screen and (prefers-color-scheme: dark)");
+function paint(id, figure, dark, config) {
+  const changed = structuredClone(figure);
+  for (const [path, value] of dark) {
+    const inner = path.slice(0, -1).reduce((part, key) => part[key], changed);
+    inner[path.at(-1)] = value;
+  }
+  const draw = () => {
+    const { data, layout } = structuredClone(night.matches ? changed : figure);
+    Plotly.react(document.getElementById(id), data, { ...layout, autosize: true }, config);
+  };
+  night.addEventListener("change", draw);
+  draw();
+}
+"""
+"""For the page's head, after Plotly: `paint` draws a figure as the reader's screen is, and again when that changes."""
 
 
 def write_figure(figure: Figure, path: Path | str, *, title: str = "", width: int = 800, scale: float = 2) -> Path:
@@ -68,25 +85,6 @@ def figure_bytes(figure: Figure, kind: str, *, title: str = "", width: int = 800
     except Exception as error:  # the browser's failures come as many unrelated types
         reason = line_of(error)
         raise ExportError(f"{NO_IMAGES} ({reason})") from None
-
-
-SCRIPT = """
-const night = matchMedia("screen and (prefers-color-scheme: dark)");
-function paint(id, figure, dark, config) {
-  const changed = structuredClone(figure);
-  for (const [path, value] of dark) {
-    const inner = path.slice(0, -1).reduce((part, key) => part[key], changed);
-    inner[path.at(-1)] = value;
-  }
-  const draw = () => {
-    const { data, layout } = structuredClone(night.matches ? changed : figure);
-    Plotly.react(document.getElementById(id), data, { ...layout, autosize: true }, config);
-  };
-  night.addEventListener("change", draw);
-  draw();
-}
-"""
-"""For the page's head, after Plotly: `paint` draws a figure as the reader's screen is, and again when that changes."""
 
 
 def painted(picture: Picture) -> str:

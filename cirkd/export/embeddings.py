@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
     from cirkd.features.feature_set import FeatureSet
 
+SIDE = 32
+"""Pixels of the sprite's squares, per side."""
+CELLS = 4
+"""How many grid cells around a pixel its square shows, per side."""
+MOST = 60_000
+LARGEST_SPRITE = 8192
+"""Pixels per side; browsers draw no larger texture."""
+
 
 def write_embeddings(features: FeatureSet, path: Path | str, pixels: np.ndarray | None = None) -> Path:
     """Write the embeddings of all pixels, or of some, of every model to one Parquet file, an image at a time.
@@ -86,15 +94,6 @@ def _rows(features: FeatureSet, chosen: np.ndarray, schema: pyarrow.Schema) -> p
         columns[f"{name}_prediction"] = class_names(model.prediction[chosen], model.classes)
         columns[f"{name}_confidence"] = pa.array(model.confidence[chosen], pa.float32())
     return pa.table(columns, schema=schema)
-
-
-SIDE = 32
-"""Pixels of the sprite's squares, per side."""
-CELLS = 4
-"""How many grid cells around a pixel its square shows, per side."""
-MOST = 60_000
-LARGEST_SPRITE = 8192
-"""Pixels per side; browsers draw no larger texture."""
 
 
 def write_projector(features: FeatureSet, pixels: np.ndarray, path: Path | str) -> Path:

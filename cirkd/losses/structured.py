@@ -12,6 +12,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from cirkd.relations import flatten_positions, full_precision, normalize
 
+_SLOPE = 0.1
+
 
 @full_precision
 def structured_pairwise(student: Float[Tensor, "b ds h w"], teacher: Float[Tensor, "b dt h w"]) -> Float[Tensor, ""]:
@@ -27,9 +29,6 @@ def structured_pairwise(student: Float[Tensor, "b ds h w"], teacher: Float[Tenso
 
 def _pooled_rows(embedding: Tensor) -> Tensor:
     return normalize(flatten_positions(F.max_pool2d(embedding, 2, ceil_mode=True)))
-
-
-_SLOPE = 0.1
 
 
 class Discriminator(nn.Module):

@@ -36,6 +36,8 @@ FOLDER = "measures"
 """Of a sweep: a small file for each finished run, which is all that the table needs of it."""
 _WHOLE = ("fisher_ratio", "silhouette", "nearest_centroid_accuracy", "cka_to_teacher", "neighbour_overlap")
 _BY_CLASS = ("compactness", "separation", "row_distance", "nearest_centroid_by_class")
+PROBE_IMAGES, PROBE_PIXELS = 60, 6_000
+"""Images of each split, and pixels of them all, that the linear probe is fitted to and asked about."""
 
 
 def measure(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
@@ -168,10 +170,6 @@ def _relations(job: Job, model: Any, teacher: Path, images: int) -> dict[str, fl
 
 def _named(measure: str, values: Any, numbers: Any, classes: Classes) -> dict[str, float]:
     return {f"{measure}/{classes.names[c]}": float(value) for c, value in zip(numbers, values, strict=True)}
-
-
-PROBE_IMAGES, PROBE_PIXELS = 60, 6_000
-"""Images of each split, and pixels of them all, that the linear probe is fitted to and asked about."""
 
 
 def image_measures(model: Segmenter, data: SegmentationData) -> tuple[dict[str, float], np.ndarray]:

@@ -17,6 +17,10 @@ from cirkd.training.journal import read_history
 from cirkd.training.progress import StopRequest
 from cirkd.training.recipes import Recipe, find_recipe
 
+_LOOK_EVERY = 0.5  # seconds
+Place = Mapping[str, str]
+"""Where a run works, as variables of its environment."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -96,11 +100,6 @@ def run_name(entry: str, seed: int) -> str:
 
 def _slug(entry: str) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", entry).strip("-.") or "recipe"
-
-
-_LOOK_EVERY = 0.5  # seconds
-Place = Mapping[str, str]
-"""Where a run works, as variables of its environment."""
 
 
 def places(gpus: Sequence[int], at_once: int) -> list[Place]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 _MIXED = {"float64": "no", "float32": "no", "bf16": "bf16", "fp16": "fp16"}
+PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",)}
+"""Modules of which each tracker needs one."""
 
 
 def make_accelerator(recipe: Recipe) -> Accelerator:
@@ -125,10 +127,6 @@ def require_equal_parts(recipe: Recipe) -> None:
         raise TrainingError(
             f"a process's {share} images in {recipe.accumulate} parts: choose --accumulate so that all are alike"
         )
-
-
-PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",)}
-"""Modules of which each tracker needs one."""
 
 
 def require_installed(trackers: Sequence[str]) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 from cirkd.data.errors import TrainingError
 from cirkd.data.whole_files import replacing
 
+LOG = "log.txt"
+
 
 class Journal:
     """Appends events to `journal.jsonl`.
@@ -132,9 +134,6 @@ def read_history(path: Path) -> History:
         resumed=tuple(e["step"] for e in starts if e.get("resumed")),
         finished=bool(events) and events[-1]["kind"] == "end",
     )
-
-
-LOG = "log.txt"
 
 
 def log(folder: Path, lines: int = 200) -> str:
