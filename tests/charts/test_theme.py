@@ -27,9 +27,9 @@ def test_no_class_has_the_colour_of_a_model() -> None:
         assert min(math.dist(rgb(role.color), color) for color in taken) > 50
 
 
-def test_models_differ_in_colour_symbol_and_dash() -> None:
+def test_models_differ_in_colour_and_symbol() -> None:
     looks = [theme.role(name) for name in ("teacher", "before", "after")]
-    for part in ("color", "symbol", "glyph", "dash", "tint", "label"):
+    for part in ("color", "symbol", "glyph", "tint", "label"):
         assert len({getattr(look, part) for look in looks}) == 3
     assert theme.role("another").label == "another"
 
