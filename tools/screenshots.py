@@ -70,7 +70,7 @@ def _shoot(browser: Any, address: str, page: str, scheme: str, width: int, folde
     tab.wait_for_timeout(1_000)
     variant = "" if (scheme, width) == ("light", 1440) else f"-{scheme}-{width}"
     path = folder / f"{page}{variant}.png"
-    tab.screenshot(path=path)
+    tab.screenshot(path=path, timeout=120_000)
     print(f"{path.name}: on screen after {took:.1f} s")
     context.close()
 
