@@ -67,6 +67,10 @@ def _shoot(browser: Any, address: str, page: str, scheme: str, width: int, folde
     tab.wait_for_timeout(1_500)
     height = tab.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
     tab.set_viewport_size({"width": width, "height": min(max(1000, height), 5000)})
+    tab.wait_for_function(
+        "() => [...document.querySelectorAll('[data-testid=stPlotlyChart]')].every(e => e.querySelector('.main-svg'))",
+        timeout=120_000,
+    )
     tab.wait_for_timeout(1_000)
     variant = "" if (scheme, width) == ("light", 1440) else f"-{scheme}-{width}"
     path = folder / f"{page}{variant}.png"

@@ -190,8 +190,9 @@ def pairs(results: Results) -> list[tuple[str, str]]:
     """What is compared with what: every recipe with the baseline, and every other with KD, where there is one."""
     others = [name for name in results.recipes if name != results.baseline]
     kd = next((name for name in others if name.endswith("-kd")), None)
-    further = [(name, kd) for name in others if kd is not None and name != kd]
-    return [(name, results.baseline) for name in others] + further
+    return [
+        (one, other) for other in (results.baseline, kd) if other in results.recipes for one in others if one != other
+    ]
 
 
 def scatter(results: Results, folder: Path, split: str) -> Table | None:

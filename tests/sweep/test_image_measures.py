@@ -45,3 +45,7 @@ def test_recipes_are_compared_with_the_baseline_and_with_kd_and_no_rank_is_claim
     table = scatter(results, tmp_path, "val")
     assert table is not None and scatter(results, tmp_path, "test") is None
     assert table.columns["says"] == ["ahead", "ahead", "cannot be told apart"]
+    # Runs side by side: another recipe's may be measured before the baseline's.
+    early = Results([row for row in rows if row["recipe"] != "camvid-baseline"], "camvid-baseline")
+    table = scatter(early, tmp_path, "val")
+    assert table is not None and table.columns["minus"] == ["camvid-kd"]
