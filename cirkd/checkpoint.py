@@ -280,7 +280,7 @@ def _filled(found: Recognised, build: Callable[[Recognised], Module], tensors: d
     fit = compare(empty, tensors)
     if fit.not_finite:
         name = fit.not_finite[0]
-        raise CheckpointError(f"{found.path}: {name} holds NaN or infinity; training diverged, use an earlier file")
+        raise CheckpointError(f"{found.path}: {name} holds NaN or infinity; {fit.remedy(found.other)}")
     if not fit.complete:
         what = f"{found.info.architecture} on {found.info.encoder}"
         raise CheckpointError(f"{found.path}: its weights are not those of {what} ({fit.complaint()}); {fit.remedy()}")

@@ -54,7 +54,7 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """The verdict in lines for a terminal."""
+        """The verdict in lines for a terminal, without the problem and its remedy."""
         found = [f"{self.path}", f"  {'is':10s} {self.summary}"]
         if self.classes:
             shown = ", ".join(self.classes[:SHOWN]) + (", ..." if len(self.classes) > SHOWN else "")
@@ -65,9 +65,7 @@ class Verdict:
             found.append(f"  {'input':10s} {self.expected_input}")
         found += [f"  {'fit':10s} {line}" for line in _fit_lines(self.fit)]
         found += [f"  {'note':10s} {note}" for note in self.notes]
-        if self.usable:
-            return [*found, f"  {'verdict':10s} ready to use"]
-        return [*found, f"  {'verdict':10s} {self.problem}", f"  {'what to do':10s} {self.remedy}"]
+        return [*found, f"  {'verdict':10s} ready to use"] if self.usable else found
 
 
 def examine(path: Path | str, answers: Answers | None = None, *, beside: bool = True, **given: Any) -> Verdict:
@@ -137,7 +135,7 @@ def _judge(path: Path | str, found: Recognised) -> Verdict:
         known["fit"] = known["fit"] if fit.complete else fit
     if fit.complete:
         return Verdict(str(path), True, **known)
-    return Verdict(str(path), False, problem=fit.complaint(), remedy=fit.remedy(), **known)
+    return Verdict(str(path), False, problem=fit.complaint(), remedy=fit.remedy(found.other), **known)
 
 
 def describe_input(preprocessing: Preprocessing) -> str:

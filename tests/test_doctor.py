@@ -133,7 +133,8 @@ def test_what_is_wrong_and_what_to_do(kind: str, tmp_path: Path, capsys: pytest.
     assert cli.main(["doctor", str(path)]) == 1
     shown = capsys.readouterr()
     assert len(shown.err.strip().splitlines()) == 1
-    assert "what to do" in shown.out
+    assert verdict.problem in shown.err and verdict.remedy in shown.err
+    assert verdict.problem not in shown.out and verdict.remedy not in shown.out
 
 
 def test_twenty_kinds_are_told_apart() -> None:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from cirkd.models.unwrap import Part
+
 Module = TypeVar("Module", bound=nn.Module)
 
 _COMPUTED = re.compile(r"(^|\.)parametrizations\.|weight_(orig|g)$")
@@ -94,13 +96,15 @@ class Comparison:
             parts.append(f"{_first(self.not_finite)} holds NaN or infinity")
         return "; ".join(parts)
 
-    def remedy(self) -> str:
-        """What to do where it does not fit."""
+    def remedy(self, other: Part | None = None) -> str:
+        """What to do where it does not fit; `other` are raw weights beside averages, or averages beside raw ones."""
         if self.rounded:
             return "save the network before it is quantised"
         if computed := computed_weight(self.extra):
             return f"{computed}: {MAKE_PLAIN}"
         if self.not_finite and not (self.missing or self.misshapen):
+            if other is not None and all(map(_is_finite, other.tensors.values())):
+                return f"take those beside them in the file, which are finite, with --weights {other.kind}"
             return "training has diverged: use an earlier file of the run"
         if any(len(ours) == 4 and ours[1] == 3 != theirs[1] for _, theirs, ours in self.misshapen):
             return "a network for RGB was wanted"
@@ -147,7 +151,7 @@ def compare(network: nn.Module, tensors: Mapping[str, Tensor]) -> Comparison:
         misshapen=tuple(misshapen),
         not_finite=tuple(strange)
         if misshapen
-        else tuple(n for n in common if n in strange or not _is_finite(tensors[n])),
+        else tuple(n for n in common if not _is_finite(tensors[n])),
     )
 
 
@@ -181,4 +185,4 @@ def _is_plain(value: Tensor) -> bool:
 
 
 def _is_finite(value: Tensor) -> bool:
-    return not value.is_floating_point() or bool(torch.isfinite(value.float()).all())
+    return _is_plain(value) and (not value.is_floating_point() or bool(torch.isfinite(value.float()).all()))

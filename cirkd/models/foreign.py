@@ -12,7 +12,7 @@ from cirkd.models.fit import MAKE_PLAIN, computed_weight
 from cirkd.models.layouts import ASSUMED, Hints, Recognised, recognise
 from cirkd.models.pickle_records import entries
 from cirkd.models.settings_beside import stated_preprocessing, without_buffers
-from cirkd.models.unwrap import Part, chosen, other_weights, parts
+from cirkd.models.unwrap import Part, chosen, counterpart, other_weights, parts
 from cirkd.models.weight_files import FileContent
 
 
@@ -37,7 +37,8 @@ def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
         info = replace(info, preprocessing=stated, notes=(*kept, note))
     notes = (*info.notes, *part.notes, *other_weights(listed, part))
     info = replace(info, notes=notes, provenance={"file": file.path.name})
-    return replace(found, info=info, path=file.path, ignored=(*found.ignored, *part.beside))
+    ignored, other = (*found.ignored, *part.beside), counterpart(listed, part)
+    return replace(found, info=info, path=file.path, ignored=ignored, other=other)
 
 
 def _recognised(file: FileContent, part: Part, hints: Hints) -> Recognised | None:

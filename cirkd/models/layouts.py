@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cirkd.data.errors import CheckpointError
 from cirkd.models.segmenter import ModelInfo, Segmenter
+from cirkd.models.unwrap import Part
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Recognised:
         path: The file; None while only its content is looked at.
         memory: Settings of the relation memory, where the file holds one.
         memory_tensors: The memory's tensors.
+        other: The averages of these weights, or the weights that these are averages of, where the file holds both.
     """
 
     info: ModelInfo
@@ -69,6 +71,7 @@ class Recognised:
     path: Path | None = None
     memory: dict[str, Any] | None = None
     memory_tensors: dict[str, Tensor] = field(default_factory=dict)
+    other: Part | None = None
 
 
 @dataclass(frozen=True)

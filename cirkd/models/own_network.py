@@ -21,7 +21,7 @@ from cirkd.models.answers import Answers, answered, checked, named_classes, read
 from cirkd.models.fit import compare
 from cirkd.models.places import OwnNetwork
 from cirkd.models.segmenter import ModelInfo, SegmentationOutput, Segmenter
-from cirkd.models.unwrap import chosen, other_weights, parts
+from cirkd.models.unwrap import chosen, counterpart, other_weights, parts
 from cirkd.models.weight_files import read_weights
 
 _TRIED = 96
@@ -147,7 +147,8 @@ def _fill(wrapped: WrappedNetwork, path: Path, answers: Answers) -> tuple[str, .
     fit, part = max(offered, key=lambda pair: pair[0].fits)
     fit = replace(fit, extra=())  # what a file holds beside the network's weights is no fault
     if not fit.complete:
-        remedy = "give the weights of this network" if fit.missing or fit.misshapen else fit.remedy()
+        strange = fit.missing or fit.misshapen
+        remedy = "give the weights of this network" if strange else fit.remedy(counterpart(listed, part))
         raise CheckpointError(
             f"{path}: {fit.fits} of the network's {len(network.state_dict())} tensors are in it ({fit.complaint()}); "
             f"{remedy}"

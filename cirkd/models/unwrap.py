@@ -6,13 +6,13 @@ first; the first one that a layout knows is the network, and what lies beside it
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
 
-from cirkd.data.errors import CheckpointError
 from cirkd.models.pickle_records import Record, entries, module_tensors
 
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
@@ -55,6 +55,11 @@ class Part:
     notes: tuple[str, ...] = ()
 
     @property
+    def kind(self) -> str:
+        """What `--weights` calls them."""
+        return "ema" if self.averaged else "raw"
+
+    @property
     def beside(self) -> tuple[str, ...]:
         """Names of the file's other tensors."""
         taken = {id(value) for value in self.tensors.values()}
@@ -66,15 +71,17 @@ def parts(content: Mapping[str, Any]) -> list[Part]:
     named = dict(_named(content))
     beside = _raw_beside_averages(content)
     found: dict[str, dict[str, Tensor]] = {}
-    dropped = _dropped(named)
+    wrappers: defaultdict[str, set[str]] = defaultdict(set)
     for key, value in named.items():
-        segments = [s for s in _segments(key) if s not in WRAPPERS]
+        whole = _segments(key)
+        segments = [s for s in whole if s not in WRAPPERS]
         if segments[-1] in _COUNTERS and value.numel() == 1:
             continue
         for depth in range(min(len(segments), _DEEPEST)):
             prefix = "\0".join(segments[:depth])
             if prefix in found or len(found) < _MOST_PARTS:
                 found.setdefault(prefix, {})[".".join(segments[depth:])] = value
+                wrappers[prefix] |= WRAPPERS.intersection(whole)
     averagers = {
         "\0".join(s for s in _segments(key)[:-1] if s not in WRAPPERS)
         for key in named
@@ -88,30 +95,28 @@ def parts(content: Mapping[str, Any]) -> list[Part]:
         )
         if beside:
             averaged = not text.startswith(beside)
+        dropped = tuple(f"prefix '{wrapper}.' taken off" for wrapper in sorted(wrappers[prefix]))
         notes = (f"weights taken from under {text!r}", *dropped) if text else dropped
         listed.append(Part(f"{text}." if text else "", tensors, averaged, named, notes))
     return sorted(listed, key=lambda part: (part.prefix.count("."), _rank(part.prefix), -len(part.tensors)))
 
 
 def chosen(listed: list[Part], weights: str | None) -> list[Part]:
-    """The parts to look at when the user wants `raw` or `ema` weights, or does not say.
+    """The parts to look at when the user wants `raw` or `ema` weights, or does not say."""
+    return [part for part in listed if weights in (None, part.kind)]
 
-    Raises:
-        CheckpointError: the file holds none of that kind.
-    """
-    if weights is None:
-        return listed
-    if weights not in ("raw", "ema"):
-        raise CheckpointError(f"weights {weights!r} are not offered; choose raw or ema, or leave --weights out")
-    return [part for part in listed if part.averaged == (weights == "ema")]
+
+def counterpart(listed: list[Part], taken: Part) -> Part | None:
+    """The raw weights beside averages that are taken, or the averages beside raw ones."""
+    names = set(taken.tensors)
+    return next((part for part in listed if part.averaged != taken.averaged and names <= set(part.tensors)), None)
 
 
 def other_weights(listed: list[Part], taken: Part) -> tuple[str, ...]:
     """A line where a file holds averaged weights: which are taken, and how to take the others."""
-    names = set(taken.tensors)
-    if any(part.averaged != taken.averaged and names <= set(part.tensors) for part in listed):
-        kind, other = ("averaged", "raw") if taken.averaged else ("raw", "ema")
-        return (f"of raw and averaged weights the {kind} ones are taken; --weights {other} takes the others",)
+    if (other := counterpart(listed, taken)) is not None:
+        kind = "averaged" if taken.averaged else "raw"
+        return (f"of raw and averaged weights the {kind} ones are taken; --weights {other.kind} takes the others",)
     if taken.averaged:
         return ("these weights are averages over training (EMA or SWA)",)
     if any(_AVERAGED.search(name) for name in taken.beside):
@@ -144,12 +149,6 @@ def _named(content: Mapping[Any, Any]) -> Iterator[tuple[str, Tensor]]:
 
 def _segments(key: str) -> list[str]:
     return re.split(r"[.\0]", key)
-
-
-def _dropped(named: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """A line for each wrapper whose mark stands in the names."""
-    found = {segment for key in named for segment in _segments(key) if segment in WRAPPERS}
-    return tuple(f"prefix '{wrapper}.' taken off" for wrapper in sorted(found))
 
 
 def _rank(prefix: str) -> tuple[bool, bool, int]:

@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from cirkd.checkpoint import load_model
 from cirkd.data.errors import CheckpointError
+from cirkd.doctor import examine
 from cirkd.models.answers import Answers, read_sidecar, write_sidecar
 from cirkd.models.places import sidecar
 from cirkd.models.settings_beside import stated_preprocessing
@@ -152,6 +153,33 @@ def test_raw_and_averaged_weights(tmp_path: Path, network: torch.nn.Module, stat
             model = load_model(tmp_path / "w.pth", "cpu", weights=weights)
             assert torch.equal(model.state_dict()["classifier.weight"], wanted["segmentation_head.0.weight"]), kind
             assert any("--weights" in note for note in model.info.notes), kind
+
+
+def test_the_prefix_of_weights_that_are_not_taken_is_no_news(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    averages = {name: value + 1 for name, value in state.items()}
+    torch.save({"model": state, "ema": prefixed(averages, "module.")}, tmp_path / "w.pth")
+    for weights, off in (("raw", False), ("ema", True)):
+        notes = load_model(tmp_path / "w.pth", "cpu", weights=weights).info.notes
+        assert any("prefix 'module.' taken off" in note for note in notes) is off, weights
+
+
+def test_where_averages_are_not_finite_the_raw_weights_are_advised(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    def spoiled(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {**weights, "segmentation_head.0.bias": torch.full_like(weights["segmentation_head.0.bias"], torch.nan)}
+
+    path = tmp_path / "w.pth"
+    torch.save({"model": state, "ema": spoiled(state)}, path)
+    line = "holds NaN or infinity; take those beside them in the file, which are finite, with --weights raw"
+    with pytest.raises(CheckpointError, match=line):
+        load_model(path, "cpu", weights="ema")
+    assert line.endswith(examine(path, weights="ema").remedy)
+    # What the line advises.
+    bias = load_model(path, "cpu", weights="raw").state_dict()["classifier.bias"]
+    assert torch.equal(bias, state["segmentation_head.0.bias"])
+    # Where neither are finite, no other weights of the file are advised.
+    torch.save({"model": spoiled(state), "ema": spoiled(state)}, path)
+    with pytest.raises(CheckpointError, match="training has diverged: use an earlier file of the run"):
+        load_model(path, "cpu", weights="ema")
 
 
 def test_hostile_nesting_is_looked_at_once() -> None:
