@@ -149,9 +149,7 @@ def compare(network: nn.Module, tensors: Mapping[str, Tensor]) -> Comparison:
         missing=tuple(k for k in wanted if k not in tensors and not k.endswith("num_batches_tracked")),
         extra=tuple(name for name in tensors if name not in wanted),
         misshapen=tuple(misshapen),
-        not_finite=tuple(strange)
-        if misshapen
-        else tuple(n for n in common if not _is_finite(tensors[n])),
+        not_finite=tuple(strange) if misshapen else tuple(n for n in common if not _is_finite(tensors[n])),
     )
 
 

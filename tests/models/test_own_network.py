@@ -116,7 +116,7 @@ def test_a_file_of_python_with_weights(file: Path, tmp_path: Path) -> None:
     assert torch.equal(load_model(mine, "cpu").state_dict()[name], averaged[first])
     spoiled = {**averaged, first: torch.full_like(averaged[first], torch.nan)}
     torch.save({"model": raw, "ema": {"module": spoiled}}, tmp_path / "w.pth")
-    with pytest.raises(CheckpointError, match="NaN or infinity.*; take those beside them .* with --weights raw"):
+    with pytest.raises(CheckpointError, match=r"NaN or infinity.*; take those beside them .* with --weights raw"):
         load_model(mine, "cpu")
     (tmp_path / "w.cirkd.json").unlink()
     torch.save({n: v.to(torch.int8) if v.ndim > 1 else v for n, v in raw.items()}, tmp_path / "w.pth")
