@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cirkd.analysis.neighbours import PixelStory
     from cirkd.analysis.projection import Projection
     from cirkd.data.sample import Classes
-    from cirkd.features import FeatureSet
+    from cirkd.features.feature_set import FeatureSet
 
 DIM = 0.07
 """Opacity of the dots that are not chosen."""

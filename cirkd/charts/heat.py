@@ -12,7 +12,7 @@ from cirkd.charts import matrix, theme
 
 if TYPE_CHECKING:
     from cirkd.analysis.divergences import Divergence
-    from cirkd.features import FeatureSet
+    from cirkd.features.feature_set import FeatureSet
 
 WIDEST = 640
 

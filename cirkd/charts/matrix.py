@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cirkd.analysis.compare import MatrixComparison
     from cirkd.analysis.relations import RegionRelations, RelationPair
     from cirkd.data.sample import Classes
-    from cirkd.features import FeatureSet
+    from cirkd.features.feature_set import FeatureSet
 
 _LINE = "rgba(128,128,128,0.55)"
 _FEWEST = 0.05  # share of a side that a run must cover to be named

@@ -11,7 +11,7 @@ from cirkd.features.feature_set import IGNORED
 
 if TYPE_CHECKING:
     from cirkd.data.sample import Classes
-    from cirkd.features import FeatureSet
+    from cirkd.features.feature_set import FeatureSet
     from cirkd.results import BankMap, MemoryBank, StoredPixels
 
 QUEUES = {"pixel": ("pixel queue", "circle"), "region": ("region queue", "diamond-open")}

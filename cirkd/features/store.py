@@ -18,11 +18,11 @@ import numpy as np
 from cirkd.data.errors import StudyError
 from cirkd.data.matching import match_classes
 from cirkd.data.whole_files import replacing
-from cirkd.features.draw import Smallest, keys, merged, smallest
 from cirkd.features.feature_set import IGNORED
 from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, settings_of
 from cirkd.features.grids import averaged, on_grid, resampled
 from cirkd.features.parquet import options_of
+from cirkd.features.sampling import Smallest, keys, merged, smallest
 from cirkd.models import inference
 
 if TYPE_CHECKING:

@@ -18,11 +18,10 @@ import numpy as np
 
 from cirkd.data.errors import StudyError, line_of
 from cirkd.data.matching import match_classes
-from cirkd.features.draw import smallest
 from cirkd.features.feature_set import AFTER, BEFORE, IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
 from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, classes_from, read_settings
 from cirkd.features.grids import rule
-from cirkd.features.sampling import fair_shares
+from cirkd.features.sampling import Smallest, fair_shares
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -186,16 +185,10 @@ def _chosen(file: pq.ParquetFile, shares: dict[int, int]) -> np.ndarray:
     """The numbers, ascending, of each class's rows with the smallest keys."""
     share = np.zeros(256, np.int64)
     share[list(shares)] = list(shares.values())
-    labels, keys, numbers = np.empty(0, np.uint8), np.empty(0, np.float64), np.empty(0, np.int64)
-    at = 0
+    seen = Smallest(share)
     for piece in _pieces(file, ["group", "key"]):
-        labels = np.concatenate([labels, piece["group"].to_numpy()])
-        keys = np.concatenate([keys, piece["key"].to_numpy()])
-        numbers = np.concatenate([numbers, np.arange(at, at + len(piece))])
-        at += len(piece)
-        kept = smallest(labels, keys, share)
-        labels, keys, numbers = labels[kept], keys[kept], numbers[kept]
-    return numbers
+        seen.add(piece["group"].to_numpy(), piece["key"].to_numpy())
+    return seen.numbers
 
 
 def _rows(file: pq.ParquetFile, columns: list[str], chosen: np.ndarray) -> pa.Table:

@@ -41,7 +41,7 @@ LAYOUTS: dict[str, Layout] = {
     "transformers": Layout("of the library transformers", "cirkd.models.transformers_layout"),
     "nvlabs": Layout("of NVlabs' SegFormer", "cirkd.models.nvlabs"),
     "mmseg": Layout("of mmsegmentation", "cirkd.models.mmseg"),
-    "hrnet": Layout("of HRNet-Semantic-Segmentation", "cirkd.models.hrnet_layout"),
+    "hrnet": Layout("of HRNet-Semantic-Segmentation", "cirkd.models.hrnet"),
     "smp": Layout("of segmentation-models-pytorch", "cirkd.models.smp"),
 }
 """Layout -> its entry. Add one here, with a module, and command line, doctor and app know it."""

@@ -11,7 +11,7 @@ from cirkd.analysis.colorings import PixelColors, pixel_colors
 from cirkd.analysis.divergences import Divergence
 from cirkd.analysis.projection import Projection
 from cirkd.analysis.relations import RelationPair, Run
-from cirkd.features import FeatureSet
+from cirkd.features.feature_set import FeatureSet
 from cirkd.features.sampling import balanced_sample
 
 

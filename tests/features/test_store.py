@@ -16,7 +16,7 @@ from cirkd.data.catalog import open_data
 from cirkd.data.errors import StudyError
 from cirkd.data.palettes import CAMVID
 from cirkd.features import store
-from cirkd.features.draw import keys, smallest
+from cirkd.features.sampling import keys, smallest
 from cirkd.features.extract import extract
 from cirkd.features.store import extract_to
 from cirkd.models.build import build_segmenter
