@@ -27,12 +27,12 @@ class AllLevelDecoder(SegformerDecoder):
         total = 0
         for level, layer, fusing in zip(levels, self.mlp_stage, parts, strict=True):
             if level.shape[2] > size[0]:
-                level = F.interpolate(level, size=size, mode="bilinear", align_corners=False)
+                level = _resized(level, size)
             linear = cast(nn.Linear, layer.linear)
             fused = F.conv2d(F.conv2d(level, linear.weight[:, :, None, None], linear.bias), fusing)
-            total = total + (fused if list(fused.shape[2:]) == size else _enlarged(fused, size))
+            total = total + (fused if list(fused.shape[2:]) == size else _resized(fused, size))
         return activate(normalise(total))
 
 
-def _enlarged(level: Tensor, size: Sequence[int]) -> Tensor:
+def _resized(level: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(level, size=size, mode="bilinear", align_corners=False)

@@ -16,26 +16,26 @@ from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
 from cirkd.models.published_networks import ResidualBlock, conv_norm
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
-_PLAIN = {"last_layer.3.": "classifier.", "last_layer.": "decoder.layers."}
+_PLAIN = {"last_layer.3.": "classifier.", "last_layer.": "decoder.layers.", "": "encoder."}
 _OCR = {
     "cls_head.": "classifier.",
     **{f"{n}.": f"decoder.{n}." for n in ("conv3x3_ocr", "aux_head", "ocr_distri_head")},
+    "": "encoder.",
 }
 
 
 def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     """The network that a state dict with these names belongs to; None for other names."""
-    ocr = "ocr_distri_head.object_context_block.f_up.0.weight" in tensors
+    context = tensors.get("ocr_distri_head.object_context_block.f_up.0.weight")
+    ocr = context is not None
     classifier = tensors.get("cls_head.weight" if ocr else "last_layer.3.weight")
     if classifier is None or "stage4.0.branches.3.0.conv1.weight" not in tensors:
         return None
     classes, note = classes_by_count(classifier.shape[0])
     options = hrnet_options(tensors)
     if ocr:
-        keys = int(tensors["ocr_distri_head.object_context_block.f_up.0.weight"].shape[1])
         corners = "align_corners true, as its settings have it; --align-corners false for one trained otherwise"
     else:
-        keys = 0
         corners = "align_corners false, as in its first branches; give --align-corners for one trained otherwise"
     info = ModelInfo(
         architecture="hrnet_ocr" if ocr else "hrnet",
@@ -43,18 +43,14 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         output_stride=4,
         embedding_channels=classifier.shape[1],
         classes=classes,
-        options={**options, **({"keys": keys} if ocr else {})},
+        options=options if context is None else {**options, "keys": int(context.shape[1])},
         layout="hrnet",
         notes=(note, corners),
         align_corners=ocr,
     )
     ignored = () if ocr else tuple(name for name in tensors if name.startswith("aux_head."))
     kept = {name: value for name, value in tensors.items() if name not in ignored}
-    new = {
-        name if name.startswith(("decoder.", "classifier.")) else f"encoder.{name}": value
-        for name, value in renamed(kept, _OCR if ocr else _PLAIN).items()
-    }
-    return Recognised(info, new, ignored)
+    return Recognised(info, renamed(kept, _OCR if ocr else _PLAIN), ignored)
 
 
 def build(info: ModelInfo) -> Segmenter:

@@ -42,15 +42,13 @@ def fetched(address: str) -> Path:
     except ImportError:
         raise CheckpointError(f"{address}: pip install huggingface_hub, or download the folder yourself") from None
     asked: dict[str, Any] = {"repo_id": f"{owner}/{name}", "revision": revision}
-    if "HF_HUB_CACHE" in os.environ:
-        asked["cache_dir"] = os.environ["HF_HUB_CACHE"]
-    if "HF_ENDPOINT" in os.environ:
-        asked["endpoint"] = os.environ["HF_ENDPOINT"]
+    settings = (("cache_dir", "HF_HUB_CACHE"), ("endpoint", "HF_ENDPOINT"))
+    asked |= {name: os.environ[variable] for name, variable in settings if variable in os.environ}
     if not _reachable(asked.get("endpoint", "https://huggingface.co")):
         # The client would try again for a long time, for each file; what is in its cache is there without a network.
         asked["local_files_only"] = True
-    for settings in ("config.json", *FILES):
-        _optional(hf_hub_download, asked, settings)
+    for beside in ("config.json", *FILES):
+        _optional(hf_hub_download, asked, beside)
     weights = [file] if file else list(_WEIGHTS)
     found = next((path for one in weights if (path := _optional(hf_hub_download, asked, one))), None)
     if found is None:

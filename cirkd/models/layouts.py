@@ -19,20 +19,16 @@ class Layout:
 
     Args:
         origin: Whose networks these are, as it completes "deeplabv3 on resnet18, ...".
-        module: Where `recognise(tensors, hints) -> Recognised | None` and `build(info) -> Segmenter` are; loaded when
-            first asked.
+        module: Where two functions are, loaded when first asked: `recognise(tensors, hints) -> Recognised | None` gives
+            the network that tensors belong to, `build(info) -> Segmenter` one with fresh weights.
     """
 
     origin: str
     module: str
 
-    def recognise(self, tensors: Mapping[str, Tensor], hints: "Hints") -> "Recognised | None":
-        """The network that the tensors belong to; None where they have not this layout's names."""
-        return importlib.import_module(self.module).recognise(tensors, hints)
-
-    def build(self, info: ModelInfo) -> Segmenter:
-        """The network that an info describes, with fresh weights."""
-        return importlib.import_module(self.module).build(info)
+    def code(self) -> Any:
+        """The module itself."""
+        return importlib.import_module(self.module)
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -45,7 +41,6 @@ LAYOUTS: dict[str, Layout] = {
     "smp": Layout("of segmentation-models-pytorch", "cirkd.models.smp"),
 }
 """Layout -> its entry. Add one here, with a module, and command line, doctor and app know it."""
-
 
 ASSUMED = "input: mean and std of the encoder's ImageNet weights are assumed"
 """The note of a network whose file does not tell; it goes where another file does, or the user."""
@@ -93,11 +88,8 @@ class Hints:
 
 def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     """Which layout a state dict has; None when it is none that is known."""
-    for layout in LAYOUTS.values():
-        found = layout.recognise(tensors, hints)
-        if found is not None:
-            return found
-    return None
+    found = (layout.code().recognise(tensors, hints) for layout in LAYOUTS.values())
+    return next((network for network in found if network is not None), None)
 
 
 def build_layout(info: ModelInfo) -> Segmenter:
@@ -108,7 +100,7 @@ def build_layout(info: ModelInfo) -> Segmenter:
     """
     if info.layout not in LAYOUTS:
         raise CheckpointError(f"there is no layout {info.layout!r}; choose one of: cirkd, {', '.join(LAYOUTS)}")
-    return LAYOUTS[info.layout].build(info)
+    return LAYOUTS[info.layout].code().build(info)
 
 
 def count_blocks(tensors: Mapping[str, Tensor], prefix: str) -> int:

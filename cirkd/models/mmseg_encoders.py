@@ -8,10 +8,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cirkd.models.published_networks import ResidualBlock, conv_norm
-
-MOBILENET = ((1, 16, 1), (6, 24, 2), (6, 32, 3), (6, 64, 4), (6, 96, 3), (6, 160, 3), (6, 320, 1))
-"""Expansion, width and blocks of each layer of MobileNetV2."""
+from cirkd.models.published_networks import MOBILENET_STAGES, ResidualBlock, conv_norm
 
 
 class ConvModule(nn.Module):
@@ -114,17 +111,12 @@ class MobileNetV2(nn.Module):
         super().__init__()
         self.conv1 = ConvModule(3, 32, 3, stride=2, activation=nn.ReLU6())
         inputs = 32
-        for number, ((expansion, outputs, count), stride, dilation) in enumerate(
-            zip(MOBILENET, strides, dilations, strict=True), 1
-        ):
-            blocks = []
-            for i in range(count):
-                first = i == 0
-                blocks.append(
-                    InvertedResidual(inputs, outputs, expansion, stride if first else 1, dilation if first else 1)
-                )
-                inputs = outputs
-            setattr(self, f"layer{number}", nn.Sequential(*blocks))
+        layers = zip(MOBILENET_STAGES, strides, dilations, strict=True)
+        for number, ((expansion, outputs, count, *_), stride, dilation) in enumerate(layers, 1):
+            others = (InvertedResidual(outputs, outputs, expansion, 1, 1) for _ in range(count - 1))
+            first = InvertedResidual(inputs, outputs, expansion, stride, dilation)
+            setattr(self, f"layer{number}", nn.Sequential(first, *others))
+            inputs = outputs
         self.out_channels = [24, 32, 96, 320]
 
     def forward(self, x: Tensor) -> list[Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cirkd.models.pickle_names import may_be_fetched, may_be_named
 from cirkd.models.pickle_records import Name, Record, UnsafePickleError
-from cirkd.models.pickle_tensors import REBUILD, Misstated, Storage, Unsupported, rebuilt, stated_storage
+from cirkd.models.pickle_tensors import REBUILD, Storage, Unsupported, rebuilt, stated_storage
 
 LONGEST = 128_000_000
 """Bytes of a pickle; that of a large network has under one million, long loss curves have tens."""
@@ -40,8 +40,6 @@ def read_pickle(data: memoryview, storages: Callable[[Storage], Tensor]) -> tupl
         return reader.run(), reader.at
     except (UnsafePickleError, Unsupported):
         raise
-    except Misstated as error:
-        raise UnsafePickleError(str(error)) from None
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, RecursionError, struct.error) as error:
         raise UnsafePickleError(f"its list of weights is damaged ({type(error).__name__})") from None
 
@@ -189,7 +187,7 @@ class _Reader:
     def persistent(self) -> None:
         storage = stated_storage(self.stack.pop())
         if self.stated.setdefault(storage.key, storage) != storage:
-            raise Misstated(f"storage {storage.key!r} is stated twice, differently")
+            raise UnsafePickleError(f"storage {storage.key!r} is stated twice, differently")
         if storage.key not in self.numbers:
             self.numbers[storage.key] = self.storages(storage)
         self.stack.append(storage)

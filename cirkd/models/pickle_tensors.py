@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cirkd.models.pickle_records import UnsafePickleError
+
 _STORAGES = {
     "DoubleStorage": torch.float64,
     "FloatStorage": torch.float32,
@@ -42,10 +44,6 @@ class Unsupported(Exception):  # noqa: N818
     """The file is in order and holds tensors that no network here takes; the text says which, and the remedy."""
 
 
-class Misstated(ValueError):  # noqa: N818
-    """A tensor or storage that doesn't lie in the file as it says."""
-
-
 @dataclass(frozen=True)
 class Storage:
     """A stretch of numbers that the file says it holds.
@@ -69,14 +67,14 @@ def stated_storage(stated: Any) -> Storage:
     """The storage that a pickle mentions.
 
     Raises:
-        ValueError: stated in another form than that of `torch.save`.
+        UnsafePickleError, ValueError: stated in another form than that of `torch.save`.
     """
     kind, type_name, key, _, items, *view = stated
     last = str(getattr(type_name, "path", "")).rpartition(".")[2]
     if last in _QUANTISED:
         raise Unsupported(_OTHER["torch._utils._rebuild_qtensor"])
     if kind != "storage" or not isinstance(key, str) or type(items) is not int or not 0 <= items < 2**48 or any(view):
-        raise Misstated("a storage is stated in a form that torch.save does not write")
+        raise UnsafePickleError("a storage is stated in a form that torch.save does not write")
     return Storage(key, items, _STORAGES[last])
 
 
@@ -85,29 +83,29 @@ def rebuilt(path: str, arguments: tuple[Any, ...], storages: Callable[[Storage],
 
     Raises:
         Unsupported: quantised, sparse or without values.
-        ValueError: it doesn't lie within its storage.
+        UnsafePickleError: it doesn't lie within its storage.
     """
     if path in _OTHER:
         raise Unsupported(_OTHER[path])
     if path in _WRAPPED:
         if not isinstance(arguments[0], Tensor):
-            raise Misstated("a parameter is stated in a form that torch.save does not write")
+            raise UnsafePickleError("a parameter is stated in a form that torch.save does not write")
         return arguments[0]
     if path in _OF_TYPE:
         function, _, inner = arguments[:3]
         if function.path in _OF_TYPE:
-            raise Misstated("a tensor is stated in a form that torch.save does not write")
+            raise UnsafePickleError("a tensor is stated in a form that torch.save does not write")
         return rebuilt(function.path, inner, storages)
     storage, offset, size, stride = arguments[:4]
     if not isinstance(storage, Storage) or len(size) != len(stride) or len(size) > 16:
-        raise Misstated("a tensor is stated in a form that torch.save does not write")
+        raise UnsafePickleError("a tensor is stated in a form that torch.save does not write")
     if any(type(value) is not int or not 0 <= value < 2**48 for value in (offset, *size, *stride)):
-        raise Misstated("a tensor's size or stride is no number, or below 0")
+        raise UnsafePickleError("a tensor's size or stride is no number, or below 0")
     dtype = _dtype(arguments[6]) if path.endswith("v3") else storage.dtype
     held, count = storage.nbytes // dtype.itemsize, math.prod(size)
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if count else 0
     if count > held or (count and last >= held):
-        raise Misstated(f"a tensor of size {list(size)} does not fit the {held} numbers stored for it")
+        raise UnsafePickleError(f"a tensor of size {list(size)} does not fit the {held} numbers stored for it")
     if not count:
         return torch.empty(tuple(size), dtype=dtype)
     return storages(storage)[: held * dtype.itemsize].view(dtype).as_strided(tuple(size), tuple(stride), offset)

@@ -156,13 +156,8 @@ def load_encoder(student: Segmenter, path: Path) -> None:
 def _describe(tensors: Mapping[str, Tensor]) -> tuple[str, str, Tensor, Tensor, dict[str, Any]] | None:
     """Architecture, encoder, the tensors whose first side is the embedding's width and the class count, options."""
     if "linear_pred.weight" in tensors and "linear_fuse.0.weight" in tensors and "patch_embed1.proj.weight" in tensors:
-        return (
-            "segformer",
-            _mix_transformer(tensors),
-            tensors["linear_fuse.0.weight"],
-            tensors["linear_pred.weight"],
-            {},
-        )
+        embedding, classifier = tensors["linear_fuse.0.weight"], tensors["linear_pred.weight"]
+        return "segformer", _mix_transformer(tensors), embedding, classifier, {}
     encoder = _convolutional(tensors)
     if encoder is None or "head.block.0.weight" not in tensors:
         return None

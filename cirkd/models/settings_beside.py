@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -12,7 +12,6 @@ from cirkd.models.segmenter import Preprocessing
 
 FILES = ("preprocessor_config.json", "albumentations_config_eval.json")
 """Of transformers, and of segmentation-models-pytorch."""
-
 
 BUFFERS = (("mean", "std"), ("pixel_mean", "pixel_std"), ("image_mean", "image_std"))
 """Names that a network gives the tensors by which it normalises its input itself."""
@@ -74,20 +73,17 @@ def _transformers(found: Mapping[str, Any]) -> Preprocessing | None:
 
 def _albumentations(found: Mapping[str, Any]) -> Preprocessing | None:
     """The step `Normalize`: (pixel - mean * max) / (std * max)."""
-    for step in _steps(found.get("transform", found)):
-        if str(step.get("__class_fullname__", "")).rpartition(".")[2] == "Normalize" and "mean" in step:
+    whole = found.get("transform", found)
+    for step in (whole, *(whole.get("transforms") or ())) if isinstance(whole, Mapping) else ():
+        if (
+            isinstance(step, Mapping)
+            and str(step.get("__class_fullname__", "")).rpartition(".")[2] == "Normalize"
+            and "mean" in step
+        ):
             if step.get("normalization", "standard") != "standard":
                 raise ValueError(f"normalization {step['normalization']!r} is not one mean and std for all images")
             return _scaled(step["mean"], step["std"], 255 / float(step.get("max_pixel_value", 255)))
     return None
-
-
-def _steps(found: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(found, Mapping):
-        yield found
-        for step in found.get("transforms") or ():
-            if isinstance(step, Mapping):
-                yield step
 
 
 def _scaled(mean: Any, std: Any, top: float) -> Preprocessing:

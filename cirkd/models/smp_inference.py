@@ -88,6 +88,8 @@ def infer_settings(architecture: str, tensors: Mapping[str, Tensor]) -> dict[str
     if architecture == "fpn":
         return _fpn_settings(tensors, width)
     separable = any(key.endswith("convs.1.0.0.weight") for key in tensors)
+    # Of the ways in which a DPT takes up its class token, concatenation alone has weights of its own.
+    readout = "cat" if any(key.startswith("decoder.projection_blocks.0.") for key in tensors) else "ignore"
     return {
         "pspnet": {"psp_out_channels": width},
         "deeplabv3": {"decoder_channels": width, "decoder_aspp_separable": separable},
@@ -95,7 +97,7 @@ def infer_settings(architecture: str, tensors: Mapping[str, Tensor]) -> dict[str
         "pan": {"decoder_channels": width},
         "upernet": {"decoder_channels": width},
         "segformer": {"decoder_segmentation_channels": width},
-        "dpt": {"decoder_fusion_channels": width, "decoder_readout": _readout(tensors)},
+        "dpt": {"decoder_fusion_channels": width, "decoder_readout": readout},
     }.get(architecture, {})
 
 
@@ -145,9 +147,8 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
 
 def _pyramid_settings(architecture: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     """Unet and MAnet: a block a level, each with its width."""
-    inner = "conv1.0.weight"
     count = count_blocks(tensors, "decoder.blocks.")
-    names = [f"decoder.blocks.{i}.{inner}" for i in range(count)]
+    names = [f"decoder.blocks.{i}.conv1.0.weight" for i in range(count)]
     widths = [int(tensors[name].shape[0]) for name in names if name in tensors]
     settings: dict[str, Any] = {"encoder_depth": count, "decoder_channels": widths}
     if not any(key.startswith("decoder.blocks.0.conv1.1.") for key in tensors):
@@ -167,8 +168,3 @@ def _fpn_settings(tensors: Mapping[str, Tensor], width: int) -> dict[str, Any]:
         "decoder_segmentation_channels": segmentation,
         "decoder_merge_policy": "add" if segmentation == width else "cat",
     }
-
-
-def _readout(tensors: Mapping[str, Tensor]) -> str:
-    """How a DPT takes up its class token: only concatenation has weights of its own."""
-    return "cat" if any(key.startswith("decoder.projection_blocks.0.") for key in tensors) else "ignore"

@@ -12,7 +12,7 @@ from torch import Tensor
 from cirkd.data.errors import CheckpointError, line_of
 from cirkd.models.pickle_reader import read_pickle
 from cirkd.models.pickle_records import Record, UnsafePickleError, entries, module_tensors
-from cirkd.models.pickle_tensors import Misstated, Storage, Unsupported
+from cirkd.models.pickle_tensors import Storage, Unsupported
 
 _OLD_FORM = 0x1950A86A20F9469CFC6C
 """The number with which the first of an old file's pickles begins."""
@@ -74,7 +74,7 @@ def _read_zip(path: Path, data: memoryview) -> Any:
         record = by_name.get(f"{folder}data/{storage.key}")
         if record is None or record.file_size != storage.nbytes:
             held = "nothing" if record is None else f"{record.file_size} bytes"
-            raise Misstated(f"storage {storage.key!r} states {storage.items} numbers and holds {held}")
+            raise UnsafePickleError(f"storage {storage.key!r} states {storage.items} numbers and holds {held}")
         return _as_tensor(_entry(data, record))
 
     return read_pickle(_entry(data, by_name[pickles[0]]), numbers)[0]
@@ -106,7 +106,7 @@ def _read_old_form(path: Path, data: memoryview) -> Any:
         stated[storage.key] = storage
         left -= storage.nbytes + 8
         if left < 0:
-            raise Misstated("it states more numbers than it holds")
+            raise UnsafePickleError("it states more numbers than it holds")
         return filled.setdefault(storage.key, torch.empty(storage.nbytes, dtype=torch.uint8))
 
     for _ in range(5):

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from cirkd.data.bundled import checkpoint_path
 from cirkd.data.errors import CheckpointError, line_of
@@ -65,11 +64,8 @@ def read_weights(path: Path | str) -> FileContent:
     file, config = locate(checkpoint_path(Path(path)))
     if file.name.endswith(".index.json"):
         content, metadata = _read_shards(file), {}
-    elif (kind := kind_of(file)) == "safetensors":
-        content, metadata = _read_safetensors(file)
     else:
-        content = read_torch(file, zipped=kind == "zip")
-        metadata = {k: v for k, v in content.items() if isinstance(v, str)}
+        content, metadata = _read_file(file)
     beside = {name: found for name in FILES if config is not None and (found := _config(file.parent / name))}
     return FileContent(file, content, metadata, config, beside)
 
@@ -83,8 +79,7 @@ def _read_shards(index: Path) -> dict[str, Any]:
         if not shard.exists():
             raise CheckpointError(f"{shard}: the index lists this shard and it is not there; copy it there")
         require_file(shard)
-        kind = kind_of(shard)
-        found |= _read_safetensors(shard)[0] if kind == "safetensors" else read_torch(shard, zipped=kind == "zip")
+        found |= _read_file(shard)[0]
     if missing := next((name for name in names if name not in found), None):
         raise CheckpointError(f"{index}: {missing} is in no shard; copy them again")
     return found
@@ -252,6 +247,10 @@ def opened_safetensors(path: Path) -> Iterator[Any]:
         raise CheckpointError(f"{path}: damaged or not a safetensors file ({line_of(error)}); copy it again") from None
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    with opened_safetensors(path) as file:
-        return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+def _read_file(path: Path) -> tuple[Mapping[str, Any], dict[str, str]]:
+    """What one file holds, and its text entries."""
+    if (kind := kind_of(path)) == "safetensors":
+        with opened_safetensors(path) as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    content = read_torch(path, zipped=kind == "zip")
+    return content, {name: value for name, value in content.items() if isinstance(value, str)}

@@ -16,8 +16,8 @@ from cirkd.data.catalog import open_data
 from cirkd.data.errors import StudyError
 from cirkd.data.palettes import CAMVID
 from cirkd.features import store
-from cirkd.features.sampling import keys, smallest
 from cirkd.features.extract import extract
+from cirkd.features.sampling import keys, smallest
 from cirkd.features.store import extract_to
 from cirkd.models.build import build_segmenter
 from cirkd.training.processes import Processes
