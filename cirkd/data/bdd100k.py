@@ -4,6 +4,7 @@ bdd100k/images/10k/{train,val,test}/NAME.jpg
 bdd100k/labels/sem_seg/masks/{train,val}/NAME.png       in the first release seg/labels/{split}/NAME_train_id.png
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from cirkd.data.entry import DataSet
@@ -28,17 +29,16 @@ def open_bdd100k(split: str, root: Path) -> Pairs:
     Raises:
         DataError: a folder, images or label maps are missing; says which and where.
     """
-    bases = (root, root / "bdd100k")
-    base, (images, labels, ending) = next(
-        ((base, form) for base in bases for form in _FORMS if (base / form[0] / split).is_dir()), (root, _FORMS[0])
-    )
+    base, (images, labels, ending) = next(_places(root, split), (root, _FORMS[0]))
     masks = None if split == "test" else base / labels / split
     archive = "bdd100k_images_10k.zip"
     return photographs("bdd100k", split, CITYSCAPES, base / images / split, masks, archive, ending=ending)
 
 
-def _has_split(root: Path, split: str) -> bool:
-    return any((base / form[0] / split).is_dir() for base in (root, root / "bdd100k") for form in _FORMS)
+def _places(root: Path, split: str) -> Iterator[tuple[Path, tuple[str, str, str]]]:
+    """Where a split lies, and in which form."""
+    bases = (root, root / "bdd100k")
+    return ((base, form) for base in bases for form in _FORMS if (base / form[0] / split).is_dir())
 
 
 ENTRY = DataSet(
@@ -48,6 +48,6 @@ ENTRY = DataSet(
     open=open_bdd100k,
     splits=("val", "train", "test"),
     marks=("images/10k", "bdd100k/images/10k", "labels/sem_seg", "seg/labels/*/*_train_id.png"),
-    has_split=_has_split,
+    has_split=lambda root, split: any(_places(root, split)),
     classes=CITYSCAPES,
 )

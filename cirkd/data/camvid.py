@@ -4,21 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cirkd.data import pairs
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_image
 from cirkd.data.label_colors import class_of_color
-from cirkd.data.pairs import (
-    Frame,
-    Pairs,
-    image_files,
-    listed,
-    listed_name,
-    listed_paths,
-    matched,
-    require_folder,
-    within,
-)
 from cirkd.data.palettes import CAMVID, CAMVID_32
 
 SPLITS = ("val", "train", "test")
@@ -27,7 +17,7 @@ _FORMS = (("{}", "{}_labels"), ("701_StillsRaw_full", "LabeledApproved_full"), (
 """Folders of images and of colour maps in the forms that circulate; the first has one pair a split."""
 
 
-def open_camvid(split: str, root: Path) -> Pairs:
+def open_camvid(split: str, root: Path) -> pairs.Pairs:
     """One split of the 11-class form that SegNet made popular: a list names the files, or two folders hold them.
 
     Args:
@@ -40,20 +30,20 @@ def open_camvid(split: str, root: Path) -> Pairs:
     """
     path, labels = _list(root, split), root / f"{split}annot"
     if not path.is_file() and labels.is_dir():
-        found = image_files(require_folder(root / split, "images as PNG"), (".png",))
-        frames = matched(found, lambda image: labels / image.name)
-        return Pairs("camvid", split, CAMVID, frames)
+        found = pairs.image_files(pairs.require_folder(root / split, "images as PNG"), (".png",))
+        frames = pairs.matched(found, lambda image: labels / image.name)
+        return pairs.Pairs("camvid", split, CAMVID, frames)
     frames = []
-    for number, line in enumerate(listed(path, "an image path and a label path a line"), 1):
-        words = listed_paths(line)
+    for number, line in enumerate(pairs.listed(path, "an image path and a label path a line"), 1):
+        words = pairs.listed_paths(line)
         if len(words) != 2:
             raise DataError(f"{path}:{number}: an image path and a label path, not {len(words)} words")
         image, label = (_resolve(root, word) for word in words)
-        frames.append(Frame(image.stem, image, label))
-    return Pairs("camvid", split, CAMVID, frames)
+        frames.append(pairs.Frame(image.stem, image, label))
+    return pairs.Pairs("camvid", split, CAMVID, frames)
 
 
-def open_camvid_32(split: str, root: Path) -> Pairs:
+def open_camvid_32(split: str, root: Path) -> pairs.Pairs:
     """One split of the original form: colour maps `NAME_L.png` of 32 classes; void, and colours of no class, are 255.
 
     Args:
@@ -64,19 +54,19 @@ def open_camvid_32(split: str, root: Path) -> Pairs:
     Raises:
         DataError: a folder or label maps are missing; says which and where.
     """
-    pairs = [(root / image.format(split), root / label.format(split)) for image, label in _FORMS]
-    images, labels = next(((a, b) for a, b in pairs if a.is_dir() and b.is_dir()), pairs[1])
-    require_folder(images, "images as PNG")
-    require_folder(labels, "colour maps named *_L.png")
-    own_folder = images == pairs[0][0]
-    found = image_files(images, (".png",))
+    forms = [(root / image.format(split), root / label.format(split)) for image, label in _FORMS]
+    images, labels = next(((a, b) for a, b in forms if a.is_dir() and b.is_dir()), forms[1])
+    pairs.require_folder(images, "images as PNG")
+    pairs.require_folder(labels, "colour maps named *_L.png")
+    own_folder = images == forms[0][0]
+    found = pairs.image_files(images, (".png",))
     if split != "all" and not own_folder:
-        names = {listed_name(line) for line in listed(root / f"{split}.txt", "a name a line")}
+        names = {pairs.listed_name(line) for line in pairs.listed(root / f"{split}.txt", "a name a line")}
         found = [path for path in found if path.stem in names]
     if not found:
         raise DataError(f"{images}: no images of the split {split!r} here; PNG files were expected")
-    frames = matched(found, lambda image: labels / f"{image.stem}_L.png")
-    return Pairs("camvid32", split, CAMVID_32, frames, _read_colors)
+    frames = pairs.matched(found, lambda image: labels / f"{image.stem}_L.png")
+    return pairs.Pairs("camvid32", split, CAMVID_32, frames, _read_colors)
 
 
 def _list(root: Path, split: str) -> Path:
@@ -93,7 +83,7 @@ def _has_color_split(root: Path, split: str) -> bool:
 
 def _resolve(root: Path, listed_path: str) -> Path:
     """Lists in circulation differ in how much of the path they give: the last two parts are what counts."""
-    path = within(root, *Path(listed_path).parts[-2:])
+    path = pairs.within(root, *Path(listed_path).parts[-2:])
     if not path.is_file():
         raise DataError(f"{path}: listed but not there; unpack CamVid so that this file exists")
     return path

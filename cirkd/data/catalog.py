@@ -53,15 +53,6 @@ def expanded(path: Path | str) -> Path:
         return Path(path)
 
 
-def open_place(root: Path | str, split: str = "val") -> SegmentationData:
-    """Open one split of whatever data set a folder is laid out like.
-
-    Raises:
-        DataError: the data set is not complete there.
-    """
-    return open_data(layout_of(root), split, root)
-
-
 def open_named(text: str, split: str = "val", root: Path | str | None = None) -> SegmentationData:
     """Open what a word names: a data set, `NAME` or `NAME/SPLIT`, or a folder laid out like one.
 
@@ -69,7 +60,7 @@ def open_named(text: str, split: str = "val", root: Path | str | None = None) ->
         DataError: neither, or the data set is not complete.
     """
     name, _, own_split = text.partition("/")
-    return open_data(name, own_split or split, root) if name in DATA_SETS else open_place(text, split)
+    return open_data(name, own_split or split, root) if name in DATA_SETS else open_data(layout_of(text), split, text)
 
 
 def layout_of(root: Path | str) -> str:

@@ -165,15 +165,7 @@ def matched(
         DataError: no image, or label maps that are not there; says how many and where.
     """
     frames = [Frame(name_of(image), image, label_of(image)) for image in images]
-    there: dict[Path, set[str]] = {}
-    missing = []
-    for frame in frames:
-        assert frame.label is not None
-        folder = frame.label.parent
-        if folder not in there:
-            there[folder] = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        if frame.label.name not in there[folder]:
-            missing.append(frame.label)
+    missing = [frame.label for frame in frames if frame.label is not None and not frame.label.is_file()]
     if missing:
         raise DataError(
             f"{missing[0]}: expected and not there, as {len(missing)} of {len(frames)} label maps; unpack all of them"

@@ -71,8 +71,7 @@ def _random_crop(
 ) -> tuple[np.ndarray, np.ndarray]:
     missing = [max(0, wanted - have) for wanted, have in zip(crop, label.shape, strict=True)]
     if any(missing):
-        canvas = np.empty((label.shape[0] + missing[0], label.shape[1] + missing[1], 3), np.uint8)
-        canvas[:] = fill
+        canvas = np.full((label.shape[0] + missing[0], label.shape[1] + missing[1], 3), fill, np.uint8)
         canvas[: label.shape[0], : label.shape[1]] = image
         image = canvas
         label = np.pad(label, ((0, missing[0]), (0, missing[1])), constant_values=ignore_index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 SETTINGS, RESULT, PARTS = "settings.json", "pixels.parquet", "parts"
 _LARGEST = 64 * 2**20
 """Bytes of settings that are read; the names of a million images take a third of it."""
-
 _OF_MODEL = ("architecture", "encoder", "digest", "layer")
 
 
@@ -51,10 +50,6 @@ class Settings:
     layer: str
     precision: str
     seed: int
-
-    def known_classes(self) -> Classes:
-        """The classes that labels and budget go by, with their colours."""
-        return classes_from(self.classes, self.colors)
 
     def text(self) -> str:
         """The settings as JSON; equal settings have equal texts."""
@@ -135,12 +130,12 @@ def model_digest(model: Segmenter) -> str:
     return found.hexdigest()
 
 
-def classes_from(names: tuple[str, ...], colors: tuple[str, ...]) -> Classes:
+def classes_from(names: Sequence[str], colors: Sequence[str]) -> Classes:
     """Classes of names and colours "#rrggbb"."""
     from cirkd.data.sample import Classes
 
     rgb = [bytes.fromhex(color[1:]) for color in colors]
-    return Classes(names, tuple((r, g, b) for r, g, b in rgb))
+    return Classes(tuple(names), tuple((r, g, b) for r, g, b in rgb))
 
 
 def _has_labels(data: SegmentationData) -> bool:

@@ -76,7 +76,9 @@ class Runner:
             StudyError: the output is not finite, or one image alone does not fit into memory.
         """
         settings = (layer, str(self.device), self.precision)
-        outputs = self._find_kept(model, images, settings)
+        kept, keys = self.kept, [output_key(model, sample, settings) for sample in images if self.kept is not None]
+        found = {i: kept.find(key) for i, key in enumerate(keys)} if kept is not None else {}
+        outputs: dict[int, ImageOutput] = {i: output for i, output in found.items() if output is not None}
 
         def work(taken: Sequence[int]) -> list[ImageOutput]:
             return self._run_batch(name, model, [images[i] for i in taken], layer)
@@ -85,16 +87,10 @@ class Runner:
             for group in _by_size(images):
                 for i, output in self.batch.over([i for i in group if i not in outputs], work):
                     outputs[i] = output
-                    if self.kept is not None:
-                        self.kept.keep(output_key(model, images[i], settings), output)
+                    if kept is not None:
+                        kept.keep(keys[i], output)
                     done(len(outputs))
         return [outputs[i] for i in range(len(images))]
-
-    def _find_kept(self, model: Segmenter, images: Sequence[Sample], settings: Hashable) -> dict[int, ImageOutput]:
-        if self.kept is None:
-            return {}
-        found = {i: self.kept.find(output_key(model, sample, settings)) for i, sample in enumerate(images)}
-        return {i: output for i, output in found.items() if output is not None}
 
     def _run_batch(self, name: str, model: Segmenter, images: list[Sample], layer: str) -> list[ImageOutput]:
         batch = torch.stack([model.preprocess(sample.image) for sample in images])

@@ -84,7 +84,9 @@ def open_images(
         samples = [found[_checked(i, len(found))] for i in chosen]
         classes, text = found.classes or classes, f"{found.name} {found.split}"
     else:
-        items: list[Any] = [images] if _is_one_image(images) else list(cast(Sequence[Any], images))
+        one_array = isinstance(images, np.ndarray) and images.ndim == 3
+        one = one_array or isinstance(images, str | Path) or hasattr(images, "convert")
+        items: list[Any] = [images] if one else list(cast(Sequence[Any], images))
         chosen = range(len(items)) if indices is None else indices
         samples = [_sample(items[_checked(i, len(items))], i) for i in chosen]
         text = name or f"{len(samples)} images"
@@ -157,8 +159,3 @@ def _sample(item: Any, number: int) -> Sample:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise DataError(f"image {number} is {image.dtype} {image.shape}; uint8 [H, W, 3] was wanted; convert it to RGB")
     return Sample(f"image {number + 1}", image)
-
-
-def _is_one_image(images: Any) -> bool:
-    one_array = isinstance(images, np.ndarray) and images.ndim == 3
-    return isinstance(images, str | Path) or hasattr(images, "convert") or one_array

@@ -19,7 +19,7 @@ from cirkd.data.errors import StudyError
 from cirkd.data.matching import match_classes
 from cirkd.data.whole_files import replacing
 from cirkd.features.feature_set import IGNORED
-from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, settings_of
+from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, classes_from, settings_of
 from cirkd.features.grids import averaged, on_grid, resampled
 from cirkd.features.parquet import options_of
 from cirkd.features.sampling import Smallest, keys, merged, smallest
@@ -114,7 +114,7 @@ class _Chunks:
         self.seen = Smallest(settings.per_class)
         self.device = next(next(iter(models.values())).parameters()).device
         self.precision = inference.resolve_precision(settings.precision, self.device)
-        common = settings.known_classes()
+        common = classes_from(settings.classes, settings.colors)
         self.tables = {name: self._table(model, common) for name, model in models.items()}
 
     def _table(self, model: Segmenter, common: Classes) -> Tensor:

@@ -213,14 +213,10 @@ def _pieces(file: pq.ParquetFile, columns: list[str], groups: list[int] | None =
     for piece in file.iter_batches(_PIECE, row_groups=groups, columns=columns):
         for name, column in zip(piece.schema.names, piece.columns, strict=True):
             # A label may be missing: its image has none.
-            if name != "label" and (column.null_count or _inner(column).null_count):
+            inner = column.flatten() if name.endswith(".embedding") else column
+            if name != "label" and (column.null_count or inner.null_count):
                 raise ValueError("it has gaps")
         yield piece
-
-
-def _inner(column: pa.Array) -> pa.Array:
-    """The numbers of a column of lists; else the column."""
-    return column.flatten() if hasattr(column, "flatten") and hasattr(column.type, "value_type") else column
 
 
 def _arrays(table: pa.Table, folder: StoredFolder) -> dict[str, np.ndarray]:
@@ -234,23 +230,20 @@ def _arrays(table: pa.Table, folder: StoredFolder) -> dict[str, np.ndarray]:
             found[name] = values.fill_null(IGNORED).to_numpy()
         else:
             found[name] = values.to_numpy()
-    images = found["image"]
-    known, classes = found["label"], len(folder.settings.classes)
-    if ((known >= classes) & (known != IGNORED)).any():
-        raise StudyError(
-            f"{folder.path / RESULT}: holds labels beyond the {classes} classes; "
-            "run `cirkd extract` again into a new folder"
-        )
-    finite = all(np.isfinite(values).all() for values in found.values())
-    if not finite or images.min() < 0 or images.max() >= len(folder.settings.images):
-        what = "numbers that are not finite" if not finite else f"images that {SETTINGS} does not name"
+    images, known, classes = found["image"], found["label"], len(folder.settings.classes)
+    faults = {
+        f"labels beyond the {classes} classes": ((known >= classes) & (known != IGNORED)).any(),
+        "numbers that are not finite": not all(np.isfinite(values).all() for values in found.values()),
+        f"images that {SETTINGS} does not name": images.min() < 0 or images.max() >= len(folder.settings.images),
+    }
+    if what := next((what for what, occurs in faults.items() if occurs), None):
         raise StudyError(f"{folder.path / RESULT}: holds {what}; run `cirkd extract` again into a new folder")
     return found
 
 
 def _model(name: str, stored: str, settings: Settings, arrays: dict[str, np.ndarray]) -> ModelFeatures:
     about = settings.models[stored]
-    own, common = (classes_from(tuple(s["classes"]), tuple(s["colors"])) for s in (about, vars(settings)))
+    own, common = classes_from(about["classes"], about["colors"]), classes_from(settings.classes, settings.colors)
     table = match_classes(own, common).table
     prediction = arrays[f"{stored}.prediction"]
     notes = []

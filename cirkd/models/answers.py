@@ -139,17 +139,17 @@ def answered(info: ModelInfo, answers: Answers, classes: Classes | None = None) 
         CheckpointError: as many classes as the network has no outputs for, or numbers that make no sense.
     """
     classes = classes if classes is not None else _classes(answers)
-    changes: dict[str, Any] = {}
-    if classes is not None:
-        changes["classes"] = _fitting(classes, len(info.classes), answers.classes)
-    if answers.align_corners is not None:
-        changes["align_corners"] = answers.align_corners
-    changes["preprocessing"] = _preprocessing(info.preprocessing, answers)
     said = [name for name in answers.given() if name not in ("architecture", "encoder", "weights")]
     note = (f"as you say: {', '.join(said)}",) if said else ()
     overruled = [start for start, given in ((r"\d+ classes[:,]", classes), (re.escape(ASSUMED), answers.mean)) if given]
     kept = tuple(line for line in info.notes if not any(re.match(start, line) for start in overruled))
-    return dataclasses.replace(info, **changes, notes=(*kept, *note))
+    return dataclasses.replace(
+        info,
+        classes=info.classes if classes is None else _fitting(classes, len(info.classes), answers.classes),
+        align_corners=info.align_corners if answers.align_corners is None else answers.align_corners,
+        preprocessing=_preprocessing(info.preprocessing, answers),
+        notes=(*kept, *note),
+    )
 
 
 def named_classes(names: Sequence[str]) -> Classes:
@@ -181,11 +181,10 @@ def _fitting(classes: Classes, outputs: int, file: Path | None) -> Classes:
 
 def _preprocessing(own: Preprocessing, answers: Answers) -> Preprocessing:
     """Pixels in 0..1 are what `Preprocessing` counts in: numbers for 0..255 are divided by 255."""
-    wide = own.std[0] < 0.02
-    top = answers.range if answers.range is not None else (255.0 if wide else 1.0)
+    scale = 255.0 if own.std[0] < 0.02 else 1.0
+    top = answers.range if answers.range is not None else scale
     if top <= 0 or not math.isfinite(top):
         raise CheckpointError(f"range {top:g}: 1 or 255 was wanted")
-    scale = 255.0 if wide else 1.0
     mean = answers.mean if answers.mean is not None else tuple(value * scale for value in own.mean)
     std = answers.std if answers.std is not None else tuple(value * scale for value in own.std)
     if max(map(abs, mean)) > top * 2 or min(std) <= 0 or max(std) > top * 10:

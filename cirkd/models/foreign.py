@@ -10,7 +10,7 @@ from cirkd.data.sample import Classes
 from cirkd.models.answers import Answers
 from cirkd.models.fit import MAKE_PLAIN, computed_weight
 from cirkd.models.layouts import ASSUMED, Hints, Recognised, recognise
-from cirkd.models.pickle_records import entries
+from cirkd.models.pickle_names import entries
 from cirkd.models.settings_beside import stated_preprocessing, without_buffers
 from cirkd.models.unwrap import Part, chosen, counterpart, other_weights, parts
 from cirkd.models.weight_files import FileContent

@@ -43,7 +43,7 @@ def fetched(address: str) -> Path:
         raise CheckpointError(f"{address}: pip install huggingface_hub, or download the folder yourself") from None
     asked: dict[str, Any] = {"repo_id": f"{owner}/{name}", "revision": revision}
     settings = (("cache_dir", "HF_HUB_CACHE"), ("endpoint", "HF_ENDPOINT"))
-    asked |= {name: os.environ[variable] for name, variable in settings if variable in os.environ}
+    asked |= {option: os.environ[variable] for option, variable in settings if variable in os.environ}
     if not _reachable(asked.get("endpoint", "https://huggingface.co")):
         # The client would try again for a long time, for each file; what is in its cache is there without a network.
         asked["local_files_only"] = True

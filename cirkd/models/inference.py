@@ -128,7 +128,14 @@ def run_layers(
             finite = finite & torch.isfinite(values).flatten(1).all(dim=1)
     if not finite.all():
         image = next(image for image, good in zip(images, finite.tolist(), strict=True) if not good)
-        raise DeviceError(_not_finite(name, ", ".join(layers), image, resolve_precision(precision, device)))
+        used = resolve_precision(precision, device)
+        remedy = (
+            "the checkpoint is damaged or its training diverged; choose another checkpoint of this run"
+            if used == "float32"
+            else f"the range of {used} may be too small for it; choose precision float32"
+        )
+        what = f"its {', '.join(layers)} embedding or logits of image {image!r}"
+        raise DeviceError(f"{name}: {what} hold numbers that are not finite; {remedy}")
     return logits, maps
 
 
@@ -203,12 +210,3 @@ def best_class(logits: Tensor) -> tuple[Tensor, Tensor]:
     """The most probable class uint8 [...] and its softmax probability float32 [...] of logits [C, ...]."""
     best, index = logits.max(dim=0)
     return index.to(torch.uint8), torch.exp(best - torch.logsumexp(logits, dim=0))
-
-
-def _not_finite(name: str, layer: str, image: str, precision: str) -> str:
-    remedy = (
-        "the checkpoint is damaged or its training diverged; choose another checkpoint of this run"
-        if precision == "float32"
-        else f"the range of {precision} may be too small for it; choose precision float32"
-    )
-    return f"{name}: its {layer} embedding or logits of image {image!r} hold numbers that are not finite; {remedy}"

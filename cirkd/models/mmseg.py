@@ -7,6 +7,7 @@ trainer saved with them, and where that is cut off they are those of the usual o
 Source: github.com/open-mmlab/mmsegmentation.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -197,12 +198,8 @@ def _fcn(tensors: Mapping[str, Tensor], prefix: str, backbone: str) -> dict[str,
 def _stride(head: str, backbone: str, options: Mapping[str, Any]) -> int:
     if backbone in ("hrnet", "mit") or head in ("upernet", "deeplabv3plus"):
         return 4
-    strides = options["strides"]
     # A stem of stride 4, or MobileNetV2's first convolution of stride 2.
-    result = 4 if backbone == "resnet" else 2
-    for stride in strides:
-        result *= stride
-    return result
+    return math.prod(options["strides"]) * (4 if backbone == "resnet" else 2)
 
 
 def _transformer_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cirkd.data.sample import Classes
-from cirkd.models.pickle_records import entries
+from cirkd.models.pickle_names import entries
 from cirkd.models.segmenter import Preprocessing
 
 _LONGEST = 2_000_000

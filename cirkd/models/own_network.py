@@ -41,11 +41,7 @@ class WrappedNetwork(Segmenter):
         held: list[Any] = []
         before = self.embedding.startswith("<")
         module = self.network.get_submodule(self.embedding.lstrip("<"))
-        hook = (
-            module.register_forward_pre_hook(lambda _, inputs: held.append(inputs[0]))
-            if before
-            else module.register_forward_hook(lambda _, __, output: held.append(output))
-        )
+        hook = module.register_forward_hook(lambda _, inputs, output: held.append(inputs[0] if before else output))
         try:
             logits = _logits(self.network(batch))
         finally:
@@ -104,8 +100,8 @@ def wrap_network(
     except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise CheckpointError(f"the network does not run on [1, 3, {_TRIED}, {_TRIED}]: {str(error)[:120]}") from None
     network.train(was_training)
-    count = output.logits.shape[1]
-    guessed, note = classes_by_count(count)
+    guessed, note = classes_by_count(output.logits.shape[1])
+    layer = wrapped.embedding
     info = ModelInfo(
         architecture=type(network).__name__,
         encoder="of your own",
@@ -113,7 +109,7 @@ def wrap_network(
         embedding_channels=output.embedding.shape[1],
         classes=guessed,
         layout="own",
-        notes=(note, f"embedding: {_told(wrapped.embedding)}"),
+        notes=(note, f"embedding: {'input' if layer.startswith('<') else 'output'} of {layer.lstrip('<')}"),
         align_corners=align_corners,
     )
     listed = named_classes(classes) if isinstance(classes, list) else classes
@@ -163,10 +159,6 @@ def _before_classifier(network: nn.Module) -> str:
     if not layers:
         raise CheckpointError("the network has no convolution; name the submodule whose output is the embedding")
     return f"<{layers[-1]}"
-
-
-def _told(embedding: str) -> str:
-    return f"input of {embedding[1:]}" if embedding.startswith("<") else f"output of {embedding}"
 
 
 def _logits(output: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which names a pickle of weights may mention, and what each of them becomes. None is imported, none is called.
+"""Which names a pickle of weights may mention, and what its objects become. None is imported, made or called.
 
 Data of the standard library and of NumPy, and classes of anybody's (written with a capital letter), become inert
 records. Whatever else is named could run if the file were opened by its own library: such a file is refused whole.
@@ -7,7 +7,13 @@ records. Whatever else is named could run if the file were opened by its own lib
 import _compat_pickle
 import re
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from torch import Tensor
+
+_MOST_MODULES = 100_000
 STANDARD = set(sys.stdlib_module_names) | {name.partition(".")[0] for name in _compat_pickle.IMPORT_MAPPING}
 """Modules that come with Python, and those that did with Python 2, whose names old protocols write."""
 MODULES_OF_CLASSES = ("torch.nn.", "torch.optim.", "torchvision.", "timm.", "segmentation_models_pytorch.")
@@ -71,3 +77,61 @@ def may_be_fetched(module: str, name: str, attribute: object) -> bool:
     """Whether `getattr` of this class may stand in a pickle: the way an old protocol writes the method of a class."""
     ordinary = isinstance(attribute, str) and bool(_FUNCTION.fullmatch(attribute))
     return ordinary and module.partition(".")[0] not in STANDARD and bool(_CLASS.fullmatch(name))
+
+
+class UnsafePickleError(Exception):
+    """The pickle names something that could run, or is damaged; the text says what."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name that a pickle mentions; nothing was imported."""
+
+    module: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.module.replace('__builtin__', 'builtins')}.{self.name}"
+
+
+@dataclass(eq=False, slots=True)
+class Record:
+    """What a pickle would have made an object of, were it opened by its own library.
+
+    Args:
+        path: Module and name of its class.
+        arguments: What it was to be made with.
+        state: What was to be put into it: usually its attributes by name.
+        items: Entries of a dictionary's descendant.
+    """
+
+    path: str
+    arguments: tuple[Any, ...] = ()
+    state: Any = None
+    items: dict[Any, Any] = field(default_factory=dict)
+
+
+def entries(value: Any) -> Mapping[Any, Any]:
+    """What a dictionary or a record holds by name; nothing of anything else."""
+    if isinstance(value, Record):
+        state = value.state if isinstance(value.state, Mapping) else {}
+        return {**state, **value.items}
+    return value if isinstance(value, Mapping) else {}
+
+
+def module_tensors(record: Record) -> dict[str, Any]:
+    """Tensors of a `torch.nn.Module` that was pickled whole, by their names in its state dict."""
+    found: dict[str, Any] = {}
+    waiting: list[tuple[str, Record]] = [("", record)]
+    for _ in range(_MOST_MODULES):
+        if not waiting:
+            return found
+        prefix, module = waiting.pop()
+        state = entries(module)
+        for part in ("_parameters", "_buffers"):
+            held = entries(state.get(part)).items()
+            found.update({f"{prefix}{name}": value for name, value in held if isinstance(value, Tensor)})
+        inner = entries(state.get("_modules")).items()
+        waiting += [(f"{prefix}{name}.", value) for name, value in inner if isinstance(value, Record)][::-1]
+    raise UnsafePickleError(f"a module in it has over {_MOST_MODULES} parts")

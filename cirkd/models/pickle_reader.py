@@ -13,8 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from cirkd.models.pickle_names import may_be_fetched, may_be_named
-from cirkd.models.pickle_records import Name, Record, UnsafePickleError
+from cirkd.models.pickle_names import Name, Record, UnsafePickleError, may_be_fetched, may_be_named
 from cirkd.models.pickle_tensors import REBUILD, Storage, Unsupported, rebuilt, stated_storage
 
 LONGEST = 128_000_000

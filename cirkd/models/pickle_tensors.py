@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cirkd.models.pickle_records import UnsafePickleError
+from cirkd.models.pickle_names import UnsafePickleError
 
 _STORAGES = {
     "DoubleStorage": torch.float64,

@@ -74,12 +74,9 @@ def _transformers(found: Mapping[str, Any]) -> Preprocessing | None:
 def _albumentations(found: Mapping[str, Any]) -> Preprocessing | None:
     """The step `Normalize`: (pixel - mean * max) / (std * max)."""
     whole = found.get("transform", found)
-    for step in (whole, *(whole.get("transforms") or ())) if isinstance(whole, Mapping) else ():
-        if (
-            isinstance(step, Mapping)
-            and str(step.get("__class_fullname__", "")).rpartition(".")[2] == "Normalize"
-            and "mean" in step
-        ):
+    steps = (whole, *(whole.get("transforms") or ())) if isinstance(whole, Mapping) else ()
+    for step in (step for step in steps if isinstance(step, Mapping)):
+        if str(step.get("__class_fullname__", "")).rpartition(".")[2] == "Normalize" and "mean" in step:
             if step.get("normalization", "standard") != "standard":
                 raise ValueError(f"normalization {step['normalization']!r} is not one mean and std for all images")
             return _scaled(step["mean"], step["std"], 255 / float(step.get("max_pixel_value", 255)))

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from cirkd.data.errors import CheckpointError, line_of
+from cirkd.models.pickle_names import Record, UnsafePickleError, entries, module_tensors
 from cirkd.models.pickle_reader import read_pickle
-from cirkd.models.pickle_records import Record, UnsafePickleError, entries, module_tensors
 from cirkd.models.pickle_tensors import Storage, Unsupported
 
 _OLD_FORM = 0x1950A86A20F9469CFC6C

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from cirkd.models.pickle_records import Record, entries, module_tensors
+from cirkd.models.pickle_names import Record, entries, module_tensors
 
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """Parts of names that wrappers put in anywhere: DataParallel and DDP, torch.compile, FSDP, activation checkpointing."""

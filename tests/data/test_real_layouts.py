@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from torchvision.datasets import Cityscapes
 
-from cirkd.data.catalog import DATA_SETS, layout_of, open_data, open_place
+from cirkd.data.catalog import DATA_SETS, layout_of, open_data, open_named
 from cirkd.data.cityscapes import LABEL_IDS
 from cirkd.data.errors import DataError
 from cirkd.data.many_classes import COCO_STUFF_UNUSED as UNUSED
@@ -99,7 +99,7 @@ def test_cityscapes_with_train_ids_alone(tmp_path: Path) -> None:
 def test_a_manifest_of_another_tool_makes_no_streets(tmp_path: Path) -> None:
     image(tmp_path / "images" / "a.png")
     (tmp_path / "manifest.json").write_text('{"source": "a labelling tool"}')
-    assert layout_of(tmp_path) == "folder" and len(open_place(tmp_path)) == 1
+    assert layout_of(tmp_path) == "folder" and len(open_named(str(tmp_path))) == 1
 
 
 @pytest.mark.parametrize(

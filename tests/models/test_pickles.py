@@ -16,9 +16,8 @@ import pytest
 import torch
 
 from cirkd.data.errors import CheckpointError
-from cirkd.models.pickle_names import may_be_named
+from cirkd.models.pickle_names import Record, UnsafePickleError, entries, may_be_named
 from cirkd.models.pickle_reader import read_pickle
-from cirkd.models.pickle_records import Record, UnsafePickleError, entries
 from cirkd.models.weight_files import read_weights
 
 TENSORS = {
