@@ -61,7 +61,7 @@ def open_camvid_32(split: str, root: Path) -> pairs.Pairs:
     own_folder = images == forms[0][0]
     found = pairs.image_files(images, (".png",))
     if split != "all" and not own_folder:
-        names = {pairs.listed_name(line) for line in pairs.listed(root / f"{split}.txt", "a name a line")}
+        names = set(pairs.listed_names(root / f"{split}.txt"))
         found = [path for path in found if path.stem in names]
     if not found:
         raise DataError(f"{images}: no images of the split {split!r} here; PNG files were expected")

@@ -70,10 +70,9 @@ def channel_order(own: Classes, common: Classes) -> list[int] | None:
     table = match_classes(own, common).table
     if table is None:
         return None
-    places = [int(place) for place in table[: len(own)] if place != NONE]
-    if sorted(places) != list(range(len(common))):
-        return None
-    return [int(np.flatnonzero(table[: len(own)] == place)[0]) for place in range(len(common))]
+    places: list[int] = table[: len(own)].tolist()
+    wanted = range(len(common))
+    return [places.index(c) for c in wanted] if sorted(p for p in places if p != NONE) == list(wanted) else None
 
 
 def _by_name(own: Classes, found: list[int], data: str) -> str:

@@ -208,10 +208,14 @@ def listed_paths(line: str) -> list[str]:
     return [part for part in re.split(r"(?<=\.\w{3})\s+|(?<=\.\w{4})\s+", line) if part]
 
 
-def listed_name(line: str) -> str:
-    """The name of an image in a line of a list: without folders and without an image file's ending."""
-    name = listed_paths(line)[0].rsplit("/", 1)[-1]
-    return re.sub(r"\.(jpe?g|png|tiff?|bmp|webp)$", "", name, flags=re.IGNORECASE)
+def listed_names(path: Path) -> list[str]:
+    """The names of images that a list of files gives, one a line: without folders and without an image file's ending.
+
+    Raises:
+        DataError: as of `listed`.
+    """
+    names = (listed_paths(line)[0].rsplit("/", 1)[-1] for line in listed(path, "a name a line"))
+    return [re.sub(r"\.(jpe?g|png|tiff?|bmp|webp)$", "", name, flags=re.IGNORECASE) for name in names]
 
 
 def within(root: Path, *parts: str) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_label_noted
 from cirkd.data.matlab import uint8_field
-from cirkd.data.pairs import listed, listed_name
+from cirkd.data.pairs import listed_names
 
 _FOLDERS = ("benchmark_RELEASE/dataset", "SBD/benchmark_RELEASE/dataset", "SBD/dataset", "SBD", "dataset")
 _LARGEST = 2**20
@@ -31,12 +31,9 @@ def augmented_names(release: Path, voc_lists: Path) -> list[str]:
     Raises:
         DataError: a list is missing.
     """
-    names = {
-        listed_name(line)
-        for path in (release / "train.txt", release / "val.txt", voc_lists / "train.txt")
-        for line in listed(path, "a name a line")
-    }
-    return sorted(names - {listed_name(line) for line in listed(voc_lists / "val.txt", "a name a line")})
+    lists = (release / "train.txt", release / "val.txt", voc_lists / "train.txt")
+    names = {name for path in lists for name in listed_names(path)}
+    return sorted(names - set(listed_names(voc_lists / "val.txt")))
 
 
 def read_either(path: Path) -> tuple[np.ndarray, str]:

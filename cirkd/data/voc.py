@@ -7,7 +7,7 @@ from pathlib import Path
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_label_noted
-from cirkd.data.pairs import Frame, Pairs, listed, listed_name, matched, require_folder, within
+from cirkd.data.pairs import Frame, Pairs, listed_names, matched, require_folder, within
 from cirkd.data.palettes import VOC
 from cirkd.data.sbd import augmented_names, find_release, read_either
 
@@ -35,7 +35,7 @@ def open_voc(split: str, root: Path) -> Pairs:
         return _with_release(base, release)
     labels = base / ("SegmentationClassAug" if split == "train_aug" else "SegmentationClass")
     require_folder(labels, "label maps as PNG")
-    frames = _frames(base, _names(_list(base, split)), lambda image: labels / f"{image.stem}.png")
+    frames = _frames(base, listed_names(_list(base, split)), lambda image: labels / f"{image.stem}.png")
     return Pairs("voc", split, VOC, frames, partial(read_label_noted, classes=VOC))
 
 
@@ -44,7 +44,7 @@ def _with_release(base: Path, release: Path) -> Pairs:
     path = _list(base, "train_aug")
     lists, own = path.parent, base / "SegmentationClass"
     require_folder(own, "label maps as PNG")
-    names = _names(path) if path.is_file() else augmented_names(release, lists)
+    names = listed_names(path) if path.is_file() else augmented_names(release, lists)
     drawn = {file.stem for file in own.iterdir()}
     frames = _frames(
         base,
@@ -59,10 +59,6 @@ def _list(base: Path, split: str) -> Path:
     folder = base / "ImageSets" / "Segmentation"
     other = folder / "trainaug.txt"
     return other if split == "train_aug" and other.is_file() else folder / f"{split}.txt"
-
-
-def _names(path: Path) -> list[str]:
-    return [listed_name(line) for line in listed(path, "a name a line")]
 
 
 def _frames(base: Path, names: list[str], label_of: Callable[[Path], Path]) -> list[Frame]:

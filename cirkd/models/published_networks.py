@@ -137,12 +137,10 @@ class MobileNetV2(nn.Module):
         layers: list[nn.Module] = [nn.Sequential(*conv_norm(3, 32, 3, 2), nn.ReLU6())]
         inputs, before = 32, 1
         for expansion, outputs, count, stride, dilation in MOBILENET_STAGES:
-            for i in range(count):
-                # The convolution that has lost its stride to dilation keeps the dilation of the stage before.
-                own = before if i == 0 else dilation
-                layers.append(InvertedResidual(inputs, outputs, expansion, stride if i == 0 else 1, own))
-                inputs = outputs
-            before = dilation
+            # A convolution that has lost its stride to dilation keeps the dilation of the stage before.
+            layers.append(InvertedResidual(inputs, outputs, expansion, stride, before))
+            layers += [InvertedResidual(outputs, outputs, expansion, 1, dilation) for _ in range(count - 1)]
+            inputs, before = outputs, dilation
         self.features = nn.Sequential(*layers)
         self.out_channels = [24, 32, 96, 320]
 
