@@ -72,7 +72,7 @@ def classes_by_count(count: int) -> tuple[Classes, str]:
         CheckpointError: more classes than label maps can tell apart.
     """
     from cirkd.data.catalog import DATA_SETS
-    from cirkd.data.many_classes import COCO_STUFF_VALUES
+    from cirkd.data.coco_stuff import COCO_STUFF_VALUES
 
     if count > MOST_CLASSES:
         raise CheckpointError(

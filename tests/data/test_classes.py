@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from cirkd.data.catalog import open_data
+from cirkd.data.coco_stuff import COCO_STUFF
 from cirkd.data.errors import CheckpointError, DataError
-from cirkd.data.many_classes import COCO_STUFF
 from cirkd.data.matching import NONE, channel_order, match_classes
 from cirkd.data.palettes import CITYSCAPES, classes_by_count
 from cirkd.data.sample import Classes

@@ -8,8 +8,8 @@ from torchvision.datasets import Cityscapes
 
 from cirkd.data.catalog import DATA_SETS, layout_of, open_data, open_named
 from cirkd.data.cityscapes import LABEL_IDS
+from cirkd.data.coco_stuff import COCO_STUFF_UNUSED as UNUSED
 from cirkd.data.errors import DataError
-from cirkd.data.many_classes import COCO_STUFF_UNUSED as UNUSED
 from cirkd.data.palettes import CAMVID_32, CITYSCAPES, VOC, classes_by_count
 from tests.data.trees import (
     SIZE,
