@@ -83,12 +83,6 @@ class Pixels:
         place = self.of_image(image)
         return values[place].reshape(*self.grid[image], *values.shape[1:])
 
-    def pixel_at(self, image: int, y: float, x: float) -> int:
-        """The pixel whose grid cell holds a point; y and x are fractions of the image's height and width, 0..1."""
-        place, (h, w) = self.of_image(image), self.grid[image]
-        row, column = min(max(int(y * h), 0), h - 1), min(max(int(x * w), 0), w - 1)
-        return place.start + row * w + column
-
 
 @dataclass(frozen=True, eq=False)
 class ModelFeatures:

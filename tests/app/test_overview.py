@@ -101,5 +101,6 @@ def test_a_place_that_changed_leads_to_it_in_the_explorer(view: Any, study_folde
     place = again.study.changed_places()[0]
     height, width = again.features.images[place.image].shape[:2]
     y, x = (place.middle[0] + 0.5) / height, (place.middle[1] + 0.5) / width
-    wanted = again.features.pixels.pixel_at(place.image, y, x)
+    rows, columns = again.features.pixels.grid[place.image]
+    wanted = again.features.pixels.of_image(place.image).start + int(y * rows) * columns + int(x * columns)
     tab.wait_for_function(f"document.querySelector('[data-testid=explorer]').explorer.pin === {wanted}")

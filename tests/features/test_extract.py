@@ -212,8 +212,6 @@ def test_pixels_are_numbered_image_by_image_and_row_by_row():
     np.testing.assert_array_equal(pixels.row, [0, 0, 0, 1, 1, 1, 0, 0])
     np.testing.assert_array_equal(pixels.column, [0, 1, 2, 0, 1, 2, 0, 1])
     assert pixels.of_image(1) == slice(6, 8)
-    assert pixels.pixel_at(0, 0.99, 0.5) == 4
-    assert pixels.pixel_at(1, 2.0, 1.0) == 7
 
 
 @pytest.mark.parametrize(
