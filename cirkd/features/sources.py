@@ -21,34 +21,30 @@ DEFAULT_IMAGES = 6
 
 @dataclass(frozen=True, eq=False)
 class ImageSource:
-    """The images of a study.
+    """The images of a study, themselves a data set.
 
     Attributes:
         samples: the images, with labels where there are any.
         classes: what the labels are numbered in; None if unknown.
         text: where they come from, for captions.
         data: the split that they were chosen from; None where they are all there is.
+        split: their own as a data set.
     """
 
     samples: tuple[Sample, ...]
     classes: Classes | None
     text: str
     data: SegmentationData | None = None
+    split: str = "all"
 
     @property
     def whole(self) -> SegmentationData:
         """The whole split, or where there is none the images themselves."""
-        return self.data if self.data is not None else Listed(self.samples, self.classes, self.text)
+        return self.data if self.data is not None else self
 
-
-@dataclass(frozen=True, eq=False)
-class Listed:
-    """Images without a data set behind them, as one."""
-
-    samples: tuple[Sample, ...]
-    classes: Classes | None
-    name: str
-    split: str = "all"
+    @property
+    def name(self) -> str:
+        return self.text
 
     @property
     def names(self) -> list[str]:
