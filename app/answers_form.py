@@ -14,7 +14,7 @@ import streamlit as st
 
 from app import cached, catalogue
 from app.catalogue import Checkpoint
-from app.fields import FIELDS, FOLDED, on_screen
+from app.guard import FIELDS, FOLDED, on_screen
 from cirkd.charts import theme
 from cirkd.data.errors import CheckpointError
 from cirkd.models.places import own_network, sidecar
@@ -28,7 +28,9 @@ _FOUND = "found"  # shown in a field that is left to the file
 
 def draw(keys: Iterable[str]) -> None:
     """Say what was guessed about these checkpoints, and offer fields for those that answers may help."""
-    verdicts = {c: _verdict(c) for key in dict.fromkeys(keys) if (c := catalogue.find(key)) and not _tells_all(c)}
+    found = {c: (str(c.path), c.stamp) for key in dict.fromkeys(keys) if (c := catalogue.find(key))}
+    # A file of this project's own has a header that says everything.
+    verdicts = {c: cached.verdict(*file) for c, file in found.items() if not cached.header(*file)}
     for checkpoint, verdict in verdicts.items():
         if verdict.usable and verdict.notes:
             st.caption(theme.plain(on_screen(f"{checkpoint.title}: {'; '.join(verdict.notes)}.")))
@@ -43,16 +45,6 @@ def draw(keys: Iterable[str]) -> None:
         if len(asked) > 1:
             checkpoint = st.selectbox("File", asked, format_func=lambda c: c.title)
         _form(checkpoint, verdicts[checkpoint])
-
-
-def _verdict(checkpoint: Checkpoint) -> Verdict:
-    with st.spinner("Looking at the checkpoint"):
-        return cached.verdict(str(checkpoint.path), checkpoint.stamp)
-
-
-def _tells_all(checkpoint: Checkpoint) -> bool:
-    """Whether a file is this project's own, whose header says everything."""
-    return bool(cached.header(str(checkpoint.path), checkpoint.stamp))
 
 
 def _helps(checkpoint: Checkpoint, verdict: Verdict) -> bool:

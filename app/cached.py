@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
+import cirkd
 from app.catalogue import STORED, Images
+from cirkd.analysis import pictures, places
+from cirkd.analysis import trajectory as trajectories
+from cirkd.cache import BUDGET, Cache
+from cirkd.data.catalog import open_data
 from cirkd.data.errors import CheckpointError, DataError
 from cirkd.data.safe_palette import OWN
+from cirkd.data.sample import Sample, SegmentationData
+from cirkd.doctor import Verdict, examine, refused
+from cirkd.features.stored import StoredFolder, class_counts, open_stored
 from cirkd.models.places import commanded, own_network
-
-if TYPE_CHECKING:
-    from cirkd.analysis.trajectory import Trajectory
-    from cirkd.cache import Cache
-    from cirkd.data.sample import Sample, SegmentationData
-    from cirkd.doctor import Verdict
-    from cirkd.features.stored import StoredFolder
-    from cirkd.study import Study
+from cirkd.study import Study
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,8 +63,6 @@ class StudyKey:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def model(path: str, stamp: float, device: str) -> Any:
     """A loaded checkpoint, shared by all windows; loaded again when the file has changed."""
-    import cirkd
-
     _refuse_code(path)
     return cirkd.load_model(path, device=device)
 
@@ -75,23 +74,17 @@ def study(key: StudyKey) -> Study:
     Raises:
         CirkdError: a model or an image cannot be opened.
     """
-    from cirkd.study import Study
-
     if key.palette != OWN:
         return study(key.content).in_palette(key.palette)
     if key.sampled:
         return Study.from_folder(key.images.root, cache=cache())
     models = {name: model(path, stamp, key.device) for name, path, stamp in key.models}
-    opened = data(key.images)
-    known = {name: index for index, name in enumerate(opened.names)}
-    if missing := [name for name in key.names if name not in known]:
-        raise DataError(f"{missing[0]}: no such image in {key.images.name} {key.images.split}; choose the images again")
     roles = {role: models.pop(role, None) for role in ("teacher", "before", "after")}
     found = Study.open(
         **roles,
         students=models,
-        images=opened,
-        indices=[known[name] for name in key.names],
+        images=data(key.images),
+        indices=[_place(key.images, name) for name in key.names],
         layer=key.layer,
         device=key.device,
         precision=key.precision,
@@ -107,8 +100,6 @@ def cache() -> Cache:
 
     All results stand in it, what the models gave for images, and what else this module makes.
     """
-    from cirkd.cache import BUDGET, Cache
-
     wanted = os.environ.get("CIRKD_CACHE_GB", "")
     try:
         return Cache(int(float(wanted) * 1e9) if wanted else BUDGET)
@@ -129,8 +120,6 @@ def kept(make: Callable[P, T]) -> Callable[P, T]:
 @kept
 def data(images: Images) -> SegmentationData:
     """An opened data set: its names and classes, and samples by number."""
-    from cirkd.data.catalog import open_data
-
     return open_data(images.name, images.split, Path(images.root))
 
 
@@ -141,8 +130,6 @@ def stored(images: Images) -> StoredFolder:
     Raises:
         StudyError: it is not finished, or cannot be read.
     """
-    from cirkd.features.stored import open_stored
-
     return open_stored(images.root)
 
 
@@ -153,8 +140,6 @@ def stored_counts(images: Images) -> dict[str, int]:
     Raises:
         StudyError: it cannot be read.
     """
-    from cirkd.features.stored import class_counts
-
     found = stored(images)
     return {found.settings.classes[c]: count for c, count in class_counts(found).items()}
 
@@ -167,59 +152,42 @@ def stamps(images: Images, names: tuple[str, ...]) -> tuple[tuple[int, ...], ...
     return tuple(stamp(known[name]) if name in known else () for name in names)
 
 
-def split_stamp(images: Images) -> int:
-    """Another number when a file of the split changes."""
-    return hash(stamps(images, tuple(data(images).names)))
-
-
 def sample(images: Images, name: str) -> Sample:
     """One image of a data set with its labels, read without opening any model; read again when its files change.
 
     Raises:
         DataError: it is not there, or cannot be read.
     """
-    return _sample(images, name, stamps(images, (name,)))
+    key = "sample", images, name, stamps(images, (name,))
+    return cache().get(key, lambda: data(images)[_place(images, name)])
 
 
-@kept
-def _sample(images: Images, name: str, stamped: tuple[tuple[int, ...], ...]) -> Sample:
-    opened = data(images)
-    if name not in opened.names:
+def _place(images: Images, name: str) -> int:
+    """The number of an image in its data set."""
+    names = list(data(images).names)
+    if name not in names:
         raise DataError(f"{name}: no such image in {images.name} {images.split}; choose the images again")
-    return opened[list(opened.names).index(name)]
+    return names.index(name)
 
 
 @kept
 def telling_images(images: Images, count: int) -> tuple[str, ...]:
     """The names of a few images that together show the classes."""
-    from cirkd.study import telling_images as choose
-
     opened = data(images)
-    return tuple(opened.names[i] for i in choose(opened, count))
+    return tuple(opened.names[i] for i in places.telling_images(opened, count))
 
 
 def thumbnail(images: Images, name: str, width: int = 240) -> bytes:
     """A small JPEG of one image; made again when its file changes."""
-    return _thumbnail(images, name, width, stamps(images, (name,)))
-
-
-@kept
-def _thumbnail(images: Images, name: str, width: int, stamped: tuple[tuple[int, ...], ...]) -> bytes:
-    from PIL import Image
-
-    opened = data(images)
-    picture = Image.fromarray(opened[list(opened.names).index(name)].image)
-    picture.thumbnail((width, width))
-    buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=82)
-    return buffer.getvalue()
+    key = "thumbnail", images, name, width, stamps(images, (name,))
+    return cache().get(
+        key, lambda: pictures.encoded(data(images)[_place(images, name)].image, width, "JPEG", quality=82)
+    )
 
 
 @kept
 def header(path: str, stamp: float) -> dict[str, Any]:
     """What a checkpoint says about itself, read without its weights and without PyTorch; {} if it can't be read."""
-    import json
-
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -229,7 +197,9 @@ def header(path: str, stamp: float) -> dict[str, Any]:
         return {}
 
 
-def trajectory(run: str, count: int, stamp: float, fitted: int, progress: Callable[[float, str], None]) -> Trajectory:
+def trajectory(
+    run: str, count: int, stamp: float, fitted: int, progress: Callable[[float, str], None]
+) -> trajectories.Trajectory:
     """A run's trajectory; count and stamp are of its snapshots, so that new ones make it anew.
 
     fitted: to how many snapshots the map is fitted; progress: told how far it is, see `cirkd.analysis.trajectory`.
@@ -237,22 +207,19 @@ def trajectory(run: str, count: int, stamp: float, fitted: int, progress: Callab
     Raises:
         StudyError: a snapshot cannot be read.
     """
-    from cirkd.analysis.trajectory import trajectory as lay_out
-
     key = "trajectory", run, count, stamp, fitted
-    return cache().get(key, lambda: lay_out(Path(run), fitted=fitted, progress=progress))
+    return cache().get(key, lambda: trajectories.trajectory(Path(run), fitted=fitted, progress=progress))
 
 
 @kept
 def verdict(path: str, stamp: float) -> Verdict:
     """What the doctor says of a file; asked again when the file has changed."""
-    from cirkd.doctor import examine, refused
-
     try:
         _refuse_code(path)
     except CheckpointError as error:
         return refused(path, error)
-    return examine(path)
+    with st.spinner("Looking at the checkpoint"):
+        return examine(path)
 
 
 def _refuse_code(path: str) -> None:

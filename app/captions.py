@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
-from app import cached, panels
+from app import cached
+from app.handle import Handle
 from cirkd.charts import theme
-
-if TYPE_CHECKING:
-    from app.handle import Handle
-    from cirkd.study import Divergence, FeatureSet, PixelChange, Scores
+from cirkd.results import Divergence, FeatureSet, PixelChange, Scores
 
 
 def study(handle: Handle) -> str:
@@ -156,11 +154,21 @@ MAPPED = {
 """What a page that maps embeddings lacks where these are missing."""
 
 
-def head(title: str, handle: Handle, **without: str) -> None:
-    """Title and captions of a page: the study, its notes, and what the page lacks, as of `panels.missing`."""
+def head(title: str, handle: Handle, *, teacher: str = "", student: str = "", unlabelled: str = "") -> None:
+    """Title and captions of a page: the study, its notes, and what the study lacks.
+
+    The other texts say what the lack of a teacher, of a second student and of labels leaves out of the page.
+    """
     features = handle.features()
     st.title(title)
     st.caption(study(handle))
     notes(features)
-    if without:
-        panels.missing(handle.names, features.has_labels, **without)
+    students = [name for name in handle.names if name != "teacher"]
+    absent = [name for name in ("before", "after") if name not in students]
+    lines = [f"No teacher: {teacher}."] if teacher and "teacher" not in handle.names else []
+    if student and len(students) < 2:
+        lines.append(f"No {' and no '.join(absent[: 2 - len(students)])}: {student}.")
+    if unlabelled and not features.has_labels:
+        lines.append(f"No labels: {unlabelled}.")
+    if lines:
+        st.caption(f":material/info: {' '.join(lines)}")

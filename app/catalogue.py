@@ -15,6 +15,7 @@ from cirkd.data.catalog import DATA_SETS, expanded, layout_of
 from cirkd.data.folder import IMAGE_FOLDERS, LABEL_FOLDERS
 from cirkd.data.folder import SPLITS as FOLDER_SPLITS
 from cirkd.data.pairs import file_stamp
+from cirkd.features.stored import is_stored
 from cirkd.models.places import commanded, own_network, read_with
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
@@ -89,7 +90,11 @@ def data_root(name: str) -> Path:
 
 def checkpoints() -> list[Checkpoint]:
     """The files in the checkpoints folder, grouped by data set, streets first; teacher, baseline, then the rest."""
-    return sorted(_in_folder(checkpoints_folder()), key=_order)
+    folder = checkpoints_folder()
+    # A link that leads out of the folder is none of its checkpoints.
+    inside = [p for p in folder.iterdir() if p.resolve().is_relative_to(folder.resolve())] if folder.is_dir() else []
+    files = [path for path in inside if path.name.endswith(SUFFIXES) and not path.name.startswith(".")]
+    return sorted((_checkpoint(path.stem, path) for path in files), key=_order)
 
 
 def find(key: str) -> Checkpoint | None:
@@ -152,20 +157,10 @@ def _stamp(root: Path) -> float:
 
 def stored(folder: Path) -> Images | None:
     """The folder of embeddings that a path stands for; None where it is none."""
-    from cirkd.features.stored import is_stored
-
     if not is_stored(folder):
         return None
     stamps = [path.stat().st_mtime for path in folder.iterdir() if path.is_file()]
     return Images(STORED, "all", str(folder), max(stamps, default=0.0))
-
-
-def _in_folder(folder: Path) -> list[Checkpoint]:
-    if not folder.is_dir():
-        return []
-    # A link that leads out of the folder is none of its checkpoints.
-    inside = [p for p in folder.iterdir() if p.resolve().is_relative_to(folder.resolve())]
-    return [_checkpoint(p.stem, p) for p in inside if p.name.endswith(SUFFIXES) and not p.name.startswith(".")]
 
 
 def _checkpoint(key: str, path: Path) -> Checkpoint:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -11,12 +10,10 @@ import streamlit as st
 from app import components, matrices, panels, tiles
 from app.explorer import in_explorer
 from app.handle import Handle
+from cirkd.analysis import pictures
 from cirkd.charts import confusion as charts
 from cirkd.charts import theme
-
-if TYPE_CHECKING:
-    from cirkd.analysis.places import ConfusedImage
-    from cirkd.study import Scores
+from cirkd.results import ConfusedImage, Scores
 
 MOST = 6
 """Images that are shown for a cell."""
@@ -90,8 +87,6 @@ def _cell(
 
 
 def _images(study: Handle, found: list[ConfusedImage], cell: tuple[str, int, int], key: str) -> None:
-    from cirkd.study import pictures
-
     names, look = study.features().classes.names, theme.role(cell[0])
     label, predicted = names[cell[1]], names[cell[2]]
     if not found:

@@ -25,8 +25,3 @@ def pick(label: str, options: Mapping[T, str], key: str, default: T | None = Non
     first = 0 if default is None else values.index(default)
     more = {"bind": "query-params", **more}
     return st.selectbox(label, values, first, format_func=options.__getitem__, key=key, **more)
-
-
-def numbered(names: tuple[str, ...] | list[str]) -> dict[int, str]:
-    """Names by their place, to choose among: of images, or of classes."""
-    return dict(enumerate(names))

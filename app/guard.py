@@ -1,16 +1,47 @@
-"""The error boundary: one clear line where something failed, while the rest of the page stands."""
+"""The error boundary: one clear line where something failed, while the rest of the page stands.
+
+Advice names options of the command line; on screen the sidebar's fields for the same stand in their place.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
 from app import work
-from app.fields import on_screen
 from cirkd.charts import theme
 from cirkd.data.errors import CirkdError
+
+FIELDS = {
+    "architecture": "Architecture",
+    "encoder": "Encoder",
+    "classes": "Classes file",
+    "mean": "Mean",
+    "std": "Std",
+    "range": "Range",
+    "input-scale": "Input scale",
+    "channel-order": "Channels",
+    "align-corners": "Align corners",
+    "weights": "Weights",
+}
+FOLDED = "What files leave open"
+"""The part of the sidebar that holds them."""
+_OPTION = re.compile(rf"--({'|'.join(FIELDS)})\b(?: FILE)?")
+
+
+def on_screen(text: str) -> str:
+    """Advice of the library with fields in the place of options; what stands in backticks is for a terminal.
+
+    >>> on_screen("name it with --encoder, such as resnet34")
+    'name it with “Encoder”, such as resnet34 (in the sidebar, “What files leave open”)'
+    """
+    parts = text.split("`")
+    parts[::2] = [_OPTION.sub(lambda option: f"“{FIELDS[option[1]]}”", part) for part in parts[::2]]
+    found = "`".join(parts)
+    return found if found == text else f"{found} (in the sidebar, “{FOLDED}”)"
 
 
 @contextmanager

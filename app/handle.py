@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app import cached, work
 from app.cached import StudyKey
-from app.state import StudyState
 from cirkd.analysis.stored_scores import StoredScore, stored_score
+from cirkd.data.sample import Sample
 from cirkd.declaration import Declaration, Progress
 from cirkd.results import Results
-
-if TYPE_CHECKING:
-    from cirkd.data.sample import Sample
-    from cirkd.study import Study
+from cirkd.study import Study
 
 
 class Handle(Results):
     """The current study. Every result is asked for as of a `Study`, and waits on screen with progress and Cancel.
 
-    key: hashable, for a page's own caches; state: what the user chose. Names, headers, pictures and stored scores
-    are there at once: they need neither models nor PyTorch.
+    key: hashable, for a page's own caches. Names, headers, pictures and stored scores are there at once: they need
+    neither models nor PyTorch.
     """
 
-    def __init__(self, key: StudyKey, state: StudyState) -> None:
-        self.key, self.state = key, state
+    def __init__(self, key: StudyKey) -> None:
+        self.key = key
 
     @property
     def study(self) -> Study:

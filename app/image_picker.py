@@ -57,8 +57,11 @@ def show(chosen: StudyState) -> None:
 def draw(chosen: StudyState) -> StudyState:
     """Draw the pickers and return the state with what they say."""
     before = (chosen.data, chosen.folder, chosen.split)
-    st.session_state.setdefault("bar_data", chosen.data)
-    source = st.selectbox("Images", _sources(chosen), key="bar_data", format_func=_title)
+    shown = st.session_state.setdefault("bar_data", chosen.data)
+    sources = dict.fromkeys([*catalogue.data_sets(), "folder", "upload", chosen.data, shown])
+    source = st.selectbox(
+        "Images", list(sources), key="bar_data", format_func=lambda of: _TITLES.get(of) or catalogue.title(of)
+    )
     chosen = replace(chosen, data=source, folder=_folder(chosen) if source == "folder" else "")
     if source == "upload":
         _upload()
@@ -78,14 +81,6 @@ def draw(chosen: StudyState) -> StudyState:
         chosen = replace(chosen, images=cached.telling_images(available, DEFAULT_COUNT))
     _strip(chosen, available, len(names))
     return chosen
-
-
-def _title(source: str) -> str:
-    return _TITLES.get(source) or catalogue.title(source)
-
-
-def _sources(chosen: StudyState) -> list[str]:
-    return list(dict.fromkeys([*catalogue.data_sets(), "folder", "upload", chosen.data, st.session_state["bar_data"]]))
 
 
 def _root(chosen: StudyState) -> Path:

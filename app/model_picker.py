@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import answers_form, cached, catalogue, state
-from app.fields import on_screen
+from app.guard import on_screen
 from app.state import NONE, StudyState
 from cirkd.charts import theme
 from cirkd.data.catalog import expanded
@@ -51,9 +51,7 @@ def draw(chosen: StudyState) -> StudyState:
     known = [*(c.key for c in catalogue.checkpoints()), *commanded().values(), *uploaded]
     picked: dict[str, str] = {}
     for role in theme.ROLES:
-        value = getattr(chosen, role) or NONE
-        st.session_state.setdefault(f"bar_{role}", value)
-        shown = st.session_state[f"bar_{role}"]
+        shown = st.session_state.setdefault(f"bar_{role}", getattr(chosen, role) or NONE)
         options = list(dict.fromkeys([NONE, *known, shown]))
         picked[role] = st.selectbox(
             theme.role(role).label,
@@ -107,8 +105,7 @@ def _take_preset() -> None:
 
 
 def _others(chosen: StudyState, known: list[str]) -> tuple[str, ...]:
-    st.session_state.setdefault("bar_others", list(chosen.others))
-    options = list(dict.fromkeys([*known, *st.session_state["bar_others"]]))
+    options = list(dict.fromkeys([*known, *st.session_state.setdefault("bar_others", list(chosen.others))]))
     picked = st.multiselect(
         "Further students",
         options,
@@ -161,8 +158,7 @@ def _examined(key: str) -> None:
     if found is None and path.is_dir():
         return _offer_over_time(path.absolute())
     stamp = found.stamp if found else (path.stat().st_mtime if path.exists() else 0.0)
-    with st.spinner("Looking at the checkpoint"):
-        verdict = cached.verdict(str(path), stamp)
+    verdict = cached.verdict(str(path), stamp)
     if not verdict.usable:
         st.error(theme.plain(on_screen(f"{path.name}: {verdict.problem}; {verdict.remedy}")), icon=":material/error:")
         return

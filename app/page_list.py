@@ -30,11 +30,10 @@ class PageEntry:
     icon: str
     shows: str
     needs_images: bool = True
-    folder: Path = VIEWS
 
     @property
     def file(self) -> Path:
-        return self.folder / f"{self.name}.py"
+        return VIEWS / f"{self.name}.py"
 
 
 PAGES = (
@@ -115,6 +114,6 @@ PAGES = (
 )
 
 
-def table(pages: tuple[PageEntry, ...] = PAGES) -> str:
+def table() -> str:
     """The README's table of pages."""
-    return "\n".join(["| page | shows |", "|---|---|", *(f"| {page.title} | {page.shows} |" for page in pages)])
+    return "\n".join(["| page | shows |", "|---|---|", *(f"| {page.title} | {page.shows} |" for page in PAGES)])

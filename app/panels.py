@@ -1,8 +1,7 @@
-"""Panels side by side that wrap on a narrow screen, charts in them, and the line that says what a page is missing."""
+"""Panels side by side that wrap on a narrow screen, and charts in them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
@@ -13,10 +12,10 @@ from cirkd.charts import theme
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-Gap = Literal["xxsmall", "xsmall", "small", "medium"]
 
-
-def row(key: str, count: int, width: float = 14.0, gap: Gap = "medium") -> list[DeltaGenerator]:
+def row(
+    key: str, count: int, width: float = 14.0, gap: Literal["xsmall", "small", "medium"] = "medium"
+) -> list[DeltaGenerator]:
     """`count` containers of one size next to each other, each at least `width` rem wide; what does not fit wraps.
 
     key: unique on the page.
@@ -49,19 +48,3 @@ def metric(
 def chart(figure: Figure, key: str, alt: str, config: dict[str, Any] = theme.CONFIG, **more: Any) -> Any:
     """A figure in its own colours. key: unique on the page; alt: what it shows; more: as of `st.plotly_chart`."""
     return st.plotly_chart(figure, theme=None, config=config, key=key, alt=alt, **more)
-
-
-def missing(names: Collection[str], labels: bool, *, teacher: str, student: str, unlabelled: str) -> None:
-    """One line on what the study lacks and what that leaves out of a page; nothing if all is there.
-
-    names: the models in view. The other texts say what the lack of a teacher, of a second student and of labels does.
-    """
-    lines = [] if "teacher" in names else [f"No teacher: {teacher}."]
-    students = [name for name in names if name != "teacher"]
-    if len(students) < 2:
-        absent = [name for name in ("before", "after") if name not in names]
-        lines.append(f"No {' and no '.join(absent[: 2 - len(students)])}: {student}.")
-    if not labels:
-        lines.append(f"No labels: {unlabelled}.")
-    if lines:
-        st.caption(f":material/info: {' '.join(lines)}")

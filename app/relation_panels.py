@@ -34,7 +34,7 @@ def regions(study: Handle) -> None:
         features, banks = study.features(), study.memory_banks()
         names = features.image_names
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            image = controls.pick("Pixels of", controls.numbered(names), "relations_region_image", width=220)
+            image = controls.pick("Pixels of", dict(enumerate(names)), "relations_region_image", width=220)
             sources = {VIEW: VIEW} | {name: f"memory bank of {theme.role(name).label}" for name in banks}
             source = controls.pick("Regions", sources, "relations_regions", width=320)
         bank = None if source == VIEW else source
@@ -112,9 +112,7 @@ def row_of_pixel(study: Handle, part: str) -> None:
         st.html(scale.bar())
         for name, row in found.similarity.items():
             st.markdown(theme.role(name).heading)
-            for panel, i in zip(
-                panels.row(f"row-{part}-{name}", len(features.images), 9), range(len(features.images)), strict=True
-            ):
+            for i, panel in enumerate(panels.row(f"row-{part}-{name}", len(features.images), 9)):
                 with panel:
                     panels.chart(
                         heat.heat(features, row, i, scale, width=170, mark=pixel),

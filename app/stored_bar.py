@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from app import cached, captions
 from app.catalogue import Images
 from app.guard import guard
+from app.handle import Handle
 from cirkd.charts import theme
 from cirkd.data.errors import StudyError
-
-if TYPE_CHECKING:
-    from app.handle import Handle
 
 _PLACES = "Embeddings, Relations and Centroids show what it holds; for the rest choose images in the sidebar."
 

@@ -72,7 +72,7 @@ def current() -> Handle:
     """
     chosen, _ = state.read()
     try:
-        return Handle(study_key(chosen), chosen)
+        return Handle(study_key(chosen))
     except DataError as error:
         if chosen.data != "folder" or chosen.images:
             raise

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterable
 from html import escape
-from io import BytesIO
-from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
 from app import cached
+from app.handle import Handle
+from cirkd.analysis import pictures
+from cirkd.analysis.places import ChangedPlace
 from cirkd.charts import theme
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from app.handle import Handle
-    from cirkd.analysis.places import ChangedPlace
-    from cirkd.data.sample import Classes
-
-KINDS = ("image", "label", "prediction", "errors", "confidence", "change")
-"""What a tile can show; the middle three belong to a model, `change` to a pair of students."""
+from cirkd.data.sample import Classes
 
 
 def tile(handle: Handle, kind: str, image: int, model: str = "", opacity: float = 1.0) -> bytes:
     """One picture at the image's size as WebP; kept, so that drawing it again costs nothing.
 
-    kind: one of KINDS; model: whose; opacity: of the colours over the image, 0..1.
+    kind: image, label, change (of before and after), or a model's prediction, errors or confidence; model: whose;
+    opacity: of the colours over the image, 0..1.
     """
     cache, key = cached.cache(), ("tile", handle.key, kind, image, model, opacity)
     found = cache.find(key)
@@ -42,13 +37,10 @@ def crop(handle: Handle, place: ChangedPlace, kind: str, model: str = "") -> byt
     return encode(place.cut(_pixels(handle, kind, place.image, model, opacity)), photo=True)
 
 
-def encode(pixels, photo: bool = False) -> bytes:
+def encode(pixels: np.ndarray, photo: bool = False) -> bytes:
     """uint8 [H, W, 3] as WebP: lossless for maps, so that colours stay exact."""
-    from PIL import Image
-
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", lossless=not photo, quality=85 if photo else 20, method=1)
-    return buffer.getvalue()
+    quality = 85 if photo else 20
+    return pictures.encoded(pixels, max(pixels.shape), "WEBP", lossless=not photo, quality=quality, method=1)
 
 
 def data_uri(picture: bytes) -> str:
@@ -62,19 +54,6 @@ def class_legend(classes: Classes, only: Iterable[int] | None = None) -> None:
     chips([(classes.names[c], theme.class_color(classes.colors[c])) for c in shown])
 
 
-def change_legend() -> None:
-    """What the colours of a fixed-or-broken map mean."""
-    chips(
-        [
-            ("fixed: wrong before, right after", theme.FIXED),
-            ("broken: right before, wrong after", theme.BROKEN),
-            ("wrong in both", theme.BOTH_WRONG),
-            ("right in both", theme.BOTH_RIGHT),
-            ("unlabelled", theme.UNLABELLED),
-        ]
-    )
-
-
 def chips(entries: list[tuple[str, str]]) -> None:
     """Colour chips with text, wrapping on a narrow page."""
     parts = [
@@ -86,14 +65,10 @@ def chips(entries: list[tuple[str, str]]) -> None:
     st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.85rem">{"".join(parts)}</div>')
 
 
-def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float):
-    from cirkd.data.sample import Classes
-    from cirkd.study import pictures
-
+def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float) -> np.ndarray:
     if kind == "image":
         return handle.image(image).image
     features = handle.features()
-    photo = features.images[image]
     if kind == "label":
         colors = pictures.colorize((features.labels or ())[image], features.classes)
     elif kind == "change":
@@ -105,8 +80,6 @@ def _pixels(handle: Handle, kind: str, image: int, model: str, opacity: float):
     elif kind == "prediction":
         found = features.models[model]
         colors = pictures.colorize(found.prediction_maps[image], found.classes)
-    elif kind == "confidence":
-        colors = pictures.heatmap(features.models[model].confidence_maps[image])
     else:
-        raise ValueError(f"tile {kind!r}: choose one of {KINDS}")
-    return colors if opacity >= 1 else pictures.overlay(photo, colors, opacity)
+        colors = pictures.heatmap(features.models[model].confidence_maps[image])
+    return colors if opacity >= 1 else pictures.overlay(features.images[image], colors, opacity)

@@ -20,6 +20,7 @@ from cirkd.charts import theme
 
 T = TypeVar("T")
 Progress = Callable[[float, str], None]
+Key = tuple[Hashable, ...]
 
 _PATIENCE = 0.4  # seconds before a progress bar appears; shorter work never flickers
 _TICK = 0.15
@@ -29,7 +30,7 @@ _TELLING = 2.0  # seconds before it is said how many more it takes: the first st
 class StoppedError(Exception):
     """The user has stopped this work, and has not asked for it again."""
 
-    def __init__(self, key: Hashable, label: str) -> None:
+    def __init__(self, key: Key, label: str) -> None:
         super().__init__(f"{label}: stopped")
         self.key, self.label = key, label
 
@@ -37,7 +38,6 @@ class StoppedError(Exception):
 @dataclass
 class _Job:
     label: str
-    name: str
     started: float = field(default_factory=time.monotonic)
     fraction: float = 0.0
     reached: float = 0.0
@@ -50,7 +50,7 @@ class _Job:
     def report(self, fraction: float, text: str = "") -> None:
         """Given to the function as its progress callback; raises to cancel."""
         if self.cancel.is_set():
-            raise StoppedError(None, self.label)
+            raise StoppedError((), self.label)
         fraction, self.text = min(max(float(fraction), 0.0), 1.0), text
         if fraction != self.fraction:
             self.fraction, self.reached = fraction, time.monotonic()
@@ -69,36 +69,35 @@ class _Jobs:
     """The jobs of one window, and what its user has stopped. Runs of the page that overlap share it."""
 
     def __init__(self) -> None:
-        self.running: dict[Hashable, _Job] = {}
-        self.stopped: set[Hashable] = set()
+        self.running: dict[Key, _Job] = {}
+        self.stopped: set[Key] = set()
         self.lock = threading.Lock()
 
-    def join(self, key: Hashable, label: str, function: Callable[[Progress], Any]) -> _Job:
+    def join(self, key: Key, label: str, function: Callable[[Progress], Any]) -> _Job:
         """The job of this key: the one that runs already, or a new one; others of its name are cancelled."""
-        name = str(key[0]) if isinstance(key, tuple) and key else str(key)
         with self.lock:
             if (known := self.running.get(key)) is not None:
                 return known
-            for other in [other for other, job in self.running.items() if job.name == name]:
+            for other in [other for other in self.running if other[0] == key[0]]:
                 self.running.pop(other).cancel.set()
-            job = self.running[key] = _Job(label, name)
-        threading.Thread(target=_work, args=(job, function), name=f"cirkd-{name}", daemon=True).start()
+            job = self.running[key] = _Job(label)
+        threading.Thread(target=_work, args=(job, function), name=f"cirkd-{key[0]}", daemon=True).start()
         return job
 
-    def forget(self, key: Hashable, job: _Job) -> None:
+    def forget(self, key: Key, job: _Job) -> None:
         """The job has ended, or is not wanted any more."""
         with self.lock:
             if self.running.get(key) is job:
                 del self.running[key]
 
-    def stop(self, key: Hashable, job: _Job) -> None:
+    def stop(self, key: Key, job: _Job) -> None:
         """The user presses Cancel."""
         job.cancel.set()
         self.stopped.add(key)
         self.forget(key, job)
 
 
-def run(key: Hashable, label: str, function: Callable[[Progress], T]) -> T:
+def run(key: Key, label: str, function: Callable[[Progress], T]) -> T:
     """Call `function(progress)` in a thread and wait for it on screen.
 
     key: (name, what): one job per key; a new key of the same name cancels the old one's job.
@@ -129,12 +128,12 @@ def style() -> str:
     )
 
 
-def running(key: Hashable) -> bool:
+def running(key: Key) -> bool:
     """Whether this work is under way in this window: a page that is drawn again joins it."""
     return key in _jobs().running
 
 
-def allow(key: Hashable) -> None:
+def allow(key: Key) -> None:
     """Let stopped work run again."""
     _jobs().stopped.discard(key)
 
@@ -152,7 +151,7 @@ def _work(job: _Job, function: Callable[[Progress], Any]) -> None:
         job.done.set()
 
 
-def _show(jobs: _Jobs, job: _Job, key: Hashable) -> None:
+def _show(jobs: _Jobs, job: _Job, key: Key) -> None:
     place = st.empty()
     with place.container(key=f"work-{id(job)}"), st.status(f"{job.label} …", expanded=True):
         bar = st.progress(0.0)

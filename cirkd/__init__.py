@@ -20,14 +20,9 @@ if TYPE_CHECKING:  # for editors and type checkers: the names of `_HOME`
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "CheckpointError": "cirkd.data.errors",
-    "CirkdError": "cirkd.data.errors",
-    "DataError": "cirkd.data.errors",
-    "ExportError": "cirkd.data.errors",
+_ERRORS = ("CheckpointError", "CirkdError", "DataError", "ExportError", "StudyError", "TrainingError")
+_HOME = dict.fromkeys(_ERRORS, "cirkd.data.errors") | {
     "Study": "cirkd.study",
-    "StudyError": "cirkd.data.errors",
-    "TrainingError": "cirkd.data.errors",
     "Verdict": "cirkd.doctor",
     "build_segmenter": "cirkd.models.build",
     "examine": "cirkd.doctor",

@@ -71,9 +71,6 @@ class Cache:
             values, seen = list(self._values.values()), set()
         return sum(size(value, seen) for value in values)
 
-    def __len__(self) -> int:
-        return len(self._values)
-
     @contextmanager
     def _making(self, key: Hashable) -> Iterator[None]:
         """Hold the key's own lock, which is there for as long as somebody wants it."""

@@ -14,9 +14,9 @@ import tyro
 import cirkd
 from cirkd.data.bundled import bundled
 from cirkd.data.errors import CirkdError
-from cirkd.options import StudyOptions
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what imports PyTorch waits for `share_cores`
+    from cirkd.options import StudyOptions
     from cirkd.study import Study
 
 
@@ -210,8 +210,9 @@ def _lesson(words: list[str]) -> int:
     return 0
 
 
-def _study(options: StudyOptions) -> "Study":
+def _study(options: "StudyOptions") -> "Study":
     """The study that a command is told of."""
+    from cirkd.options import StudyOptions
     from cirkd.report import open_study
 
     return open_study(**{field.name: getattr(options, field.name) for field in dataclasses.fields(StudyOptions)})

@@ -6,13 +6,11 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from cirkd.cache import Cache
 from cirkd.features.feature_set import NEEDS_IMAGES, FeatureSet, Progress
-
-if TYPE_CHECKING:
-    from cirkd.cache import Cache
-    from cirkd.features.sources import ImageSource
+from cirkd.features.sources import ImageSource
 
 NEEDS: Mapping[str, tuple[Callable[[FeatureSet], bool], str]] = {
     "images": (lambda features: not features.sampled, NEEDS_IMAGES),
@@ -35,7 +33,6 @@ class Declaration:
         needs: among the keys of `NEEDS`.
         reports: whether it takes `progress`.
         colors: whether it holds classes' colours, so that each palette has its own.
-        defaults: argument -> value where none is given, in the method's order.
     """
 
     name: str
@@ -44,12 +41,12 @@ class Declaration:
     needs: tuple[str, ...]
     reports: bool
     colors: bool
-    defaults: Mapping[str, Any]
 
     def arguments(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
         """All arguments by name, so that equal calls have equal keys however they are written."""
         bound = inspect.signature(self.function).bind(None, *given, **named)
-        return {**self.defaults, **dict(list(bound.arguments.items())[1:])}
+        bound.apply_defaults()
+        return dict(list(bound.arguments.items())[1:])
 
     def lacking(self, features: FeatureSet) -> str:
         """Why this study has no such result, or "" where it has."""
@@ -86,10 +83,8 @@ def result(label: str, *needs: str, colors: bool = False) -> Callable[[Method], 
     """
 
     def declare(method: Method) -> Method:
-        parameters = list(inspect.signature(method).parameters.values())[1:]
-        defaults = {p.name: p.default for p in parameters if p.default is not p.empty and p.name != "progress"}
-        reports = any(p.name == "progress" for p in parameters)
-        declared = Declaration(method.__name__, label, method, needs, reports, colors, defaults)
+        reports = "progress" in inspect.signature(method).parameters
+        declared = Declaration(method.__name__, label, method, needs, reports, colors)
 
         @functools.wraps(method)
         def served(self: Server, *given: Any, **named: Any) -> Any:
@@ -100,8 +95,3 @@ def result(label: str, *needs: str, colors: bool = False) -> Callable[[Method], 
         return served  # type: ignore[return-value]
 
     return declare
-
-
-def declarations(of: type[Server]) -> dict[str, Declaration]:
-    """name -> declaration of every result that a class has."""
-    return {name: method.declared for name, method in inspect.getmembers(of) if hasattr(method, "declared")}

@@ -84,7 +84,9 @@ def examine(path: Path | str, answers: Answers | None = None, *, beside: bool = 
     try:
         answers = checked(**given).over(answers or Answers())
         if own := own_network(str(path)):
-            return _own(path, open_own(own, answers))
+            network = open_own(own, answers)
+            summary = f"{network.info.architecture}, a network of your own"
+            return Verdict(str(path), True, summary, notes=network.info.notes, **_about(network.info, network))
         return _judge(path, identify(path, answers, beside=beside))
     except (CheckpointError, ValueError, TypeError) as error:
         return refused(path, error)
@@ -94,12 +96,6 @@ def refused(path: Path | str, error: Exception) -> Verdict:
     """The verdict on a file that cannot be opened."""
     problem, remedy = _split(str(error), str(path))
     return Verdict(str(path), False, "no checkpoint that can be used", problem, remedy)
-
-
-def _own(path: Path | str, network: Segmenter) -> Verdict:
-    """A network that the user's own code makes, and that has run on an image already."""
-    summary = f"{network.info.architecture}, a network of your own"
-    return Verdict(str(path), True, summary, notes=network.info.notes, **_about(network.info, network))
 
 
 def _about(info: ModelInfo, network: Segmenter) -> dict[str, Any]:
@@ -128,8 +124,10 @@ def _judge(path: Path | str, found: Recognised) -> Verdict:
         "summary": f"{found.info.architecture} on {found.info.encoder}, {origin}",
         "fit": fit,
         "has_memory": memory is not None,
-        "notes": (*found.info.notes, *_ignored(found.ignored)),
+        "notes": found.info.notes,
     }
+    if found.ignored:
+        known["notes"] += (f"not needed here and left out: {found.ignored[0]} and {len(found.ignored) - 1} more",)
     if memory is not None and fit.complete:
         fit = compare(memory, found.memory_tensors)
         known["fit"] = known["fit"] if fit.complete else fit
@@ -162,10 +160,6 @@ def _fit_lines(fit: Comparison | None) -> list[str]:
             lines.append(f"{what}: {', '.join(names[:SHOWN])}{more}")
     lines += [f"another shape: {name} {list(a)}, wanted {list(b)}" for name, a, b in fit.misshapen[:SHOWN]]
     return lines
-
-
-def _ignored(names: tuple[str, ...]) -> tuple[str, ...]:
-    return (f"not needed here and left out: {names[0]} and {len(names) - 1} more",) if names else ()
 
 
 def _split(message: str, path: str) -> tuple[str, str]:

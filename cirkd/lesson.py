@@ -10,7 +10,7 @@ import gzip
 from base64 import b64encode
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -25,13 +25,10 @@ from cirkd.charts import theme
 from cirkd.charts.looks import arrows, color_variables, look
 from cirkd.charts.training import groups, playable
 from cirkd.data.errors import StudyError
-from cirkd.declaration import Progress
 from cirkd.export.files import whole
+from cirkd.features.feature_set import FeatureSet, Progress
+from cirkd.study import Study
 from cirkd.web import script, style
-
-if TYPE_CHECKING:
-    from cirkd.features.feature_set import FeatureSet, Progress
-    from cirkd.study import Study
 
 TEMPERATURE = 0.1
 TITLE = "What relations teach"

@@ -9,25 +9,27 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cirkd.analysis import pictures
+from cirkd.analysis.places import telling_images
 from cirkd.analysis.stored_scores import whole_split_sentence
 from cirkd.charts import theme
 from cirkd.charts.gallery import MAP, SECTIONS, Picture, gallery
+from cirkd.charts.looks import color_variables
 from cirkd.charts.save import SCRIPT, figure_bytes, painted
 from cirkd.data.bundled import bundled
+from cirkd.data.catalog import open_named
 from cirkd.data.errors import StudyError
 from cirkd.declaration import Progress
 from cirkd.export.files import file_name, whole, write_bytes
 from cirkd.export.table import Table
 from cirkd.export.tables import tables
+from cirkd.lesson import lesson_page
+from cirkd.study import Study
 from cirkd.web import script, style
-
-if TYPE_CHECKING:
-    from cirkd.study import Study
 
 WIDEST = 480
 """Pixels of a picture's width in the report."""
@@ -63,9 +65,6 @@ def open_study(
     Raises:
         CirkdError: a checkpoint or the images cannot be opened.
     """
-    from cirkd.data.catalog import open_named
-    from cirkd.study import Study, telling_images
-
     if count < 1:
         raise StudyError(f"{count} images: choose at least 1")
     if teacher is before is after is settings.get("students") is None:
@@ -101,7 +100,9 @@ def write_report(
         CirkdError: the study cannot be computed.
     """
     study.features(progress)
-    found = _chosen(gallery(study))
+    found = gallery(study)
+    left_out = [picture.name for picture in found if picture.name.startswith(MAP)][MOST_MAPS:]
+    found = [picture for picture in found if picture.name not in left_out]
     with whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for part in _parts(study, title, found, progress, lesson):
             file.write(part)
@@ -138,8 +139,6 @@ def figure_files(
 
 def _lesson(study: Study, progress: Progress | None) -> str:
     """A link that opens the lesson, which stands packed beside it, in a page of its own."""
-    from cirkd.lesson import lesson_page
-
     packed = b64encode(gzip.compress(lesson_page(study, progress=progress).encode())).decode()
     return (
         '<p><a id="lesson" target="_blank">The lesson and the Explorer of this study</a></p>'
@@ -179,7 +178,7 @@ def begin(title: str) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<style>{_colors()}{style('report')}</style><script>{get_plotlyjs()}{SCRIPT}</script></head><body><main>"
+        f"<style>{color_variables()}{style('report')}</style><script>{get_plotlyjs()}{SCRIPT}</script></head><body><main>"
         f"<h1>{escape(title)}</h1>"
     )
 
@@ -276,22 +275,5 @@ def _picture(pixels: np.ndarray, alt: str) -> str:
     return f'<img alt="{escape(alt)}" src="data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}">'
 
 
-def _chosen(found: list[Picture]) -> list[Picture]:
-    """All figures, but only so many maps of single images."""
-    maps = [picture for picture in found if picture.name.startswith(MAP)]
-    left_out = {picture.name for picture in maps[MOST_MAPS:]}
-    return [picture for picture in found if picture.name not in left_out]
-
-
 END = "</main><script>dispatchEvent(new Event('resize'))</script></body></html>\n"
 """The last of a page: figures were drawn before those beside them were there, and take their final width."""
-
-
-def _colors() -> str:
-    """The page's colours as CSS variables, for a light and a dark screen."""
-
-    def root(mode: theme.Theme, shade: str) -> str:
-        paper, ink, muted, line = (color(mode) for color in (theme.paper, theme.ink, theme.muted, theme.grid))
-        return f":root{{--paper:{paper};--ink:{ink};--muted:{muted};--line:{line};--shade:{shade}}}"
-
-    return f"{root('light', '#f4f5f8')}@media screen and (prefers-color-scheme:dark){{{root('dark', '#1b2230')}}}"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
+from cirkd.analysis import relations as relating
 from cirkd.analysis.bank_map import BankMap, bank_map, bank_relations
 from cirkd.analysis.batch_terms import BatchTerms, batch_terms
 from cirkd.analysis.centroids import Centroids, centroids
@@ -26,14 +27,6 @@ from cirkd.analysis.memory_lesson import PIXELS_PER_CLASS, MemoryLesson, StoredP
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
 from cirkd.analysis.places import ChangedPlace, ConfusedImage, changed_places, confused_images, confused_of_split
 from cirkd.analysis.projection import DEFAULT_BUDGET, Projection, cells_of, explorer_map, project
-from cirkd.analysis.relations import (
-    ClassRelations,
-    RegionRelations,
-    RelationPair,
-    class_means,
-    region_relations,
-    relation_pair,
-)
 from cirkd.analysis.scores import PixelChange, Scores, pixel_change, scores
 from cirkd.analysis.split_records import folder
 from cirkd.analysis.split_scores import SplitScores, split_scores
@@ -151,21 +144,21 @@ class Results(Server):
     @result("Relating pixels", "images")
     def relations(
         self, image_a: int | None = 0, image_b: int | None = 1, order: str = "class", budget: int = 256
-    ) -> RelationPair:
+    ) -> relating.RelationPair:
         """Relation matrices of two images, or of all (None); with one image, of it with itself."""
         features = self.features()
         alone = image_b == 1 and len(features.images) == 1
-        return relation_pair(features, image_a, 0 if alone else image_b, order, budget)
+        return relating.relation_pair(features, image_a, 0 if alone else image_b, order, budget)
 
     @result("Relating pixels to regions", "images")
-    def region_relations(self, image: int | None = 0, budget: int = 256) -> RegionRelations:
+    def region_relations(self, image: int | None = 0, budget: int = 256) -> relating.RegionRelations:
         """Relations of pixels with the regions of the images in view."""
-        return region_relations(self.features(), image, budget)
+        return relating.region_relations(self.features(), image, budget)
 
     @result("Averaging relations")
-    def class_relations(self, across_images: bool = False) -> ClassRelations:
+    def class_relations(self, across_images: bool = False) -> relating.ClassRelations:
         """Class-by-class mean relations."""
-        return class_means(self.features(), across_images)
+        return relating.class_means(self.features(), across_images)
 
     @result("Comparing relation distributions", "images", "teacher")
     def divergence(self, temperature: float = 0.1, progress: Progress | None = None) -> Divergence:
@@ -266,7 +259,7 @@ class Results(Server):
         return stored_pixels(self.features(), per_class, seed)
 
     @result("Relating pixels to the bank", "images")
-    def bank_relations(self, name: str = AFTER, image: int | None = 0, budget: int = 256) -> RegionRelations:
+    def bank_relations(self, name: str = AFTER, image: int | None = 0, budget: int = 256) -> relating.RegionRelations:
         """Relations of pixels with the newest regions of a model's memory bank."""
         return bank_relations(self.features(), name, self.model(name), image, budget)
 

@@ -13,51 +13,24 @@ from __future__ import annotations
 import copy
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from cirkd.analysis import pictures
-from cirkd.analysis.colorings import COLORINGS
-from cirkd.analysis.places import telling_images
-from cirkd.analysis.projection import METHODS, SPACES
 from cirkd.analysis.stored_scores import StoredScore, stored_score
 from cirkd.cache import Cache
 from cirkd.data.errors import StudyError
 from cirkd.data.safe_palette import OWN, known
+from cirkd.data.sample import Classes
 from cirkd.declaration import Declaration, Progress
+from cirkd.export.embeddings import write_embeddings, write_projector
+from cirkd.export.table import Table, write_table
+from cirkd.export.tables import tables
 from cirkd.features.feature_set import AFTER, BEFORE, NEEDS_IMAGES, TEACHER, FeatureSet
 from cirkd.features.sources import ImageSource, open_images, open_models
 from cirkd.features.stored import BUDGET, StoredFolder, open_stored, read_stored
 from cirkd.models.places import over_time
-from cirkd.results import (
-    Centroids,
-    Divergence,
-    PixelChange,
-    Projection,
-    Results,
-    Scores,
-)
-
-if TYPE_CHECKING:
-    from cirkd.data.sample import Classes
-    from cirkd.export.table import Table
-
-__all__ = [
-    "AFTER",
-    "COLORINGS",
-    "METHODS",
-    "SPACES",
-    "Centroids",
-    "Divergence",
-    "FeatureSet",
-    "PixelChange",
-    "Projection",
-    "Scores",
-    "Study",
-    "pictures",
-    "telling_images",
-]
+from cirkd.results import Results
 
 
 class Study(Results):
@@ -93,7 +66,7 @@ class Study(Results):
         self.source = source
         self.layer, self.device, self.precision, self.batch_size = layer, device, precision, batch_size
         self.stored, self.budget, self.palette = stored, budget, known(palette)
-        self.cache = Cache() if cache is None else cache
+        self.cache = cache or Cache()
         self._own = object()  # in the keys of its results: no other study has it
 
     @classmethod
@@ -252,25 +225,17 @@ class Study(Results):
 
     def tables(self) -> dict[str, Table]:
         """name -> table, of all that this study has numbers for."""
-        from cirkd.export.tables import tables
-
         return {name: make() for name, make in tables(self).items()}
 
     def export_tables(self, folder: Path | str, kind: str = "csv") -> list[Path]:
         """Write every table to `folder` as "csv" or "parquet"."""
-        from cirkd.export.table import write_table
-
         return [write_table(table, Path(folder) / f"{name}.{kind}") for name, table in self.tables().items()]
 
     def export_embeddings(self, path: Path | str, budget: int | None = None, seed: int = 0) -> Path:
         """Write the embeddings of all pixels, or of a class-balanced sample of `budget`, as Parquet."""
-        from cirkd.export.embeddings import write_embeddings
-
         pixels = None if budget is None else self.sample(budget, seed).index
         return write_embeddings(self.features(), path, pixels)
 
     def export_projector(self, path: Path | str, budget: int = 2000, seed: int = 0) -> Path:
         """Write a class-balanced sample of `budget` pixels for the TensorBoard projector, to a folder or a .zip."""
-        from cirkd.export.embeddings import write_projector
-
         return write_projector(self.features(), np.asarray(self.sample(budget, seed).index), path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from inspect import getmembers
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cirkd.data.sample import Classes, Sample
+from cirkd.declaration import Declaration
 from cirkd.features.extract import make_pixels
 from cirkd.features.feature_set import FeatureSet, ModelFeatures
 
@@ -26,6 +28,11 @@ COLORS = (
 )
 NOISE = {"teacher": 0.25, "before": 0.9, "after": 0.5}
 WIDTHS = {"teacher": 16, "before": 8, "after": 8}
+
+
+def declarations(of: type) -> dict[str, Declaration]:
+    """name -> declaration of every result that a class has."""
+    return {name: method.declared for name, method in getmembers(of) if hasattr(method, "declared")}
 
 
 def make_classes(count: int = 4) -> Classes:

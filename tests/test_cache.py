@@ -37,7 +37,7 @@ def test_the_oldest_go_first_and_the_latest_stays():
     cache.keep("d", np.zeros(400, np.uint8))
     assert [cache.find(name) is None for name in "bcd"] == [False, True, False]
     cache.keep("large", np.zeros(5000, np.uint8))
-    assert cache.used() == 5000 and len(cache) == 1
+    assert cache.used() == 5000 and [cache.find(name) is None for name in (*"abcd", "large")] == [True] * 4 + [False]
 
 
 def test_threads_make_a_value_once_and_other_values_do_not_wait():

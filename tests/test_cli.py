@@ -1,5 +1,7 @@
 """The command line: exit codes, help, and one clear line for what went wrong."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,8 @@ def test_train_and_evaluate_from_the_command_line(tmp_path: Path, capsys: pytest
     checkpoint = tmp_path / "camvid-baseline" / "camvid-baseline.safetensors"
     assert main(["evaluate", str(checkpoint), "--data", "camvid", "--root", str(root)]) == 0
     assert "pedestrian         absent" in capsys.readouterr().out
+
+
+def test_pytorch_is_imported_after_its_threads_are_told_to_sleep() -> None:
+    code = "import sys, cirkd.cli; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -10,14 +10,15 @@ import pytest
 from PIL import Image
 
 import cirkd.results
+from cirkd.analysis.colorings import COLORINGS
 from cirkd.cache import Cache, size
 from cirkd.data.errors import CheckpointError, DataError, StudyError
 from cirkd.data.sample import Sample
-from cirkd.declaration import NEEDS, declarations
+from cirkd.declaration import NEEDS
 from cirkd.features.sources import open_images
 from cirkd.results import Results
-from cirkd.study import COLORINGS, Study
-from tests.factories import FakeSegmenter, make_classes, make_samples
+from cirkd.study import Study
+from tests.factories import FakeSegmenter, declarations, make_classes, make_samples
 
 
 def make_study(**changes):

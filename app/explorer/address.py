@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from cirkd.analysis.colorings import COLORINGS
 from cirkd.analysis.projection import MAPS
-from cirkd.study import COLORINGS
 
 OVERLAYS = ("image", "labels", "prediction", "similarity", "relation", "divergence")
 _CHOICES = {"overlay": OVERLAYS, "map": tuple(MAPS), "color": COLORINGS}

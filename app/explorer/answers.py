@@ -20,7 +20,7 @@ from cirkd.analysis.explorer_selection import (
 from cirkd.analysis.neighbours import PixelStory, pixel_story
 from cirkd.charts import embeddings as charts
 from cirkd.charts import theme
-from cirkd.study import Divergence, Projection
+from cirkd.results import Divergence, Projection
 
 NEIGHBOURS = 10
 
@@ -118,26 +118,15 @@ def _scores(scored: Mapping[str, SelectionScore], diverging: bool) -> None:
 def _export(
     study: Handle, pixels: Sequence[int], maps: Mapping[str, Projection], divergence: Divergence | None
 ) -> None:
-    features = study.fine_features()
+    chosen = study.fine_features(), pixels, maps, divergence
+    offered = {
+        "csv": ("CSV", lambda: as_csv(selection_table(*chosen))),
+        "parquet": ("Parquet with embeddings", lambda: as_parquet(selection_table(*chosen, embeddings=True))),
+    }
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.download_button(
-            "CSV",
-            lambda: as_csv(selection_table(features, pixels, maps, divergence)),
-            "pixels.csv",
-            "text/csv",
-            key="explorer_csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-        st.download_button(
-            "Parquet with embeddings",
-            lambda: as_parquet(selection_table(features, pixels, maps, divergence, embeddings=True)),
-            "pixels.parquet",
-            "application/vnd.apache.parquet",
-            key="explorer_parquet",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        for kind, (label, make) in offered.items():
+            icon, file = ":material/download:", f"pixels.{kind}"
+            st.download_button(label, make, file, key=f"explorer_{kind}", on_click="ignore", icon=icon)
 
 
 def _images(count: int) -> str:

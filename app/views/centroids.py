@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
 
-from app import captions, layer_panels, matrices, panels, study_bar
+from app import captions, matrices, panels, study_bar
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.compare import compare_matrices
 from cirkd.charts import centroids as charts
+from cirkd.charts import layers as layer_charts
 from cirkd.charts import legend, matrix, theme
 from cirkd.features.feature_set import compared
-from cirkd.study import Centroids, Scores
+from cirkd.results import Centroids, LayerSimilarity, Scores
 
 MEASURES = (
     (
@@ -55,7 +56,7 @@ def main() -> None:
     _map(study, found)
     _cosines(study, found)
     _table(study, found)
-    layer_panels.draw(study, compared(study.names))
+    _layers(study)
 
 
 def _measures(found: Centroids) -> None:
@@ -66,20 +67,17 @@ def _measures(found: Centroids) -> None:
         name = _shown(values, found.reference)
         first = next((values[other] for other in values if other not in (name, found.reference)), None)
         change = None if first is None else 100 * (values[name] - first) if kind == "percent" else values[name] - first
+        # Where the reference itself is lower than the student before, more is not what is aimed at.
+        grey = first is None or values.get(found.reference, first) < first
         with card:
             st.metric(
                 f"{theme.role(name).markdown} {label}",
                 show(values[name]),
                 None if change is None else f"{change:+.1f} points" if kind == "percent" else f"{change:+.3f}",
-                delta_color=_arrow(values, found.reference, first),
+                delta_color="off" if grey else "normal",
                 help=text,
             )
             st.caption(" &nbsp; ".join(f"{theme.role(n).markdown} {show(v)}" for n, v in values.items() if n != name))
-
-
-def _arrow(values: dict[str, float], reference: str, first: float | None) -> Literal["normal", "off"]:
-    """Grey where the reference itself is lower than the student before: there more is not what is aimed at."""
-    return "off" if first is None or values.get(reference, first) < first else "normal"
 
 
 def _shown(values: dict[str, float], reference: str) -> str:
@@ -209,6 +207,50 @@ def _draw_table(study: Handle, found: Centroids, key: str, columns: list[Column]
         height="content",
         key=f"centroids_table_{key}",
         alt=f"Measures of every class: {key}",
+    )
+
+
+def _layers(study: Handle) -> None:
+    """Where in the network distillation acted: the layers' CKA with the teacher's, once it is asked for."""
+    if study.key.sampled or len(study.names) < 2:
+        return
+    st.subheader("Where in the network did distillation act?")
+    if not st.toggle(
+        "Compare every layer",
+        key="centroids_layers",
+        bind="query-params",
+        help="Runs the models over the images once more, and keeps what every stage of them gives.",
+    ):
+        return
+    with guard():
+        found, pair = study.layer_similarity(), compared(study.names)
+        _heatmaps(found, pair if pair and found.reference not in pair else None)
+        st.caption(_how_layers(found))
+
+
+def _heatmaps(found: LayerSimilarity, pair: tuple[str, str] | None) -> None:
+    reference = theme.role(found.reference).label.lower()
+    scales, shown = [layer_charts.similarity_scale()], []
+    for name in found.cka:
+        look = theme.role(name)
+        alt = f"heatmap, CKA of every layer of {look.label} (rows) with every layer of the {reference} (columns)"
+        shown.append((f"{look.heading} with the {reference}", layer_charts.similarity(found, name), alt))
+    if pair:
+        first, second = (theme.role(name) for name in pair)
+        scales.append(layer_charts.change_scale(found, *pair))
+        alt = f"heatmap, change of the layers' CKA with the {reference}'s from {first.label} to {second.label}"
+        shown.append((f"{second.heading} minus {first.named}", layer_charts.change(found, *pair), alt))
+    matrices.row("layers", scales, shown, 20)
+
+
+def _how_layers(found: LayerSimilarity) -> str:
+    grids = sorted({f"{h}x{w}" for h, w in found.grids})
+    return (
+        f"Debiased linear CKA of a student's layers (rows, image on top) with the {found.reference}'s (columns, image "
+        f"on the left): 1 is the same geometry, 0 an unrelated one. At {found.positions:,} positions of {found.images} "
+        f"images, drawn with seed {found.seed}; every layer's map is averaged to the coarsest grid of all "
+        f"({', '.join(grids[:3])}{' ...' if len(grids) > 3 else ''}). Stage: an output of the encoder; decoder: what "
+        "feeds the classifier. Two trainings that differ only in their seed differ, too: a small change is no evidence."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -10,22 +10,11 @@ from app import captions, controls, panels, study_bar, tiles
 from app.explorer import chosen_pixels
 from app.guard import guard
 from app.handle import Handle
+from cirkd.analysis.projection import METHODS, SPACES
 from cirkd.charts import embeddings as charts
 from cirkd.charts import theme
 from cirkd.charts.legend import Paint
-from cirkd.study import COLORINGS, METHODS, SPACES, Projection
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What the controls say."""
-
-    method: str
-    dimensions: int
-    by: str
-    per_class: int
-    space: str
-    align: bool
+from cirkd.results import COLORINGS, Projection
 
 
 def main() -> None:
@@ -39,18 +28,16 @@ def main() -> None:
 def _view(study: Handle) -> None:
     """Everything that the controls change."""
     with guard():
-        choice = _choose(study)
-        budget = choice.per_class * max(len(study.features().grouping().present()), 1)
-        projection = study.projection(
-            choice.method, dimensions=choice.dimensions, budget=budget, align=choice.align, space=choice.space
-        )
-        paints = {name: Paint(study.pixel_colors(choice.by, name)) for name in projection.coordinates}
-        _legend(study, projection, choice.by, paints[study.names[-1]])
-        _scatters(study, projection, choice.by, paints, _lit(study, projection))
+        by, settings = _choose(study)
+        projection = study.projection(**settings)
+        paints = {name: Paint(study.pixel_colors(by, name)) for name in projection.coordinates}
+        _legend(study, projection, by, paints[study.names[-1]])
+        _scatters(study, projection, by, paints, _lit(study, projection))
         st.caption(_how(study, projection))
 
 
-def _choose(study: Handle) -> Choice:
+def _choose(study: Handle) -> tuple[str, dict[str, Any]]:
+    """By what dots are coloured, and the settings of `projection`."""
     several, features = len(study.names) > 1, study.features()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         method = controls.one_of("Map", METHODS, "embeddings_map", help=_SLOW)
@@ -79,7 +66,8 @@ def _choose(study: Handle) -> Choice:
                 help="Turn, mirror, scale and shift each map to lie on the reference's as well as it can (Procrustes).",
             )
         )
-    return Choice(method, dimensions, by, per_class, space, bool(align))
+    budget = per_class * max(len(features.grouping().present()), 1)
+    return by, {"method": method, "dimensions": dimensions, "budget": budget, "align": bool(align), "space": space}
 
 
 def _label(by: str) -> str:

@@ -11,10 +11,10 @@ from app import cached, captions, components, study_bar
 from app.explorer import FIRST, address, answers, pixels_of, remember
 from app.guard import guard
 from app.handle import Handle
+from cirkd.analysis.colorings import COLORINGS
 from cirkd.analysis.explorer_encode import encode
 from cirkd.analysis.projection import AT_ONCE
 from cirkd.charts.looks import arrows, look
-from cirkd.study import COLORINGS
 
 WANTED = "explorer_wanted"  # session key: (study, the slow maps asked for, the temperature of the divergence or None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import theme
 from cirkd.charts.gallery import gallery
-from cirkd.charts.save import write_figure
 from cirkd.export.files import Files, through_file, write_all
 from cirkd.export.table import write_table
 from cirkd.export.tables import tables
@@ -21,14 +21,6 @@ from cirkd.report import figure_files, write_report
 # Session key: the files made for this window, by what they are; only the latest few are kept.
 MADE = "_exports"
 KEPT = 4
-MIME = {
-    "html": "text/html",
-    "png": "image/png",
-    "svg": "image/svg+xml",
-    "csv": "text/csv",
-    "zip": "application/zip",
-    "parquet": "application/vnd.apache.parquet",
-}
 ALL = "all of them (zip)"
 
 
@@ -73,8 +65,7 @@ def _figures(study: Handle) -> None:
     """Figures as HTML, PNG or SVG."""
     st.subheader("Figures")
     with guard():
-        found = {picture.name: picture for picture in gallery(study.study)}
-        titles = {name: f"{picture.section}: {picture.title}" for name, picture in found.items()}
+        titles = {picture.name: f"{picture.section}: {picture.title}" for picture in gallery(study.study)}
         name = controls.pick("Figure", titles | {ALL: ALL}, "export_figure", bind=None)
         kind = controls.one_of(
             "Format",
@@ -87,14 +78,10 @@ def _figures(study: Handle) -> None:
         dark = st.toggle("For a dark page", key="export_figure_dark")
         mode: theme.Theme = "dark" if dark else "light"
 
-        def one(path: Path) -> object:
-            picture = found[name]
-            return write_figure(picture.drawn(mode), path, title=picture.title, width=picture.width)
+        def files(names: list[str] | None, report: work.Progress) -> Files:
+            return figure_files(study.study, kind, names=names, mode=mode, progress=report)
 
-        def files(report: work.Progress) -> Files:
-            return figure_files(study.study, kind, mode=mode, progress=report)
-
-        _one_or_all(study, ("figure", name, kind, mode), "Drawing", one, files)
+        _one_or_all(study, ("figure", name, kind, mode), "Drawing", files)
 
 
 @st.fragment
@@ -106,14 +93,11 @@ def _tables(study: Handle) -> None:
         name = controls.pick("Table", {name: name for name in (*found, ALL)}, "export_table", bind=None)
         kind = controls.one_of("Format", {"csv": "CSV", "parquet": "Parquet"}, "export_table_format", bind=None)
 
-        def one(path: Path) -> object:
-            return write_table(found[name](), path)
+        def files(names: list[str] | None, report: work.Progress) -> Files:
+            for of in names or found:
+                yield f"{of}.{kind}", through_file(lambda file, of=of: write_table(found[of](), file), f".{kind}")
 
-        def files(report: work.Progress) -> Files:
-            for of, make in found.items():
-                yield f"{of}.{kind}", through_file(lambda file, make=make: write_table(make(), file), f".{kind}")
-
-        _one_or_all(study, ("table", name, kind), "Computing", one, files)
+        _one_or_all(study, ("table", name, kind), "Computing", files)
 
 
 @st.fragment
@@ -155,14 +139,18 @@ def _one_or_all(
     study: Handle,
     what: tuple[str, ...],
     label: str,
-    one: Callable[[Path], object],
-    files: Callable[[work.Progress], Files],
+    files: Callable[[list[str] | None, work.Progress], Files],
 ) -> None:
-    """Offer one file, or all of its sort as a zip. what: its sort, its name or ALL, its ending, and what else it is."""
+    """Offer one file, or all of its sort as a zip.
+
+    what: its sort, its name or ALL, its ending, and what else it is; files: makes those named, or all (None).
+    """
     sort, name, ending = what[:3]
 
     def write(path: Path, report: work.Progress) -> object:
-        return write_all(files(report), path) if name == ALL else one(path)
+        if name == ALL:
+            return write_all(files(None, report), path)
+        return path.write_bytes(next(iter(files([name], report)))[1])
 
     file = f"{sort}s.zip" if name == ALL else f"{name}.{ending}"
     _offer(study, what, label, write, file, f"export_{sort}s")
@@ -194,7 +182,7 @@ def _offer(
         f"Save {file} ({size} MB)",
         made[wanted],
         file,
-        MIME[Path(file).suffix[1:]],
+        mimetypes.guess_type(file)[0],
         key=f"{key}_save",
         icon=":material/download:",
         type="primary",

@@ -23,9 +23,9 @@ def main() -> None:
 def _view(study: Handle) -> None:
     """The lesson at once, and again when the study's table, which takes longest, is there."""
     board, progress = st.container(), st.container()
-    cache = cached.cache()
+    cache, key = cached.cache(), ("lesson bytes", study.key)
     with guard():
-        data = cache.find(_key(study))
+        data = cache.find(key)
         measured = data is not None
         if data is None:
             with progress:
@@ -34,12 +34,8 @@ def _view(study: Handle) -> None:
             components.lesson(data)
         if not measured:
             with progress:
-                cache.keep(_key(study), _block(study, measured=True))
+                cache.keep(key, _block(study, measured=True))
             st.rerun()
-
-
-def _key(study: Handle) -> tuple[object, ...]:
-    return "lesson bytes", study.key
 
 
 def _block(study: Handle, measured: bool) -> bytes:

@@ -7,10 +7,10 @@ import streamlit as st
 from app import captions, controls, panels, study_bar, tiles
 from app.guard import guard
 from app.handle import Handle
+from cirkd.analysis.projection import METHODS
 from cirkd.charts import memory as charts
 from cirkd.charts import theme
 from cirkd.results import BankMap, MemoryBank, StoredPixels
-from cirkd.study import METHODS
 
 WAYS = {
     "own": "This project: the class's own pixels",
@@ -174,7 +174,7 @@ def _places(study: Handle, found: StoredPixels) -> None:
     """Where in one image the pixels stored under one class lie."""
     names = study.features().image_names
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        image = controls.pick("Image", controls.numbered(names), "memory_image", width=220)
+        image = controls.pick("Image", dict(enumerate(names)), "memory_image", width=220)
         stored = {c: found.classes.names[c] for c in found.present.tolist()}
         telling = next((c for c, name in stored.items() if name == "car"), max(stored))
         label = controls.pick("Stored as", stored, "memory_class", telling, width=220)

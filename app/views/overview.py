@@ -15,7 +15,6 @@ from cirkd.charts import scores as charts
 from cirkd.charts import theme
 
 TEMPERATURE = 0.1
-PLACED = ("teacher", "before", "after")
 _BADGES = {"fixed": ":blue-badge[:material/check: fixed]", "broken": ":orange-badge[:material/close: broken]"}
 _DRAWN = "overview_drawn"  # session key: the study that stood here in full when the page last ended
 
@@ -32,8 +31,8 @@ def main() -> None:
     per_class, relations = st.empty(), st.empty()
     if st.session_state.get(_DRAWN) != study.key and cached.data(study.key.images).classes is not None:
         _hold(study, per_class)
-    with whole:
-        _whole_split(study)
+    if text := whole_split_sentence(study):
+        whole.markdown(f"**{theme.plain(text)}**")
     with summary:
         features = study.features()
         scores = study.scores()
@@ -63,12 +62,6 @@ def main() -> None:
     st.session_state[_DRAWN] = study.key
 
 
-def _whole_split(study: Handle) -> None:
-    """The headline: what distillation changed over whole splits, as the checkpoints have stored it."""
-    if text := whole_split_sentence(study):
-        st.markdown(f"**{theme.plain(text)}**")
-
-
 def _places(study: Handle) -> None:
     """A picture of before and after: where in the images distillation changed most, fixed as well as broken."""
     features = study.features()
@@ -80,7 +73,7 @@ def _places(study: Handle) -> None:
         return
     st.subheader("Where distillation changed most")
     views = [("Photo", "image", ""), ("Label", "label", "")]
-    views += [(theme.role(n).named, "prediction", n) for n in PLACED if n in study.names]
+    views += [(theme.role(n).named, "prediction", n) for n in theme.ROLES if n in study.names]
     for number, place in enumerate(found):
         _place(study, number, place, views)
     shown = {name for place in found for name in (place.label, place.other)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
-from app import captions, confusion_panel, controls, panels, study_bar, tables, tiles
+from app import captions, confusion_panel, controls, panels, study_bar, tiles
 from app.guard import guard
 from app.handle import Handle
 from cirkd.charts import legend, theme
@@ -64,7 +66,15 @@ def _legend(study: Handle, view: str) -> None:
     else:
         tiles.chips([("right", theme.BOTH_RIGHT), ("wrong", theme.BROKEN), ("unlabelled", theme.UNLABELLED)])
     if features.has_labels and _has_pair(study):
-        tiles.change_legend()
+        tiles.chips(
+            [
+                ("fixed: wrong before, right after", theme.FIXED),
+                ("broken: right before, wrong after", theme.BROKEN),
+                ("wrong in both", theme.BOTH_WRONG),
+                ("right in both", theme.BOTH_RIGHT),
+                ("unlabelled", theme.UNLABELLED),
+            ]
+        )
 
 
 def _views(study: Handle, view: str) -> list[tuple[str, str, str]]:
@@ -146,10 +156,49 @@ def _scores(study: Handle) -> None:
     st.subheader("Scores")
     by_image, by_class = st.tabs(["By image", "By class"])
     with by_image:
-        tables.by_image(study)
+        _by_image(study)
     with by_class:
-        tables.by_class(study)
+        _by_class(study)
     st.caption(captions.miou(study))
+
+
+def _by_image(study: Handle) -> None:
+    """mIoU and pixel accuracy of every model on each image by itself."""
+    scores = study.scores()
+    columns: dict[str, list[Any]] = {"Image": list(study.features().image_names)}
+    for name, score in scores.models.items():
+        columns[_head(name, "mIoU")] = [100 * float(v) for v in score.image_miou]
+    for name, score in scores.models.items():
+        columns[_head(name, "accuracy")] = [100 * float(v) for v in score.image_accuracy]
+    _table(columns, "predictions_by_image", "Image")
+
+
+def _by_class(study: Handle) -> None:
+    """IoU of every model and its change, and how many pixels each class has."""
+    features, scores = study.features(), study.scores()
+    present = [c for c in range(len(features.classes)) if scores.present[c]]
+    columns: dict[str, list[Any]] = {"Class": [features.classes.names[c] for c in present]}
+    for name, score in scores.models.items():
+        columns[_head(name, "IoU")] = [100 * float(score.iou[c]) for c in present]
+    if {"before", "after"} <= set(scores.models):
+        change = scores.iou_change("before", "after")
+        columns["Change (points)"] = [100 * float(change[c]) for c in present]
+    first = next(iter(scores.models.values()))
+    columns["Pixels"] = [int(first.confusion[c].sum()) for c in present]
+    _table(columns, "predictions_by_class", "Class")
+
+
+def _head(name: str, what: str) -> str:
+    return f"{theme.role(name).text} {what}"
+
+
+def _table(columns: dict[str, list[Any]], key: str, first: str) -> None:
+    formats = {"Change (points)": "%+.1f", "Pixels": "localized"}
+    config: dict[str, Any] = {
+        name: st.column_config.NumberColumn(format=formats.get(name, "%.1f %%")) for name in columns
+    }
+    config[first] = st.column_config.TextColumn(pinned=True)
+    st.dataframe(columns, hide_index=True, column_config=config, key=key, width="stretch")
 
 
 def _has_pair(study: Handle) -> bool:

@@ -13,7 +13,7 @@ from cirkd.analysis.compare import compare_matrices
 from cirkd.charts import heat as charts
 from cirkd.charts import matrix, theme
 from cirkd.charts import scores as score_charts
-from cirkd.study import Divergence
+from cirkd.results import Divergence
 
 # In the address: all images, in blocks.
 ALL = -1
@@ -68,7 +68,7 @@ def _choose_pair(study: Handle) -> tuple[int | None, int | None, str, int]:
     """Two images, shown, or all (None); the order of their pixels; how many."""
     names = study.features().image_names
     first, second, rest = panels.row("choose-pair", 3, width=13)
-    numbers = controls.numbered(names) | {ALL: "all images, in blocks"}
+    numbers = dict(enumerate(names)) | {ALL: "all images, in blocks"}
     chosen: list[int | None] = []
     for place, label, default in ((first, "Rows: image a", 0), (second, "Columns: image b", min(1, len(names) - 1))):
         with place:

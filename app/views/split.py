@@ -34,7 +34,7 @@ def main() -> None:
     study = study_bar.current()
     st.title("Whole split")
     st.caption(captions.study(study))
-    total = len(cached.data(study.key.images).names)
+    names = tuple(cached.data(study.key.images).names)
     if stored := whole_split_sentence(study):
         st.markdown(f"**{theme.plain(stored)}**")
     st.markdown(
@@ -44,7 +44,7 @@ def main() -> None:
     for line in _unscored(study):
         st.caption(f":material/info: {line}")
     if not st.toggle(
-        f"Go through all {total:,} images",
+        f"Go through all {len(names):,} images",
         key="split_go",
         bind="query-params",
         help="Runs every model over every image, once: what is measured is kept on disk, also when you cancel, and "
@@ -52,7 +52,7 @@ def main() -> None:
     ):
         return
     with guard():
-        files = cached.split_stamp(study.key.images)
+        files = hash(cached.stamps(study.key.images, names))
         found = study.split_scores(files=files)
         pair = _pair(study)
         _headline(found, pair)

@@ -33,11 +33,11 @@ def color_variables() -> str:
     """The app's colours as the variables that its pages set, for a light and a dark screen."""
 
     def root(mode: theme.Theme, soft: str, accent: str) -> str:
-        paper, ink, line = theme.paper(mode), theme.ink(mode), theme.grid(mode)
+        paper, ink, muted, line = (color(mode) for color in (theme.paper, theme.ink, theme.muted, theme.grid))
         return (
             f":root{{--st-background-color:{paper};--st-text-color:{ink};--st-border-color:{line};"
-            f"--st-secondary-background-color:{soft};--st-primary-color:{accent};--st-base-radius:.5rem}}"
+            f"--st-secondary-background-color:{soft};--st-primary-color:{accent};--st-base-radius:.5rem;--muted:{muted}}}"
         )
 
     dark = root("dark", "#1B2230", "#9C8BFF")
-    return f"{root('light', '#F4F5F8', '#5B45D6')}@media (prefers-color-scheme:dark){{{dark}}}"
+    return f"{root('light', '#F4F5F8', '#5B45D6')}@media screen and (prefers-color-scheme:dark){{{dark}}}"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from cirkd.data.sample import Classes
-    from cirkd.study import PixelChange
+    from cirkd.results import PixelChange
 
 COLUMNS = 2
 WIDTH = 520  # pixels of one view on a wide page

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from cirkd.data.sample import Classes
-    from cirkd.study import Divergence, Scores
+    from cirkd.results import Divergence, Scores
 
 
 def iou_change(scores: Scores, classes: Classes, before: str, after: str) -> Figure:

@@ -19,12 +19,13 @@ from cirkd.data.bundled import checkpoint_path
 from cirkd.data.catalog import open_data
 from cirkd.data.sample import Classes, SegmentationData
 from cirkd.export.files import whole
+from cirkd.features.feature_set import AFTER
 from cirkd.features.sampling import balanced_sample, evenly
 from cirkd.models import inference
 from cirkd.models.segmenter import Segmenter
 from cirkd.models.stream import Item, stream
 from cirkd.relations import resize_labels
-from cirkd.study import AFTER, Study
+from cirkd.study import Study
 from cirkd.sweep.plan import Job, run_name
 from cirkd.training.evaluate import confusion_matrix
 from cirkd.training.journal import read_journal

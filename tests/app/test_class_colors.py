@@ -15,12 +15,12 @@ from cirkd.charts import theme
 from cirkd.data.errors import StudyError
 from cirkd.data.safe_palette import safe_colors
 from cirkd.data.sample import Classes
-from cirkd.declaration import declarations
 from cirkd.results import Results
 from cirkd.study import Study
 from tests.analysis.test_explorer_block import read
 from tests.app.test_explorer import sent
 from tests.app.test_overview import images_of, open_study
+from tests.factories import declarations
 
 Open = Callable[..., Any]
 

@@ -55,7 +55,7 @@ def test_cancelled_work_stops_and_stays_stopped_until_allowed(session: dict[str,
 def test_the_time_left_is_that_of_the_pace_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(work.time, "monotonic", lambda: now)
-    job = work._Job("Maps", "maps", started=now)
+    job = work._Job("Maps", started=now)
     now = 110.0
     job.report(0.25, "UMAP of before")
     assert job.told() == "UMAP of before · 10 s · about 30 s left"

@@ -18,7 +18,6 @@ import torch
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import StudyError
 from cirkd.data.palettes import CAMVID
-from cirkd.declaration import declarations
 from cirkd.features.extract import extract
 from cirkd.features.feature_set import FeatureSet
 from cirkd.features.store import extract_to
@@ -26,6 +25,7 @@ from cirkd.features.stored import class_counts, is_stored, open_stored, read_sto
 from cirkd.models.build import build_segmenter
 from cirkd.results import Results
 from cirkd.study import Study
+from tests.factories import declarations
 from tests.training.tiny import write_camvid
 
 MODELS = ("camvid-teacher", "camvid-baseline", "camvid-cirkd")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from app.fields import FIELDS, on_screen
+from app.guard import FIELDS, on_screen
 from cirkd.models.answers import Answers
 
 
