@@ -64,6 +64,7 @@ class StudyKey:
 def model(path: str, stamp: float, device: str) -> Any:
     """A loaded checkpoint, shared by all windows; loaded again when the file has changed."""
     _refuse_code(path)
+    cirkd.prepare()
     return cirkd.load_model(path, device=device)
 
 
@@ -219,6 +220,7 @@ def verdict(path: str, stamp: float) -> Verdict:
     except CheckpointError as error:
         return refused(path, error)
     with st.spinner("Looking at the checkpoint"):
+        cirkd.prepare()
         return examine(path)
 
 

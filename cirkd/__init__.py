@@ -5,6 +5,7 @@ Names are loaded when first used, so that `import cirkd` costs nothing.
 
 import importlib
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers: the names of `_HOME`
@@ -52,6 +53,9 @@ __all__ = [
 ]
 
 
+_preparing = threading.Lock()
+
+
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
@@ -71,9 +75,14 @@ def share_cores() -> None:
 
 
 def prepare() -> None:
-    """Import what opening and running models needs: seconds that a program can spend before a study is asked for."""
-    for name in ("cirkd.checkpoint", "segmentation_models_pytorch", "cirkd.features.extract"):
-        importlib.import_module(name)
+    """Import what opening and running models needs: seconds that a program can spend before a study is asked for.
+
+    One thread at a time: Python takes a package out of `sys.modules` for a moment at the end of its import, and another
+    thread that imports a part of it just then fails with a `KeyError`.
+    """
+    with _preparing:
+        for name in ("cirkd.checkpoint", "segmentation_models_pytorch", "cirkd.features.extract"):
+            importlib.import_module(name)
 
 
 def __dir__() -> list[str]:

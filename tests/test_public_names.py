@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import threading
+import time
 from pathlib import Path
+
+import pytest
 
 import cirkd
 
@@ -34,3 +38,23 @@ def test_importing_it_loads_nothing_large() -> None:
 
     code = "import sys, cirkd; print({'torch', 'numpy', 'streamlit', 'plotly'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+def test_libraries_are_imported_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside: list[str] = []
+    most = 0
+
+    def slow(name: str) -> None:
+        nonlocal most
+        inside.append(name)
+        most = max(most, len(inside))
+        time.sleep(0.01)
+        inside.remove(name)
+
+    monkeypatch.setattr(cirkd.importlib, "import_module", slow)
+    threads = [threading.Thread(target=cirkd.prepare) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
