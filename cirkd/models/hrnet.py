@@ -42,6 +42,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         encoder=f"hrnet_w{options['widths'][0]}",
         output_stride=4,
         embedding_channels=classifier.shape[1],
+        auxiliary=False,
         classes=classes,
         options=options if context is None else {**options, "keys": int(context.shape[1])},
         layout="hrnet",

@@ -75,6 +75,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         encoder=encoder,
         output_stride=_stride(head, backbone, options),
         embedding_channels=classifier.shape[1],
+        auxiliary=False,
         classes=stated.classes,
         preprocessing=stated.preprocessing,
         options={"backbone": backbone, "encoder": options, "head": _head_options(head, tensors, backbone, stated)},

@@ -39,6 +39,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         encoder="mix transformer",
         output_stride=4,
         embedding_channels=classifier.shape[1],
+        auxiliary=False,
         classes=stated.classes,
         preprocessing=stated.preprocessing,
         options=sizes_of(kept),

@@ -107,6 +107,7 @@ def wrap_network(
         encoder="of your own",
         output_stride=max(1, round(_TRIED / output.embedding.shape[2])),
         embedding_channels=output.embedding.shape[1],
+        auxiliary=False,
         classes=guessed,
         layout="own",
         notes=(note, f"embedding: {'input' if layer.startswith('<') else 'output'} of {layer.lstrip('<')}"),

@@ -113,8 +113,8 @@ class ModelInfo:
         encoder: The encoder's name in its layout, as segmentation-models-pytorch has it for this project's own.
         output_stride: Input pixels a position of the embedding map, per side.
         embedding_channels: Width d of the pixel embedding.
-        classes: Names and colours, in logit order.
         auxiliary: Whether there is an auxiliary head.
+        classes: Names and colours, in logit order.
         preprocessing: From pixels to network input.
         options: Further arguments of the architecture, such as atrous rates.
         provenance: Recipe, seed, steps, scores and the like; free to grow.
@@ -127,8 +127,8 @@ class ModelInfo:
     encoder: str
     output_stride: int
     embedding_channels: int
+    auxiliary: bool
     classes: Classes
-    auxiliary: bool = False
     preprocessing: Preprocessing = Preprocessing()
     options: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)

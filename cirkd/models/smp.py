@@ -77,6 +77,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         encoder=str(encoder),
         output_stride=ARCHITECTURES[architecture],
         embedding_channels=tensors[head].shape[1],
+        auxiliary=False,
         classes=classes,
         preprocessing=_HALF if config.get("encoder_weights") == "advprop" else preprocessing_of(str(encoder)),
         options=settings,

@@ -53,6 +53,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         encoder="mix transformer",
         output_stride=4,
         embedding_channels=width,
+        auxiliary=False,
         classes=classes,
         options=sizes_of(kept, heads if isinstance(heads, Sequence) and len(heads) == 4 else (1, 2, 5, 8)),
         layout="transformers",
