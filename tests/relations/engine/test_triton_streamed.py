@@ -38,8 +38,9 @@ def tangent(slope: Tensor, at: Tensor) -> Tensor:
 
 
 def slope_rounding(slope: Tensor, temperature: float) -> float:
-    """Of a gradient: where probabilities cancel, as over a single key, what is left is their rounding / temperature."""
-    return 1e-4 * slope.abs().max().item() + 5e-7 / temperature
+    """Of a gradient; where it vanishes, as over a single key, the rounding of probabilities / temperature is left."""
+    largest = slope.abs().max().item()
+    return 1e-4 * largest + 1e-7 if largest > 1e-6 else 5e-7 / temperature
 
 
 def small_blocks(
