@@ -30,6 +30,6 @@ def segmentation_cross_entropy(
     labels = labels.long()
     size = (labels.shape[1], labels.shape[2])
     if logits.shape[2:] != labels.shape[1:]:
-        logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=True)
+        logits = F.interpolate(logits.contiguous(), size=size, mode="bilinear", align_corners=True)
     total = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="sum")
     return total / (labels != ignore_index).sum().clamp(min=1)

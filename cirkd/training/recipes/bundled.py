@@ -32,14 +32,18 @@ KINDS = ("s2", "few")
 
 
 def _alone(name: str, network: Network, steps: int) -> Recipe:
-    """A network trained on labels alone, as all networks at stride 4 are."""
+    """A network trained on labels alone, as all networks at stride 4 are.
+
+    From scratch it learns at ten times the rate of ImageNet weights: after 1,000 steps alone on the streets a student
+    has 44.9 % mIoU on val at 0.001, 51.1 at 0.003, 53.7 at 0.006 and 54.6 at 0.012, the highest that was tried so far.
+    """
     return Recipe(
         name=name,
         data=name.partition("-")[0],
         network=network,
         augmentation=CROPS,
         optimizer="adamw",
-        learning_rate=1e-3,
+        learning_rate=1e-3 if network.pretrained else 1e-2,
         weight_decay=0.01,
         average=AVERAGE,
         steps=steps,
