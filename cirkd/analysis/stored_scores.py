@@ -10,6 +10,7 @@ from typing import Any
 from cirkd.features.feature_set import AFTER, BEFORE
 
 SPLITS = ("val", "test")
+LITTLE = 0.5  # points of mIoU: the same recipe trained with another seed differs by more
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ def whole_split_change(
     name = known[0][1].data
     where = f"On all of {name}" if data in (None, name) else f"On all of {name}, which they were trained for, not here"
     verdict = _VERDICTS[min(points) < 0, max(points) > 0]
+    if any(points) and max(map(abs, points)) < LITTLE:
+        verdict = "much the same"
     return f"{where}, the distilled student scores {verdict}: mIoU {', and '.join(parts)}. {_noise(gain)}"
 
 

@@ -111,8 +111,8 @@ def _shift(centroids: Centroids) -> str:
         return ""
     return (
         f"cosines between classes are {abs(now):.2f} {'higher' if now > 0 else 'lower'} than the teacher's on the "
-        f"whole ({was:+.2f} before), and the loss's softmax does not see what is added to all cosines alike. Without "
-        f"that shift {closer} of {len(after)} came closer."
+        f"whole ({round(was, 2) + 0.0:+.2f} before), and the loss's softmax does not see what is added to all cosines "
+        f"alike. Without that shift {closer} of {len(after)} came closer."
     )
 
 
