@@ -30,6 +30,7 @@ def segmentation_cross_entropy(
     labels = labels.long()
     size = (labels.shape[1], labels.shape[2])
     if logits.shape[2:] != labels.shape[1:]:
+        # In channels_last the softmax after it would copy the whole upsampled map.
         logits = F.interpolate(logits.contiguous(), size=size, mode="bilinear", align_corners=True)
     total = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="sum")
     return total / (labels != ignore_index).sum().clamp(min=1)
