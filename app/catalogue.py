@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from cirkd.data.bundled import bundled
+from cirkd.data.bundled import FIRST, KINDS, PARTS, bundled, data_of, members, study_of
 from cirkd.data.catalog import DATA_SETS, expanded, layout_of
 from cirkd.data.folder import IMAGE_FOLDERS, LABEL_FOLDERS
 from cirkd.data.folder import SPLITS as FOLDER_SPLITS
@@ -23,7 +23,6 @@ _NESTED = (*FOLDER_SPLITS, *IMAGE_FOLDERS, *LABEL_FOLDERS, "training", "validati
 """Folders in a data set's folders whose files come and go with it."""
 STORED = "stored"
 """In the place of a data set's name: a folder of embeddings, which holds pixels and no images."""
-_PARTS = {"teacher": "teacher", "before": "baseline", "after": "cirkd"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Checkpoint:
     """A file that can be loaded.
 
     key: what stands for it in the address: its name in the checkpoints folder, or its path.
-    group: the data set it was trained on, as far as its name tells (`streets-teacher` -> `streets`), or "".
+    group: the study it belongs to, as far as its name tells (`streets-few-cirkd` -> `streets-few`), or "".
     stamp: changes with the file and with the answers beside it; a file that changes is another checkpoint.
     """
 
@@ -45,7 +44,7 @@ class Checkpoint:
         """Its name for people, e.g. `Streets · cirkd`."""
         if own := own_network(self.key):
             return f"{own.file.name}:{own.function}" + (f" · {own.weights.name}" if own.weights else "")
-        return f"{title(self.group)} · {self.path.stem.partition('-')[2]}" if self.group else self.path.name
+        return f"{title(self.group)} · {_part(self.path.stem)}" if self.group else self.path.name
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,10 @@ class Images:
 
 
 def title(name: str) -> str:
-    """A data set's name for people."""
-    return DATA_SETS[name].title if name in DATA_SETS else name.capitalize()
+    """The name of a data set or study for people, e.g. `Streets, few labels`."""
+    data = data_of(name)
+    named = DATA_SETS[data].title if data in DATA_SETS else data.capitalize()
+    return named if data == name else f"{named}, {KINDS[name.removeprefix(f'{data}-')]}"
 
 
 def listed() -> str:
@@ -89,7 +90,7 @@ def data_root(name: str) -> Path:
 
 
 def checkpoints() -> list[Checkpoint]:
-    """The files in the checkpoints folder, grouped by data set, streets first; teacher, baseline, then the rest."""
+    """The files in the checkpoints folder by study, the first one first; teacher, baseline, then the rest."""
     folder = checkpoints_folder()
     # A link that leads out of the folder is none of its checkpoints.
     inside = [p for p in folder.iterdir() if p.resolve().is_relative_to(folder.resolve())] if folder.is_dir() else []
@@ -112,15 +113,14 @@ def find(key: str) -> Checkpoint | None:
 
 
 def groups() -> list[str]:
-    """The data sets that have a teacher or a student, streets first."""
+    """The studies that have a teacher or a student of their own, the one that opens first."""
     found = [c.group for c in checkpoints() if c.group and any(defaults(c.group).values())]
     return list(dict.fromkeys(found))
 
 
 def defaults(group: str) -> dict[str, str]:
     """teacher, before, after -> key of the checkpoint of that part in a group; "" where there is none."""
-    keys = {c.key for c in checkpoints()}
-    return {role: key if (key := f"{group}-{part}") in keys else "" for role, part in _PARTS.items()}
+    return members(group, {c.key for c in checkpoints()})
 
 
 def data_sets() -> list[str]:
@@ -164,15 +164,21 @@ def stored(folder: Path) -> Images | None:
 
 
 def _checkpoint(key: str, path: Path) -> Checkpoint:
-    group = path.stem.partition("-")[0] if "-" in path.stem else ""
-    return Checkpoint(key, path, group, _stamped(read_with(path)))
+    return Checkpoint(key, path, study_of(path.stem), _stamped(read_with(path)))
+
+
+def _part(stem: str) -> str:
+    """What a checkpoint is in its study, as its name tells."""
+    return stem.removeprefix(f"{study_of(stem)}-")
 
 
 def _stamped(files: list[Path]) -> float:
     return float(zlib.crc32(repr([(str(file), *file_stamp(file)) for file in files]).encode()))
 
 
-def _order(checkpoint: Checkpoint) -> tuple[bool, str, int, str]:
-    part = checkpoint.path.stem.partition("-")[2]
-    rank = next((i for i, p in enumerate(_PARTS.values()) if part.startswith(p)), len(_PARTS))
-    return checkpoint.group != "streets", checkpoint.group or "~", rank, part
+def _order(checkpoint: Checkpoint) -> tuple[int, str, int, str]:
+    part = _part(checkpoint.path.stem)
+    rank = next((i for i, p in enumerate(PARTS.values()) if part.startswith(p)), len(PARTS))
+    first = (FIRST, data_of(FIRST))
+    place = first.index(checkpoint.group) if checkpoint.group in first else len(first)
+    return place, checkpoint.group or "~", rank, part

@@ -11,6 +11,7 @@ from app import answers_form, cached, catalogue, state
 from app.guard import on_screen
 from app.state import NONE, StudyState
 from cirkd.charts import theme
+from cirkd.data.bundled import data_of
 from cirkd.data.catalog import expanded
 from cirkd.data.errors import CheckpointError
 from cirkd.models.places import MOST_STEPS, commanded, over_time, sidecar
@@ -33,7 +34,7 @@ def with_defaults(chosen: StudyState) -> StudyState:
     groups = catalogue.groups()
     if not groups:
         return chosen
-    group = chosen.data if chosen.data in groups else groups[0]
+    group = next((group for group in groups if data_of(group) == chosen.data), groups[0])
     return replace(chosen, **catalogue.defaults(group))
 
 
@@ -76,7 +77,7 @@ def has_projection(chosen: StudyState) -> bool:
 
 
 def _presets(chosen: StudyState) -> None:
-    """One click for a data set's three checkpoints and its images."""
+    """One click for a study's three checkpoints and its images."""
     groups = catalogue.groups()
     if len(groups) < 2:
         return
@@ -96,7 +97,8 @@ def _take_preset() -> None:
     if group is None:
         return
     chosen, _ = state.read()
-    source = group if group in catalogue.data_sets() else "folder"
+    data = data_of(group)
+    source = data if data in catalogue.data_sets() else "folder"
     models = {role: key or NONE for role, key in catalogue.defaults(group).items()}
     chosen = replace(chosen, **models, others=(), data=source, split="", images=())
     state.remember(chosen)

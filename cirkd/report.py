@@ -20,7 +20,7 @@ from cirkd.charts import theme
 from cirkd.charts.gallery import MAP, SECTIONS, Picture, gallery
 from cirkd.charts.looks import color_variables
 from cirkd.charts.save import SCRIPT, figure_bytes, painted
-from cirkd.data.bundled import bundled
+from cirkd.data.bundled import PARTS, first_study
 from cirkd.data.catalog import open_named
 from cirkd.data.errors import StudyError
 from cirkd.declaration import Progress
@@ -68,9 +68,7 @@ def open_study(
     if count < 1:
         raise StudyError(f"{count} images: choose at least 1")
     if teacher is before is after is settings.get("students") is None:
-        teacher, before, after = (
-            bundled("checkpoints", f"streets-{part}.safetensors") for part in ("teacher", "baseline", "cirkd")
-        )
+        teacher, before, after = (first_study().get(role) for role in PARTS)
     data = open_named(images, root=root)
     return Study.open(
         teacher=teacher, before=before, after=after, images=data, indices=telling_images(data, count), **settings

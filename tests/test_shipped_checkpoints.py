@@ -8,6 +8,7 @@ import torch
 
 from cirkd.analysis.trajectory import snapshots
 from cirkd.checkpoint import load_model, read_header
+from cirkd.data.bundled import data_of
 from cirkd.data.catalog import open_data
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective
@@ -18,12 +19,15 @@ from cirkd.training.recipes import RECIPES, Memory, Network, Recipe
 from cirkd.training.run_state import FREE_TO_CHANGE
 from cirkd.training.runs import find_runs
 from cirkd.training.setup import plain_recipe
-from tools.checkpoint_scores import BEGIN, END, tables
+from tools.checkpoint_scores import BEGIN, END, STUDIES, tables
 from tools.ship import median_seed
 
 FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
-STUDY = FOLDER.parent / "docs" / "study" / "streets"
-NAMES = [f"{data}-{role}" for data in ("streets", "camvid") for role in ("teacher", "baseline", "kd", "cirkd")]
+ROWS = FOLDER.parent / "docs" / "study"
+ALONE_AND_DISTILLED = ("baseline", "kd", "cirkd")
+NAMES = [f"{data}-teacher" for data in ("streets", "camvid")] + [
+    f"{study}-{role}" for study in STUDIES for role in ALONE_AND_DISTILLED
+]
 
 
 def test_all_ship_and_stay_under_64_megabytes() -> None:
@@ -38,9 +42,9 @@ def test_readme_states_what_the_headers_hold() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("split", ["val", "test"])
-@pytest.mark.parametrize("role", ["teacher", "baseline", "kd", "cirkd"])
-def test_streets_checkpoints_evaluate_to_their_stated_scores(role: str, split: str) -> None:
-    path = FOLDER / f"streets-{role}.safetensors"
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("streets")])
+def test_streets_checkpoints_evaluate_to_their_stated_scores(name: str, split: str) -> None:
+    path = FOLDER / f"{name}.safetensors"
     stated = read_header(path)["provenance"]["scores"][split]
     measured = evaluate(load_model(path), open_data("streets", split))
     assert measured.miou == pytest.approx(stated["miou"], abs=0.1)
@@ -57,23 +61,25 @@ def test_teachers_know_more_than_the_student_alone_of_every_class(data: str) -> 
     assert all(teacher["iou"][name] > value for name, value in alone["iou"].items())
 
 
-@pytest.mark.parametrize("role", ["baseline", "kd", "cirkd"])
-def test_the_streets_students_are_the_median_of_the_study(role: str) -> None:
+@pytest.mark.parametrize("study", [study for study in STUDIES if data_of(study) == "streets"])
+@pytest.mark.parametrize("role", ALONE_AND_DISTILLED)
+def test_the_streets_students_are_the_median_of_the_study(study: str, role: str) -> None:
     """Their scores are the sweep's row of that seed, and the record beside them is of the same run."""
-    seed = median_seed(read_results(STUDY), "streets-cirkd")
-    provenance = read_header(FOLDER / f"streets-{role}.safetensors")["provenance"]
+    results = read_results(ROWS / study)
+    seed = median_seed(results, f"{study}-cirkd")
+    provenance = read_header(FOLDER / f"{study}-{role}.safetensors")["provenance"]
     assert provenance["seed"] == seed
-    (row,) = [r for r in read_results(STUDY).rows if (r["recipe"], r["seed"]) == (f"streets-{role}", seed)]
-    (run,) = [run for run in find_runs(FOLDER / "records") if run.name == f"streets-{role}"]
+    (row,) = [r for r in results.rows if (r["recipe"], r["seed"]) == (f"{study}-{role}", seed)]
+    (run,) = [run for run in find_runs(FOLDER / "records") if run.name == f"{study}-{role}"]
     told = {split: value for _, split, value in read_history(run.folder / "journal.jsonl").evaluations}
     for split, scores in provenance["scores"].items():
         assert scores["miou"] == row[f"miou_{split}"] == told[split]
     assert run.status == "finished" and len(snapshots(run.folder)) == 13
 
 
-@pytest.mark.parametrize("data", ["streets", "camvid"])
-def test_distilled_students_hold_their_memory_and_run(data: str) -> None:
-    model = load_model(FOLDER / f"{data}-cirkd.safetensors", "cpu")
+@pytest.mark.parametrize("study", STUDIES)
+def test_distilled_students_hold_their_memory_and_run(study: str) -> None:
+    model = load_model(FOLDER / f"{study}-cirkd.safetensors", "cpu")
     assert isinstance(model.memory, RelationMemory)
     assert float(model.memory.pixel_queue.fill().min()) > 0
     with torch.inference_mode():
@@ -83,9 +89,9 @@ def test_distilled_students_hold_their_memory_and_run(data: str) -> None:
     assert torch.isfinite(output.logits).all()
 
 
-@pytest.mark.parametrize("data", ["streets", "camvid"])
-def test_students_share_everything_but_the_method(data: str) -> None:
-    alone, distilled = (read_header(FOLDER / f"{data}-{role}.safetensors") for role in ("baseline", "cirkd"))
+@pytest.mark.parametrize("study", STUDIES)
+def test_students_share_everything_but_the_method(study: str) -> None:
+    alone, distilled = (read_header(FOLDER / f"{study}-{role}.safetensors") for role in ("baseline", "cirkd"))
     differ = {"name", "teacher", "objective", "output"}
     recipes = [{k: v for k, v in h["provenance"]["recipe"].items() if k not in differ} for h in (alone, distilled)]
     assert recipes[0] == recipes[1]

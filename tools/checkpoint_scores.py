@@ -11,24 +11,25 @@ from cirkd.checkpoint import read_header
 FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
 BEGIN, END = "<!-- scores: begin -->", "<!-- scores: end -->"
 ROLES = ("teacher", "baseline", "kd", "cirkd")
+STUDIES = ("streets", "streets-few", "camvid")
 
 
 def tables(folder: Path) -> str:
-    """Markdown tables of the checkpoints in a folder, for each data set: the runs, then IoU by class and split."""
+    """Markdown tables of the checkpoints in a folder, for each study: the runs, then IoU by class and split."""
     headers = {path.stem: read_header(path) for path in sorted(folder.glob("*.safetensors"))}
     sections = []
-    for data in ("streets", "camvid"):
-        found = {role: headers[f"{data}-{role}"] for role in ROLES if f"{data}-{role}" in headers}
+    for study in STUDIES:
+        found = {role: headers[f"{study}-{role}"] for role in ROLES if f"{study}-{role}" in headers}
         if found:
-            sections.append(f"## {data}\n\n{_runs(found, folder, data)}\n\n{_classes(found)}")
+            sections.append(f"## {study}\n\n{_runs(found, folder, study)}\n\n{_classes(found)}")
     return "\n\n".join(sections)
 
 
-def _runs(headers: dict[str, dict[str, Any]], folder: Path, data: str) -> str:
+def _runs(headers: dict[str, dict[str, Any]], folder: Path, study: str) -> str:
     rows = ["| | network | steps | seed | MB |", "|---|---|---|---|---|"]
     for role, header in headers.items():
         provenance = header["provenance"]
-        size = (folder / f"{data}-{role}.safetensors").stat().st_size / 1e6
+        size = (folder / f"{study}-{role}.safetensors").stat().st_size / 1e6
         network = f"{header['architecture']}, {header['encoder']}, {header['embedding_channels']} wide"
         rows.append(f"| {role} | {network} | {provenance['steps']} | {provenance['seed']} | {size:.1f} |")
     return "\n".join(rows)

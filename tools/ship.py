@@ -1,8 +1,8 @@
 """Ship a sweep's students: `python -m tools.ship docs/study/streets`.
 
 Of the seeds that the baseline and CIRKD were both trained with, the one whose gain on val is the median (of an even
-number, the lower of the middle two) gives `checkpoints/DATA-baseline`, `DATA-cirkd` and, where it was trained,
-`DATA-kd`; CIRKD's file also holds what it gained over all seeds. On the bundled streets, the journals and snapshots of
+number, the lower of the middle two) gives `checkpoints/STUDY-baseline`, `STUDY-cirkd` and, where it was trained,
+`STUDY-kd`; CIRKD's file also holds what it gained over all seeds. On the bundled streets, the journals and snapshots of
 their runs ship as well, to be watched on the Training page; photographs of other data sets, which snapshots hold, do
 not. The sweep's `runs/` must still be there.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 from cirkd.analysis.stored_scores import SeedGain
 from cirkd.checkpoint import load_model, read_header, save_checkpoint
+from cirkd.data.bundled import data_of
 from cirkd.data.errors import TrainingError
 from cirkd.sweep.results import Results, read_results
 from tools import checkpoint_scores
@@ -67,13 +68,13 @@ def ship(run: Path, name: str, folder: Path = FOLDER, record: bool = True, **fur
 def main() -> None:
     sweep = Path(sys.argv[1])
     results = read_results(sweep)
-    data = results.baseline.removesuffix("-baseline")
-    seed = median_seed(results, f"{data}-cirkd")
+    study = results.baseline.removesuffix("-baseline")
+    seed = median_seed(results, f"{study}-cirkd")
     trained = {row["recipe"] for row in results.rows if row["seed"] == seed}
-    for name in (f"{data}-{role}" for role in ROLES):
+    for name in (f"{study}-{role}" for role in ROLES):
         if name in trained:
-            further = gain(results, name) if name == f"{data}-cirkd" else {}
-            ship(sweep / "runs" / f"{name}-seed{seed}", name, record=data == "streets", **further)
+            further = gain(results, name) if name == f"{study}-cirkd" else {}
+            ship(sweep / "runs" / f"{name}-seed{seed}", name, record=data_of(study) == "streets", **further)
     checkpoint_scores.main()
     print(f"seed {seed} of {', '.join(map(str, results.seeds))}")
 

@@ -93,7 +93,7 @@ PARTS = (
     Part("methods", "streets", MAIN, FIVE, tuple(MEASURES), classes=True),
     Part("camvid", "camvid", MAIN[:3], THREE, tuple(MEASURES), classes=True, words=("--root", "FOLDER")),
     Part("pretrained", "streets-s2", MAIN[:3], THREE),
-    Part("few", "streets-few", MAIN[:3], THREE),
+    Part("few", "streets-few", MAIN[:3], THREE, tuple(MEASURES), classes=True),
     Part("longer", "streets", MAIN[:3], THREE, words=("--steps", "6000"), sweep="longer"),
     Part(
         "temperature", "streets", (*MAIN[:2], *(f"kd --objective.kd-temperature {t}" for t in (2, 4))), (0,), beside=2

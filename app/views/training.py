@@ -11,6 +11,7 @@ from app.guard import guard
 from cirkd.analysis.trajectory import snapshots
 from cirkd.charts import theme
 from cirkd.charts import training as charts
+from cirkd.data.bundled import FIRST, PARTS, study_of
 from cirkd.data.safe_palette import SAFE, safe_colors
 from cirkd.training import runs
 from cirkd.training.journal import History, read_history
@@ -49,9 +50,9 @@ def main() -> None:
 
 
 def _bundled(taken: set[str]) -> list[Run]:
-    """Runs that made shipped checkpoints, the distilled student's first; not those whose names are taken."""
+    """Runs that made shipped checkpoints, not those whose names are taken; first the study's that opens, its CIRKD."""
     there = [run for run in runs.find_runs(catalogue.records_folder()) if run.name not in taken]
-    return sorted(there, key=lambda run: run.name, reverse=True)
+    return sorted(there, key=lambda run: (study_of(run.name) != FIRST, not run.name.endswith(PARTS["after"]), run.name))
 
 
 def _choose(found: list[Run]) -> tuple[Run, Run | None]:

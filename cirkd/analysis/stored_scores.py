@@ -78,13 +78,15 @@ def whole_split_change(
     after: str,
     gain: SeedGain | None = None,
     data: str | None = None,
+    taught: str = "",
 ) -> str:
-    """What distillation changed over whole splits, in one or two sentences; "" where the checkpoints don't say.
+    """What distillation changed over whole splits, in two or three sentences; "" where the checkpoints don't say.
 
     Args:
         scores: for each split, model -> its stored score.
         gain: over several seeds; without it the sentence says that one pair of runs does not tell noise from gain.
         data: the data set in view, so that scores of another one are not taken for these images'; None = the same.
+        taught: a sentence on the labels that both were trained with; see `few_labels`.
     """
     pairs = [(of_split.get(before), of_split.get(after)) for of_split in scores]
     known = [(a, b) for a, b in pairs if a and b and (a.data, a.split, a.images) == (b.data, b.split, b.images)]
@@ -103,7 +105,8 @@ def whole_split_change(
     verdict = _VERDICTS[min(points) < 0, max(points) > 0]
     if any(points) and max(map(abs, points)) < LITTLE:
         verdict = "much the same"
-    return f"{where}, the distilled student scores {verdict}: mIoU {', and '.join(parts)}. {_noise(gain)}"
+    sentences = (f"{where}, the distilled student scores {verdict}: mIoU {', and '.join(parts)}.", taught, _noise(gain))
+    return " ".join(filter(None, sentences))
 
 
 _VERDICTS = {
@@ -115,6 +118,29 @@ _VERDICTS = {
 """(whether a split lost, whether one gained) -> in words."""
 
 
+def few_labels(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """A sentence where a student was trained with the labels of a part of its images; "" where both had all.
+
+    Args:
+        before, after: the checkpoints' provenance.
+
+    Example:
+        >>> few_labels({"recipe": {"labelled_share": 0.125}}, {"recipe": {"labelled_share": 0.125}})
+        'Both had the labels of 12.5 % of the training images.'
+    """
+    recipes = [dict(provenance.get("recipe") or {}) for provenance in (before, after)]
+    shares = [100 * recipe.get("labelled_share", 1.0) for recipe in recipes]
+    if min(shares) >= 100:
+        return ""
+    if shares[0] != shares[1]:
+        return (
+            f"The one before had the labels of {shares[0]:.3g} % of the training images, the one after of "
+            f"{shares[1]:.3g} %: more than the method differs."
+        )
+    helped = "; the distilled one learned from the teacher on all of them" if recipes[1].get("teacher") else ""
+    return f"Both had the labels of {shares[0]:.3g} % of the training images{helped}."
+
+
 def whole_split_sentence(study: Any) -> str:
     """`whole_split_change` from a study's before to its after; "" where one is missing.
 
@@ -123,8 +149,9 @@ def whole_split_sentence(study: Any) -> str:
     """
     if not {BEFORE, AFTER} <= set(study.names):
         return ""
-    gain = seed_gain(study.header(AFTER).get("provenance", {}))
-    return whole_split_change([study.evaluate(split) for split in SPLITS], BEFORE, AFTER, gain, study.data_name)
+    old, new = (study.header(name).get("provenance", {}) for name in (BEFORE, AFTER))
+    scores = [study.evaluate(split) for split in SPLITS]
+    return whole_split_change(scores, BEFORE, AFTER, seed_gain(new), study.data_name, few_labels(old, new))
 
 
 def _noise(gain: SeedGain | None) -> str:

@@ -8,7 +8,7 @@ import pytest
 from cirkd.analysis.centroids import centroids, row_differences
 from cirkd.analysis.divergences import divergence
 from cirkd.analysis.scores import scores
-from cirkd.analysis.stored_scores import StoredScore, seed_gain, whole_split_change
+from cirkd.analysis.stored_scores import StoredScore, few_labels, seed_gain, whole_split_change
 from cirkd.analysis.summary import sentences
 from tests.factories import make_features
 
@@ -116,6 +116,17 @@ def test_a_gain_within_noise_is_called_that(low: float, high: float, said: str) 
     text = whole_split_change([val], "before", "after", seed_gain({"gain": entry}))
     assert "Over 8 seeds the mean change on val is" in text and said in text
     assert seed_gain({}) is None and seed_gain({"gain": {"low": 1}}) is None
+
+
+def test_few_labels_are_said_and_unlike_ones_warned_of() -> None:
+    alone, few = {"recipe": {"labelled_share": 0.125}}, {"recipe": {"labelled_share": 0.125, "teacher": "t"}}
+    whole = {"recipe": {"labelled_share": 1.0, "teacher": "t"}}
+    assert few_labels(whole, whole) == few_labels({}, whole) == few_labels({"recipe": None}, {}) == ""
+    assert few_labels(alone, few).startswith("Both had the labels of 12.5 % of the training images; the distilled one")
+    assert "12.5 % of the training images, the one after of 100 %: more than the method" in few_labels(alone, whole)
+    val = {"before": stored("val", 0.26), "after": stored("val", 0.3)}
+    said = few_labels(alone, few)
+    assert f"(60 images). {said} This is one pair" in whole_split_change([val], "before", "after", taught=said)
 
 
 def test_whole_splits_are_compared_only_where_both_were_measured_on_the_same() -> None:

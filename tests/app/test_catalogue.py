@@ -28,6 +28,18 @@ def test_checkpoints_come_by_data_set_then_by_part(folder: Path) -> None:
     assert catalogue.defaults("camvid") == {"teacher": "camvid-teacher", "before": "", "after": "camvid-cirkd"}
 
 
+def test_another_kind_of_student_is_a_study_of_its_own(folder: Path) -> None:
+    for part in ("baseline", "kd", "cirkd"):
+        (folder / f"streets-few-{part}.safetensors").touch()
+    (folder / "streets-cirkd-plus.safetensors").touch()
+    assert catalogue.groups() == ["streets-few", "streets", "camvid"]
+    few = {"teacher": "streets-teacher", "before": "streets-few-baseline", "after": "streets-few-cirkd"}
+    assert catalogue.defaults("streets-few") == few
+    titles = [c.title for c in catalogue.checkpoints()]
+    assert titles[:3] == [f"Streets, few labels · {part}" for part in ("baseline", "cirkd", "kd")]
+    assert "Streets · cirkd-plus" in titles
+
+
 def test_a_key_or_a_path_finds_a_checkpoint(folder: Path) -> None:
     by_key, by_path = catalogue.find("mine"), catalogue.find(str(folder / "mine.safetensors"))
     assert by_key is not None

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cirkd.data.bundled import data_of
 from cirkd.data.transforms import Augmentation
 from cirkd.training.recipes.methods import METHODS
 from cirkd.training.recipes.recipe import Network, Recipe
@@ -27,8 +28,6 @@ DEEPLAB_TEACHER = Network("deeplabv3", "tu-tf_efficientnet_lite0", 8, WIDTH, pre
 DEEPLAB_STUDENT = Network("deeplabv3", "tu-mobilenetv3_small_050", 8, 64, input_scale=0.5)
 AVERAGE = 0.995
 FEW = 1 / 8
-KINDS = ("s2", "few")
-"""Students of the same teacher, in the names of recipes."""
 
 
 def _alone(name: str, network: Network, steps: int) -> Recipe:
@@ -59,13 +58,11 @@ def _distilled(baseline: Recipe, method: str, **changes: Any) -> Recipe:
         changes: further ones of the objective.
     """
     kind = baseline.name.removesuffix("-baseline")
-    data, _, special = kind.partition("-")
-    taught_by = data if special in KINDS else kind
     changes = {"auxiliary": 0.0, "relation_stride": RELATION_STRIDE, **changes}
     return replace(
         baseline,
         name=f"{kind}-{method}",
-        teacher=Path(f"checkpoints/{taught_by}-teacher.safetensors"),
+        teacher=Path(f"checkpoints/{data_of(kind)}-teacher.safetensors"),
         objective=replace(METHODS[method].objective, **changes),
     )
 
