@@ -12,6 +12,7 @@ from app import cached, catalogue, state
 from app.catalogue import Images
 from app.state import FEWEST_IMAGES, MOST_IMAGES, StudyState
 from cirkd.charts import theme
+from cirkd.data.bundled import data_of
 from cirkd.data.catalog import DATA_SETS, expanded
 from cirkd.data.errors import DataError
 
@@ -113,7 +114,7 @@ def ask_folder(problem: str) -> None:
 
     problem: "" where none was given, as after a click on a study whose images do not come with the project.
     """
-    entry = DATA_SETS.get(st.session_state.get("bar_preset") or "")
+    entry = DATA_SETS.get(data_of(st.session_state.get("bar_preset") or ""))
     st.title("Where are the images?")
     if entry and entry.marks:
         st.markdown(

@@ -81,9 +81,17 @@ def _presets(chosen: StudyState) -> None:
     groups = catalogue.groups()
     if len(groups) < 2:
         return
-    st.session_state["bar_preset"] = next((g for g in groups if _is_preset(chosen, g)), None)
-    st.segmented_control(
-        "Study", groups, key="bar_preset", on_change=_take_preset, format_func=catalogue.title, width="stretch"
+    shown = next((g for g in groups if _is_preset(chosen, g)), None)
+    st.session_state["bar_preset"] = shown
+    st.selectbox(
+        "Study",
+        groups,
+        index=0 if shown else None,  # with None it could be emptied, which would mean nothing
+        key="bar_preset",
+        on_change=_take_preset,
+        format_func=catalogue.title,
+        placeholder="checkpoints of your own choice",
+        help="Three checkpoints, and images that go with them.",
     )
 
 

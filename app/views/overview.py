@@ -95,7 +95,7 @@ def _place(study: Handle, number: int, place: ChangedPlace, views: list[tuple[st
             height, width = study.features().images[place.image].shape[:2]
             in_explorer([name], ((row + 0.5) / height, (column + 0.5) / width))
     for column_, (title, kind, model) in zip(
-        panels.row(f"place-{number}", len(views), width=6.5, gap="xsmall"), views, strict=True
+        panels.row(f"place-{number}", len(views), width=5.2, gap="xsmall"), views, strict=True
     ):
         with column_.container(gap="xxsmall"):
             what = theme.role(model).label if model else title

@@ -181,6 +181,11 @@ def _curves(history: History, beside: tuple[str, History] | None) -> None:
     with right:
         st.markdown("**Loss terms, raw**")
         panels.chart(charts.losses(history, weighted=False, beside=beside), "training_raw", "every loss term by step")
+    if empty := [charts.term(name)[0] for name, values in history.raw.items() if 0 in values]:
+        st.caption(
+            f"Left out of the curves where it is 0: {', '.join(empty)}. A batch without labels has no task loss, an "
+            "empty memory none of its own."
+        )
     left, right = panels.row("scores", 2, 22)
     with left:
         st.markdown("**mIoU** at each evaluation")

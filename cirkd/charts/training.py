@@ -29,6 +29,8 @@ def term(name: str) -> tuple[str, str]:
 def losses(history: History, *, weighted: bool, beside: tuple[str, History] | None = None) -> go.Figure:
     """Every loss term over the steps, on a logarithmic axis; weighted: as they enter the sum, with the sum.
 
+    A step at which a term was 0 has no place there and is left out: the task's where no crop of a batch had labels.
+
     beside: another run's name and history, drawn in dashes.
     """
     figure = go.Figure()
@@ -36,7 +38,8 @@ def losses(history: History, *, weighted: bool, beside: tuple[str, History] | No
         terms = found.weighted if weighted else found.raw
         for name, values in terms.items():
             label, color = term(name)
-            _line(figure, found.at, values, of + label, color, "%{y:.4g}", dash=dash)
+            shown = {step: value for step, value in zip(found.at, values, strict=True) if value != 0}
+            _line(figure, list(shown), list(shown.values()), of + label, color, "%{y:.4g}", dash=dash)
         if weighted and len(terms) > 1:
             _line(figure, found.at, found.total, f"{of}Sum", theme.ink(), "%{y:.4g}", dash="dashdot" if of else "dot")
     figure = _over_steps(figure, history, beside=beside)

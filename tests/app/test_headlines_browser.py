@@ -17,7 +17,7 @@ import cirkd
 from cirkd.charts import theme
 from cirkd.data.palettes import CAMVID, VOC
 from cirkd.report import open_study, write_report
-from tests.app.conftest import ROOT, assert_stands, serving, settle
+from tests.app.conftest import ROOT, assert_stands, choose, serving, settle
 from tests.app.toy import make_checkpoints
 from tests.training.tiny import write_camvid
 
@@ -56,12 +56,12 @@ def tab(chromium: Any) -> Iterator[Any]:
     context.close()
 
 
-def test_camvids_button_asks_for_its_folder_in_view_and_takes_that_of_segnets_tutorial(
+def test_camvids_study_asks_for_its_folder_in_view_and_takes_that_of_segnets_tutorial(
     tab: Any, address: str, folders: Path
 ) -> None:
     tab.goto(address)
     settle(tab)
-    tab.locator(".st-key-bar_preset button", has_text="CamVid").click()
+    choose(tab, "bar_preset", "CamVid")
     expect(tab.locator("h1")).to_have_text("Where are the images?", timeout=60_000)
     settle(tab)
     assert_stands(tab)

@@ -141,7 +141,7 @@ def test_a_study_whose_images_lie_elsewhere_asks_for_their_folder(
     make_checkpoints(tmp_path / "checkpoints", "camvid")
     monkeypatch.setenv("CIRKD_CHECKPOINTS", str(tmp_path / "checkpoints"))
     test = page()
-    test.segmented_control(key="bar_preset").set_value("camvid").run()
+    test.selectbox(key="bar_preset").set_value("camvid").run()
     clean(test)
     assert test.title[0].value == "Where are the images?"
     assert "**CamVid**" in test.markdown[0].value and "valannot/" in test.markdown[0].value
@@ -185,7 +185,7 @@ def test_a_second_data_set_is_one_click(page: Open, study_folders: Path, monkeyp
         make_streets(folder / "data" / "streets", val=4)
         monkeypatch.setenv("CIRKD_CHECKPOINTS", str(folder / "checkpoints"))
         test = page()
-        test.segmented_control(key="bar_preset").set_value("towns").run()
+        test.selectbox(key="bar_preset").set_value("towns").run()
         assert not test.exception
         assert [asked(test, role) for role in ("teacher", "before", "after")] == [
             "towns-teacher",
@@ -193,7 +193,7 @@ def test_a_second_data_set_is_one_click(page: Open, study_folders: Path, monkeyp
             "towns-cirkd",
         ]
         assert asked(test, "data") == "folder"
-        test.segmented_control(key="bar_preset").set_value("streets").run()
+        test.selectbox(key="bar_preset").set_value("streets").run()
         clean(test)
         assert asked(test, "teacher") == "streets-teacher"
         assert asked(test, "data") == "streets"
