@@ -23,6 +23,22 @@ def test_the_page_states_what_was_measured(part: Part) -> None:
     assert (part.folder / f"{part.name}.png").is_file() == ("![" in text(part))
 
 
+def test_it_begins_with_the_means_of_the_seeds_that_all_have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begin, end = study_page.GLANCE_MARKS
+    assert study_page.PAGE.read_text().split(begin)[1].split(end)[0].strip() == study_page.glance()
+    monkeypatch.setattr(study_page, "DOCS", tmp_path)
+    scores = {"baseline": {0: 50.0, 1: 52.0, 2: 99.0}, "kd": {0: 55.0, 1: 56.0}, "cirkd": {1: 58.0, 0: 57.0}}
+    rows = [
+        {"recipe": f"streets-few-{entry}", "seed": seed, "miou_val": value}
+        for entry, of in scores.items()
+        for seed, value in of.items()
+    ]
+    (tmp_path / "study" / "streets-few").mkdir(parents=True)
+    Results(rows, "streets-few-baseline").write(tmp_path / "study" / "streets-few")
+    last = study_page.glance().splitlines()[-1]
+    assert last == "| streets, labels of an eighth of the frames, val | 2 | 51.00 | 55.50 | 57.50 |"
+
+
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_its_command_plans_its_runs(part: Part, tmp_path: Path) -> None:
     words = shlex.split(part.command)[2:]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean
 
 from cirkd.charts import sweep as charts
 from cirkd.charts.save import write_figure
@@ -110,6 +111,35 @@ PARTS = (
     ),
 )
 
+GLANCE = {
+    "few": "streets, labels of an eighth of the frames",
+    "methods": "streets, all labels",
+    "pretrained": "streets, all labels, student with ImageNet weights",
+    "camvid": "CamVid, all labels",
+}
+"""What stands in the table that the page begins with: part -> its regime in words."""
+GLANCE_MARKS = ("<!-- glance: begin -->", "<!-- glance: end -->")
+
+
+def glance() -> str:
+    """Mean mIoU of the student alone, with KD and with CIRKD in every regime, over the seeds that all three have."""
+    lines = []
+    for name, regime in GLANCE.items():
+        (part,) = (part for part in PARTS if part.name == name)
+        results, entries = rows_of(part), list(part.recipes)[:3]
+        runs = (
+            {entry: {r["seed"]: r for r in results.rows if r["recipe"] == entry} for entry in entries}
+            if results
+            else {}
+        )
+        shared = sorted(set.intersection(*map(set, runs.values()))) if runs else []
+        for split in ("val", "test"):
+            measured = [[of[seed].get(f"miou_{split}") for seed in shared] for of in runs.values()]
+            if shared and all(None not in values for values in measured):
+                lines.append([f"{regime}, {split}", str(len(shared)), *(f"{mean(values):.2f}" for values in measured)])
+    heads = ["mIoU, %", "seeds", *(LABELS[entry] for entry in MAIN[:3])]
+    return markdown(Table("glance", "", {head: [line[i] for line in lines] for i, head in enumerate(heads)}))
+
 
 def text(part: Part) -> str:
     """A part of the page, as Markdown; its plot lies beside the sweep."""
@@ -167,6 +197,7 @@ def marks(part: Part) -> tuple[str, str]:
 
 
 def main() -> None:
+    write_between(PAGE, *GLANCE_MARKS, glance())
     for part in PARTS:
         write_between(PAGE, *marks(part), text(part))
         if results := rows_of(part):

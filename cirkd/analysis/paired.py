@@ -22,7 +22,7 @@ class Paired:
         name: of the recipe.
         values: seed -> value.
         mean: of the values; deviation: of the sample (n - 1); nan where there are too few.
-        differences: seed -> value minus the baseline's with that seed; empty for the baseline itself.
+        differences: seed, ascending -> value minus the baseline's with that seed; empty for the baseline itself.
         gain: mean of the differences; nan where there are none.
         low, high: the 95 % interval of the mean difference, by Student's t; nan with fewer than two seeds.
     """
@@ -63,7 +63,7 @@ def interval(differences: list[float]) -> tuple[float, float]:
 
 
 def _paired(name: str, own: dict[int, float], other: dict[int, float], is_baseline: bool) -> Paired:
-    differences = {} if is_baseline else {seed: own[seed] - other[seed] for seed in own if seed in other}
+    differences = {} if is_baseline else {seed: own[seed] - other[seed] for seed in sorted(own) if seed in other}
     low, high = interval(list(differences.values()))
     return Paired(
         name=name,
