@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 import cirkd
 from tests.app.conftest import assert_stands, serving, settle
@@ -117,7 +118,7 @@ def test_the_app_opens_in_a_folder_with_an_app_of_its_own(installed: Installed, 
         settle(tab)
         assert_stands(tab)
         assert tab.locator("h1").first.inner_text()
-        tab.locator("[data-testid=stSidebar]", has_text="Streets").wait_for()
+        expect(tab.locator(".st-key-bar_preset input")).to_have_value("Streets, few labels")
         tab.locator(".js-plotly-plot").first.wait_for()
         shade = tab.evaluate("getComputedStyle(document.querySelector('[data-testid=stSidebar]')).backgroundColor")
         assert shade == "rgb(248, 249, 251)"  # app/.streamlit/config.toml is read

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
+from math import isnan, nan
 from pathlib import Path
 from statistics import mean
 
@@ -134,8 +135,9 @@ def glance() -> str:
         )
         shared = sorted(set.intersection(*map(set, runs.values()))) if runs else []
         for split in ("val", "test"):
-            measured = [[of[seed].get(f"miou_{split}") for seed in shared] for of in runs.values()]
-            if shared and all(None not in values for values in measured):
+            known = [[float(of[seed].get(f"miou_{split}", nan)) for seed in shared] for of in runs.values()]
+            measured = [values for values in known if values and not any(map(isnan, values))]
+            if len(measured) == len(entries):
                 lines.append([f"{regime}, {split}", str(len(shared)), *(f"{mean(values):.2f}" for values in measured)])
     heads = ["mIoU, %", "seeds", *(LABELS[entry] for entry in MAIN[:3])]
     return markdown(Table("glance", "", {head: [line[i] for line in lines] for i, head in enumerate(heads)}))

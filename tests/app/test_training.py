@@ -98,18 +98,22 @@ def test_records_of_shipped_checkpoints_are_watched_like_runs(
     runs_folder: Path, page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a run of one's own they are what is on screen; one's own run of the same name goes first."""
-    write_run(tmp_path / "records" / "shipped")
+    for name in ("shipped", "streets-few-baseline", "streets-few-cirkd"):
+        write_run(tmp_path / "records" / name)
     write_run(tmp_path / "records" / "told", steps=20)
     monkeypatch.setenv("CIRKD_CHECKPOINTS", str(tmp_path))
     test = page("training")
-    assert test.selectbox(key="training_run").options[-1] == "shipped · bundled"
+    shipped = [f"{name} · bundled" for name in ("streets-few-cirkd", "streets-few-baseline", "shipped")]
+    assert test.selectbox(key="training_run").options[-3:] == shipped, "first the student's that the app opens with"
     assert sum(option.startswith("told") for option in test.selectbox(key="training_run").options) == 1
     test.selectbox(key="training_run").set_value("told").run()
     assert {metric.label: metric.value for metric in test.metric}["mIoU on val"] == "10.0 %"
     monkeypatch.setenv("CIRKD_RUNS", str(tmp_path / "none"))
     test = page("training")
-    assert test.selectbox(key="training_run").options == ["told · bundled", "shipped · bundled"]
+    assert test.selectbox(key="training_run").options == [*shipped, "told · bundled"]
     assert not test.exception and not test.info
+    assert {metric.label: metric.value for metric in test.metric}["mIoU on val"] == "10.0 %"
+    test.selectbox(key="training_run").set_value("told").run()
     assert {metric.label: metric.value for metric in test.metric}["mIoU on val"] == "5.0 %"
 
 
