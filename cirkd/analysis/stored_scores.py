@@ -12,6 +12,8 @@ from cirkd.features.feature_set import AFTER, BEFORE
 SPLITS = ("val", "test")
 LITTLE = 0.5  # points of mIoU: the same recipe trained with another seed differs by more
 
+LEAST_SEEDS = 3  # of two seeds the interval is 25 times as wide as half their difference: it says nothing
+
 
 @dataclass(frozen=True)
 class StoredScore:
@@ -157,10 +159,10 @@ def whole_split_sentence(study: Any) -> str:
 def _noise(gain: SeedGain | None) -> str:
     if gain is None:
         return "This is one pair of runs, of one seed: how much of it is the noise of training, it cannot tell."
-    over = (
-        f"Over {gain.seeds} seeds the mean change on {gain.split} is {_points(gain.difference)} points (95 % interval "
-        f"{_points(gain.low)} to {_points(gain.high)})"
-    )
+    change = f"Over {gain.seeds} seeds the mean change on {gain.split} is {_points(gain.difference)} points"
+    if gain.seeds < LEAST_SEEDS:
+        return f"{change}: too few seeds to tell it from the noise of training."
+    over = f"{change} (95 % interval {_points(gain.low)} to {_points(gain.high)})"
     if gain.low <= 0 <= gain.high:
         return f"{over}: within the noise of training."
     return f"{over}: a {'gain' if gain.low > 0 else 'loss'} beyond the noise of training."

@@ -115,6 +115,8 @@ def test_a_gain_within_noise_is_called_that(low: float, high: float, said: str) 
     val = {"before": stored("val", 0.26), "after": stored("val", 0.264)}
     text = whole_split_change([val], "before", "after", seed_gain({"gain": entry}))
     assert "Over 8 seeds the mean change on val is" in text and said in text
+    two = whole_split_change([val], "before", "after", seed_gain({"gain": {**entry, "seeds": 2}}))
+    assert "Over 2 seeds the mean change on val is" in two and "too few seeds to tell" in two and "interval" not in two
     assert seed_gain({}) is None and seed_gain({"gain": {"low": 1}}) is None
 
 
