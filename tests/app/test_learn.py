@@ -66,6 +66,7 @@ def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
     assert not test.error
 
 
+@pytest.mark.slow
 def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_path: Path) -> None:
     for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
         shutil.copy(file, tmp_path)

@@ -19,6 +19,7 @@ from tests.app.test_overview import images_of, open_study
 Open = Callable[..., Any]
 
 
+@pytest.mark.slow
 def test_numbers_on_screen_are_the_studys(page: Open, study_folders: Path) -> None:
     test = page("memory")
     assert not test.exception
@@ -38,6 +39,7 @@ def test_numbers_on_screen_are_the_studys(page: Open, study_folders: Path) -> No
 
 
 @pytest.mark.parametrize("missing", [("teacher",), ("before",), ("after",), ("teacher", "before"), ("before", "after")])
+@pytest.mark.slow
 def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
     test = page("memory", **study_without(missing))
     assert not test.exception

@@ -32,6 +32,7 @@ def steps(study_folders: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_command_line_and_python_open_it(
     page: Open, study_folders: Path, steps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

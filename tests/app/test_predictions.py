@@ -15,6 +15,7 @@ from tests.app.test_overview import images_of, open_study
 Open = Callable[..., Any]
 
 
+@pytest.mark.slow
 def test_scores_on_screen_are_the_studys(page: Open, study_folders: Path) -> None:
     test = page("predictions")
     assert not test.exception
@@ -30,6 +31,7 @@ def test_scores_on_screen_are_the_studys(page: Open, study_folders: Path) -> Non
 @pytest.mark.parametrize(
     ("label", "view"), [("Classes", "prediction"), ("Errors", "errors"), ("Confidence", "confidence")]
 )
+@pytest.mark.slow
 def test_every_view_draws(page: Open, label: str, view: str) -> None:
     test = page("predictions", predictions_view=label, predictions_opacity="60")
     assert test.segmented_control(key="predictions_view").value == view
@@ -38,6 +40,7 @@ def test_every_view_draws(page: Open, label: str, view: str) -> None:
     assert not test.error
 
 
+@pytest.mark.slow
 def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_path: Path) -> None:
     for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
         shutil.copy(file, tmp_path)

@@ -76,6 +76,7 @@ def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
     assert any(("No teacher" if "teacher" in missing else "No before") in c.value for c in test.caption)
 
 
+@pytest.mark.slow
 def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_path: Path) -> None:
     for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
         shutil.copy(file, tmp_path)

@@ -43,6 +43,7 @@ def test_a_link_opens_the_same_view(page: Open) -> None:
     assert asked(test, "precision") == "float32"
 
 
+@pytest.mark.slow
 def test_any_layer_by_name_or_by_model(page: Open) -> None:
     test = page(layer="teacher=stage4, after=stage2")
     clean(test)
@@ -67,6 +68,7 @@ def test_a_picker_changes_the_study_and_the_address(page: Open) -> None:
     assert not any("After" in metric.label for metric in test.metric)
 
 
+@pytest.mark.slow
 def test_another_split_brings_its_own_images(page: Open) -> None:
     test = page()
     test.segmented_control(key="bar_split").set_value("train").run()
@@ -83,6 +85,7 @@ def test_the_choice_survives_a_change_of_page(page: Open) -> None:
     assert asked(test, "before") == "none"
 
 
+@pytest.mark.slow
 def test_a_path_adds_a_checkpoint(page: Open, study_folders: Path, tmp_path: Path) -> None:
     path = shutil.copy(study_folders / "checkpoints" / "streets-cirkd.safetensors", tmp_path / "mine.safetensors")
     test = page()
@@ -97,6 +100,7 @@ def test_a_path_adds_a_checkpoint(page: Open, study_folders: Path, tmp_path: Pat
     assert not any(button.key == "bar_as_before" for button in test.button)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_takes_the_place_that_is_free(page: Open, study_folders: Path, tmp_path: Path) -> None:
     path = shutil.copy(study_folders / "checkpoints" / "streets-cirkd.safetensors", tmp_path / "mine.safetensors")
     test = page(after="none")
@@ -134,6 +138,7 @@ def test_what_cannot_be_shown_is_one_clear_line(page: Open, query: dict[str, str
     assert word in test.error[0].value
 
 
+@pytest.mark.slow
 def test_a_study_whose_images_lie_elsewhere_asks_for_their_folder(
     page: Open, study_folders: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -157,6 +162,7 @@ def test_a_study_whose_images_lie_elsewhere_asks_for_their_folder(
     assert test.text_input(key="ask_folder").value == ""
 
 
+@pytest.mark.slow
 def test_uploads_become_a_study_of_their_own(page: Open, study_folders: Path) -> None:
     test = page()
     test.selectbox(key="bar_data").set_value("upload").run()
@@ -175,6 +181,7 @@ def test_uploads_become_a_study_of_their_own(page: Open, study_folders: Path) ->
     assert kept.parent.parent.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_a_second_data_set_is_one_click(page: Open, study_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tempfile
 
@@ -199,6 +206,7 @@ def test_a_second_data_set_is_one_click(page: Open, study_folders: Path, monkeyp
         assert asked(test, "data") == "streets"
 
 
+@pytest.mark.slow
 def test_further_students_are_compared_too(page: Open) -> None:
     test = page(after="none", others="streets-cirkd")
     clean(test)

@@ -76,6 +76,7 @@ def test_two_runs_are_compared_in_one_picture(runs_folder: Path, page: Open) -> 
     assert test.selectbox(key="training_beside").value is None, "a run is not compared with itself"
 
 
+@pytest.mark.slow
 def test_a_finished_runs_checkpoint_opens_in_the_study_in_the_role_that_is_asked_for(
     runs_folder: Path, study_folders: Path, page: Open
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_finished_runs_checkpoint_opens_in_the_study_in_the_role_that_is_asked
         shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_records_of_shipped_checkpoints_are_watched_like_runs(
     runs_folder: Path, page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

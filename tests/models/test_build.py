@@ -81,6 +81,7 @@ def test_packaged_imagenet_weights_reach_their_layers() -> None:
         load_imagenet_weights(get_encoder("tu-tf_efficientnet_lite1", weights=None), "tu-tf_efficientnet_lite0")
 
 
+@pytest.mark.slow
 def test_weights_that_cannot_be_fetched_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(CheckpointError, match=r"connect to the internet.*--network\.no-pretrained"):

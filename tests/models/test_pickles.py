@@ -195,6 +195,7 @@ def test_names() -> None:
     assert [name for name in runs if may_be_named(*name.rsplit(".", 1))] == []
 
 
+@pytest.mark.slow
 def test_instructions_that_cost_memory_or_time(tmp_path: Path) -> None:
     nested = b"\x80\x02)" + b"2\x86" * 60 + b"0}" + b"h\x00"
     hostile = {
@@ -227,6 +228,7 @@ def test_every_instruction_of_protocols_2_to_5_is_known_or_refused() -> None:
     assert {op.name for op in pickletools.opcodes if ord(op.code) in _ACTIONS} >= modern
 
 
+@pytest.mark.slow
 def test_a_long_log_takes_memory_in_proportion(tmp_path: Path) -> None:
     text = io.BytesIO()
     torch.save({"state_dict": TENSORS, "log": [{"loss": i * 0.1, "step": i} for i in range(100_000)]}, text)

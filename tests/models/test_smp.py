@@ -81,6 +81,7 @@ def test_encoders_are_told_by_their_weights(encoder: str, tmp_path: Path) -> Non
     assert load_model(tmp_path / "weights.pth", "cpu").info.encoder == encoder
 
 
+@pytest.mark.slow
 def test_an_encoder_that_is_not_told_can_be_given(tmp_path: Path) -> None:
     torch.save(theirs("fpn", encoder="tu-resnet10t").state_dict(), tmp_path / "weights.pth")
     with pytest.raises(CheckpointError, match="--encoder"):

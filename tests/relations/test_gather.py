@@ -68,6 +68,7 @@ def relate(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_with_all_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", SMALL_TILES)
     mp.start_processes(relate, args=(str(tmp_path),), nprocs=2, start_method="spawn")

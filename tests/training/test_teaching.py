@@ -55,6 +55,7 @@ def test_the_teacher_is_asked_once_for_each_image_without_gradient(distilled: Re
         assert output.encoded is None, "kept for the term that reads it alone"
 
 
+@pytest.mark.slow
 def test_runs_share_what_a_teacher_said(distilled: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To the bit; a torn file is made again, and another objective finds the same files."""
     shared = tmp_path / "outputs"
