@@ -61,6 +61,7 @@ def test_links_stay_in_their_folder_or_in_the_hubs_store(tmp_path: Path) -> None
             load_model(tmp_path / "elsewhere" / f"{name}.safetensors")
 
 
+@pytest.mark.slow
 def test_headers_cannot_make_a_network_large(tmp_path: Path) -> None:
     import json
 

@@ -98,6 +98,7 @@ def test_the_report_opens_it(study: Study, chromium: Any, tmp_path: Path) -> Non
     context.close()
 
 
+@pytest.mark.slow
 def test_a_report_may_leave_it_out(study: Study, tmp_path: Path) -> None:
     report = write_report(study, tmp_path / "report.html", lesson=False)
     assert "lesson-file" not in report.read_text(encoding="utf-8")

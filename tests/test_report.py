@@ -54,6 +54,7 @@ def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
     assert "&lt;b&gt;&amp;x" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [("teacher",), ("before", "after"), ("teacher", "before")])
 @pytest.mark.parametrize("labels", [True, False])
 def test_any_study_can_be_reported(missing: tuple[str, ...], labels: bool, tmp_path: Path) -> None:
@@ -167,6 +168,7 @@ def test_what_is_different_in_the_dark_is_all_that_is_sent_of_it() -> None:
     assert not list(differences(light, light))
 
 
+@pytest.mark.slow
 def test_the_command_line_writes_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tests.app.toy import make_checkpoints, make_streets
 

@@ -23,6 +23,7 @@ FOLDER = Path(__file__).parent / "reference" / "step_parity"
 FIRST_STEP = {"inputs", "choices", "learning rate", "terms", "forward", "queues", "stored rows", "pointers"}
 
 
+@pytest.mark.slow
 def test_the_first_step_as_published() -> None:
     """Terms, outputs and queues; `nightly` has the rest of all three steps."""
     with torch.random.fork_rng():
@@ -95,6 +96,7 @@ def test_an_array_that_nobody_asked_for_is_left() -> None:
     assert "labels" not in trace.left and "labels_small" in trace.left
 
 
+@pytest.mark.slow
 def test_what_cannot_be_repeated_is_refused(tmp_path: Path) -> None:
     for name in ("as_published.npz", "step_parity.json"):
         shutil.copy(FOLDER / name, tmp_path)

@@ -43,6 +43,7 @@ def captions(test: Any) -> str:
     return "\n".join(caption.value for caption in test.caption if "emory: " not in caption.value)
 
 
+@pytest.mark.slow
 def test_a_file_that_needs_its_encoder_opens_once_it_is_told(page: Open, tmp_path: Path) -> None:
     path = save_unet(tmp_path / "w.pth", "tu-resnet26")
     test = page(teacher="none", before="none")
@@ -104,6 +105,7 @@ def test_numbers_that_make_no_sense_are_one_line_and_change_nothing(page: Open, 
     assert not (plain.parent / "mine.cirkd.json").exists()
 
 
+@pytest.mark.slow
 def test_answers_to_an_upload_stay_in_its_window(page: Open, plain: Path) -> None:
     test = page(teacher="none", before="none")
     upload = ("theirs.pth", plain.read_bytes(), "application/octet-stream")
@@ -120,6 +122,7 @@ def test_answers_to_an_upload_stay_in_its_window(page: Open, plain: Path) -> Non
     assert cached.model(str(kept), opened.stamp, "auto").info.classes.names[0] == "part 0"
 
 
+@pytest.mark.slow
 def test_a_damaged_file_of_answers_can_be_written_over(page: Open, tmp_path: Path, plain: Path) -> None:
     (tmp_path / "mine.cirkd.json").write_text("{")
     test = page(teacher="none", before="none", after=str(plain))
@@ -130,6 +133,7 @@ def test_a_damaged_file_of_answers_can_be_written_over(page: Open, tmp_path: Pat
     assert json.loads((tmp_path / "mine.cirkd.json").read_text()) == {"channel_order": "bgr"}
 
 
+@pytest.mark.slow
 def test_this_projects_own_files_leave_nothing_open(page: Open) -> None:
     assert not [button for button in page().button if button.label == "Open with these"]
 
@@ -143,6 +147,7 @@ def make():
 """
 
 
+@pytest.mark.slow
 def test_the_command_line_opens_a_network_of_your_own(
     page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

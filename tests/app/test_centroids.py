@@ -56,6 +56,7 @@ def test_the_table_ties_geometry_to_the_iou(page: Open, study_folders: Path) -> 
     np.testing.assert_allclose(table["change"], 100 * scores.iou_change("before", "after")[found.classes], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_layers_are_compared_when_asked_for(page: Open, study_folders: Path) -> None:
     test = page("centroids")
     before = len(figures(test))

@@ -40,6 +40,7 @@ def test_the_switch_recolours_the_explorer_and_is_kept_in_the_address(page: Open
     assert after["study"] == before["study"], "its pin and what is chosen stay"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["predictions", "memory"])
 def test_a_link_opens_pages_in_the_palette(page: Open, study_folders: Path, name: str) -> None:
     test = page(name, palette="safe")
@@ -61,6 +62,7 @@ def held(value: Any) -> Iterator[Any]:
         yield from held(part)
 
 
+@pytest.mark.slow
 def test_another_palette_shares_every_result_that_holds_no_colours(study_folders: Path) -> None:
     own = open_study(study_folders, ("val000", "val001"))
     other = own.in_palette("safe")

@@ -13,6 +13,7 @@ from app import page_list
 from tests.app.conftest import assert_stands
 from tests.app.test_embeddings import study_without
 from tests.app.toy import CLASSES
+from tests.cases import mostly_slow
 
 Open = Callable[..., Any]
 PAGES = tuple(entry.name for entry in page_list.PAGES if entry.name != "training")  # which shows no study
@@ -68,7 +69,7 @@ BANKLESS = ("teacher alone", "one without labels", "other classes")
 UNLABELLED = ("no labels", "one without labels")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_slow(KINDS, fast=("two",)))
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_shows_what_the_study_has(
     page: Open, studies: dict[str, dict[str, str]], name: str, kind: str

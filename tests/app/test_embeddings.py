@@ -15,8 +15,10 @@ from tests.app.conftest import WIDTHS, assert_stands
 from tests.app.drawn import array, colors_of, traces, wait_for_charts
 from tests.app.test_explorer import tell
 from tests.app.test_overview import images_of, open_study
+from tests.cases import mostly_slow
 
 Open = Callable[..., Any]
+COLOURINGS = ("prediction", "error", "change", "image", "confidence", "divergence")
 
 
 def test_dots_and_residuals_are_the_studys(page: Open, study_folders: Path) -> None:
@@ -37,6 +39,7 @@ def test_dots_and_residuals_are_the_studys(page: Open, study_folders: Path) -> N
             assert f"residual {theme.number(projection.residual[name], 2)}" in text
 
 
+@pytest.mark.slow
 def test_pixels_chosen_in_the_explorer_light_up(page: Open, study_folders: Path) -> None:
     test = page("explorer")
     tell(test, pin=None, selection=[0, 60])
@@ -51,7 +54,7 @@ def test_pixels_chosen_in_the_explorer_light_up(page: Open, study_folders: Path)
     assert any(f"Lit: {len(wanted)} of the 60 pixels" in c.value for c in test.caption)
 
 
-@pytest.mark.parametrize("by", ["prediction", "error", "change", "image", "confidence", "divergence"])
+@pytest.mark.parametrize("by", mostly_slow(COLOURINGS, fast=("error",)))
 def test_every_colouring_draws_the_same_dots(page: Open, by: str) -> None:
     test = page("embeddings")
     test.selectbox(key="embeddings_by").set_value(by).run()
@@ -63,6 +66,7 @@ def test_every_colouring_draws_the_same_dots(page: Open, by: str) -> None:
         assert len({(trace["marker"]["cmin"], trace["marker"]["cmax"]) for trace in drawn}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "kind", "words"),
     [

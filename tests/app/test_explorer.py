@@ -65,6 +65,7 @@ def test_the_view_gets_the_studys_numbers(page: Open, study_folders: Path) -> No
     assert len(sent(test)) < 60e6
 
 
+@pytest.mark.slow
 def test_what_takes_long_is_sent_when_it_is_asked_for(page: Open, study_folders: Path) -> None:
     test = page("explorer")
     first, _ = read(sent(test))

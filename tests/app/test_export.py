@@ -24,6 +24,7 @@ def made(test: Any, key: str) -> bytes:
     return next(content for wanted, content in test.session_state["_exports"].items() if wanted[0] == key)
 
 
+@pytest.mark.slow
 def test_a_table_and_all_tables(page: Open, study_folders: Path) -> None:
     test = page("export")
     assert not test.exception
@@ -41,6 +42,7 @@ def test_a_table_and_all_tables(page: Open, study_folders: Path) -> None:
         assert set(archive.namelist()) == {f"{name}.csv" for name in tables(study)}
 
 
+@pytest.mark.slow
 def test_embeddings_figures_and_the_report(page: Open, study_folders: Path) -> None:
     test = page("export")
     study = open_study(study_folders, images_of(test))

@@ -56,6 +56,7 @@ def test_divergences_are_the_studys(page: Open, study_folders: Path) -> None:
     assert len({trace["zmax"] for trace in maps}) == 1
 
 
+@pytest.mark.slow
 def test_another_pair_draws_another_matrix(page: Open, study_folders: Path) -> None:
     test = page("relations", relations_order="position")
     test.selectbox(key="relations_a").set_value(2).run()

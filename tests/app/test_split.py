@@ -36,6 +36,7 @@ def test_nothing_runs_until_it_is_asked_for(page: Open) -> None:
     assert "8 images" in test.toggle(key="split_go").label
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "value"), [("mIoU lost", "lost"), ("divergence lost", "closer")])
 def test_the_order_is_that_of_the_numbers(page: Open, study_folders: Path, order: str, value: str) -> None:
     test = page("split", split_go="true", split_order=order)
@@ -70,6 +71,7 @@ def test_a_click_opens_an_image_in_the_explorer(page: Open) -> None:
     assert first in str(test.query_params["images"]).split(",")
 
 
+@pytest.mark.slow
 def test_the_pixels_of_a_picked_cell_are_told_with_their_number(page: Open, study_folders: Path) -> None:
     study, found = whole(study_folders)
     confusion = found.scores.models["before"].confusion

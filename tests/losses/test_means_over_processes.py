@@ -51,6 +51,7 @@ def half(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_means_are_of_the_batch_or_of_each_process(tmp_path: Path) -> None:
     mp.start_processes(half, args=(str(tmp_path),), nprocs=2, start_method="spawn")
     whole, alone = terms(OBJECTIVE, slice(None)), [terms(OBJECTIVE, slice(rank, rank + 1)) for rank in range(2)]

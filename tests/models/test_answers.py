@@ -130,6 +130,7 @@ def test_wrapped_weights_are_found(kind: str, tmp_path: Path, state: dict[str, T
     assert any("average" in note for note in model.info.notes) == (kind == "averaged")
 
 
+@pytest.mark.slow
 def test_raw_and_averaged_weights(tmp_path: Path, network: torch.nn.Module, state: dict[str, Tensor]) -> None:
     raw = {name: value + 1 for name, value in state.items()}
     averaged = AveragedModel(network).state_dict()

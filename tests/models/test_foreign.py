@@ -13,6 +13,7 @@ from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import CITYSCAPES
 from cirkd.models.hrnet import Exchange
+from tests.cases import mostly_slow
 from tests.models.foreign_vectors import NAMES, facts, given_input, outputs, weights
 from tests.models.published_vectors import error
 
@@ -24,7 +25,7 @@ def saved(path: Path, content: object) -> Path:
     return path / "w.pth"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", mostly_slow(NAMES, fast=(PLAIN, MIT, HRNET)))
 def test_logits_and_embedding_are_those_of_the_project(name: str, tmp_path: Path) -> None:
     wanted, stated = outputs(name), facts(name)
     # What weights don't show, and the file's configuration would.
@@ -193,6 +194,7 @@ def test_object_context_is_that_of_a_loop_over_positions(tmp_path: Path) -> None
     assert load_model(tmp_path / "own.safetensors", "cpu").info.options["keys"] == keys
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["mmseg1_fcn_hr18", PLAIN])
 def test_object_context_in_mmsegmentation(encoder: str, tmp_path: Path) -> None:
     """Two heads one after the other: one of convolutions, whose classes the second one looks at."""
@@ -260,6 +262,7 @@ def test_a_coarse_map_is_resized_twice_in_mmsegmentation_and_once_in_hrnet() -> 
         assert not torch.allclose(twice(maps)[0], once(maps)[0], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_odd_sizes_run(tmp_path: Path) -> None:
     for name in (name for name in NAMES if not name.endswith("73x121")):
         model = load_model(saved(tmp_path, weights(name)), "cpu")

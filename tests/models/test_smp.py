@@ -12,6 +12,7 @@ from torch import Tensor
 from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.errors import CheckpointError
 from cirkd.models.smp import ARCHITECTURES
+from tests.cases import mostly_slow
 
 VIT = "tu-vit_tiny_patch16_224"
 
@@ -36,7 +37,7 @@ def their_outputs(model: Any, image: Tensor) -> tuple[Tensor, Tensor]:
     return seen["embedding"], seen["logits"]
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", mostly_slow(ARCHITECTURES, fast=("unet", "fpn", "deeplabv3")))
 def test_folders_and_plain_weights_give_their_outputs(architecture: str, tmp_path: Path) -> None:
     model = theirs(architecture)
     image = torch.randn(1, 3, 128, 160)
@@ -75,6 +76,7 @@ def test_settings_show_in_the_shapes(architecture: str, settings: dict[str, Any]
         torch.testing.assert_close(load_model(tmp_path / "weights.pth", "cpu")(image).logits, logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["mobilenet_v2", "efficientnet-b0", "vgg11", "mit_b0", "tu-mobilenetv3_small_050"])
 def test_encoders_are_told_by_their_weights(encoder: str, tmp_path: Path) -> None:
     torch.save(theirs("unet", encoder=encoder).state_dict(), tmp_path / "weights.pth")

@@ -14,6 +14,7 @@ from cirkd.relations import (
 from cirkd.relations import precision as precision_module
 from cirkd.relations.engine import products, tiled, tiles
 from tests import oracles
+from tests.cases import mostly_slow
 
 TEMPERATURES = [0.01, 0.1, 0.5]  # the first takes the path for sharp distributions
 
@@ -58,7 +59,7 @@ def test_keys_in_parts_give_the_same_gradient(kept: int, monkeypatch: pytest.Mon
     torch.testing.assert_close(found, whole)
 
 
-@pytest.mark.parametrize("temperature", TEMPERATURES)
+@pytest.mark.parametrize("temperature", mostly_slow(TEMPERATURES, fast=(0.1,)))
 def test_gradients_are_those_of_the_values(temperature: float, small_tiles: None) -> None:
     student, teacher, keys = unit_rows(6, 4), unit_rows(6, 4, seed=1), unit_rows(5, 4, seed=2)
     student.requires_grad_()
@@ -69,14 +70,17 @@ def test_gradients_are_those_of_the_values(temperature: float, small_tiles: None
 
 
 # Images of 1, 3 and 25 positions, tiles from one entry to all of them: several images a tile, one, or several tiles
-# an image, kept between the passes all, some or none.
-@pytest.mark.parametrize("positions", [1, 3, 25])
-@pytest.mark.parametrize("entries", [1, 16, 49, 600])
+# an image, kept between the passes all, some or none. (10,000 tiles of one entry are slow.)
+PLANS = [(positions, entries) for positions in (1, 3, 25) for entries in (1, 16, 49, 600)]
+
+
+@pytest.mark.parametrize("plan", mostly_slow(PLANS, fast=[plan for plan in PLANS if plan != (25, 1)]))
 @pytest.mark.parametrize("kept", [0, 100, 10_000])
 @pytest.mark.parametrize("cores", [1, 3])
 def test_every_plan_gives_the_same(
-    positions: int, entries: int, kept: int, cores: int, monkeypatch: pytest.MonkeyPatch
+    plan: tuple[int, int], kept: int, cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    positions, entries = plan
     student, teacher = unit_rows(4, positions, 5).requires_grad_(), unit_rows(4, positions, 7, seed=1)
     maps = student.transpose(1, 2)[..., None], teacher.transpose(1, 2)[..., None]
     wanted = oracles.minibatch_pixel_relation(*maps, 0.1)

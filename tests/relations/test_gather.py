@@ -34,6 +34,7 @@ def test_one_process_keeps_its_rows() -> None:
     assert gather_rows(embeddings, labels) == (embeddings, labels)
 
 
+@pytest.mark.slow
 def test_every_process_gets_the_rows_of_all(tmp_path: Path) -> None:
     mp.start_processes(run, args=(str(tmp_path),), nprocs=len(COUNTS), start_method="spawn")
     wanted = [torch.cat(parts) for parts in zip(*map(rows_of, range(len(COUNTS))), strict=True)]
@@ -97,6 +98,7 @@ def bring_other_shapes(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_processes_with_unequal_batches_are_refused_together(tmp_path: Path) -> None:
     mp.start_processes(bring_other_shapes, args=(str(tmp_path),), nprocs=2, start_method="spawn")
 

@@ -27,6 +27,7 @@ def test_the_average_is_the_decayed_sum_of_all_steps(distilled: Recipe) -> None:
     torch.testing.assert_close(average.student.classifier.weight.double(), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_the_average_and_resuming_keeps_it(distilled: Recipe, tmp_path: Path) -> None:
     recipe = replace(distilled, average=0.5, save_every=3)
     train(recipe)
@@ -48,6 +49,7 @@ def test_what_is_saved_is_the_average_and_resuming_keeps_it(distilled: Recipe, t
     assert torch.equal(resumed["average"]["averaged.module.classifier.weight"], averaged)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0.0, 0.9])
 def test_an_average_changes_nothing_of_what_is_trained(distilled: Recipe, tmp_path: Path, decay: float) -> None:
     plain, with_average = replace(distilled, runs=tmp_path / "plain"), replace(distilled, average=decay)

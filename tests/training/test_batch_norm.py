@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -48,6 +49,7 @@ def half(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_halves_are_normalised_as_the_whole(tmp_path: Path) -> None:
     mp.start_processes(half, args=(str(tmp_path),), nprocs=2, start_method="spawn")
     wanted = train(network(), slice(None))

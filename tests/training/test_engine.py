@@ -49,6 +49,7 @@ def test_each_run_of_a_process_has_its_precision(baseline: Recipe, monkeypatch: 
         assert engine.make_accelerator(replace(baseline, precision=precision)).mixed_precision == mixed
 
 
+@pytest.mark.slow
 def test_a_run_in_parts_is_resumed_as_any(distilled: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = replace(distilled, accumulate=2, batch_size=4, steps=3, name="whole")
     broken = replace(whole, name="broken")
@@ -102,6 +103,7 @@ def test_weights_that_are_not_finite_do_not_replace_the_last_state(
         train(replace(baseline, name="unsaved", save_every=0))
 
 
+@pytest.mark.slow
 def test_a_torn_state_gives_way_to_the_one_before(baseline: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     train(baseline)
     torn = replace(baseline, name="torn")
@@ -115,6 +117,7 @@ def test_a_torn_state_gives_way_to_the_one_before(baseline: Recipe, monkeypatch:
     assert starts == [0, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["journal", "snapshot", "state", "checkpoint"])
 def test_a_full_disk_is_one_line_and_costs_nothing(
     what: str, baseline: Recipe, monkeypatch: pytest.MonkeyPatch

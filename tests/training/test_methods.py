@@ -12,6 +12,7 @@ from cirkd.losses.objective import Objective
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import RECIPES, Recipe
 from cirkd.training.trainer import train
+from tests.cases import mostly_slow
 from tests.training.test_trainer import assert_same_run, train_and_stop
 
 DISTILLED = [name for name, make in RECIPES.items() if make().objective.needs_teacher and make().data == "streets"]
@@ -28,7 +29,7 @@ def weights(objective: Objective) -> dict[str, float]:
     return {name: getattr(objective, name) for name in names if getattr(objective, name)}
 
 
-@pytest.mark.parametrize("name", DISTILLED)
+@pytest.mark.parametrize("name", mostly_slow(DISTILLED, fast=("streets-kd", "streets-cirkd")))
 def test_its_terms_are_in_the_journal_raw_and_weighted(name: str, distilled: Recipe) -> None:
     recipe = tiny(RECIPES[name](), distilled)
     assert train(recipe).finished
@@ -50,6 +51,7 @@ def test_the_adversarial_option_of_skd(distilled: Recipe) -> None:
     assert steps[-1]["weighted"]["adversarial"] == pytest.approx(0.001 * steps[-1]["raw"]["adversarial"])
 
 
+@pytest.mark.slow
 def test_what_is_trained_beside_the_student_goes_on_where_it_was(
     distilled: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:

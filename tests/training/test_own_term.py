@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 OWN = '''
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +56,7 @@ print("STEPS", len(steps), "LABEL", *charts.term("spread"))
 """
 
 
+@pytest.mark.slow
 def test_it_is_a_flag_a_value_in_the_journal_and_a_curve(camvid: Path, teacher: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.py"
     filled = OWN.replace("@ROOT@", str(camvid)).replace("@TEACHER@", str(teacher))

@@ -38,6 +38,7 @@ def test_the_gain_is_that_over_all_seeds() -> None:
     assert gain(rows({0: 3.0}), "taught") == {}, "one seed has no interval"
 
 
+@pytest.mark.slow
 def test_a_shipped_run_is_the_same_network_and_can_be_watched(distilled: Recipe, tmp_path: Path) -> None:
     train(distilled)
     ship(distilled.run_folder, "toy-cirkd", tmp_path)

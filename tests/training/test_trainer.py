@@ -83,6 +83,7 @@ def test_the_checkpoint_evaluates_to_the_scores_it_states(baseline: Recipe) -> N
     assert again.miou == result.evaluation.miou == model.info.provenance["scores"]["val"]["miou"]
 
 
+@pytest.mark.slow
 def test_a_run_that_keeps_its_weights_is_a_study_of_the_student_over_time(baseline: Recipe) -> None:
     kept = replace(baseline, keep_weights=True, evaluate_every=2)
     train(kept)
@@ -132,6 +133,7 @@ def train_and_stop(recipe: Recipe, after: int, monkeypatch: pytest.MonkeyPatch) 
     assert (stopped.steps, stopped.finished) == (after, False)
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_equals_uninterrupted(distilled: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     train(distilled)
     broken = replace(distilled, name="broken")
