@@ -78,6 +78,8 @@ _INK = {"light": "#1C2430", "dark": "#E6EAF0"}
 _MUTED = {"light": "#5A6472", "dark": "#9AA5B4"}
 _GRID = {"light": "#E3E7EC", "dark": "#2A3342"}
 _PAPER = {"light": "#FFFFFF", "dark": "#11161F"}
+# The app's, as in app/.streamlit/config.toml; Streamlit brings Source Sans, and falls back to it.
+FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Source Sans', sans-serif"
 
 
 def role(name: str) -> Role:
@@ -258,8 +260,12 @@ def _template(theme: Theme) -> Template:
     layout = {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": _INK[theme], "size": 13},
-        "hoverlabel": {"bgcolor": _PAPER[theme], "font": {"color": _INK[theme]}, "bordercolor": _GRID[theme]},
+        "font": {"family": FONT, "color": _INK[theme], "size": 13},
+        "hoverlabel": {
+            "bgcolor": _PAPER[theme],
+            "font": {"family": FONT, "color": _INK[theme]},
+            "bordercolor": _GRID[theme],
+        },
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": _MUTED[theme], "activecolor": _INK[theme]},
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
         "xaxis": axis,

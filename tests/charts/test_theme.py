@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+import tomllib
+from pathlib import Path
+
+import plotly.graph_objects as go
 
 from cirkd.analysis import pictures
 from cirkd.charts import theme
 from cirkd.data.palettes import CAMVID
+
+ROOT = Path(__file__).parents[2]
 
 
 def rgb(color: str) -> tuple[int, ...]:
@@ -25,6 +31,13 @@ def test_no_class_has_the_colour_of_a_model() -> None:
     taken = [*CAMVID.colors, *(color for _, color in CLASSES)]
     for role in theme.ROLES.values():
         assert min(math.dist(rgb(role.color), color) for color in taken) > 50
+
+
+def test_charts_are_lettered_as_the_app_is() -> None:
+    settings = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    first, last = settings["theme"]["font"].rsplit(", ", 1)
+    assert f"{first}, 'Source Sans', {last}" == theme.FONT
+    assert theme.layout(go.Figure(), height=100).layout.template.layout.font.family == theme.FONT
 
 
 def test_models_differ_in_colour_and_symbol() -> None:
