@@ -20,7 +20,8 @@ def test_the_page_states_what_was_measured(part: Part) -> None:
     page = study_page.PAGE.read_text()
     begin, end = marks(part)
     assert page.split(begin)[1].split(end)[0].strip() == text(part)
-    assert (part.folder / f"{part.name}.png").is_file() == ("![" in text(part))
+    for picture in (f"{part.name}.png", f"{part.name}-during.png"):
+        assert (part.folder / picture).is_file() == (f"/{picture})" in text(part))
 
 
 def test_it_begins_with_the_means_of_the_seeds_that_all_have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from statistics import mean
 from cirkd.charts import sweep as charts
 from cirkd.charts.save import write_figure
 from cirkd.export.table import Table
-from cirkd.sweep.report import MEASURES, by_class, comparison, digits, markdown, scatter
+from cirkd.sweep.report import MEASURES, by_class, comparison, courses, digits, during, markdown, scatter
 from cirkd.sweep.results import FILE, Results, read_results
 from tools.checkpoint_scores import write_between
 
@@ -157,8 +157,11 @@ def text(part: Part) -> str:
     for name in part.measures:
         if name in results.columns:
             found.append(_titled(MEASURES[name], comparison(results.compare(name), name, digits(name)), part))
-    picture = f"study/{part.folder.name}/{part.name}.png"
-    found.append(f"![Difference to the first in mIoU on val, by seed]({picture})")
+    picture = f"study/{part.folder.name}/{part.name}"
+    found.append(f"![Difference to the first in mIoU on val, by seed]({picture}.png)")
+    if courses(results):
+        found.append(_titled((table := during(results)).title, table, part))
+        found.append(f"![mIoU on val in the course of training, mean and every seed]({picture}-during.png)")
     if part.classes:
         split = "test" if "miou_test" in results.columns else "val"
         found.append(_titled(f"IoU by class on {split}, %, mean over seeds", by_class(results, split), part))
@@ -187,11 +190,14 @@ def rows_of(part: Part) -> Results | None:
 
 
 def plot(part: Part, results: Results) -> None:
-    """Every recipe's difference to the first on val, seed by seed."""
+    """Every recipe's difference to the first on val, seed by seed; and val in the course of training."""
     found = [replace(item, name=part.recipes[item.name]) for item in results.compare("miou_val")]
     if any(item.differences for item in found):
         figure = charts.differences(found, "difference in mIoU on val, points")
         write_figure(figure, part.folder / f"{part.name}.png", width=760)
+    if known := courses(results):
+        figure = charts.courses({part.recipes[name]: runs for name, runs in known.items()})
+        write_figure(figure, part.folder / f"{part.name}-during.png", width=760)
 
 
 def marks(part: Part) -> tuple[str, str]:

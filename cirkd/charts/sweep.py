@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 from typing import TYPE_CHECKING
 
 from cirkd.charts import scores, theme
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from cirkd.analysis.paired import Paired
 
 _MEAN, _RUN = "#009E8E", "#B5891A"
+_RECIPES = ("#B5891A", "#0072B2", "#009E8E", "#D55E00", "#CC79A7", "#8A8F3C", "#56B4E9", "#5A6472")
 
 
 def by_seed(found: Sequence[Paired], title: str) -> Figure:
@@ -54,6 +56,41 @@ def differences(found: Sequence[Paired], title: str) -> Figure:
     figure.add_vline(x=0, line={"color": theme.muted(), "width": 1, "dash": "dot"})
     figure.update_xaxes(title=title)
     return scores.rows(figure, len(shown))
+
+
+def courses(found: Mapping[str, Mapping[int, Mapping[int, float]]]) -> Figure:
+    """A score in the course of training: every run's thin line and each recipe's mean over its seeds.
+
+    found: recipe -> seed -> step -> score in percent. A mean is of the steps that all seeds of its recipe have.
+    """
+    from plotly.graph_objects import Figure
+
+    figure = Figure()
+    for number, (name, runs) in enumerate(found.items()):
+        color = _RECIPES[number % len(_RECIPES)]
+        for seed, run in runs.items():
+            figure.add_scatter(
+                x=list(run),
+                y=list(run.values()),
+                mode="lines",
+                showlegend=False,
+                hovertemplate=f"{name}, seed {seed}, step %{{x}}: %{{y:.1f}} %<extra></extra>",
+                line={"color": color, "width": 1},
+                opacity=0.4,
+            )
+        shared = sorted(set.intersection(*(set(run) for run in runs.values())))
+        figure.add_scatter(
+            x=shared,
+            y=[mean(run[step] for run in runs.values()) for step in shared],
+            mode="lines+markers",
+            name=name,
+            hovertemplate=f"{name}, mean, step %{{x}}: %{{y:.1f}} %<extra></extra>",
+            line={"color": color, "width": 2.5},
+        )
+    theme.layout(figure, height=340)
+    figure.update_xaxes(title="step", rangemode="tozero")
+    figure.update_yaxes(title="mIoU on val, %")
+    return figure
 
 
 def _seeds(figure: Figure, values: Mapping[str, Mapping[int, float]], digits: str) -> None:

@@ -35,6 +35,8 @@ from cirkd.training.setup import plain_recipe
 
 FOLDER = "measures"
 """Of a sweep: a small file for each finished run, which is all that the table needs of it."""
+DURING = "miou_val/"
+"""What the columns of val's mIoU at each evaluation begin with; the step follows."""
 _WHOLE = ("fisher_ratio", "silhouette", "nearest_centroid_accuracy", "cka_to_teacher", "neighbour_overlap")
 _BY_CLASS = ("compactness", "separation", "row_distance", "nearest_centroid_by_class")
 PROBE_IMAGES, PROBE_PIXELS = 60, 6_000
@@ -124,13 +126,14 @@ def wall_seconds(events: list[dict[str, Any]]) -> float:
 
 
 def _scores(events: list[dict[str, Any]]) -> dict[str, float | None]:
-    """The last evaluation of each split: those of the checkpoint as it was written."""
-    last = {event["split"]: event for event in events if event["kind"] == "evaluation"}
+    """The last evaluation of each split, which is of the checkpoint as it was written; and val's at every step."""
+    found = [event for event in events if event["kind"] == "evaluation"]
+    last = {event["split"]: event for event in found}
     row: dict[str, float | None] = {}
     for split, event in sorted(last.items(), reverse=True):
         row |= {f"miou_{split}": event["miou"], f"pixel_accuracy_{split}": event["pixel_accuracy"]}
         row |= {f"iou_{split}/{name}": value for name, value in event["iou"].items()}
-    return row
+    return row | {f"{DURING}{event['step']}": event["miou"] for event in found if event["split"] == "val"}
 
 
 def confusions_of(folder: Path, recipe: str, seed: int) -> Path:

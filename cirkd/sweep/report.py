@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -17,7 +18,7 @@ from cirkd.charts.gallery import Picture
 from cirkd.export.files import whole
 from cirkd.export.table import Table
 from cirkd.report import END, begin, figure_html, table_html
-from cirkd.sweep.measures import confusions_of, read_confusions
+from cirkd.sweep.measures import DURING, confusions_of, read_confusions
 from cirkd.sweep.results import Results
 
 MEASURES = {
@@ -89,12 +90,33 @@ def markdown(table: Table) -> str:
 
 def by_class(results: Results, split: str) -> Table:
     """Mean IoU of every class, a column a recipe."""
-    marker = f"iou_{split}/"
+    title = f"IoU by class on {split}, %, mean over seeds"
+    return _means(results, f"iou_{split}/", Table(f"iou-{split}", title, {"class": []}), 1)
+
+
+def during(results: Results) -> Table:
+    """Mean mIoU on val at every evaluation, a column a recipe: who still learns, and who has stopped."""
+    title = "mIoU on val in the course of training, %, mean over seeds"
+    return _means(results, DURING, Table("during", title, {"step": []}), 2)
+
+
+def _means(results: Results, marker: str, empty: Table, digits: int) -> Table:
+    """Means over seeds of the columns that begin with a marker; the rest of their names is the table's first column."""
     names = [name for name in results.columns if name.startswith(marker)]
-    columns: dict[str, Any] = {"class": [name.removeprefix(marker) for name in names]}
+    (first,) = empty.columns
     means = {name: {item.name: item.mean for item in results.compare(name)} for name in names}
-    columns |= {recipe: [_text(means[name][recipe], 1) for name in names] for recipe in results.recipes}
-    return Table(f"iou-{split}", f"IoU by class on {split}, %, mean over seeds", columns)
+    columns: dict[str, Any] = {first: [name.removeprefix(marker) for name in names]}
+    columns |= {recipe: [_text(means[name][recipe], digits) for name in names] for recipe in results.recipes}
+    return replace(empty, columns=columns)
+
+
+def courses(results: Results) -> dict[str, dict[int, dict[int, float]]]:
+    """recipe -> seed -> step -> mIoU on val, as far as rows tell it."""
+    found: dict[str, dict[int, dict[int, float]]] = {recipe: {} for recipe in results.recipes}
+    for row in results.rows:
+        known = {int(name.removeprefix(DURING)): value for name, value in row.items() if name.startswith(DURING)}
+        found[row["recipe"]][row["seed"]] = {step: value for step, value in sorted(known.items()) if value is not None}
+    return {recipe: seeds for recipe, seeds in found.items() if any(len(course) > 1 for course in seeds.values())}
 
 
 def costs(results: Results) -> Table:
@@ -126,6 +148,8 @@ def _tables(results: Results, folder: Path) -> Iterator[Table]:
     for split in ("val", "test"):
         if f"miou_{split}" in known:
             yield by_class(results, split)
+    if courses(results):
+        yield during(results)
     yield costs(results)
 
 
@@ -151,6 +175,9 @@ def _html(results: Results, folder: Path) -> Iterator[str]:
 
 
 def _pictures(results: Results) -> Iterator[Picture]:
+    if found := courses(results):
+        about = "A thick line is the mean of a recipe over its seeds, a thin one a seed."
+        yield Picture("during", "", during(results).title, about, 800, partial(charts.courses, found))
     for name in PLOTTED:
         found = results.compare(name)
         if not any(item.values for item in found):

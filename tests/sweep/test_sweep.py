@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from cirkd.charts import sweep as charts
 from cirkd.cli import main
 from cirkd.data.errors import TrainingError
 from cirkd.sweep import measures
 from cirkd.sweep import plan as planned
 from cirkd.sweep.measures import wall_seconds
 from cirkd.sweep.plan import Job, plan
-from cirkd.sweep.report import write_reports
+from cirkd.sweep.report import courses, write_reports
 from cirkd.sweep.results import Results, read_results
 from cirkd.training import runs
 from cirkd.training.journal import read_history
@@ -97,7 +98,7 @@ def test_killed_and_gone_on_with_gives_the_same_table(tmp_path: Path, camvid: Pa
         assert row["relation_divergence"] > 0 and -1 <= row["cka_to_teacher"] <= 1 and row["wall_seconds"] > 0
         run = broken / "runs" / f"{row['recipe']}-seed{row['seed']}"
         told = {split: value for _, split, value in read_history(run / "journal.jsonl").evaluations}
-        assert row["iou_val/road"] is not None and row["miou_val"] == told["val"]
+        assert row["iou_val/road"] is not None and row["miou_val"] == told["val"] == row["miou_val/4"]
     for name in ("report.html", "report.md"):
         assert "camvid-kd" in (broken / name).read_text()
     # What was measured needs its run no more.
@@ -219,6 +220,22 @@ def test_reports_say_means_and_intervals(tmp_path: Path) -> None:
     html = (tmp_path / "report.html").read_text()
     assert "&lt;pole&gt;" in html and "<pole>" not in html
     assert html.count("<figure") == 4
+
+
+def test_reports_show_the_course_of_training(tmp_path: Path) -> None:
+    rows = [{**row, "miou_val/300": row["miou_val"] - 2.0, "miou_val/600": row["miou_val"]} for row in ROWS]
+    del rows[-1]["miou_val/600"]
+    results = Results(rows, "alone")
+    found = courses(results)
+    assert found["alone"] == {seed: {300: 18.0 + seed, 600: 20.0 + seed} for seed in (0, 1, 2)}
+    assert found["taught"][2] == {300: 21.5}
+    write_reports(results, tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "| step | alone | taught |\n| --- | --- | --- |\n| 300 | 19.00 | 20.50 |\n| 600 | 21.00 | 22.00 |" in text
+    assert (tmp_path / "report.html").read_text().count("<figure") == 5
+    # A thick line is of the steps that all seeds have.
+    lines = {trace.name: (trace.x, trace.y) for trace in charts.courses(found).data if trace.name}
+    assert lines == {"alone": ((300, 600), (19.0, 21.0)), "taught": ((300,), (20.5,))}
 
 
 def test_wall_time_is_of_all_parts_of_a_run() -> None:
