@@ -8,7 +8,7 @@ import torch
 
 from cirkd.analysis.trajectory import snapshots
 from cirkd.checkpoint import load_model, read_header
-from cirkd.data.bundled import data_of
+from cirkd.data.bundled import FIRST, PARTS, data_of
 from cirkd.data.catalog import open_data
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective
@@ -38,6 +38,15 @@ def test_all_ship_and_stay_under_64_megabytes() -> None:
 def test_readme_states_what_the_headers_hold() -> None:
     text = (FOLDER / "README.md").read_text()
     assert text.split(BEGIN)[1].split(END)[0].strip() == tables(FOLDER)
+
+
+def test_the_projects_readme_states_the_study_that_opens() -> None:
+    before, after = (
+        read_header(FOLDER / f"{FIRST}-{PARTS[role]}.safetensors")["provenance"]["scores"]["val"]["miou"]
+        for role in ("before", "after")
+    )
+    text = " ".join((FOLDER.parent / "README.md").read_text(encoding="utf-8").split())
+    assert f"reaches {before:.1f} % mIoU on val" in text and f"CIRKD (after) {after:.1f} %" in text
 
 
 @pytest.mark.slow
