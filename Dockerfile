@@ -10,6 +10,7 @@ RUN uv pip install --system --no-cache --torch-backend ${TORCH_BACKEND} "/source
 
 RUN useradd --create-home cirkd
 USER cirkd
+RUN mkdir /home/cirkd/runs
 # What is trained lands in runs/ of this folder; data/ and runs/ are what to mount.
 WORKDIR /home/cirkd
 EXPOSE 8501

@@ -39,7 +39,7 @@ types: $(READY)
 	$(BIN)/pyright
 
 docs: $(READY)
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/mkdocs build --strict
 
 wheel: $(READY)
 	$(BIN)/hatchling build -d dist

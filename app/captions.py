@@ -67,7 +67,7 @@ def _trained_cells(features: FeatureSet) -> str:
     strides = {name: recipe.get("objective", {}).get("relation_stride", 0) for name, recipe in recipes.items()}
     return "".join(
         f" {name.capitalize()} was distilled between means over cells of {stride} x {stride} pixels; the loss on the "
-        "Memory bank page is taken so."
+        "Relations page is taken so."
         for name, stride in strides.items()
         if stride and recipes[name].get("teacher")
     )

@@ -102,7 +102,7 @@ PAGES = (
         "Learn",
         ":material/school:",
         "why and how relations are distilled, live under the pointer; the loss to play with; what none of it shows; a "
-        "presenter mode ([teaching](docs/teaching.md))",
+        "presenter mode",
     ),
     PageEntry(
         "export",

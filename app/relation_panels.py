@@ -10,20 +10,12 @@ from app import components, controls, matrices, panels
 from app.guard import guard
 from app.handle import Handle
 from cirkd.analysis.compare import compare_matrices
-from cirkd.charts import heat, matrix, theme
+from cirkd.charts import heat, matrix, theme, training
 from cirkd.data.errors import StudyError
 
 VIEW = "regions of the images in view"
 PIXEL = "relations_pixel"
 """Session key: (study, part of the page, pixel) whose row is looked at, where it was chosen."""
-NAMES = {
-    "task": "cross-entropy",
-    "auxiliary": "cross-entropy of the auxiliary head",
-    "kd": "class probabilities",
-    "minibatch_pixel": "mini-batch, pixel to pixel",
-    "memory_pixel": "memory, pixel to pixel",
-    "memory_region": "memory, pixel to region",
-}
 
 
 @st.fragment
@@ -142,7 +134,7 @@ def loss(study: Handle) -> None:
     if not found:
         return
     terms = list(dict.fromkeys(term for part in found for term in part.raw))
-    columns: dict[str, list[Any]] = {"Term": [NAMES.get(term, term) for term in terms] + ["sum"]}
+    columns: dict[str, list[Any]] = {"Term": [training.term(term)[0] for term in terms] + ["sum"]}
     for part in found:
         look = theme.role(part.student)
         columns[look.text] = [theme.number(part.raw.get(term)) for term in terms] + ["–"]
@@ -150,10 +142,13 @@ def loss(study: Handle) -> None:
         columns[f"{look.glyph} weighted"] = [*weighted, theme.number(part.total)]
     columns["Weight"] = [theme.number(found[-1].weights.get(term)) for term in terms] + [""]
     st.table(columns)
+    weights = [
+        f"{theme.role(part.student).label}: weighted as in {'its own recipe' if part.own else 'the paper'}."
+        for part in found
+    ]
     notes = [f"{theme.role(part.student).label}: {part.note}." for part in found if part.note]
     st.caption(
         f"`cirkd.losses.Objective` on the {found[0].images} images in view as one batch, whole and in evaluation mode, "
         f"in nats, temperature {found[0].provenance['temperature']:g}; keys drawn from the memory with seed "
-        f"{found[0].provenance['seed']}. Weights: those of the checkpoint's recipe where it was distilled, else the "
-        f"paper's. {' '.join(notes)}"
+        f"{found[0].provenance['seed']}. {' '.join([*weights, *notes])}"
     )

@@ -23,7 +23,7 @@ NONE = "none"
 LAYERS = (*EMBEDDINGS, *(f"{STAGE}{number}" for number in range(1, 6)))
 """The layers that are offered; any other that the models have can be named."""
 DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("auto", "float32", "bf16")
+PRECISIONS = ("auto", "float32", "bf16", "fp16")
 UPLOAD = "upload"
 """In the place of a data set: images that were uploaded in this window."""
 FEWEST_IMAGES, MOST_IMAGES = 2, 24

@@ -102,7 +102,7 @@ def main() -> None:
         f"{machine()}. One forward and backward pass without the layer over one with it, in processor time of all "
         "threads, medians of passes in turn.",
         "\n".join(rows),
-        "Layers of a GPU, as recorded when they were built:",
+        "Layers of a GPU, as measured once, on an NVIDIA H100:",
         "\n".join(gpu),
         "Layers that gained under 1.3x where they were used, or were never measured there, are gone: loops compiled "
         "by numba (1.1x), memory in huge pages (0.4x to 1.0x on this processor) and tiles in kernels on a GPU, which "

@@ -20,7 +20,7 @@ from torch import Tensor
 from cirkd.data.catalog import open_data
 from cirkd.losses.task import segmentation_cross_entropy
 from cirkd.models.segmenter import SegmentationOutput
-from cirkd.training import engine
+from cirkd.training import accelerating
 from cirkd.training.batches import Batch, Batches
 from cirkd.training.recipes import Recipe, find_recipe
 from cirkd.training.setup import build_heads, build_memory, build_student, load_teacher
@@ -50,14 +50,14 @@ class Stepper:
 
     def __init__(self, recipe: Recipe, kept: Path | None = None) -> None:
         recipe = dataclasses.replace(recipe, teacher_outputs=kept)
-        accelerator = engine.make_accelerator(recipe)
+        accelerator = accelerating.make_accelerator(recipe)
         self.device = accelerator.device
         data = open_data(recipe.data, "train", recipe.root)
         teacher = load_teacher(recipe, data, self.device)
         torch.manual_seed(recipe.seed)
         student = build_student(recipe, data).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         memory, heads = build_memory(recipe, student, teacher), build_heads(recipe, student, teacher)
-        place = engine.processes_of(accelerator)
+        place = accelerating.processes_of(accelerator)
         self.teacher = None if teacher is None else Teaching(teacher, recipe, student.info.preprocessing, place)
         module = Distillation(student, memory, heads, recipe.objective)
         self.steps = Steps(recipe, module, None if teacher is None else self._teach, accelerator)
@@ -83,7 +83,7 @@ class Bare:
         torch.manual_seed(recipe.seed)
         student = build_student(recipe, open_data(recipe.data, "train", recipe.root))
         self.student = student.to(device, memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
-        self.optimizer = engine.make_optimizer(recipe, self.student)
+        self.optimizer = accelerating.make_optimizer(recipe, self.student)
         self.seconds: list[float] = []
 
     def step(self, batch: Batch) -> None:

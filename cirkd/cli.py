@@ -55,6 +55,8 @@ def _train(words: list[str]) -> int:
     from cirkd.training.trainer import train
 
     result = train(recipe, resume=resume, words=[words[0], *rest])
+    if os.environ.get("RANK", "0") != "0":
+        return 0
     if not result.finished:
         print(f"{recipe.name}: stopped after step {result.steps}, saved; go on with --resume")
     else:
@@ -264,6 +266,9 @@ def _data(words: list[str]) -> int:
     """List the data sets that can be opened, with their splits and what their folders hold: cirkd data."""
     from cirkd.data.catalog import DATA_SETS
 
+    if words:
+        print(f"usage: cirkd data\n\n{_data.__doc__}")
+        return 0 if words[0] in ("-h", "--help") else 2
     for entry in DATA_SETS.values():
         print(f"{entry.name:12s}{entry.title}; splits {', '.join(entry.splits)}; --root holds {entry.holds}")
     return 0

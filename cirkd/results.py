@@ -131,7 +131,7 @@ class Results(Server):
         space: str = "feature",
         progress: Progress | None = None,
     ) -> Projection:
-        """A map of a class-balanced sample of `budget` pixels, for every model; see `cirkd.analysis.project`."""
+        """A map of a class-balanced sample of `budget` pixels, for every model; see `cirkd.analysis.projection`."""
         sample = self.sample(budget, seed)
         return project(self.features(), method, dimensions, sample, seed, align, space, progress=progress)
 

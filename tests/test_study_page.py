@@ -40,6 +40,12 @@ def test_it_begins_with_the_means_of_the_seeds_that_all_have(monkeypatch: pytest
     assert last == "| streets, labels of an eighth of the frames, val | 2 | 51.00 | 55.50 | 57.50 |"
 
 
+def test_the_page_of_training_lists_the_methods() -> None:
+    begin, end = study_page.METHOD_MARKS
+    listed = study_page.TRAINING.read_text().split(begin)[1].split(end)[0].strip()
+    assert listed == study_page.methods() and "discriminator 0.1" in listed
+
+
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_its_command_plans_its_runs(part: Part, tmp_path: Path) -> None:
     words = shlex.split(part.command)[2:]

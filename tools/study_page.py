@@ -1,4 +1,4 @@
-"""The study: what it trains, and its tables and plots in `docs/results.md`.
+"""The study: what it trains, and its tables and plots in `docs/results.md`; the table of methods in `docs/training.md`.
 
 `python -m tools.study_page` writes, between the marks of each part, the command that makes its runs, what they came to
 and a plot, from the sweeps' `results.parquet`; a part whose sweep has no rows yet shows its command alone. The text
@@ -18,10 +18,12 @@ from cirkd.charts.save import write_figure
 from cirkd.export.table import Table
 from cirkd.sweep.report import MEASURES, by_class, comparison, courses, digits, during, markdown, scatter
 from cirkd.sweep.results import FILE, Results, read_results
+from cirkd.training.recipes.methods import METHODS
 from tools.checkpoint_scores import write_between
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGE = DOCS / "results.md"
+PAGE, TRAINING = DOCS / "results.md", DOCS / "training.md"
+METHOD_MARKS = ("<!-- methods: begin -->", "<!-- methods: end -->")
 LABELS = {
     "baseline": "baseline",
     "kd": "KD",
@@ -204,7 +206,20 @@ def marks(part: Part) -> tuple[str, str]:
     return f"<!-- {part.name}: begin -->", f"<!-- {part.name}: end -->"
 
 
+def methods() -> str:
+    """Every method, what it adds, and how it differs from the published script, for `docs/training.md`."""
+    shown = METHODS.values()
+    columns = {
+        "recipe": [f"`streets-{name}`" for name in METHODS],
+        "method": [method.title for method in shown],
+        "adds": [method.adds for method in shown],
+        "differs_from_the_published_script": [method.differs for method in shown],
+    }
+    return markdown(Table("methods", "", columns))
+
+
 def main() -> None:
+    write_between(TRAINING, *METHOD_MARKS, methods())
     write_between(PAGE, *GLANCE_MARKS, glance())
     for part in PARTS:
         write_between(PAGE, *marks(part), text(part))

@@ -88,7 +88,7 @@ def _choose(found: list[Run]) -> tuple[Run, Run | None]:
 
 def _watch(shown: Run, beside: Run | None) -> None:
     """Everything that changes while a run goes on; the page is drawn anew when it begins or ends."""
-    run, history = runs.look(shown.folder), read_history(shown.folder / "journal.jsonl")
+    run, history = runs.read_run(shown.folder), read_history(shown.folder / "journal.jsonl")
     if run.status != shown.status:
         st.rerun()
     _head(run, history)
@@ -139,7 +139,8 @@ def _actions(run: Run) -> None:
             icon=":material/stop_circle:",
             on_click=runs.stop,
             args=(run.folder,),
-            help="Saves after the step that it is at and ends; it can be resumed from there.",
+            help="Saves after the step that it is at and ends; it can be resumed from there. On Windows it ends at "
+            "once, and goes on from where it was last saved.",
         )
     elif run.resumable and st.button("Resume", key="training_resume", icon=":material/resume:", type="primary"):
         with guard():

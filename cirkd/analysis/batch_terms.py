@@ -14,9 +14,11 @@ from cirkd.features.feature_set import TEACHER
 from cirkd.features.grids import averaged
 
 if TYPE_CHECKING:
+    import torch
+
     from cirkd.data.sample import Classes, Sample
     from cirkd.losses.objective import Objective
-    from cirkd.models.segmenter import SegmentationOutput
+    from cirkd.models.segmenter import SegmentationOutput, Segmenter
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def batch_terms(
     """
     import torch
 
+    from cirkd.models import inference
+
     _check(models, name, samples)
     student, teacher = models[name], models[TEACHER]
     labels = _labels(name, student, samples, classes)
@@ -67,11 +71,9 @@ def batch_terms(
     objective, own = _objective(student)
     objective, note = _possible(objective, student, teacher)
     device = next(student.parameters()).device
-    with torch.no_grad():
-        outputs = {
-            key: model(torch.stack([model.preprocess(sample.image) for sample in samples]).to(device))
-            for key, model in (("student", student), ("teacher", teacher.to(device)))
-        }
+    with torch.no_grad(), inference.evaluating(student), inference.evaluating(teacher, device):
+        outputs = {"student": _outputs(name, student, samples, device)}
+        outputs["teacher"] = _outputs(TEACHER, teacher, samples, device)
         outputs["teacher"] = replace(outputs["teacher"], logits=outputs["teacher"].logits[:, order])
         coarse = {key: replace(output, embedding=averaged(output.embedding)) for key, output in outputs.items()}
         note = "; ".join(part for part in (note, _too_fine(outputs["student"], coarse["student"])) if part)
@@ -98,6 +100,26 @@ def batch_terms(
     )
 
 
+def _outputs(name: str, model: Segmenter, samples: Sequence[Sample], device: torch.device) -> SegmentationOutput:
+    """What a network in evaluation mode returns for all images, which it sees one by one."""
+    import torch
+
+    from cirkd.models import inference
+    from cirkd.models.segmenter import SegmentationOutput
+
+    found = []
+    for sample in samples:
+        with inference.fitting(name, sample.image.shape[:2], device):
+            found.append(model(model.preprocess(sample.image)[None].to(device)))
+    extra = {
+        part: None if getattr(found[0], part) is None else torch.cat([getattr(output, part) for output in found])
+        for part in ("auxiliary", "encoded")
+    }
+    return SegmentationOutput(
+        torch.cat([output.logits for output in found]), torch.cat([output.embedding for output in found]), **extra
+    )
+
+
 def _too_fine(own: SegmentationOutput, coarse: SegmentationOutput) -> str:
     """That the student's embedding was averaged, where it was."""
     (h, w), (rows, columns) = own.embedding.shape[2:], coarse.embedding.shape[2:]
@@ -106,7 +128,7 @@ def _too_fine(own: SegmentationOutput, coarse: SegmentationOutput) -> str:
 
 def _check(models: Mapping[str, Any], name: str, samples: Sequence[Sample]) -> None:
     if TEACHER not in models or name not in models or name == TEACHER:
-        raise StudyError("the loss compares a student with a teacher: choose both in the sidebar")
+        raise StudyError("the loss compares a student with a teacher: open both")
     if len({sample.image.shape for sample in samples}) > 1:
         raise StudyError("the images differ in size, and a mini-batch has one size; choose images of one size")
 

@@ -209,4 +209,4 @@ def _distance(divergence: Divergence | None) -> str:
 
 def _missing(features: FeatureSet) -> str:
     missing = [name for name in (BEFORE, AFTER) if name not in features.models]
-    return f"Add {' and '.join(missing)} in the sidebar to see what distillation changed."
+    return f"To see what distillation changed, open a student as {' and one as '.join(missing)} too."

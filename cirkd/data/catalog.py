@@ -1,11 +1,13 @@
 """Every data set by name: add an entry here, and command line, app and report know it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from cirkd.data import ade20k, bdd100k, camvid, cityscapes, coco_stuff, folder, streets, vistas, voc
 from cirkd.data.entry import DataSet
-from cirkd.data.errors import DataError
-from cirkd.data.sample import SegmentationData
+from cirkd.data.errors import CheckpointError, DataError
+from cirkd.data.palettes import numbered_classes
+from cirkd.data.sample import MOST_CLASSES, Classes, SegmentationData
 
 DATA_SETS: dict[str, DataSet] = {
     entry.name: entry
@@ -69,3 +71,27 @@ def layout_of(root: Path | str) -> str:
     if not place.is_dir():
         return "folder"
     return next((name for name, entry in DATA_SETS.items() if entry.lies_at(place)), "folder")
+
+
+def classes_by_count(count: int) -> tuple[Classes, str]:
+    """The classes of the data set that has so many, or numbered ones; and a line that says which was done.
+
+    A file of weights names no classes: their count is all that it tells, so the names are marked as guessed.
+
+    Raises:
+        CheckpointError: more classes than label maps can tell apart.
+    """
+    if count > MOST_CLASSES:
+        raise CheckpointError(
+            f"a network of {count} classes: at most {MOST_CLASSES} are shown, as label maps have 8 bits; "
+            "merge classes and train its classifier again"
+        )
+    if count == len(coco_stuff.COCO_STUFF_VALUES):
+        return replace(
+            coco_stuff.COCO_STUFF_VALUES, guessed=True
+        ), f"{count} classes: the label values of COCO-Stuff, 171 in use"
+    for entry in DATA_SETS.values():
+        if entry.classes is not None and len(entry.classes) == count:
+            note = f"{count} classes: named as those of {entry.title}, which has as many"
+            return replace(entry.classes, guessed=True), note
+    return numbered_classes(count), f"{count} classes: of no data set known here, so they are numbered"

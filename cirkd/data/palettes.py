@@ -1,10 +1,8 @@
 """Class names and colours of the data sets that checkpoints name, each written once."""
 
 import colorsys
-from dataclasses import replace
 
-from cirkd.data.errors import CheckpointError
-from cirkd.data.sample import MOST_CLASSES, Classes
+from cirkd.data.sample import Classes
 
 
 def classes_in(names: str, colors: str, ignore_index: int = 255) -> Classes:
@@ -61,31 +59,6 @@ VOC = classes_in(
     c08080 004000 804000 00c000 80c000 004080
     """,
 )
-
-
-def classes_by_count(count: int) -> tuple[Classes, str]:
-    """The classes of the data set that has so many, or numbered ones; and a line that says which was done.
-
-    A file of weights names no classes: their count is all that it tells, so the names are marked as guessed.
-
-    Raises:
-        CheckpointError: more classes than label maps can tell apart.
-    """
-    from cirkd.data.catalog import DATA_SETS
-    from cirkd.data.coco_stuff import COCO_STUFF_VALUES
-
-    if count > MOST_CLASSES:
-        raise CheckpointError(
-            f"a network of {count} classes: at most {MOST_CLASSES} are shown, as label maps have 8 bits; "
-            "merge classes and train its classifier again"
-        )
-    if count == len(COCO_STUFF_VALUES):
-        return replace(COCO_STUFF_VALUES, guessed=True), f"{count} classes: the label values of COCO-Stuff, 171 in use"
-    for entry in DATA_SETS.values():
-        if entry.classes is not None and len(entry.classes) == count:
-            note = f"{count} classes: named as those of {entry.title}, which has as many"
-            return replace(entry.classes, guessed=True), note
-    return numbered_classes(count), f"{count} classes: of no data set known here, so they are numbered"
 
 
 def numbered_classes(count: int) -> Classes:

@@ -6,6 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cirkd.data.errors import CirkdError
+
+
+def writable_folder(folder: Path, error: type[CirkdError]) -> Path:
+    """A folder that is there afterwards.
+
+    Raises:
+        error: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as why:
+        raise error(f"{folder}: no folder can be made there ({why.strerror}); choose another place") from None
+    return folder
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -68,12 +68,14 @@ def settings_of(
     """The settings of an extraction.
 
     Raises:
-        StudyError: no model, an unknown layer or no pixel a class.
+        StudyError: no model, no image, an unknown layer or no pixel a class.
     """
     from cirkd.models.taps import layer_of_each
 
     if not models or per_class < 1:
         raise StudyError(f"{len(models)} models, {per_class} pixels a class: at least one of each was wanted")
+    if images is not None and images < 1:
+        raise StudyError(f"{images} images: 1 or more was wanted; leave it out for all of them")
     layers = layer_of_each(models, layer)
     first = next(iter(models.values()))
     labelled = _has_labels(data)

@@ -17,7 +17,7 @@ import numpy as np
 
 from cirkd.data.errors import StudyError
 from cirkd.data.matching import match_classes
-from cirkd.data.whole_files import replacing
+from cirkd.data.whole_files import replacing, writable_folder
 from cirkd.features.feature_set import IGNORED
 from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, classes_from, settings_of
 from cirkd.features.grids import averaged, on_grid, resampled
@@ -208,7 +208,7 @@ def _agree(folder: Path, settings: Settings, processes: Processes) -> None:
     path = folder / SETTINGS
     text = settings.text()
     if processes.is_main:
-        (folder / PARTS).mkdir(parents=True, exist_ok=True)
+        writable_folder(folder / PARTS, StudyError)
         if not path.is_file():
             with replacing(path) as temporary:
                 temporary.write_text(text)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cirkd.data.palettes import classes_by_count
+from cirkd.data.catalog import classes_by_count
 from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
 from cirkd.models.published_networks import ResidualBlock, conv_norm
 from cirkd.models.segmenter import ModelInfo, Segmenter

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cirkd.data.catalog import classes_by_count
 from cirkd.data.errors import CheckpointError
-from cirkd.data.palettes import classes_by_count
 from cirkd.models import mmseg_heads as heads
 from cirkd.models.hrnet import HRNet, hrnet_options
 from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from cirkd.data.palettes import classes_by_count
+from cirkd.data.catalog import classes_by_count
 from cirkd.models.layouts import Hints, Recognised, renamed
 from cirkd.models.mix_transformer import mix_transformer, sizes_of
 from cirkd.models.mmseg_meta import settings_of

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cirkd.data.catalog import classes_by_count
 from cirkd.data.errors import CheckpointError
 from cirkd.data.own_code import call_function
-from cirkd.data.palettes import classes_by_count
 from cirkd.data.sample import Classes
 from cirkd.models.answers import Answers, answered, checked, named_classes, read_sidecar
 from cirkd.models.fit import compare

@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from cirkd.data.catalog import classes_by_count
 from cirkd.data.errors import CheckpointError
-from cirkd.data.palettes import classes_by_count
 from cirkd.data.sample import Classes
 from cirkd.models import published_networks as nets
 from cirkd.models.build import FcnHead

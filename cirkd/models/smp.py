@@ -11,8 +11,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from cirkd.data.catalog import classes_by_count
 from cirkd.data.errors import CheckpointError
-from cirkd.data.palettes import classes_by_count
 from cirkd.models.layouts import ASSUMED, Hints, Recognised
 from cirkd.models.segmenter import ModelInfo, Preprocessing, SegmentationOutput, Segmenter
 

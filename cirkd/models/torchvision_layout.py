@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cirkd.data.catalog import classes_by_count
 from cirkd.data.errors import CheckpointError
-from cirkd.data.palettes import classes_by_count
 from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
 from cirkd.models.segmenter import ModelInfo, Segmenter
 

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cirkd.data.palettes import classes_by_count, numbered_classes
+from cirkd.data.catalog import classes_by_count
+from cirkd.data.palettes import numbered_classes
 from cirkd.data.sample import Classes
 from cirkd.models.layouts import Hints, Recognised, renamed
 from cirkd.models.mix_transformer import counted_from_one, mix_transformer, sizes_of

@@ -157,7 +157,7 @@ def run_all(
                 for job in working.values():
                     runs.stop(job.folder)
         for place, job in list(working.items()):
-            run = runs.look(job.folder)
+            run = runs.read_run(job.folder)
             if run.status == "running":
                 continue
             del working[place]
@@ -173,7 +173,7 @@ def run_all(
 
 def _begin(job: Job, environment: Place, say: Callable[[str], object]) -> bool:
     """Set a job's run to work; False where it is complete."""
-    status = runs.look(job.folder).status
+    status = runs.read_run(job.folder).status
     if status == "finished":
         return False
     if status == "running":

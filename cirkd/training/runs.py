@@ -23,7 +23,7 @@ from typing import Any, Literal
 import psutil
 
 from cirkd.data.errors import TrainingError
-from cirkd.data.whole_files import replacing
+from cirkd.data.whole_files import replacing, writable_folder
 from cirkd.models.places import WEIGHTS
 from cirkd.training.journal import LOG, ended_with, read_history, refused
 from cirkd.training.journal import log as log
@@ -59,10 +59,10 @@ def find_runs(folder: Path) -> list[Run]:
         return []
     marks = (_PROCESS, _LAUNCH, "journal.jsonl")
     found = [path for path in folder.iterdir() if any((path / mark).is_file() for mark in marks)]
-    return [look(path) for path in sorted(found, key=_changed, reverse=True)]
+    return [read_run(path) for path in sorted(found, key=_changed, reverse=True)]
 
 
-def look(folder: Path) -> Run:
+def read_run(folder: Path) -> Run:
     """What a run's folder tells of it now."""
     error = ""
     if _living(folder) is not None:
@@ -101,7 +101,7 @@ def start(
     folder = runs / name
     if (folder / "journal.jsonl").exists() or (folder / _LAUNCH).exists():
         raise TrainingError(f"{folder} holds a run already; resume it, or choose another name")
-    folder.mkdir(parents=True, exist_ok=True)
+    writable_folder(folder, TrainingError)
     note_launch(folder, [recipe, *flags])
     return _launch(folder, resume=False, environment=environment)
 
@@ -137,7 +137,10 @@ def begun_as(folder: Path) -> tuple[str, list[str]] | None:
 
 
 def stop(folder: Path) -> None:
-    """Ask a run to save and end after the step that it is at; one that has ended stays as it is."""
+    """Ask a run to save and end after the step that it is at; one that has ended stays as it is.
+
+    Windows has no such request: there a run ends at once, and goes on from where it was last saved.
+    """
     process = _living(folder)
     if process is not None:
         process.terminate()
@@ -188,7 +191,7 @@ def _launch(folder: Path, *, resume: bool, environment: Mapping[str, str] | None
             start_new_session=True,  # closing the terminal or the server does not end it
         )
     _claim(folder, process.pid)
-    return look(folder)
+    return read_run(folder)
 
 
 def _launched(folder: Path) -> tuple[str, list[str], Path]:
@@ -218,7 +221,7 @@ def _without_places(flags: Sequence[str]) -> list[str]:
 
 def _claim(folder: Path, pid: int) -> None:
     """Write who trains here; only one process can create the file, and a dead one's is put aside."""
-    folder.mkdir(parents=True, exist_ok=True)
+    writable_folder(folder, TrainingError)
     who = {"pid": pid, "began": _began(pid)}
     while True:
         try:

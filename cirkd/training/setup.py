@@ -19,10 +19,45 @@ from cirkd.data.sample import Classes, SegmentationData
 from cirkd.losses.channel import CHANNEL_POOL
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Heads
+from cirkd.losses.terms import TERMS
 from cirkd.models import published
 from cirkd.models.build import ARCHITECTURES, build_segmenter
 from cirkd.models.segmenter import Segmenter
 from cirkd.training.recipes import Recipe
+
+
+def require_sensible(recipe: Recipe) -> None:
+    """Raise TrainingError for a value with which no run can begin, before anything is loaded."""
+    objective, network = recipe.objective, recipe.network
+    for flag, value, fits, wanted in (
+        ("steps", recipe.steps, recipe.steps >= 1, "1 or more"),
+        ("batch-size", recipe.batch_size, recipe.batch_size >= 1, "1 or more"),
+        ("seed", recipe.seed, recipe.seed >= 0, "0 or more"),
+        ("workers", recipe.workers, recipe.workers >= 0, "0 or more"),
+        ("learning-rate", recipe.learning_rate, recipe.learning_rate > 0, "above 0"),
+        ("average", recipe.average, 0 <= recipe.average < 1, "from 0 to below 1"),
+        ("network.input-scale", network.input_scale, 1 / 64 <= network.input_scale <= 8, "from 1/64 to 8"),
+        ("objective.temperature", objective.temperature, objective.temperature >= 0.002, "0.002 or more, as 0.1"),
+        ("objective.kd-temperature", objective.kd_temperature, objective.kd_temperature > 0, "above 0, as 1"),
+        (
+            "objective.relation-stride",
+            objective.relation_stride,
+            objective.relation_stride >= 0 and not objective.relation_stride % network.output_stride,
+            f"0 or a multiple of the network's output stride, {network.output_stride}",
+        ),
+        (
+            "objective.task",
+            objective.task,
+            any(map(objective.weight, TERMS)),
+            "a weight above 0 for it or another term",
+        ),
+        *(
+            (name.replace("_", "-"), getattr(recipe, name), getattr(recipe, name) >= 0, "0 or more steps")
+            for name in ("evaluate_every", "snapshot_every", "save_every", "journal_every")
+        ),
+    ):
+        if not fits:
+            raise TrainingError(f"--{flag} {value:g}: {wanted} was wanted")
 
 
 def load_teacher(recipe: Recipe, data: SegmentationData, device: torch.device) -> Segmenter | None:

@@ -15,7 +15,7 @@ from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Heads, Objective, Terms
 from cirkd.losses.pixel_choice import Draws
 from cirkd.models.segmenter import SegmentationOutput, Segmenter
-from cirkd.training import engine
+from cirkd.training import accelerating
 from cirkd.training.batches import Batch
 from cirkd.training.recipes import Recipe
 
@@ -124,7 +124,7 @@ class Steps:
         self.teaching = teaching
         self.accelerator = accelerator
         self.average = WeightAverage(module.student, recipe.average) if recipe.average else None
-        self.wrapped, self.optimizer = accelerator.prepare(module, engine.make_optimizer(recipe, module))
+        self.wrapped, self.optimizer = accelerator.prepare(module, accelerating.make_optimizer(recipe, module))
         self.draws = torch.Generator().manual_seed(recipe.seed + 1)
         self.done = 0
         self.latest: dict[str, float] = {}
@@ -168,7 +168,7 @@ class Steps:
             taught = None if self.teaching is None else self.teaching(part.images, self.done, number)
             terms = self.wrapped(part, taught, draws, self.done)
             total = self.objective().total(terms)
-            if any(engine.any_of(self.accelerator, not bool(torch.isfinite(total)))):
+            if any(accelerating.any_of(self.accelerator, not bool(torch.isfinite(total)))):
                 raise diverged(recipe.name, self.done, terms, self.latest, self.module)
             self.accelerator.backward(total / recipe.accumulate)
         return {name: value.detach() for name, value in terms.items()}

@@ -16,7 +16,7 @@ from cirkd.data.sample import SegmentationData
 from cirkd.losses.objective import Terms
 from cirkd.models.places import WEIGHTS
 from cirkd.models.segmenter import Segmenter
-from cirkd.training import engine, setup
+from cirkd.training import accelerating, setup
 from cirkd.training.batches import Batch, Batches
 from cirkd.training.evaluate import Evaluation, evaluate
 from cirkd.training.journal import Journal
@@ -57,8 +57,9 @@ def train(recipe: Recipe, *, resume: bool = False, words: Sequence[str] = ()) ->
     Raises:
         CirkdError: data, teacher or state can't be used, or the loss is no longer finite.
     """
-    engine.refuse_overwriting(recipe, resume)
-    engine.require_equal_parts(recipe)
+    accelerating.refuse_overwriting(recipe, resume)
+    setup.require_sensible(recipe)
+    accelerating.require_equal_parts(recipe)
     # The run's randomness is its own: the caller's generator is as before when it ends.
     # Of several processes of one run, the first holds its folder.
     held = holding(recipe.run_folder) if int(os.environ.get("RANK", "0")) == 0 else nullcontext()
@@ -79,7 +80,7 @@ class _Run:
     def __init__(self, recipe: Recipe, resume: bool) -> None:
         self.recipe = recipe
         self.folder = recipe.run_folder
-        self.accelerator = engine.make_accelerator(recipe)
+        self.accelerator = accelerating.make_accelerator(recipe)
         self.train_data = open_data(recipe.data, recipe.train_split, recipe.root)
         self.val_data = open_data(recipe.data, recipe.val_split, recipe.root)
         setup.warn_of_overlap(recipe, self.train_data, self.val_data)
@@ -88,11 +89,11 @@ class _Run:
         torch.manual_seed(recipe.seed)
         student = setup.build_student(recipe, self.train_data).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         memory, heads = setup.build_memory(recipe, student, teacher), setup.build_heads(recipe, student, teacher)
-        place = engine.processes_of(self.accelerator)
+        place = accelerating.processes_of(self.accelerator)
         self.teaching = None if teacher is None else Teaching(teacher, recipe, student.info.preprocessing, place)
         self.module = Distillation(student, memory, heads, recipe.objective)
         if recipe.sync_batch_norm:
-            engine.normalise_over_processes(self.module, self.accelerator)
+            accelerating.normalise_over_processes(self.module, self.accelerator)
         self.steps = Steps(recipe, self.module, self.teaching, self.accelerator)
         # From here on the global generator serves dropout alone, alike for every objective of the same seed.
         torch.manual_seed(recipe.seed + 2)
@@ -108,13 +109,13 @@ class _Run:
         self.journal.write(
             "start", self.step, recipe=setup.plain_recipe(recipe), classes=classes, resumed=self.step > 0
         )
-        engine.begin_tracking(self.accelerator, recipe.name, setup.plain_recipe(recipe))
+        accelerating.begin_tracking(self.accelerator, recipe.name, setup.plain_recipe(recipe))
         if self.step == 0:
             self._snapshot()
         with Progress(recipe.name, recipe.steps, self.step, self.accelerator.is_main_process) as progress:
             for batch in self._batches():
                 self._record(self.steps(batch), progress)
-                if any(engine.any_of(self.accelerator, stopping.requested)):
+                if any(accelerating.any_of(self.accelerator, stopping.requested)):
                     break
                 if self.step < recipe.steps:
                     self._between_steps(progress)
@@ -153,14 +154,16 @@ class _Run:
         return self.module.student if self.steps.average is None else self.steps.average.student
 
     def _record(self, terms: Terms, progress: Progress) -> None:
-        raw = self.steps.latest = engine.averaged(self.accelerator, terms)
+        raw = self.steps.latest = accelerating.averaged(self.accelerator, terms)
         progress.advance(raw["task"] if "task" in raw else sum(raw.values()))
-        if self.step % self.recipe.journal_every and self.step != self.recipe.steps:
+        if not _due(self.step, self.recipe.journal_every) and self.step != self.recipe.steps:
             return
         objective = self.steps.objective(steps_back=1)
         weighted = {name: value * objective.weight(name) for name, value in raw.items()}
         memory, total, rate = self.module.memory, sum(weighted.values()), self.steps.optimizer.param_groups[0]["lr"]
-        engine.track(self.accelerator, {"raw": raw, "weighted": weighted, "total": total, "rate": rate}, self.step)
+        accelerating.track(
+            self.accelerator, {"raw": raw, "weighted": weighted, "total": total, "rate": rate}, self.step
+        )
         self.journal.write(
             "train",
             self.step,
@@ -185,19 +188,19 @@ class _Run:
             self._save()
 
     def _evaluate(self) -> Evaluation:
-        engine.share_statistics(self.accelerator, self._student)
+        accelerating.share_statistics(self.accelerator, self._student)
         result = self._scored(self._student, self.val_data)
         self._write(result)
         return result
 
     def _scored(self, model: Segmenter, data: SegmentationData) -> Evaluation:
         """Scores that go by `val` where they are of the recipe's validation images, whatever these are called."""
-        result = evaluate(model, data, processes=engine.processes_of(self.accelerator))
+        result = evaluate(model, data, processes=accelerating.processes_of(self.accelerator))
         return replace(result, split="val") if data is self.val_data else result
 
     def _write(self, result: Evaluation) -> None:
         self.journal.write("evaluation", self.step, **asdict(result))
-        engine.track(self.accelerator, {result.split: {"miou": result.miou}}, self.step)
+        accelerating.track(self.accelerator, {result.split: {"miou": result.miou}}, self.step)
 
     def _snapshot(self) -> None:
         if self.accelerator.is_main_process:

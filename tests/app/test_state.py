@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app.state import DEVICES, LAYERS, NONE, PRECISIONS, UPLOAD, StudyState, from_query, sources
 from cirkd.data.catalog import DATA_SETS
 from cirkd.data.safe_palette import COLORS_OF_CLASSES
+from cirkd.models import inference
 
 text = st.text(min_size=0, max_size=20).map(str.strip)
 name = st.text(min_size=1, max_size=20)
@@ -44,7 +45,7 @@ def test_any_address_gives_a_state(query: dict[str, str]) -> None:
     assert state.data in sources()
     assert re.fullmatch(r"[\w.,= -]+", state.layer)
     assert state.device in DEVICES
-    assert state.precision in PRECISIONS
+    assert state.precision in PRECISIONS == inference.PRECISIONS
     assert state.palette in COLORS_OF_CLASSES
 
 

@@ -61,15 +61,15 @@ def test_a_run_is_begun_watched_stopped_and_resumed(
         "first => document.querySelector('[data-testid=stProgress]')?.innerText !== first", arg=first, timeout=60_000
     )
     tab.reload()
-    assert runs.look(folder).status == "running"
+    assert runs.read_run(folder).status == "running"
     tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
-    wait(lambda: runs.look(folder).status == "stopped")
+    wait(lambda: runs.read_run(folder).status == "stopped")
     done = read_history(folder / "journal.jsonl").step
     tab.get_by_role("button", name="Resume").click(timeout=60_000)
     wait(lambda: read_history(folder / "journal.jsonl").step > done)
     assert read_history(folder / "journal.jsonl").resumed == (done,)
     tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
-    wait(lambda: runs.look(folder).status == "stopped")
+    wait(lambda: runs.read_run(folder).status == "stopped")
 
 
 @pytest.mark.browser
@@ -98,7 +98,7 @@ def test_a_run_of_the_command_line_is_stopped_and_resumed_on_the_page(
     wait(lambda: read_history(journal).step > done)
     assert read_history(journal).resumed == (done,)
     tab.get_by_role("button", name="Stop", exact=True).click(timeout=60_000)
-    wait(lambda: runs.look(folder).status == "stopped")
+    wait(lambda: runs.read_run(folder).status == "stopped")
     assert_stands(tab)
 
 
@@ -134,7 +134,7 @@ def test_a_run_that_ends_stays_on_screen_and_is_called_ended(
         shown = tab.locator(".st-key-training_run input")
         expect(shown).to_have_value("ending · running", timeout=30_000)
         trains.kill()
-    status = runs.look(folder).status
+    status = runs.read_run(folder).status
     assert status != "running"
     expect(shown).to_have_value(f"ending · {status}", timeout=30_000)
     choose(tab, "training_beside", "told")

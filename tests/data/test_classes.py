@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cirkd.data.catalog import open_data
+from cirkd.data.catalog import classes_by_count, open_data
 from cirkd.data.coco_stuff import COCO_STUFF
 from cirkd.data.errors import CheckpointError, DataError
 from cirkd.data.matching import NONE, channel_order, match_classes
-from cirkd.data.palettes import CITYSCAPES, classes_by_count
+from cirkd.data.palettes import CITYSCAPES
 from cirkd.data.sample import Classes
 from cirkd.data.unscored import label_counts, unscored_notes
 from tests.data.tiny_folder import LABEL, NAMES, folder

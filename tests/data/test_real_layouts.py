@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 from torchvision.datasets import Cityscapes
 
-from cirkd.data.catalog import DATA_SETS, layout_of, open_data, open_named
+from cirkd.data.catalog import DATA_SETS, classes_by_count, layout_of, open_data, open_named
 from cirkd.data.cityscapes import LABEL_IDS
 from cirkd.data.coco_stuff import COCO_STUFF_UNUSED as UNUSED
 from cirkd.data.errors import DataError
-from cirkd.data.palettes import CAMVID_32, CITYSCAPES, VOC, classes_by_count
+from cirkd.data.palettes import CAMVID_32, CITYSCAPES, VOC
 from tests.data.trees import (
     SIZE,
     TREES,

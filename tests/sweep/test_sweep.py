@@ -122,7 +122,7 @@ def test_asked_to_stop_it_saves_and_goes_on(tmp_path: Path, camvid: Path, teache
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 0
     assert "stopped with 0 of 4 runs done" in said
-    assert runs.look(first).status == "stopped" and (first / "state.pt").is_file()
+    assert runs.read_run(first).status == "stopped" and (first / "state.pt").is_file()
     changed = sweep(tmp_path, [*words, "--batch-size", "3"])
     assert "begun as `camvid-baseline" in changed.communicate(timeout=60)[0]
     assert changed.returncode == 1

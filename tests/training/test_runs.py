@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "runs"
     for run in runs.find_runs(tmp_path / "runs"):
         runs.stop(run.folder)
-        wait(lambda path=run.folder: runs.look(path).status != "running")
+        wait(lambda path=run.folder: runs.read_run(path).status != "running")
 
 
 def wait(condition: Callable[[], bool], seconds: float = 240) -> None:
@@ -81,14 +81,14 @@ def test_a_run_is_stopped_and_goes_on_where_it_was(folder: Path, camvid: Path) -
     journal = run.folder / "journal.jsonl"
     wait(lambda: len(read_history(journal).at) >= 2)
     runs.stop(run.folder)
-    wait(lambda: runs.look(run.folder).status != "running")
-    stopped = runs.look(run.folder)
+    wait(lambda: runs.read_run(run.folder).status != "running")
+    stopped = runs.read_run(run.folder)
     assert (stopped.status, stopped.error, stopped.resumable) == ("stopped", "", True)
     done = read_history(journal).step
     assert 0 < done < 40
     runs.resume(run.folder)
-    wait(lambda: runs.look(run.folder).status != "running")
-    ended = runs.look(run.folder)
+    wait(lambda: runs.read_run(run.folder).status != "running")
+    ended = runs.read_run(run.folder)
     assert ended.status == "finished", runs.log(run.folder)
     history = read_history(journal)
     assert history.resumed == (done,)
@@ -105,17 +105,17 @@ def test_a_run_of_the_command_line_is_stopped_and_resumed_beside_another(folder:
     typed = subprocess.Popen([*words, "--steps", "40", "--name", "typed"], cwd=camvid.parent)
     run, journal = folder / "typed", folder / "typed" / "journal.jsonl"
     wait(lambda: len(read_history(journal).at) >= 2)
-    assert runs.look(run).status == "running"
+    assert runs.read_run(run).status == "running"
     runs.stop(run)
     assert typed.wait(timeout=60) == 0
-    stopped = runs.look(run)
+    stopped = runs.read_run(run)
     assert (stopped.status, stopped.error, stopped.resumable) == ("stopped", "", True)
     done = read_history(journal).step
     other = subprocess.Popen([*words, "--steps", "12", "--name=other"], cwd=camvid.parent)
     runs.resume(run)
     assert other.wait(timeout=240) == 0
-    wait(lambda: runs.look(run).status != "running")
-    assert runs.look(run).status == "finished", runs.log(run)
+    wait(lambda: runs.read_run(run).status != "running")
+    assert runs.read_run(run).status == "finished", runs.log(run)
     history = read_history(journal)
     assert history.resumed == (done,) and history.at == tuple(range(1, 41))
     beside = read_history(folder / "other" / "journal.jsonl")
@@ -135,9 +135,12 @@ def test_an_error_in_the_journal_is_the_runs(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     journal.write("start", 0, recipe={"steps": 10}, resumed=False)
     journal.write("error", 4, text="one: task not finite at step 4")
-    assert (runs.look(tmp_path).status, runs.look(tmp_path).error) == ("failed", "one: task not finite at step 4")
+    assert (runs.read_run(tmp_path).status, runs.read_run(tmp_path).error) == (
+        "failed",
+        "one: task not finite at step 4",
+    )
     journal.write("start", 4, recipe={"steps": 10}, resumed=True)
-    assert runs.look(tmp_path).status == "stopped"
+    assert runs.read_run(tmp_path).status == "stopped"
 
 
 @pytest.mark.slow
@@ -145,12 +148,12 @@ def test_an_error_is_one_line_and_two_runs_do_not_meet(folder: Path, tmp_path: P
     wrong = runs.start("camvid-baseline", "wrong", folder, ["--root", str(tmp_path / "nowhere")])
     refused = runs.start("camvid-baseline", "refused", folder, ["--stepps", "3"])
     for run in (wrong, refused):
-        wait(lambda path=run.folder: runs.look(path).status != "running")
-    assert runs.look(wrong.folder).status == "failed"
-    assert "nowhere" in runs.look(wrong.folder).error and "\n" not in runs.look(wrong.folder).error
-    assert runs.look(refused.folder).status == "failed"
-    assert "stepps" in runs.look(refused.folder).error and not runs.look(refused.folder).resumable
-    assert runs.look(wrong.folder).resumable
+        wait(lambda path=run.folder: runs.read_run(path).status != "running")
+    assert runs.read_run(wrong.folder).status == "failed"
+    assert "nowhere" in runs.read_run(wrong.folder).error and "\n" not in runs.read_run(wrong.folder).error
+    assert runs.read_run(refused.folder).status == "failed"
+    assert "stepps" in runs.read_run(refused.folder).error and not runs.read_run(refused.folder).resumable
+    assert runs.read_run(wrong.folder).resumable
     assert {run.name for run in runs.find_runs(folder)} == {"wrong", "refused"}
 
 
@@ -158,10 +161,10 @@ def test_a_dead_process_holds_nothing(tmp_path: Path) -> None:
     gone = sleeper()
     began = psutil.Process(gone.pid).create_time()
     written(tmp_path, gone.pid, began)
-    assert runs.look(tmp_path).status == "running"
+    assert runs.read_run(tmp_path).status == "running"
     gone.kill()
     gone.wait()
-    assert runs.look(tmp_path).status == "stopped"
+    assert runs.read_run(tmp_path).status == "stopped"
     with runs.holding(tmp_path):
         assert json.loads((tmp_path / "process.json").read_text())["pid"] == os.getpid()
     assert not (tmp_path / "process.json").exists()
@@ -182,7 +185,7 @@ def test_a_living_process_holds_its_folder(tmp_path: Path) -> None:
 
 def test_a_reused_process_id_is_not_taken_for_the_run(tmp_path: Path) -> None:
     written(tmp_path, os.getpid(), began=1.0)
-    assert runs.look(tmp_path).status == "stopped"
+    assert runs.read_run(tmp_path).status == "stopped"
     runs.stop(tmp_path)  # would end this very process otherwise
 
 

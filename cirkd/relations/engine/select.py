@@ -6,7 +6,7 @@
 | any | all else | tiles, passes by PyTorch's operations (`torch_passes`) |
 
 A backend that can't be built here, or does not agree with PyTorch's operations, is left aside with a warning.
-`python -m benchmarks.layers` measures what each gains.
+What each gains is in `benchmarks/results`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from accelerate.tracking import GeneralTracker
 
 from cirkd.data.errors import TrainingError
 from cirkd.losses.objective import Terms
-from cirkd.training import engine, trainer
+from cirkd.training import accelerating, trainer
 from cirkd.training.batches import Batch
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import Recipe
@@ -44,9 +44,9 @@ def test_parts_of_a_batch_add_up_to_its_step(baseline: Recipe) -> None:
 
 
 def test_each_run_of_a_process_has_its_precision(baseline: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "has_bf16", lambda device: True)
+    monkeypatch.setattr(accelerating, "has_bf16", lambda device: True)
     for precision, mixed in (("float32", "no"), ("bf16", "bf16"), ("float32", "no")):
-        assert engine.make_accelerator(replace(baseline, precision=precision)).mixed_precision == mixed
+        assert accelerating.make_accelerator(replace(baseline, precision=precision)).mixed_precision == mixed
 
 
 @pytest.mark.slow
@@ -77,7 +77,7 @@ def test_images_and_weights_are_channels_last(baseline: Recipe) -> None:
 
 def test_adamw(baseline: Recipe) -> None:
     assert isinstance(
-        engine.make_optimizer(replace(baseline, optimizer="adamw"), torch.nn.Linear(2, 2)), torch.optim.AdamW
+        accelerating.make_optimizer(replace(baseline, optimizer="adamw"), torch.nn.Linear(2, 2)), torch.optim.AdamW
     )
     assert train(replace(baseline, optimizer="adamw", steps=2, learning_rate=1e-4)).finished
 
@@ -182,14 +182,14 @@ class Kept(GeneralTracker):
 
 def test_trackers_get_settings_terms_and_scores(distilled: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Kept()
-    original = engine.make_accelerator
+    original = accelerating.make_accelerator
 
     def with_tracker(recipe: Recipe) -> Any:
         made = original(recipe)
         made.log_with = [kept]
         return made
 
-    monkeypatch.setattr(engine, "make_accelerator", with_tracker)
+    monkeypatch.setattr(accelerating, "make_accelerator", with_tracker)
     train(replace(distilled, steps=2))
     assert kept.ended and kept.settings["objective.memory_pixel"] == 0.1 and kept.settings["network.encoder"]
     assert all(isinstance(value, int | float | str) for value in kept.settings.values())
@@ -199,7 +199,7 @@ def test_trackers_get_settings_terms_and_scores(distilled: Recipe, monkeypatch: 
 
 
 def test_a_tracker_that_is_not_installed_is_named(baseline: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    monkeypatch.setattr(accelerating, "find_spec", lambda name: None)
     for name, package in (("tensorboard", "tensorboard"), ("wandb", "wandb")):
         with pytest.raises(TrainingError, match=f"--trackers {name}: not installed; pip install {package}"):
             train(replace(baseline, trackers=(name,)))  # type: ignore[arg-type]
@@ -207,7 +207,7 @@ def test_a_tracker_that_is_not_installed_is_named(baseline: Recipe, monkeypatch:
 
 def test_settings_are_flat() -> None:
     settings: Mapping[str, Any] = {"a": 1, "b": {"c": None, "d": {"e": [1, 2]}}}
-    assert engine.flat(settings) == {"a": 1, "b.c": "None", "b.d.e": "[1, 2]"}
+    assert accelerating.flat(settings) == {"a": 1, "b.c": "None", "b.d.e": "[1, 2]"}
 
 
 def test_statistics_over_processes_are_those_of_one_alone(baseline: Recipe) -> None:
