@@ -48,7 +48,7 @@ def require_sensible(recipe: Recipe) -> None:
         (
             "objective.task",
             objective.task,
-            any(map(objective.weight, TERMS)),
+            any(objective.weight(term) for term in TERMS if term != "auxiliary" or network.auxiliary),
             "a weight above 0 for it or another term",
         ),
         *(

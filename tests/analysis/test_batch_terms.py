@@ -63,6 +63,16 @@ def test_terms_are_those_that_training_reports():
     assert torch.equal(written, study.models["after"].memory.pixel_queue.written)
 
 
+def test_networks_given_in_training_mode_are_evaluated_and_given_back_so():
+    study = distilled()
+    wanted = study.batch_terms("after").raw
+    again = distilled()
+    student = again.models["after"].train()
+    written = student.memory.pixel_queue.written.clone()
+    assert again.batch_terms("after").raw == wanted
+    assert torch.equal(written, student.memory.pixel_queue.written) and student.training
+
+
 def test_without_a_memory_the_rest_is_reported():
     found = distilled().batch_terms("before")
     assert set(found.raw) == {"task", "kd", "minibatch_pixel"}
@@ -90,7 +100,7 @@ def test_an_image_without_labels_among_labelled_ones_counts_no_pixel():
 def test_what_has_no_loss_says_why():
     study = distilled()
     models, samples = study.models, list(study.source.samples)
-    with pytest.raises(StudyError, match="choose both"):
+    with pytest.raises(StudyError, match="open both"):
         batch_terms({"after": models["after"]}, "after", samples, None)
     with pytest.raises(StudyError, match="differ in size"):
         batch_terms(models, "after", [samples[0], *make_samples(1, (32, 32))], None)

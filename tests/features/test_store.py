@@ -120,6 +120,14 @@ def test_what_is_there_is_not_made_again(
         extract_to(tmp_path / "two", other, data, per_class=9)
 
 
+@pytest.mark.parametrize("images", [0, -1])
+def test_no_images_are_refused(images: int, camvid: Path, checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=f"{images} images: 1 or more was wanted"):
+        extract_to(
+            tmp_path / "out", {"a": load_model(checkpoint, "cpu")}, open_data("camvid", "train", camvid), images=images
+        )
+
+
 def test_images_without_labels_go_by_prediction(camvid: Path, checkpoint: Path, tmp_path: Path) -> None:
     data = open_data("folder", root=camvid / "val")
     table = pq.read_table(extract_to(tmp_path / "out", {"student": load_model(checkpoint, "cpu")}, data, per_class=5))
