@@ -55,6 +55,14 @@ def save_checkpoint(
 
     Raises:
         CheckpointError: weights are not finite in float16, or the disk refuses.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     save_checkpoint(Path(folder) / "mine.safetensors", load_model("streets-cirkd", "cpu"))
+        ...     load_model(Path(folder) / "mine.safetensors", "cpu").info.architecture
+        'segformer'
     """
     path = Path(path)
     if model.info.layout == "own":
@@ -182,7 +190,7 @@ def load_model(
 
     Example:
         >>> load_model("checkpoints/streets-baseline.safetensors", "cpu").info.architecture
-        'deeplabv3'
+        'segformer'
     """
     target = resolve_device(device)
     answers, listed = _answers(

@@ -75,6 +75,10 @@ def examine(path: Path | str, answers: Answers | None = None, *, beside: bool = 
         answers: What it is, where its content does not tell.
         beside: Whether the answers kept beside it hold where these don't say.
         given: The same, one by one, such as `encoder="resnet34"`; see `cirkd.models.answers.Answers`.
+
+    Example:
+        >>> examine("no such file.pth").usable
+        False
     """
     from cirkd.checkpoint import identify
     from cirkd.models.answers import Answers, checked

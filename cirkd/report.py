@@ -96,6 +96,11 @@ def write_report(
     Raises:
         ExportError: a place that cannot be written to.
         CirkdError: the study cannot be computed.
+
+    Example:
+        >>> study = open_study(count=2)
+        >>> write_report(study, "study.html")  # doctest: +SKIP
+        PosixPath('study.html')
     """
     study.features(progress)
     found = gallery(study)

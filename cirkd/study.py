@@ -114,6 +114,12 @@ class Study(Results):
 
         Raises:
             CheckpointError, DataError, StudyError: one line: what came, what was wanted, what to do.
+
+        Example:
+            >>> from cirkd import Study
+            >>> study = Study.open("streets-teacher", "streets-few-baseline", "streets-few-cirkd", indices=range(2))
+            >>> study.names
+            ('teacher', 'before', 'after')
         """
         students = over_time(Path(students)) if isinstance(students, str | Path) else students
         named = {TEACHER: teacher, BEFORE: before, AFTER: after, **dict(students or {})}

@@ -22,6 +22,9 @@ from cirkd.analysis.layout import principal_axes
 from cirkd.features.feature_set import IGNORED, FeatureSet
 from cirkd.features.sampling import balanced_sample
 
+MODEL_MEASURES = ("fisher_ratio", "silhouette", "nearest_centroid_accuracy", "cka_to_teacher", "neighbour_overlap")
+"""The attributes of `Centroids` that hold one number for a model."""
+
 
 @dataclass(frozen=True, eq=False)
 class Centroids:

@@ -39,7 +39,7 @@ class KeyLoss:
     Attributes:
         keys: a key of `KEYS`; count: how many keys.
         loss: `cirkd.losses.memory_relation`, in nats.
-        ceiling: what a student would pay whose relations to all keys are equal: the mean divergence of the teacher's
+        ceiling: the loss of a student whose relations to all keys are equal: the mean divergence of the teacher's
             distributions from the even one, in nats. Keys that resemble each other leave little to learn.
     """
 
@@ -59,7 +59,7 @@ class MemoryLesson:
         classes: of the bank that have a region in it; relations: TEACHER and `model` -> float32 [P, K], cosines of all
             pixels in view with the mean region of each.
         weight: of each memory term in the student's training, by name; empty = its checkpoint does not say.
-        temperature.
+        temperature: of the softmax over the keys.
     """
 
     model: str

@@ -23,7 +23,7 @@ class PixelRelations:
         distribution: name -> float32 [P], softmax of that row at `temperature`, sums to 1.
         neighbours: name -> int64 [k], the most similar other pixels, most similar first.
         shared: name -> how many of the k the model shares with the reference model's.
-        temperature.
+        temperature: of the softmax.
     """
 
     pixel: int

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cirkd.analysis.centroids import MODEL_MEASURES
 from cirkd.export.table import Table
 
 if TYPE_CHECKING:
@@ -149,8 +150,7 @@ def _class_geometry(study: Results) -> _Made:
 
 def _geometry(study: Results) -> _Made:
     found = study.centroids()
-    measures = ("fisher_ratio", "silhouette", "nearest_centroid_accuracy", "cka_to_teacher", "neighbour_overlap")
-    columns = {measure: [getattr(found, measure)[name] for name in found.cosine] for measure in measures}
+    columns = {measure: [getattr(found, measure)[name] for name in found.cosine] for measure in MODEL_MEASURES}
     return {"model": list(found.cosine), **columns}, {**found.provenance, "reference": found.reference}
 
 

@@ -19,6 +19,12 @@ def attention_transfer(student: Float[Tensor, "b ds h w"], teacher: Float[Tensor
     Attention has norm 1 over the positions of a map, so this mean shrinks as maps grow: see `as_published`.
 
     Source: attention transfer (Zagoruyko and Komodakis, ICLR 2017).
+
+    Example:
+        >>> import torch
+        >>> here, there = torch.eye(2)[None, None], 1 - torch.eye(2)[None, None]
+        >>> attention_transfer(here, 3 * here).item() < 1e-6 < attention_transfer(here, there).item()
+        True
     """
     return F.mse_loss(attention_map(student), attention_map(teacher.detach()))
 

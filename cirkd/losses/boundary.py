@@ -39,6 +39,12 @@ def boundary_distillation(
     receives a gradient.
 
     Source: boundary privileged knowledge distillation (BPKD; Liu et al., WACV 2024), edge loss.
+
+    Example:
+        >>> import torch
+        >>> logits, labels = torch.rand(1, 2, 4, 4), torch.tensor([[[0, 0, 1, 1]] * 4])
+        >>> boundary_distillation(logits, logits, labels).item() < 1e-6
+        True
     """
     at_boundary, _ = _split(student, labels)
     divergence = softmax_divergence(student / temperature, teacher / temperature).sum(dim=1)
@@ -58,6 +64,12 @@ def body_distillation(
     by a constraint on shapes. Only the student receives a gradient.
 
     Source: BPKD (Liu et al., WACV 2024), body loss.
+
+    Example:
+        >>> import torch
+        >>> logits, labels = torch.eye(2)[None].expand(2, 2, 2)[None], torch.zeros(1, 2, 2, dtype=torch.long)
+        >>> body_distillation(logits, logits, labels).item() < 1e-6
+        True
     """
     _, inside = _split(student, labels)
     inside = inside.flatten(1)[:, None]

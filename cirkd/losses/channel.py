@@ -17,7 +17,13 @@ CHANNEL_POOL = 4
 
 @full_precision
 def channel_pool(embedding: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c p q"]:
-    """The map average-pooled 4x4, sizes rounded up: what channels are compared on, before any projection."""
+    """The map average-pooled 4x4, sizes rounded up: what channels are compared on, before any projection.
+
+    Example:
+        >>> import torch
+        >>> channel_pool(torch.rand(2, 8, 64, 64)).shape
+        torch.Size([2, 8, 16, 16])
+    """
     return F.avg_pool2d(embedding, CHANNEL_POOL, ceil_mode=True)
 
 
@@ -40,6 +46,12 @@ def minibatch_channel_relation(
         ValueError: shapes differ, or the temperature is not positive.
 
     Source: CIRKDv2, mini-batch channel-to-channel; as eq. 1 of CIRKD.
+
+    Example:
+        >>> import torch
+        >>> channels = torch.rand(2, 3, 4)
+        >>> minibatch_channel_relation(channels, channels).item() < 1e-6
+        True
     """
     if student.shape != teacher.shape:
         raise ValueError(
@@ -58,6 +70,12 @@ def memory_channel_relation(
     """Mean divergence of the channels' relations to the keys of a channel memory, in nats.
 
     Source: CIRKDv2, memory channel-to-channel; as eq. 2 of CIRKD.
+
+    Example:
+        >>> import torch
+        >>> channels, keys = torch.rand(2, 3, 4), torch.rand(5, 4)
+        >>> memory_channel_relation(channels, channels, keys).item() < 1e-6
+        True
     """
     return memory_relation(student.flatten(0, 1), teacher.flatten(0, 1), keys, temperature)
 
@@ -67,6 +85,12 @@ def channel_difference(student: Float[Tensor, "b c n"], teacher: Float[Tensor, "
     """Mean squared difference of the l2-normalised channels. Only the student receives a gradient.
 
     Source: CIRKDv2, mean-squared term.
+
+    Example:
+        >>> import torch
+        >>> channels = torch.rand(2, 3, 4)
+        >>> channel_difference(channels, channels).item() < 1e-6
+        True
     """
     return F.mse_loss(normalize(student), normalize(teacher.detach()))
 
@@ -118,6 +142,11 @@ class ContextModule(nn.Module):
         width: of the embedding, at least 2.
 
     Source: CIRKDv2, the context module before its FitNet term.
+
+    Example:
+        >>> import torch
+        >>> ContextModule(8)(torch.rand(1, 8, 16, 16)).shape
+        torch.Size([1, 8, 16, 16])
     """
 
     def __init__(self, width: int) -> None:

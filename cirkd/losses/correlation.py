@@ -39,6 +39,12 @@ def intra_class_correlation(
     Times temperature^2. Only the student receives a gradient.
 
     Source: DIST (Huang et al., NeurIPS 2022), intra-class term; pixels are its instances.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.rand(2, 3, 4, 4)
+        >>> intra_class_correlation(logits, logits).item() < 1e-6
+        True
     """
     p, q = _probabilities(student, temperature), _probabilities(teacher.detach(), temperature)
     return temperature**2 * _distance(p.T, q.T)

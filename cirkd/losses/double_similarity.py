@@ -33,6 +33,12 @@ def pixel_similarity(
         ValueError: fewer than two stages, or unequal numbers of them.
 
     Source: double similarity distillation (Feng et al., TIP 2021), pixel-wise term.
+
+    Example:
+        >>> import torch
+        >>> stages = [torch.rand(2, 3, 4, 4), torch.rand(2, 6, 4, 4)]
+        >>> pixel_similarity(stages, stages).item() < 1e-6
+        True
     """
     if len(student_stages) != len(teacher_stages) or len(student_stages) < 2:
         raise ValueError(
@@ -57,6 +63,12 @@ def category_similarity(
     similarity of two classes its product. Only the student receives a gradient.
 
     Source: double similarity distillation (Feng et al., TIP 2021), category-wise term.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.rand(2, 3, 4, 4)
+        >>> category_similarity(logits, logits).item() < 1e-6
+        True
     """
     return F.mse_loss(_category_relations(student_logits), _category_relations(teacher_logits.detach()))
 

@@ -16,5 +16,10 @@ def hint(projected_student: Float[Tensor, "b d h w"], teacher: Float[Tensor, "b 
     Only the student receives a gradient.
 
     Source: FitNets (Romero et al., ICLR 2015).
+
+    Example:
+        >>> import torch
+        >>> hint(torch.zeros(1, 2, 4, 4), torch.ones(1, 2, 4, 4))
+        tensor(1.)
     """
     return F.mse_loss(projected_student, teacher.detach())

@@ -24,6 +24,11 @@ class FeatureGenerator(nn.Module):
     1x1 convolution to the teacher's width, the mask, and two 3x3 convolutions with a ReLU between them.
 
     Source: masked generative distillation (MGD; Yang et al., ECCV 2022), for dense prediction.
+
+    Example:
+        >>> import torch
+        >>> FeatureGenerator(8, 16)(torch.rand(1, 8, 4, 4), torch.ones(1, 1, 4, 4)).shape
+        torch.Size([1, 16, 4, 4])
     """
 
     def __init__(self, student_width: int, teacher_width: int) -> None:
@@ -79,6 +84,12 @@ def dense_contrast(
     not divide has as many groups as both share. Only what is generated receives a gradient.
 
     Source: augmentation-free dense contrastive distillation (Af-DCD; Fan et al., NeurIPS 2023), omni-contrasting.
+
+    Example:
+        >>> import torch
+        >>> same = torch.eye(4)[None].reshape(1, 4, 2, 2)
+        >>> dense_contrast(same, same).item() < dense_contrast(same, same.flip(3)).item()
+        True
     """
     both = torch.stack([generated, teacher.detach()])
     if min(both.shape[3:]) >= POOL * PATCH:

@@ -94,6 +94,13 @@ class RelationMemory(nn.Module):
 
     Source: CIRKD (Yang et al., CVPR 2022), section 3.3. The defaults are the method without the published code's
     faults; `tests/step_parity` shows that the other choices make it the published code's, number by number.
+
+    Example:
+        >>> import torch
+        >>> memory = RelationMemory(num_classes=2, student_width=4, teacher_width=8, pixel_queue_size=16)
+        >>> memory.update(torch.rand(2, 8, 4, 4), torch.zeros(2, 4, 4, dtype=torch.long), 0)
+        >>> memory.pixel_queue.fill()
+        tensor([1., 0.])
     """
 
     def __init__(

@@ -22,6 +22,12 @@ def structured_pairwise(student: Float[Tensor, "b ds h w"], teacher: Float[Tenso
     Widths may differ. Only the student receives a gradient.
 
     Source: structured knowledge distillation (Liu et al., CVPR 2019), pairwise term.
+
+    Example:
+        >>> import torch
+        >>> maps = torch.rand(2, 4, 8, 8)
+        >>> structured_pairwise(maps, maps).item() < 1e-6
+        True
     """
     s, t = _pooled_rows(student), _pooled_rows(teacher.detach())
     return F.mse_loss(s @ s.transpose(1, 2), t @ t.transpose(1, 2))
@@ -39,6 +45,11 @@ class Discriminator(nn.Module):
         width: Of the first layer; each further one doubles it.
 
     Source: structured knowledge distillation (Liu et al., CVPR 2019), holistic term, without its attention layers.
+
+    Example:
+        >>> import torch
+        >>> Discriminator(num_classes=3)(torch.rand(2, 3, 64, 64)).shape
+        torch.Size([2, 1, 8, 8])
     """
 
     def __init__(self, num_classes: int, width: int = 64) -> None:
@@ -59,6 +70,12 @@ def student_deception(discriminator: Discriminator, student: Float[Tensor, "b c 
     Only the student receives a gradient.
 
     Source: structured knowledge distillation (Liu et al., CVPR 2019), holistic term.
+
+    Example:
+        >>> import torch
+        >>> judge = Discriminator(num_classes=3)
+        >>> student_deception(judge, torch.rand(2, 3, 64, 64)).shape
+        torch.Size([])
     """
     fixed = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
     return -functional_call(discriminator, fixed, (student,)).float().mean()
@@ -72,6 +89,12 @@ def teacher_recognition(
     Only the discriminator receives a gradient.
 
     Source: structured knowledge distillation (Liu et al., CVPR 2019), holistic term; the hinge of its code.
+
+    Example:
+        >>> import torch
+        >>> judge = Discriminator(num_classes=3)
+        >>> teacher_recognition(judge, torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64)).shape
+        torch.Size([])
     """
     real, made = discriminator(teacher.detach()).float(), discriminator(student.detach()).float()
     return F.relu(1 - real).mean() + F.relu(1 + made).mean()

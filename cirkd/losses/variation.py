@@ -22,6 +22,12 @@ def intra_class_variation(
     to the map by nearest neighbour. Only the student receives a gradient.
 
     Source: intra-class feature variation distillation (Wang et al., ECCV 2020).
+
+    Example:
+        >>> import torch
+        >>> maps, labels = torch.rand(1, 4, 2, 2), torch.tensor([[[0, 0], [1, 1]]])
+        >>> intra_class_variation(maps, maps, labels, num_classes=2).item() < 1e-6
+        True
     """
     small = resize_labels(labels, (student.shape[2], student.shape[3]))
     members = class_members(small, num_classes).flatten(2).to(student.dtype)

@@ -94,6 +94,11 @@ def build_segmenter(
 
     Raises:
         CheckpointError: unknown architecture or encoder, a stride it can't have, or weights that can't be had.
+
+    Example:
+        >>> from cirkd.data.palettes import CAMVID
+        >>> build_segmenter("segformer", "tu-mobilenetv3_small_050", CAMVID, output_stride=4).info.embedding_channels
+        256
     """
     if architecture not in ARCHITECTURES:
         raise CheckpointError(f"there is no architecture {architecture!r}; choose one of: {', '.join(ARCHITECTURES)}")

@@ -89,6 +89,12 @@ def keyed_divergence(
     Raises:
         ValueError: the temperature is not positive.
         RuntimeError: a second derivative is asked for.
+
+    Example:
+        >>> import torch
+        >>> rows, keys = normalize(torch.rand(4, 3)), normalize(torch.rand(5, 3))
+        >>> keyed_divergence(rows, rows, keys, 0.1).item() < 1e-6
+        True
     """
     check_temperature(temperature)
     given = student.detach(), teacher.detach(), keys.detach()
@@ -120,6 +126,12 @@ def pairwise_divergence(
     Raises:
         ValueError: the temperature is not positive, or the processes' batches differ in shape.
         RuntimeError: a second derivative is asked for.
+
+    Example:
+        >>> import torch
+        >>> rows = normalize(torch.rand(2, 4, 3))
+        >>> pairwise_divergence(rows, rows, 0.1).item() < 1e-6
+        True
     """
     check_temperature(temperature)
     others = other_images(student, teacher) if across_processes else None

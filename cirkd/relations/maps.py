@@ -48,6 +48,13 @@ def divergence_maps(
 
     Raises:
         ValueError: the temperature is not positive.
+
+    Example:
+        >>> import torch
+        >>> rows = torch.nn.functional.normalize(torch.rand(6, 3), dim=1)
+        >>> maps, jointly = divergence_maps([rows], rows, [slice(0, 3), slice(3, 6)], 0.1)
+        >>> maps.shape, jointly.shape
+        (torch.Size([1, 6, 2]), torch.Size([1, 6]))
     """
     usual = tile_entries(teacher.device)
     t, *networks = (make_logits(rows, rows, temperature, "float32") for rows in (teacher, *students))

@@ -20,6 +20,14 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
 
     A softmax at temperature 0.1 spans nine orders of magnitude, more than half precision tells apart. float32 and
     float64 arguments pass unchanged. Gradients come back in the type of the argument.
+
+    Example:
+        >>> import torch
+        >>> @full_precision
+        ... def double(x):
+        ...     return 2 * x
+        >>> double(torch.ones(1, dtype=torch.bfloat16)).dtype
+        torch.float32
     """
 
     @functools.wraps(function)
@@ -49,6 +57,11 @@ def product_precision(wanted: Precision | None, x: Tensor) -> Precision:
 
     Raises:
         ValueError: an unknown precision.
+
+    Example:
+        >>> import torch
+        >>> product_precision(None, torch.ones(1))
+        'float32'
     """
     if wanted is None:
         return "bf16" if torch.is_autocast_enabled(x.device.type) and has_bf16(x.device) else "float32"

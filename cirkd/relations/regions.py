@@ -64,6 +64,12 @@ def region_means(
 
     Raises:
         ValueError: labels and embedding differ in batch or size.
+
+    Example:
+        >>> import torch
+        >>> means, counts = region_means(torch.ones(1, 3, 2, 2), torch.tensor([[[0, 0], [1, 1]]]), num_classes=3)
+        >>> counts
+        tensor([[2., 2., 0.]])
     """
     wanted = (embedding.shape[0], *embedding.shape[2:])
     if tuple(labels.shape) != wanted:

@@ -20,6 +20,11 @@ def normalize(x: Float[Tensor, " ..."], dim: int = -1) -> Float[Tensor, " ..."]:
     """l2-normalise `x` along `dim`, in float32 or float64.
 
     A zero vector stays zero and receives no gradient (dividing by a small epsilon would send it a huge one).
+
+    Example:
+        >>> import torch
+        >>> normalize(torch.tensor([3.0, 4.0]))
+        tensor([0.6000, 0.8000])
     """
     return _Normalize.apply(x, dim)  # type: ignore[return-value]
 
@@ -67,7 +72,13 @@ def cosine_similarity(a: Float[Tensor, "n d"], b: Float[Tensor, "k d"]) -> Float
 
 
 def flatten_positions(embedding: Float[Tensor, "b d h w"]) -> Float[Tensor, "b n d"]:
-    """One row per position, in row-major order: n = h * w. A view."""
+    """One row per position, in row-major order: n = h * w. A view.
+
+    Example:
+        >>> import torch
+        >>> flatten_positions(torch.rand(2, 8, 4, 5)).shape
+        torch.Size([2, 20, 8])
+    """
     return embedding.flatten(2).transpose(1, 2)
 
 

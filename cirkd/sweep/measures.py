@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from cirkd.analysis import segmentation_measures
+from cirkd.analysis.centroids import MODEL_MEASURES
 from cirkd.analysis.places import telling_images
 from cirkd.checkpoint import load_model
 from cirkd.data.bundled import checkpoint_path
@@ -37,7 +38,6 @@ FOLDER = "measures"
 """Of a sweep: a small file for each finished run, which is all that the table needs of it."""
 DURING = "miou_val/"
 """What the columns of val's mIoU at each evaluation begin with; the step follows."""
-_WHOLE = ("fisher_ratio", "silhouette", "nearest_centroid_accuracy", "cka_to_teacher", "neighbour_overlap")
 _BY_CLASS = ("compactness", "separation", "row_distance", "nearest_centroid_by_class")
 PROBE_IMAGES, PROBE_PIXELS = 60, 6_000
 """Images of each split, and pixels of them all, that the linear probe is fitted to and asked about."""
@@ -164,7 +164,7 @@ def _relations(job: Job, model: Any, teacher: Path, images: int) -> dict[str, fl
         **_named("relation_divergence", found.by_class[AFTER], range(len(classes)), classes),
     }
     geometry = study.centroids()
-    row |= {name: getattr(geometry, name)[AFTER] for name in _WHOLE}
+    row |= {name: getattr(geometry, name)[AFTER] for name in MODEL_MEASURES}
     for name in _BY_CLASS:
         values = getattr(geometry, name)[AFTER]
         row[name] = float(np.nanmean(values)) if np.isfinite(values).any() else None

@@ -75,7 +75,7 @@ class Batches(Dataset[Batch]):
         self._decoded: dict[int, Sample] = {}
 
     def _labelled(self, sample: Sample) -> Sample:
-        """The sample with labels that are no class ignored, which is said once.
+        """The sample, with label values that belong to no class set to the ignored value; a warning says so once.
 
         Raises:
             DataError: it has no label map.
