@@ -11,14 +11,8 @@ import argparse
 import base64
 import os
 import platform
-import socket
 import statistics
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,6 +26,7 @@ from cirkd.data.sample import Classes
 from cirkd.features.extract import make_pixels
 from cirkd.features.feature_set import FeatureSet, ModelFeatures
 from cirkd.web import script, style
+from tools.serving import CHROMIUM, serving
 
 WIDTHS = {"teacher": 128, "before": 64, "after": 64, "kd": 64}
 COUNT = 8
@@ -150,49 +145,21 @@ def alone(browser: Any, images: int, grid: tuple[int, int], bars: dict[str, int]
     tab.close()
 
 
-@contextmanager
-def served() -> Iterator[tuple[str, int]]:
-    """The address of the app, on a server of its own, and that server's process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none"]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app/main.py", *options], stdout=subprocess.DEVNULL
-    )
-    try:
-        _wait(f"http://localhost:{port}/_stcore/health")
-        yield f"http://localhost:{port}", server.pid
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
 def in_app(browser: Any) -> None:
     """The app on eight of the bundled images."""
-    with served() as (address, _):
+    with serving() as server:
         images = ",".join(f"{scene}_0" for scene in ("0004", "0010", "0016", "0022", "0028", "0034", "0040", "0046"))
         print("app, 8 bundled images x 3 models")
         tab = browser.new_page(viewport={"width": 1440, "height": 1000})
-        tab.goto(f"{address}/explorer?images={images}")
+        tab.goto(f"{server.address}/explorer?images={images}")
         drive(tab)
         report(tab, BARS)
-
-
-def _wait(url: str) -> None:
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(url, timeout=1)
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise SystemExit(f"{url}: the app did not start within a minute")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--app", action="store_true", help="drive the app instead of the component by itself")
-    parser.add_argument("--browser", default=os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+    parser.add_argument("--browser", default=CHROMIUM)
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 

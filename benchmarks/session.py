@@ -17,10 +17,10 @@ from typing import Any
 import psutil
 
 from app.page_list import PAGES
-from benchmarks.explorer import served
-from benchmarks.startup import CHROMIUM, IDLE
+from benchmarks.startup import IDLE
 from cirkd.cache import BUDGET
 from cirkd.data.catalog import open_data
+from tools.serving import CHROMIUM, serving
 
 
 def visit(tab: Any, address: str, images: list[str], titles: list[str], patience: float) -> None:
@@ -56,7 +56,7 @@ def main() -> int:
 
     dice, names = random.Random(0), list(open_data("streets", "val", Path("data/streets")).names)
     first = grown = 0
-    with sync_playwright() as playwright, served() as (address, server):
+    with sync_playwright() as playwright, serving() as (address, server):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 1440, "height": 900})
         for number in range(options.studies):

@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +20,8 @@ from typing import Any
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+from tools.serving import CHROMIUM, ROOT, Served, serving
+
 LIMIT = 180.0  # seconds until something counts as never drawn
 
 PICTURES = """() => [...document.querySelectorAll('[data-testid=stMain] [data-testid=stImage] img')]
@@ -65,33 +62,19 @@ def main() -> None:
 
 def measure(checkout: Path, browser: Any, changes: bool) -> dict[str, float]:
     """One cold start of a checkout's app, and what follows; seconds by name."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none"]
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", *options]
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
     start = time.monotonic()
-    server = subprocess.Popen(
-        command, cwd=checkout, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        found = _start(server, f"http://localhost:{port}", browser.new_page(viewport=VIEW), start)
-        return found | (_changes(server, f"http://localhost:{port}", browser) if changes else {})
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    with serving(cwd=checkout, env={**os.environ, "PYTHONPATH": str(checkout)}) as server:
+        found = _start(server, browser.new_page(viewport=VIEW), start)
+        return found | (_changes(server, browser) if changes else {})
 
 
 VIEW: Any = {"width": 1440, "height": 900}
 
 
-def _start(server: subprocess.Popen[bytes], address: str, tab: Any, start: float) -> dict[str, float]:
-    found = {}
-    _wait(lambda: _listens(address), "the server")
-    found["server answers"] = time.monotonic() - start
+def _start(server: Served, tab: Any, start: float) -> dict[str, float]:
+    found = {"server answers": time.monotonic() - start}
     before = _browser_cpu()
-    tab.goto(address, wait_until="commit")
+    tab.goto(server.address, wait_until="commit")
     for name, condition in (("first pictures", PICTURES), ("Overview complete", DRAWN)):
         tab.wait_for_function(condition, timeout=1000 * LIMIT, polling=50)
         found[name] = time.monotonic() - start
@@ -100,14 +83,14 @@ def _start(server: subprocess.Popen[bytes], address: str, tab: Any, start: float
     return found
 
 
-def _changes(server: subprocess.Popen[bytes], address: str, browser: Any) -> dict[str, float]:
-    """Another colour, another pair, another student; each in a window of its own."""
+def _changes(server: Served, browser: Any) -> dict[str, float]:
+    """Another colour on Embeddings and another pair on Relations."""
     tab = browser.new_page(viewport=VIEW)
-    tab.goto(f"{address}/embeddings")
+    tab.goto(f"{server.address}/embeddings")
     tab.wait_for_function(DRAWN, timeout=1000 * LIMIT)
     found = _change(server, tab, "change of colour", lambda: _choose(tab, ".st-key-embeddings_by", "prediction"))
     found |= _change(server, tab, "and back", lambda: _choose(tab, ".st-key-embeddings_by", "class"))
-    tab.goto(f"{address}/relations")
+    tab.goto(f"{server.address}/relations")
     tab.wait_for_function(DRAWN, timeout=1000 * LIMIT)
     second = tab.locator(".st-key-relations_b")
     found |= _change(server, tab, "change of pair", lambda: _choose(tab, ".st-key-relations_b", 3))
@@ -115,7 +98,7 @@ def _changes(server: subprocess.Popen[bytes], address: str, browser: Any) -> dic
     return found
 
 
-def _change(server: subprocess.Popen[bytes], tab: Any, name: str, act: Callable[[], None]) -> dict[str, float]:
+def _change(server: Served, tab: Any, name: str, act: Callable[[], None]) -> dict[str, float]:
     """Seconds from the last click of `act` until other charts than before are drawn."""
     tab.wait_for_timeout(1500)
     before = tab.evaluate(SHOWN)
@@ -137,19 +120,6 @@ def _choose(tab: Any, box: str, option: str | int) -> None:
     tab.locator(f"{box} input").click()
     options = tab.locator("[role=option]")
     (options.nth(option) if isinstance(option, int) else options.filter(has_text=option).first).click()
-
-
-def _wait(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > end:
-            raise SystemExit(f"{what} did not come within {LIMIT:.0f} s")
-        time.sleep(0.02)
-
-
-def _listens(address: str) -> bool:
-    with socket.socket() as attempt:
-        return attempt.connect_ex(("localhost", int(address.rpartition(":")[2]))) == 0
 
 
 def _cpu(pid: int) -> float:

@@ -26,7 +26,7 @@ from cirkd.analysis.memory_bank import MemoryBank, banks, memory_bank
 from cirkd.analysis.memory_lesson import PIXELS_PER_CLASS, MemoryLesson, StoredPixels, memory_lesson, stored_pixels
 from cirkd.analysis.neighbours import PixelRelations, pixel_relations
 from cirkd.analysis.places import ChangedPlace, ConfusedImage, changed_places, confused_images, confused_of_split
-from cirkd.analysis.projection import DEFAULT_BUDGET, Projection, cells_of, explorer_map, project
+from cirkd.analysis.projection import DEFAULT_BUDGET, Projection, coarse_pixels, explorer_map, project
 from cirkd.analysis.scores import PixelChange, Scores, pixel_change, scores
 from cirkd.analysis.split_records import folder
 from cirkd.analysis.split_scores import SplitScores, split_scores
@@ -234,7 +234,7 @@ class Results(Server):
     @result("Matching the grids", "images")
     def explorer_cells(self) -> Int64[np.ndarray, " p"]:
         """For every fine position the pixel of `features()` whose cell it lies in."""
-        return cells_of(self.fine_features().pixels, self.features().pixels)
+        return coarse_pixels(self.fine_features().pixels, self.features().pixels)
 
     @result("Looking for memory banks")
     def memory_banks(self) -> tuple[str, ...]:

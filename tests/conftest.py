@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from tests import typecheck
+from tools.serving import CHROMIUM
 
 # Before anything imports Triton: without a GPU its kernels run, slowly, in its interpreter.
 if not torch.cuda.is_available():
@@ -45,9 +46,6 @@ def as_shipped() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
-
-
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 
 from cirkd.sweep.measures import confusions_of, keep_confusions
 from cirkd.sweep.plan import plan
-from cirkd.sweep.results import Results
+from cirkd.sweep.results import SweepResults
 from tools import study_page
 from tools.study_page import PARTS, Part, marks, rows_of, text
 
@@ -35,7 +35,7 @@ def test_it_begins_with_the_means_of_the_seeds_that_all_have(monkeypatch: pytest
         for seed, value in of.items()
     ]
     (tmp_path / "study" / "streets-few").mkdir(parents=True)
-    Results(rows, "streets-few-baseline").write(tmp_path / "study" / "streets-few")
+    SweepResults(rows, "streets-few-baseline").write(tmp_path / "study" / "streets-few")
     last = study_page.glance().splitlines()[-1]
     assert last == "| streets, labels of an eighth of the frames, val | 2 | 51.00 | 55.50 | 57.50 |"
 
@@ -69,7 +69,7 @@ def test_rows_are_the_parts_own_in_its_order(monkeypatch: pytest.MonkeyPatch, tm
     ]
     folder = tmp_path / "study" / "streets"
     folder.mkdir(parents=True)
-    Results(rows, "streets-baseline").write(folder)
+    SweepResults(rows, "streets-baseline").write(folder)
     found = rows_of(part)
     assert found is not None
     assert [(row["recipe"], row["seed"]) for row in found.rows] == [
@@ -98,7 +98,7 @@ def test_differences_are_said_with_their_interval_over_seeds_and_images(
             kept = np.stack([right] * good + [wrong] * (8 - good)).astype(np.uint32)
             keep_confusions(confusions_of(folder, recipe, seed), {"val": kept})
     rows = [{"recipe": recipe, "seed": seed, "miou_val": 50.0} for recipe in shares for seed in part.seeds]
-    Results(rows, "streets-baseline").write(folder)
+    SweepResults(rows, "streets-baseline").write(folder)
     told = text(part)
     assert "**Difference in mIoU on val, with its 95 % interval over seeds and images**" in told
     assert "| CIRKD | KD | +" in told and "| KD | baseline | +" in told, "CIRKD is compared with KD directly"

@@ -17,7 +17,8 @@ import pytest
 from playwright.sync_api import expect
 
 import cirkd
-from tests.app.conftest import assert_stands, serving, settle
+from tests.app.conftest import assert_stands, settle
+from tools.serving import serving
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_BYTES = 70_000_000
@@ -112,9 +113,9 @@ def test_it_writes_a_report(installed: Installed) -> None:
 @pytest.mark.browser
 def test_the_app_opens_in_a_folder_with_an_app_of_its_own(installed: Installed, chromium: Any) -> None:
     command = [str(installed.programs / "cirkd"), "app"]
-    with serving(command, cwd=installed.folder, env=installed.environment) as url:
+    with serving(command, cwd=installed.folder, env=installed.environment) as server:
         tab = chromium.new_page()
-        tab.goto(url)
+        tab.goto(server.address)
         settle(tab)
         assert_stands(tab)
         assert tab.locator("h1").first.inner_text()

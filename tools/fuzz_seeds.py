@@ -107,7 +107,7 @@ def stored_seeds() -> list[bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from cirkd.features.folder_settings import Settings
+    from cirkd.features.folder_settings import ExtractionSettings
 
     rows, generator = 60, np.random.default_rng(0)
     names, colors = ["a", "b", "c"], ["#010203", "#040506", "#070809"]
@@ -119,7 +119,7 @@ def stored_seeds() -> list[bytes]:
         "classes": names,
         "colors": colors,
     }
-    settings = Settings(
+    settings = ExtractionSettings(
         "streets", "val", ("x", "y"), {"mine": about}, tuple(names), tuple(colors), True, 20, "decoder", "float32", 0
     )
     numbers = np.arange(rows, dtype=np.int32)

@@ -5,19 +5,14 @@ saves the README's pictures under `docs/`; with a folder, every page wide and na
 with `--table` it prints the README's table of pages instead.
 """
 
-import os
-import socket
-import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 from app import page_list
+from tools.serving import CHROMIUM, ROOT, serving
 
-ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 PAGES = tuple(entry.name for entry in page_list.PAGES)
 README = ("overview", "explorer")
 VARIANTS = tuple((scheme, width) for scheme in ("light", "dark") for width in (1440, 800))
@@ -32,21 +27,11 @@ def main() -> None:
     whole = len(sys.argv) > 1
     folder = Path(sys.argv[1]) if whole else ROOT / "docs"
     folder.mkdir(exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none"]
-    server = subprocess.Popen([sys.executable, "-m", "streamlit", "run", "app/main.py", *options], cwd=ROOT)
-    try:
-        _wait_for(f"http://localhost:{port}/_stcore/health")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            for page in PAGES if whole else README:
-                for scheme, width in VARIANTS if whole else VARIANTS[:1]:
-                    _shoot(browser, f"http://localhost:{port}", page, scheme, width, folder)
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
+    with serving() as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for page in PAGES if whole else README:
+            for scheme, width in VARIANTS if whole else VARIANTS[:1]:
+                _shoot(browser, server.address, page, scheme, width, folder)
 
 
 def _shoot(browser: Any, address: str, page: str, scheme: str, width: int, folder: Path) -> None:
@@ -85,17 +70,6 @@ def _pin(tab: Any) -> None:
     box = tile.bounding_box(timeout=30_000)
     tile.click(position={"x": 0.5 * box["width"], "y": 0.85 * box["height"]})
     tab.wait_for_timeout(3_000)
-
-
-def _wait_for(address: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            urllib.request.urlopen(address, timeout=1)
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise SystemExit(f"the app did not answer at {address} within {seconds:.0f} s")
 
 
 if __name__ == "__main__":

@@ -17,14 +17,14 @@ from cirkd.analysis.stored_scores import SeedGain
 from cirkd.checkpoint import load_model, read_header, save_checkpoint
 from cirkd.data.bundled import data_of
 from cirkd.data.errors import TrainingError
-from cirkd.sweep.results import Results, read_results
+from cirkd.sweep.results import SweepResults, read_results
 from tools import checkpoint_scores
 
 FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
 ROLES = ("baseline", "kd", "cirkd")
 
 
-def median_seed(results: Results, recipe: str, measure: str = "miou_val") -> int:
+def median_seed(results: SweepResults, recipe: str, measure: str = "miou_val") -> int:
     """The seed whose difference to the baseline is the median of all seeds'.
 
     Raises:
@@ -36,7 +36,7 @@ def median_seed(results: Results, recipe: str, measure: str = "miou_val") -> int
     return sorted(found, key=lambda seed: (found[seed], seed))[(len(found) - 1) // 2]
 
 
-def gain(results: Results, recipe: str, split: str = "val") -> dict[str, Any]:
+def gain(results: SweepResults, recipe: str, split: str = "val") -> dict[str, Any]:
     """What a recipe gained over the baseline, for its checkpoint's provenance; empty with fewer than two seeds."""
     (found,) = (item for item in results.compare(f"miou_{split}") if item.name == recipe)
     if len(found.differences) < 2:

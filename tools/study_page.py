@@ -17,7 +17,7 @@ from cirkd.charts import sweep as charts
 from cirkd.charts.save import write_figure
 from cirkd.export.table import Table
 from cirkd.sweep.report import MEASURES, by_class, comparison, courses, digits, during, markdown, scatter
-from cirkd.sweep.results import FILE, Results, read_results
+from cirkd.sweep.results import FILE, SweepResults, read_results
 from cirkd.training.recipes.methods import METHODS
 from tools.checkpoint_scores import write_between
 
@@ -180,7 +180,7 @@ def _titled(title: str, table: Table, part: Part) -> str:
     return f"**{title}**\n\n" + markdown(replace(table, columns=columns))
 
 
-def rows_of(part: Part) -> Results | None:
+def rows_of(part: Part) -> SweepResults | None:
     """The part's runs among those of its sweep, in the part's order; None before the first to be compared."""
     if not (part.folder / FILE).is_file():
         return None
@@ -188,10 +188,10 @@ def rows_of(part: Part) -> Results | None:
     first, *others = part.recipes
     chosen = [row for recipe in part.recipes for row in every if row["recipe"] == recipe and row["seed"] in part.seeds]
     begun = {row["recipe"] for row in chosen}.intersection(others[part.beside - 1 :])
-    return Results(chosen, first) if begun else None
+    return SweepResults(chosen, first) if begun else None
 
 
-def plot(part: Part, results: Results) -> None:
+def plot(part: Part, results: SweepResults) -> None:
     """Every recipe's difference to the first on val, seed by seed; and val in the course of training."""
     found = [replace(item, name=part.recipes[item.name]) for item in results.compare("miou_val")]
     if any(item.differences for item in found):

@@ -247,12 +247,12 @@ def explorer_map(
     return project(features, method, 2, index, seed, space=space, progress=progress)
 
 
-def cells_of(fine: Pixels, coarse: Pixels) -> Int64[np.ndarray, " p"]:
+def coarse_pixels(fine: Pixels, coarse: Pixels) -> Int64[np.ndarray, " p"]:
     """For every pixel of a fine grid the number of the coarse grid's pixel in whose cell it lies.
 
     Example:
         >>> from cirkd.features.extract import make_pixels
-        >>> cells_of(make_pixels([(2, 4)], None), make_pixels([(1, 2)], None)).tolist()
+        >>> coarse_pixels(make_pixels([(2, 4)], None), make_pixels([(1, 2)], None)).tolist()
         [0, 0, 1, 1, 0, 0, 1, 1]
     """
     if fine.grid == coarse.grid:

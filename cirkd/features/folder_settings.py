@@ -24,7 +24,7 @@ _OF_MODEL = ("architecture", "encoder", "digest", "layer")
 
 
 @dataclass(frozen=True)
-class Settings:
+class ExtractionSettings:
     """What a folder of embeddings is made of; equal settings make equal folders.
 
     Args:
@@ -64,7 +64,7 @@ def settings_of(
     layer: str,
     precision: str,
     seed: int,
-) -> Settings:
+) -> ExtractionSettings:
     """The settings of an extraction.
 
     Raises:
@@ -80,7 +80,7 @@ def settings_of(
     first = next(iter(models.values()))
     labelled = _has_labels(data)
     classes = data.classes if labelled and data.classes is not None else first.info.classes
-    return Settings(
+    return ExtractionSettings(
         data=data.name,
         split=data.split,
         images=tuple(data.names[: len(data) if images is None else images]),
@@ -95,7 +95,7 @@ def settings_of(
     )
 
 
-def read_settings(folder: Path) -> Settings:
+def read_settings(folder: Path) -> ExtractionSettings:
     """The settings that a folder was made with.
 
     Raises:
@@ -110,11 +110,11 @@ def read_settings(folder: Path) -> Settings:
         raise StudyError(f"{path}: not there; a folder of embeddings, as `cirkd extract` writes it, has one") from None
     except (OSError, ValueError, RecursionError):
         raise StudyError(f"{path}: cannot be read as JSON; run `cirkd extract` again into a new folder") from None
-    names = {field.name for field in fields(Settings)}
+    names = {field.name for field in fields(ExtractionSettings)}
     if not isinstance(found, dict) or set(found) != names or not _well_formed(found):
         raise StudyError(f"{path}: not the settings of this version's `cirkd extract`; run it into a new folder")
     lists = {name: tuple(found[name]) for name in ("images", "classes", "colors")}
-    return Settings(**{**found, **lists})
+    return ExtractionSettings(**{**found, **lists})
 
 
 def model_digest(model: Segmenter) -> str:

@@ -19,7 +19,7 @@ from cirkd.data.errors import StudyError
 from cirkd.data.matching import match_classes
 from cirkd.data.whole_files import replacing, writable_folder
 from cirkd.features.feature_set import IGNORED
-from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, classes_from, settings_of
+from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, ExtractionSettings, classes_from, settings_of
 from cirkd.features.grids import averaged, on_grid, resampled
 from cirkd.features.parquet import options_of
 from cirkd.features.sampling import Smallest, keys, merged, smallest
@@ -107,7 +107,7 @@ def extract_to(
 class _Chunks:
     """Models and settings of a run; makes the table of a chunk."""
 
-    def __init__(self, models: Mapping[str, Segmenter], settings: Settings) -> None:
+    def __init__(self, models: Mapping[str, Segmenter], settings: ExtractionSettings) -> None:
         self.models, self.settings = models, settings
         self.kinds = list(dict.fromkeys(model.info.preprocessing for model in models.values()))
         # What earlier chunks have put out of reach need not be written: parts grow rarer, the whole stays the same.
@@ -203,7 +203,7 @@ class _Chunks:
         return resampled(embedding, size), self.tables[name][prediction.long()], confidence
 
 
-def _agree(folder: Path, settings: Settings, processes: Processes) -> None:
+def _agree(folder: Path, settings: ExtractionSettings, processes: Processes) -> None:
     """The folder is new, or of the same settings."""
     path = folder / SETTINGS
     text = settings.text()

@@ -19,7 +19,7 @@ import numpy as np
 from cirkd.data.errors import StudyError, line_of
 from cirkd.data.matching import match_classes
 from cirkd.features.feature_set import AFTER, BEFORE, IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
-from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, Settings, classes_from, read_settings
+from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, ExtractionSettings, classes_from, read_settings
 from cirkd.features.grids import rule
 from cirkd.features.sampling import Smallest, fair_shares
 
@@ -46,7 +46,7 @@ class StoredFolder:
     """
 
     path: Path
-    settings: Settings
+    settings: ExtractionSettings
     models: dict[str, str]
     rows: int
 
@@ -241,7 +241,7 @@ def _arrays(table: pa.Table, folder: StoredFolder) -> dict[str, np.ndarray]:
     return found
 
 
-def _model(name: str, stored: str, settings: Settings, arrays: dict[str, np.ndarray]) -> ModelFeatures:
+def _model(name: str, stored: str, settings: ExtractionSettings, arrays: dict[str, np.ndarray]) -> ModelFeatures:
     about = settings.models[stored]
     own, common = classes_from(about["classes"], about["colors"]), classes_from(settings.classes, settings.colors)
     table = match_classes(own, common).table

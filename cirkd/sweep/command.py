@@ -13,7 +13,7 @@ from cirkd.data.errors import TrainingError
 from cirkd.sweep.measures import kept_row, measure, other_rows
 from cirkd.sweep.plan import Job, places, plan, run_all
 from cirkd.sweep.report import write_reports
-from cirkd.sweep.results import Results
+from cirkd.sweep.results import SweepResults
 from cirkd.training.progress import StopRequest, stop_requests
 
 
@@ -67,7 +67,7 @@ def sweep(words: Sequence[str]) -> int:
     others = other_rows(jobs, list(teachers.values()), options.images)
 
     def write() -> None:
-        results = Results([*(done[job] for job in jobs if job in done), *others], baseline)
+        results = SweepResults([*(done[job] for job in jobs if job in done), *others], baseline)
         results.write(options.folder)
         write_reports(results, options.folder)
 

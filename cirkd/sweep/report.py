@@ -19,7 +19,7 @@ from cirkd.export.files import whole
 from cirkd.export.table import Table
 from cirkd.report import END, begin, figure_html, table_html
 from cirkd.sweep.measures import DURING, confusions_of, read_confusions
-from cirkd.sweep.results import Results
+from cirkd.sweep.results import SweepResults
 
 MEASURES = {
     "miou_val": "mIoU on val, %",
@@ -43,7 +43,7 @@ PLOTTED = ("miou_val", "miou_test", "relation_divergence")
 COSTS = ("parameters", "steps", "wall_seconds", "peak_memory_bytes")
 
 
-def write_reports(results: Results, folder: Path) -> list[Path]:
+def write_reports(results: SweepResults, folder: Path) -> list[Path]:
     """Write `report.html` and `report.md` beside the results."""
     html, markdown = folder / "report.html", folder / "report.md"
     with whole(html) as temporary, temporary.open("w", encoding="utf-8") as file:
@@ -88,19 +88,19 @@ def markdown(table: Table) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def by_class(results: Results, split: str) -> Table:
+def by_class(results: SweepResults, split: str) -> Table:
     """Mean IoU of every class, a column a recipe."""
     title = f"IoU by class on {split}, %, mean over seeds"
     return _means(results, f"iou_{split}/", Table(f"iou-{split}", title, {"class": []}), 1)
 
 
-def during(results: Results) -> Table:
+def during(results: SweepResults) -> Table:
     """Mean mIoU on val at every evaluation, a column a recipe: who still learns, and who has stopped."""
     title = "mIoU on val in the course of training, %, mean over seeds"
     return _means(results, DURING, Table("during", title, {"step": []}), 2)
 
 
-def _means(results: Results, marker: str, empty: Table, digits: int) -> Table:
+def _means(results: SweepResults, marker: str, empty: Table, digits: int) -> Table:
     """Means over seeds of the columns that begin with a marker; the rest of their names is the table's first column."""
     names = [name for name in results.columns if name.startswith(marker)]
     (first,) = empty.columns
@@ -110,7 +110,7 @@ def _means(results: Results, marker: str, empty: Table, digits: int) -> Table:
     return replace(empty, columns=columns)
 
 
-def courses(results: Results) -> dict[str, dict[int, dict[int, float]]]:
+def courses(results: SweepResults) -> dict[str, dict[int, dict[int, float]]]:
     """recipe -> seed -> step -> mIoU on val, as far as rows tell it."""
     found: dict[str, dict[int, dict[int, float]]] = {recipe: {} for recipe in results.recipes}
     for row in results.rows:
@@ -119,7 +119,7 @@ def courses(results: Results) -> dict[str, dict[int, dict[int, float]]]:
     return {recipe: seeds for recipe, seeds in found.items() if any(len(course) > 1 for course in seeds.values())}
 
 
-def costs(results: Results) -> Table:
+def costs(results: SweepResults) -> Table:
     """What a run of each recipe costs, on average."""
     means = {name: {item.name: item.mean for item in results.compare(name)} for name in COSTS}
     recipes = results.recipes
@@ -136,7 +136,7 @@ def costs(results: Results) -> Table:
     )
 
 
-def _tables(results: Results, folder: Path) -> Iterator[Table]:
+def _tables(results: SweepResults, folder: Path) -> Iterator[Table]:
     known = set(results.columns)
     for split in ("val", "test"):
         found = scatter(results, folder, split)
@@ -153,7 +153,7 @@ def _tables(results: Results, folder: Path) -> Iterator[Table]:
     yield costs(results)
 
 
-def _lead(results: Results) -> str:
+def _lead(results: SweepResults) -> str:
     seeds = ", ".join(map(str, results.seeds))
     return (
         f"{len(results.rows)} runs: {len(results.recipes)} recipes with the seeds {seeds}. Differences are to "
@@ -162,7 +162,7 @@ def _lead(results: Results) -> str:
     )
 
 
-def _html(results: Results, folder: Path) -> Iterator[str]:
+def _html(results: SweepResults, folder: Path) -> Iterator[str]:
     yield begin("Recipes over seeds")
     yield f"<p class=lead>{escape(_lead(results))}</p><div class=figures>"
     for picture in _pictures(results):
@@ -174,7 +174,7 @@ def _html(results: Results, folder: Path) -> Iterator[str]:
     yield END
 
 
-def _pictures(results: Results) -> Iterator[Picture]:
+def _pictures(results: SweepResults) -> Iterator[Picture]:
     if found := courses(results):
         about = "A thick line is the mean of a recipe over its seeds, a thin one a seed."
         yield Picture("during", "", during(results).title, about, 800, partial(charts.courses, found))
@@ -191,7 +191,7 @@ def _pictures(results: Results) -> Iterator[Picture]:
             yield Picture(f"{name}-difference", "", title, about, 800, draw)
 
 
-def _markdown(results: Results, folder: Path) -> str:
+def _markdown(results: SweepResults, folder: Path) -> str:
     parts = [f"{_lead(results)}\n"]
     parts += [f"## {table.title}\n\n{markdown(table)}\n" for table in _tables(results, folder)]
     return "\n".join(parts)
@@ -213,7 +213,7 @@ def _interval(item: Paired, digits: int) -> str:
     return "" if math.isnan(item.low) else f"{_signed(item.low, digits)} to {_signed(item.high, digits)}"
 
 
-def pairs(results: Results) -> list[tuple[str, str]]:
+def pairs(results: SweepResults) -> list[tuple[str, str]]:
     """What is compared with what: every recipe with the baseline, and every other with KD, where there is one."""
     others = [name for name in results.recipes if name != results.baseline]
     kd = next((name for name in others if name.endswith("-kd")), None)
@@ -222,7 +222,7 @@ def pairs(results: Results) -> list[tuple[str, str]]:
     ]
 
 
-def scatter(results: Results, folder: Path, split: str) -> Table | None:
+def scatter(results: SweepResults, folder: Path, split: str) -> Table | None:
     """A row for each pair that has seeds in common; None where no confusion matrices are kept."""
     kept = {name: _by_seed(results, folder, name, split) for name in results.recipes}
     rows = {
@@ -254,7 +254,7 @@ def _said(found: Interval) -> str:
     return ("ahead" if found.difference > 0 else "behind") if found.excludes_zero else "cannot be told apart"
 
 
-def _by_seed(results: Results, folder: Path, recipe: str, split: str) -> dict[int, np.ndarray]:
+def _by_seed(results: SweepResults, folder: Path, recipe: str, split: str) -> dict[int, np.ndarray]:
     """seed -> confusion matrices [n, C, C] of a recipe's runs, as far as they are kept."""
     found = {}
     for row in results.rows:

@@ -15,7 +15,7 @@ FILE = "results.parquet"
 
 
 @dataclass(frozen=True)
-class Results:
+class SweepResults:
     """The rows of the finished runs.
 
     Attributes:
@@ -60,8 +60,8 @@ class Results:
         return write_table(self.table(), folder / FILE)
 
 
-def read_results(folder: Path) -> Results:
-    """What `Results.write` wrote.
+def read_results(folder: Path) -> SweepResults:
+    """What `SweepResults.write` wrote.
 
     Raises:
         TrainingError: there are no results in the folder.
@@ -75,4 +75,4 @@ def read_results(folder: Path) -> Results:
         raise TrainingError(f"{path}: no results here; make them with cirkd sweep --folder {folder}")
     table = pq.read_table(path)
     about = json.loads((table.schema.metadata or {}).get(b"cirkd", b"{}"))
-    return Results(table.to_pylist(), about.get("baseline", ""))
+    return SweepResults(table.to_pylist(), about.get("baseline", ""))

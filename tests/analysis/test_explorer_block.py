@@ -17,7 +17,7 @@ from cirkd.analysis import explorer_encode
 from cirkd.analysis.divergences import divergence
 from cirkd.analysis.explorer_block import cosine_error, dimensions_for, explorer_block, quantise, thin
 from cirkd.analysis.explorer_encode import encode
-from cirkd.analysis.projection import MAPS, cells_of, explorer_map, project
+from cirkd.analysis.projection import MAPS, coarse_pixels, explorer_map, project
 from cirkd.analysis.scores import pixel_change
 from cirkd.data.errors import StudyError
 from cirkd.features.extract import make_pixels
@@ -231,7 +231,7 @@ def test_many_positions_have_fewer_numbers_and_maps_draw_a_class_balanced_part(m
 
 def test_a_fine_position_lies_in_the_cell_that_holds_its_centre() -> None:
     fine, coarse = make_pixels([(8, 12), (5, 7)], None), make_pixels([(4, 6), (3, 4)], None)
-    found = cells_of(fine, coarse)
+    found = coarse_pixels(fine, coarse)
     for pixel in range(len(fine)):
         image = int(fine.image[pixel])
         (h, w), (own_h, own_w) = coarse.grid[image], fine.grid[image]

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.app.toy import make_checkpoints, make_streets
+from tools.serving import ROOT, serving
 
-ROOT = Path(__file__).resolve().parents[2]
 WIDTHS = (1440, 800)
 
 
@@ -55,32 +48,8 @@ def page(study_folders: Path) -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def app_url(study_folders: Path) -> Iterator[str]:
     """The address of the app, running on a free port."""
-    with serving([sys.executable, "-m", "streamlit", "run", "app/main.py"], cwd=ROOT) as url:
-        yield url
-
-
-@contextmanager
-def serving(command: Sequence[str], **settings: Any) -> Iterator[str]:
-    """The address of a Streamlit server that a command starts; it ends with the block.
-
-    settings: of the process, as of `subprocess.Popen`.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none"]
-    server = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **settings)
-    try:
-        _wait(f"http://localhost:{port}/_stcore/health", server)
-        yield f"http://localhost:{port}"
-    finally:
-        ended = psutil.Process(server.pid).children(recursive=True) if server.poll() is None else []
-        for process in (*ended, server):
-            process.terminate()
-        try:
-            server.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            server.kill()
+    with serving() as server:
+        yield server.address
 
 
 @pytest.fixture
@@ -153,14 +122,3 @@ def assert_stands(tab: Any) -> None:
         ".map(e => e.scrollWidth - e.clientWidth)"
     )
     assert max(overflow) <= 1, f"wider than the window by {overflow} pixels"
-
-
-def _wait(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            if urllib.request.urlopen(url, timeout=1).status == 200:
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(f"the app did not start within {seconds:.0f} s (exit code {server.poll()})")

@@ -9,7 +9,8 @@ from typing import Any
 import axe_playwright_python
 import pytest
 
-from tests.app.conftest import ROOT, settle
+from tests.app.conftest import settle
+from tools.serving import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.nightly]
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")

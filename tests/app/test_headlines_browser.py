@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,10 @@ import cirkd
 from cirkd.charts import theme
 from cirkd.data.palettes import CAMVID, VOC
 from cirkd.report import open_study, write_report
-from tests.app.conftest import ROOT, assert_stands, choose, serving, settle
+from tests.app.conftest import assert_stands, choose, settle
 from tests.app.toy import make_checkpoints
 from tests.training.tiny import write_camvid
+from tools.serving import serving
 
 pytestmark = pytest.mark.browser
 
@@ -45,8 +45,8 @@ def folders(study_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def address(folders: Path, study_folders: Path) -> Iterator[str]:
     """The app with both studies' checkpoints, where the images of CamVid lie elsewhere."""
     environment = {**os.environ, "CIRKD_CHECKPOINTS": str(folders / "checkpoints")}
-    with serving([sys.executable, "-m", "streamlit", "run", "app/main.py"], cwd=ROOT, env=environment) as url:
-        yield url
+    with serving(env=environment) as server:
+        yield server.address
 
 
 @pytest.fixture

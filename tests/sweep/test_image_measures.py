@@ -10,7 +10,7 @@ from cirkd.data.catalog import open_data
 from cirkd.models.build import build_segmenter
 from cirkd.sweep.measures import confusions_of, image_measures, keep_confusions, probed, read_confusions
 from cirkd.sweep.report import pairs, scatter
-from cirkd.sweep.results import Results
+from cirkd.sweep.results import SweepResults
 from cirkd.training.evaluate import evaluate
 from tests.training.conftest import camvid  # noqa: F401
 
@@ -40,12 +40,12 @@ def test_recipes_are_compared_with_the_baseline_and_with_kd_and_no_rank_is_claim
         share = np.full((3, 3), (1 - right) / 2) + np.eye(3) * (right - (1 - right) / 2)
         kept = {"val": draw.poisson(300 * share, (20, 3, 3)).astype(np.uint32)}
         keep_confusions(confusions_of(tmp_path, row["recipe"], row["seed"]), kept)
-    results = Results(rows, "camvid-baseline")
+    results = SweepResults(rows, "camvid-baseline")
     assert pairs(results)[-1] == ("camvid-cirkd", "camvid-kd")
     table = scatter(results, tmp_path, "val")
     assert table is not None and scatter(results, tmp_path, "test") is None
     assert table.columns["says"] == ["ahead", "ahead", "cannot be told apart"]
     # Runs side by side: another recipe's may be measured before the baseline's.
-    early = Results([row for row in rows if row["recipe"] != "camvid-baseline"], "camvid-baseline")
+    early = SweepResults([row for row in rows if row["recipe"] != "camvid-baseline"], "camvid-baseline")
     table = scatter(early, tmp_path, "val")
     assert table is not None and table.columns["minus"] == ["camvid-kd"]

@@ -24,7 +24,7 @@ from cirkd.sweep import plan as planned
 from cirkd.sweep.measures import wall_seconds
 from cirkd.sweep.plan import Job, plan
 from cirkd.sweep.report import courses, write_reports
-from cirkd.sweep.results import Results, read_results
+from cirkd.sweep.results import SweepResults, read_results
 from cirkd.training import runs
 from cirkd.training.journal import read_history
 from cirkd.training.progress import StopRequest
@@ -199,7 +199,7 @@ def test_errors_are_one_line(words: list[str], says: str, capsys: pytest.Capture
 
 
 def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
-    results = Results(ROWS, "alone")
+    results = SweepResults(ROWS, "alone")
     results.write(tmp_path)
     again = read_results(tmp_path)
     assert again.baseline == "alone" and again.recipes == ["alone", "taught"] and again.seeds == [0, 1, 2]
@@ -212,7 +212,7 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
 def test_reports_say_means_and_intervals(tmp_path: Path) -> None:
     rows = [dict(row) for row in ROWS]
     rows[-1]["miou_val"] = 25.0
-    write_reports(Results(rows, "alone"), tmp_path)
+    write_reports(SweepResults(rows, "alone"), tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "| alone | 3 | 21.00 | 1.00 |" in text
     assert "| taught | 3 | 23.00 | 1.80 | +2.00 | −0.15 to +4.15 | +1.50, +1.50, +3.00 |" in text
@@ -225,7 +225,7 @@ def test_reports_say_means_and_intervals(tmp_path: Path) -> None:
 def test_reports_show_the_course_of_training(tmp_path: Path) -> None:
     rows = [{**row, "miou_val/300": row["miou_val"] - 2.0, "miou_val/600": row["miou_val"]} for row in ROWS]
     del rows[-1]["miou_val/600"]
-    results = Results(rows, "alone")
+    results = SweepResults(rows, "alone")
     found = courses(results)
     assert found["alone"] == {seed: {300: 18.0 + seed, 600: 20.0 + seed} for seed in (0, 1, 2)}
     assert found["taught"][2] == {300: 21.5}

@@ -10,16 +10,16 @@ import torch
 from cirkd.analysis.stored_scores import seed_gain
 from cirkd.checkpoint import load_model, read_header
 from cirkd.data.errors import TrainingError
-from cirkd.sweep.results import Results
+from cirkd.sweep.results import SweepResults
 from cirkd.training import runs
 from cirkd.training.recipes import Recipe
 from cirkd.training.trainer import train
 from tools.ship import gain, median_seed, ship
 
 
-def rows(gains: dict[int, float]) -> Results:
+def rows(gains: dict[int, float]) -> SweepResults:
     both = [("alone", 0.0, seed) for seed in gains] + [("taught", gain, seed) for seed, gain in gains.items()]
-    return Results([{"recipe": r, "seed": s, "miou_val": 20.0 - s + gain} for r, gain, s in both], "alone")
+    return SweepResults([{"recipe": r, "seed": s, "miou_val": 20.0 - s + gain} for r, gain, s in both], "alone")
 
 
 def test_the_seed_is_that_of_the_median_gain() -> None:

@@ -21,7 +21,7 @@ from cirkd.training.recipes.recipe import Memory, Network, Recipe
 
 
 @dataclass(frozen=True)
-class DataSet:
+class PaperData:
     """A data set as the paper trains on it.
 
     Attributes:
@@ -38,9 +38,9 @@ class DataSet:
     train_split: str = "train"
 
 
-CITYSCAPES = DataSet("cityscapes", "Cityscapes", (512, 1024))
-CAMVID = DataSet("camvid", "CamVid", (360, 360))
-VOC = DataSet("voc", "Pascal VOC with SBD", (512, 512), memory_weight=0.01, train_split="train_aug")
+CITYSCAPES = PaperData("cityscapes", "Cityscapes", (512, 1024))
+CAMVID = PaperData("camvid", "CamVid", (360, 360))
+VOC = PaperData("voc", "Pascal VOC with SBD", (512, 512), memory_weight=0.01, train_split="train_aug")
 
 RATES = (12, 24, 36)
 TEACHER = Network("deeplabv3", "resnet101", 8, 256, RATES, auxiliary=True, pretrained=True)
@@ -66,17 +66,17 @@ SEGFORMER_TEACHER = Network("segformer", "mit_b4", 4, 768, pretrained=True)
 SEGFORMER_STUDENT = Network("segformer", "mit_b0", 4, 256, pretrained=True)
 
 
-def teacher(data: DataSet) -> Recipe:
+def teacher(data: PaperData) -> Recipe:
     """DeepLabV3-ResNet101, trained as the students are."""
     return replace(_alone(data, TEACHER), name=f"paper-{data.name}-teacher")
 
 
-def baseline(data: DataSet, student: str) -> Recipe:
+def baseline(data: PaperData, student: str) -> Recipe:
     """A student trained alone."""
     return replace(_alone(data, STUDENTS[student][1]), name=f"paper-{data.name}-{student}-baseline")
 
 
-def distilled(data: DataSet, student: str, method: str) -> Recipe:
+def distilled(data: PaperData, student: str, method: str) -> Recipe:
     """The same student, distilled from the data set's teacher.
 
     Args:
@@ -116,7 +116,7 @@ def as_published() -> Recipe:
     )
 
 
-def _alone(data: DataSet, network: Network) -> Recipe:
+def _alone(data: PaperData, network: Network) -> Recipe:
     return Recipe(
         name=f"paper-{data.name}",
         data=data.name,
@@ -154,7 +154,7 @@ def _segformer(network: Network) -> Recipe:
     )
 
 
-def _distilled(data: DataSet, alone: Recipe, method: str, teacher: str) -> Recipe:
+def _distilled(data: PaperData, alone: Recipe, method: str, teacher: str) -> Recipe:
     objective = METHODS[method].objective
     if objective.needs_memory:
         objective = replace(objective, memory_pixel=data.memory_weight, memory_region=data.memory_weight)
