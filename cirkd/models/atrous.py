@@ -27,7 +27,7 @@ class DepthwiseAtrous(nn.Conv2d):
 def depthwise_by_grids(
     input: Float[Tensor, "b c h w"],
     weight: Float[Tensor, "c 1 k l"],
-    bias: Float[Tensor, "c"] | None,
+    bias: Float[Tensor, " c"] | None,
     dilation: tuple[int, int],
 ) -> Float[Tensor, "b c h w"]:
     """What `conv2d` gives with one group a channel, this dilation, and zeros around that keep the size."""

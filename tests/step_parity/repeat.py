@@ -17,7 +17,7 @@ from cirkd.losses.pixel_choice import GivenDraws
 from cirkd.models import published
 from cirkd.models.layouts import Hints
 from cirkd.models.segmenter import Segmenter
-from cirkd.training import engine
+from cirkd.training import accelerating
 from cirkd.training.batches import Batch
 from cirkd.training.recipes import Recipe, find_recipe
 from cirkd.training.setup import build_memory
@@ -57,8 +57,8 @@ class Repeated:
     def __init__(self, trace: Trace, precision: str) -> None:
         self.trace = trace
         self.recipe = recipe_of(trace, precision)
-        accelerator = engine.make_accelerator(self.recipe)
-        self.device, self.place = accelerator.device, engine.processes_of(accelerator)
+        accelerator = accelerating.make_accelerator(self.recipe)
+        self.device, self.place = accelerator.device, accelerating.processes_of(accelerator)
         student, self.names, ignored = _network(trace, "student")
         teacher, _, ignored_of_teacher = _network(trace, "teacher")
         self.ignored = [*ignored, *ignored_of_teacher]
@@ -68,7 +68,7 @@ class Repeated:
         teacher = teacher.to(self.device).requires_grad_(False).eval()
         self.teaching = Teaching(teacher, self.recipe, student.info.preprocessing, self.place)
         module = Distillation(student.to(memory_format=torch.channels_last), memory, None, self.recipe.objective)  # pyright: ignore
-        engine.normalise_over_processes(module, accelerator)
+        accelerating.normalise_over_processes(module, accelerator)
         self.steps = Steps(self.recipe, module, self.teaching, accelerator)
         self.names |= {f"projection/{key}": f"memory.projection.{key}" for key in trace.weights("projection")}
         self.seen: dict[str, Tensor] = {}
@@ -78,7 +78,7 @@ class Repeated:
     def __iter__(self) -> Iterator[Step]:
         for step in range(1, self.trace.steps + 1):
             terms = self.steps(self._batch(step), given_draws(self.trace, step, self._mine))
-            yield self._look(engine.averaged(self.steps.accelerator, terms))
+            yield self._look(accelerating.averaged(self.steps.accelerator, terms))
 
     def heldout_logits(self) -> np.ndarray:
         labels = self.trace["heldout_labels"].astype(np.int64)

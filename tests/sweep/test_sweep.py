@@ -273,7 +273,7 @@ def test_one_run_at_a_time_on_each_gpu(tmp_path: Path, monkeypatch: pytest.Monke
     def start(word: str, name: str, folder: Path, flags: object, *, environment: dict[str, str]) -> None:
         left[folder / name], placed[folder / name] = 3, environment["CUDA_VISIBLE_DEVICES"]
 
-    def look(folder: Path) -> runs.Run:
+    def read_run(folder: Path) -> runs.Run:
         if folder not in left:
             return runs.Run(folder.name, folder, "stopped", "", False)
         left[folder] -= 1
@@ -283,7 +283,7 @@ def test_one_run_at_a_time_on_each_gpu(tmp_path: Path, monkeypatch: pytest.Monke
         return runs.Run(folder.name, folder, status, "it broke", False)
 
     monkeypatch.setattr(runs, "start", start)
-    monkeypatch.setattr(runs, "look", look)
+    monkeypatch.setattr(runs, "read_run", read_run)
     monkeypatch.setattr(planned, "_LOOK_EVERY", 0.0)
     said: list[str] = []
     done: list[Job] = []
