@@ -171,6 +171,8 @@ def _give_way() -> None:
     requests = context.script_requests if context else None
     if context is None or requests is None or requests._state is not ScriptRequestType.RERUN:
         return
+    if not requests._rerun_data.fragment_id_queue:
+        return  # of the whole page, or another one: Streamlit ends this run by itself, and asked here it forgets which
     if context.fragment_ids_this_run:
         st.rerun(scope="fragment")
     st.rerun()

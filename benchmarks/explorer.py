@@ -80,7 +80,7 @@ def page(data: bytes) -> str:
       const url = URL.createObjectURL(new Blob([bytes("{joined}")], {{ type: "text/javascript" }}));
       const data = bytes("{base64.b64encode(data).decode()}");
       window.start = async (place = "place") => (await import(url)).default({{
-        data, parentElement: document.getElementById(place), setStateValue: () => {{}},
+        data, parentElement: document.getElementById(place), setStateValue: (name, state) => (window.told = state),
       }});
     </script>"""
 

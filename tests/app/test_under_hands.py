@@ -25,6 +25,28 @@ pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
 
 
+def test_nothing_is_told_of_a_page_that_is_being_left(chromium: Any) -> None:
+    """Streamlit would draw the next page, then hear of this one, and leave the next one blank."""
+    features = make_features()
+    block = explorer_block(features)
+    maps = {"pca": explorer_map(features, block, "pca")}
+    tab = chromium.new_page()
+    tab.set_content(standalone(encode(block, maps, None, {"look": look(features.models)}, colors=all_colors(features))))
+    tab.evaluate("document.body.append(Object.assign(document.createElement('a'), { href: '#other', text: 'Other' }))")
+    tab.evaluate("start()")
+    tab.wait_for_selector("[data-testid=explorer][data-ready=true]")
+    tab.get_by_test_id("tile-teacher-1").click()
+    pin = tab.evaluate("document.querySelector('[data-testid=explorer]').explorer.pin")
+    tab.wait_for_function("window.told?.pin >= 0", timeout=10_000)
+    tab.get_by_test_id("tile-teacher-1").press("ArrowRight")
+    tab.evaluate("document.querySelector('a').click()")
+    tab.wait_for_timeout(1_000)
+    assert tab.evaluate("window.told.pin") == pin
+    # Where the page stays after all, nothing is lost.
+    tab.wait_for_function(f"window.told.pin !== {pin}", timeout=20_000)
+    tab.close()
+
+
 def test_a_view_that_is_made_anew_before_the_old_one_goes_shows_the_same(chromium: Any) -> None:
     features = make_features()
     block = explorer_block(features)

@@ -16,6 +16,7 @@ import { Tour } from "./tour.js";
 
 const VIEW = { overlay: "similarity", tau: 0.1, map: "pca", color: "class", tool: "point", opacity: 0.8, tile: 160, wipe: null, raw: false };
 const REST = 200; // milliseconds without a change before Python hears of it
+const LEAVING = 2000; // milliseconds in which another page has begun, once a link to it was clicked
 
 export class Board {
   /**
@@ -60,6 +61,11 @@ export class Board {
     this.useMap();
     connect(this);
     document.addEventListener("keydown", (event) => pressed(this, event), { signal: this.life.signal });
+    // Where a link or the back button leads to another page, what Streamlit still heard of this one would blank that one.
+    const leaves = (event) => event.type === "popstate" || event.target.closest?.("a[href]");
+    const mark = (event) => leaves(event) && (this.left = performance.now());
+    document.addEventListener("click", mark, { capture: true, signal: this.life.signal });
+    window.addEventListener("popstate", mark, { signal: this.life.signal });
     this.watch = new ResizeObserver(() => this.resized());
     this.watch.observe(this.root);
   }
@@ -286,14 +292,18 @@ export class Board {
   tell() {
     this.keep({ view: this.view, pin: this.pin, selection: this.selection });
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      const { overlay, tau, map, color } = this.view;
-      const selection = this.selection ? runsOf(this.selection) : [];
-      const pin = this.pin < 0 ? null : this.pin;
-      const state = { study: this.block.study, pin, selection, overlay, tau, map, color };
-      const text = JSON.stringify(state);
-      if (text !== this.lastTold && !(this.lastTold === undefined && this.untouched())) this.send(state);
-      this.lastTold = text;
-    }, REST);
+    this.timer = setTimeout(() => this.report(), REST);
+  }
+
+  /** Let Python know what is shown, if it does not know yet; later, where the page is just being left. */
+  report() {
+    if (performance.now() - this.left < LEAVING) return void (this.timer = setTimeout(() => this.report(), LEAVING));
+    const { overlay, tau, map, color } = this.view;
+    const selection = this.selection ? runsOf(this.selection) : [];
+    const pin = this.pin < 0 ? null : this.pin;
+    const state = { study: this.block.study, pin, selection, overlay, tau, map, color };
+    const text = JSON.stringify(state);
+    if (text !== this.lastTold && !(this.lastTold === undefined && this.untouched())) this.send(state);
+    this.lastTold = text;
   }
 }
