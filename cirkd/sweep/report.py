@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cirkd.analysis.paired import Interval, Paired, difference_interval
+from cirkd.analysis.stored_scores import LEAST_SEEDS
 from cirkd.charts import sweep as charts
 from cirkd.charts.gallery import Picture
 from cirkd.export.files import whole
@@ -248,9 +249,9 @@ def scatter(results: SweepResults, folder: Path, split: str) -> Table | None:
 
 
 def _said(found: Interval) -> str:
-    """In words, so that nobody reads a rank where intervals overlap, or into one seed."""
-    if found.seeds < 2:
-        return "one seed tells nothing of others"
+    """In words, so that nobody reads a rank where intervals overlap, or into one or two seeds."""
+    if found.seeds < LEAST_SEEDS:
+        return "too few seeds to tell"
     return ("ahead" if found.difference > 0 else "behind") if found.excludes_zero else "cannot be told apart"
 
 
