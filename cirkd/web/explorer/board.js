@@ -12,11 +12,10 @@ import { Layout } from "./layout.js";
 import { neighboursOf, strip } from "./neighbours.js";
 import { decode } from "./pictures.js";
 import { connect } from "./pointing.js";
+import { Rest } from "./rest.js";
 import { Tour } from "./tour.js";
 
 const VIEW = { overlay: "similarity", tau: 0.1, map: "pca", color: "class", tool: "point", opacity: 0.8, tile: 160, wipe: null, raw: false };
-const REST = 200; // milliseconds without a change before Python hears of it
-const LEAVING = 2000; // milliseconds in which another page has begun, once a link to it was clicked
 
 export class Board {
   /**
@@ -61,11 +60,7 @@ export class Board {
     this.useMap();
     connect(this);
     document.addEventListener("keydown", (event) => pressed(this, event), { signal: this.life.signal });
-    // Where a link or the back button leads to another page, what Streamlit still heard of this one would blank that one.
-    const leaves = (event) => event.type === "popstate" || event.target.closest?.("a[href]");
-    const mark = (event) => leaves(event) && (this.left = performance.now());
-    document.addEventListener("click", mark, { capture: true, signal: this.life.signal });
-    window.addEventListener("popstate", mark, { signal: this.life.signal });
+    this.rest = new Rest(() => this.report(), this.life.signal);
     this.watch = new ResizeObserver(() => this.resized());
     this.watch.observe(this.root);
   }
@@ -121,7 +116,6 @@ export class Board {
   destroy() {
     this.life.abort();
     this.watch.disconnect();
-    clearTimeout(this.timer);
     cancelAnimationFrame(this.frame);
     this.root.remove();
   }
@@ -283,25 +277,21 @@ export class Board {
 
   /** Whether there is nothing that Python does not take for granted. */
   untouched() {
-    const { overlay, map, color, tau } = this.view;
-    const plain = overlay === VIEW.overlay && map === VIEW.map && color === VIEW.color && tau === VIEW.tau;
+    const plain = ["overlay", "map", "color", "tau"].every((name) => this.view[name] === VIEW[name]);
     return plain && this.pin === this.arrival && !this.selection;
   }
 
   /** Remember what is shown, and let Python know once things have come to rest. */
   tell() {
     this.keep({ view: this.view, pin: this.pin, selection: this.selection });
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.report(), REST);
+    this.rest.changed();
   }
 
-  /** Let Python know what is shown, if it does not know yet; later, where the page is just being left. */
+  /** Let Python know what is shown, if it does not know yet. */
   report() {
-    if (performance.now() - this.left < LEAVING) return void (this.timer = setTimeout(() => this.report(), LEAVING));
     const { overlay, tau, map, color } = this.view;
-    const selection = this.selection ? runsOf(this.selection) : [];
-    const pin = this.pin < 0 ? null : this.pin;
-    const state = { study: this.block.study, pin, selection, overlay, tau, map, color };
+    const chosen = { pin: this.pin < 0 ? null : this.pin, selection: this.selection ? runsOf(this.selection) : [] };
+    const state = { study: this.block.study, ...chosen, overlay, tau, map, color };
     const text = JSON.stringify(state);
     if (text !== this.lastTold && !(this.lastTold === undefined && this.untouched())) this.send(state);
     this.lastTold = text;
