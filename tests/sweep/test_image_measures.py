@@ -34,7 +34,7 @@ def test_confusions_add_up_to_the_evaluation(camvid: Path, tmp_path: Path) -> No
 def test_recipes_are_compared_with_the_baseline_and_with_kd_and_no_rank_is_claimed_in_noise(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     shares = {"camvid-baseline": 0.7, "camvid-kd": 0.8, "camvid-cirkd": 0.8}
-    rows = [{"recipe": name, "seed": seed} for name in shares for seed in (0, 1)]
+    rows = [{"recipe": name, "seed": seed} for name in shares for seed in (0, 1, 2)]
     for row in rows:
         right = shares[row["recipe"]]
         share = np.full((3, 3), (1 - right) / 2) + np.eye(3) * (right - (1 - right) / 2)
@@ -45,6 +45,8 @@ def test_recipes_are_compared_with_the_baseline_and_with_kd_and_no_rank_is_claim
     table = scatter(results, tmp_path, "val")
     assert table is not None and scatter(results, tmp_path, "test") is None
     assert table.columns["says"] == ["ahead", "ahead", "cannot be told apart"]
+    two = scatter(SweepResults([row for row in rows if row["seed"] < 2], "camvid-baseline"), tmp_path, "val")
+    assert two is not None and two.columns["says"] == ["too few seeds to tell"] * 3
     # Runs side by side: another recipe's may be measured before the baseline's.
     early = SweepResults([row for row in rows if row["recipe"] != "camvid-baseline"], "camvid-baseline")
     table = scatter(early, tmp_path, "val")
