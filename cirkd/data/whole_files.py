@@ -9,8 +9,8 @@ from pathlib import Path
 from cirkd.data.errors import CirkdError
 
 
-def writable_folder(folder: Path, error: type[CirkdError]) -> Path:
-    """A folder that is there afterwards.
+def writable_folder(folder: Path, error: type[CirkdError]) -> None:
+    """Make a folder, with those above it, unless it is there.
 
     Raises:
         error: it cannot be made.
@@ -19,7 +19,6 @@ def writable_folder(folder: Path, error: type[CirkdError]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as why:
         raise error(f"{folder}: no folder can be made there ({why.strerror}); choose another place") from None
-    return folder
 
 
 @contextmanager
