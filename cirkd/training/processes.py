@@ -56,7 +56,7 @@ class Processes:
 def joined_processes() -> Iterator[Processes]:
     """The processes that the environment names, left together at the end.
 
-    One that ends without leaving is now and then aborted by the threads of its group.
+    One that ends while threads of its group still run is now and then aborted by them.
 
     Raises:
         TrainingError: the launcher started another number than found each other.
@@ -79,6 +79,8 @@ def current_processes() -> Processes:
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started < 2:
         return Processes()
+    # Defaults of its functions are the group that is there when it is imported: later, and the group never ends.
+    import torch.distributed.nn.functional
     from accelerate import PartialState
 
     state = PartialState(cpu=not torch.cuda.is_available())

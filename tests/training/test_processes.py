@@ -1,5 +1,9 @@
 """The processes of a launcher share the work, or say that they did not find each other."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +11,24 @@ import torch
 
 from cirkd.data.errors import TrainingError
 from cirkd.training.processes import Processes, current_processes
+
+PROJECT = Path(__file__).parents[2]
+
+# What is imported meanwhile must not hold the group: torch's compiler does, where it comes first.
+LEAVING = """
+from pathlib import Path
+import torch
+from cirkd.training.processes import joined_processes
+
+def threads():
+    return {name.read_text().strip() for name in Path("/proc/self/task").glob("*/comm")} & {"pt_gloo_runloop"}
+
+with joined_processes() as processes:
+    import torch._dynamo
+    assert processes.summed(torch.ones(3, dtype=torch.int64)).tolist() == [2, 2, 2]
+    assert threads(), "none was found in the group"
+assert not threads(), "some are left"
+"""
 
 
 def test_shares_are_everything_once() -> None:
@@ -28,3 +50,13 @@ def test_processes_that_did_not_find_each_other_are_an_error(monkeypatch: pytest
     monkeypatch.setattr(accelerate, "PartialState", lambda **_: SimpleNamespace(num_processes=1, process_index=0))
     with pytest.raises(TrainingError, match="2 processes were started and 1 found"):
         current_processes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are listed by Linux alone")
+def test_no_thread_of_the_group_is_left() -> None:
+    launch = ["torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint"]
+    command = [sys.executable, "-m", *launch, "localhost:0", "--no-python", sys.executable, "-c", LEAVING]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
