@@ -82,6 +82,7 @@ _PRETRAINED = _alone("streets-s2-baseline", PRETRAINED_STUDENT, 2500)
 _FEW_LABELS = replace(_alone("streets-few-baseline", STUDENT, 3000), labelled_share=FEW)
 _DEEPLAB = Recipe(name="streets-deeplabv3-baseline", network=DEEPLAB_STUDENT)
 _CAMVID = _alone("camvid-baseline", STUDENT, 3000)
+_CAMVID_FEW = replace(_alone("camvid-few-baseline", STUDENT, 3000), labelled_share=FEW)
 _KNOWN = (
     (
         replace(_alone("streets-teacher", TEACHER, 4500), average=0.0),
@@ -130,5 +131,17 @@ _KNOWN = (
         "The same student, distilled from CamVid's teacher: class probabilities alone (--root FOLDER).",
     ),
     (_distilled(_CAMVID, "cirkd"), "The same student, distilled with CIRKD from CamVid's teacher (--root FOLDER)."),
+    (
+        _CAMVID_FEW,
+        "The student with the labels of an eighth of CamVid's frames, trained on these alone (--root FOLDER).",
+    ),
+    (
+        _distilled(_CAMVID_FEW, "kd"),
+        "The same, and the teacher's class probabilities on all frames of CamVid (--root FOLDER).",
+    ),
+    (
+        _distilled(_CAMVID_FEW, "cirkd", teacher_labels=True),
+        "The same with CIRKD; where labels lack, the memory goes by the teacher's predictions (--root FOLDER).",
+    ),
 )
 RECIPES: dict[str, Callable[[], Recipe]] = {recipe.name: _making(recipe, about) for recipe, about in _KNOWN}
