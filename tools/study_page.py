@@ -98,6 +98,7 @@ PARTS = (
     Part("camvid", "camvid", MAIN[:3], THREE, tuple(MEASURES), classes=True, words=("--root", "FOLDER")),
     Part("pretrained", "streets-s2", MAIN[:3], THREE),
     Part("few", "streets-few", MAIN[:3], THREE, tuple(MEASURES), classes=True),
+    Part("camvid-few", "camvid-few", MAIN[:3], THREE, tuple(MEASURES), classes=True, words=("--root", "FOLDER")),
     Part("longer", "streets", MAIN[:3], THREE, words=("--steps", "6000"), sweep="longer"),
     Part(
         "temperature", "streets", (*MAIN[:2], *(f"kd --objective.kd-temperature {t}" for t in (2, 4))), (0,), beside=2
@@ -118,6 +119,7 @@ GLANCE = {
     "few": "streets, labels of an eighth of the frames",
     "methods": "streets, all labels",
     "pretrained": "streets, all labels, student with ImageNet weights",
+    "camvid-few": "CamVid, labels of an eighth of the frames",
     "camvid": "CamVid, all labels",
 }
 """What stands in the table that the page begins with: part -> its regime in words."""
