@@ -19,6 +19,9 @@ from cirkd.relations import flatten_positions, resize_labels
 from cirkd.relations.gather import share_of_mean
 from cirkd.relations.similarity import average_cells, cells_of
 
+UNLABELLED = -1
+"""The label of a pixel that nobody has labelled; one that is to be left out has the data set's ignored value."""
+
 
 @runtime_checkable
 class Output(Protocol):
@@ -58,8 +61,8 @@ class Settings:
             embeddings are averaged before relations between pixels are taken and pixels are stored in the memory; 0
             takes every position of the map. Relations within a batch grow with the square of the positions: the
             published SegFormer code averages over 2x2 positions of stride 4 (8 pixels), its second version 4x4 (16).
-        teacher_labels: whether pixels of an image without any label count, for the memory alone, as what the teacher
-            predicts there; for training with few labels (not of the paper).
+        teacher_labels: whether `UNLABELLED` pixels count, for the memory alone, as what the teacher predicts there;
+            for training with few labels (not of the paper).
     """
 
     temperature: float = 0.1
@@ -102,7 +105,7 @@ class Inputs:
 
     @cached_property
     def known_labels(self) -> Tensor:
-        """Labels [b, H, W], with -1 where they are to be ignored."""
+        """Labels [b, H, W], with -1 where they are to be ignored or there are none."""
         return self.labels.long().masked_fill(self.labels == self.ignore_index, -1)
 
     @cached_property
@@ -119,14 +122,14 @@ class Inputs:
     def memory_labels(self) -> Tensor:
         """Labels [b, H, W] by which pixels go to the memory's terms and queues, -1 for none.
 
-        Where the settings say so, an image without any label has the teacher's predictions.
+        Where the settings say so, unlabelled pixels have the teacher's predictions.
         """
         labels = self.known_labels
         if not self.settings.teacher_labels:
             return labels
         predicted = self.teacher_logits.argmax(dim=1, keepdim=True)
         enlarged = F.interpolate(predicted.float(), size=labels.shape[1:], mode="nearest-exact")[:, 0].long()
-        return torch.where((labels < 0).flatten(1).all(dim=1)[:, None, None], enlarged, labels)
+        return torch.where(self.labels == UNLABELLED, enlarged, labels)
 
     @cached_property
     def related(self) -> tuple[Tensor, Tensor]:

@@ -138,7 +138,8 @@ class Objective(Settings, _Weights):
 
         Args:
             teacher_output: needed by every term but task and auxiliary; gets no gradient.
-            labels: [b, H, W]; `ignore_index` and, for the memory, what lies outside the classes are ignored.
+            labels: [b, H, W]; `ignore_index` and, for the memory, what lies outside the classes are ignored, and
+                `UNLABELLED` pixels (-1) unless `teacher_labels` is set.
             memory: needed by the memory terms.
             heads: needed by the terms that train something beside the student.
             generator: source of the draws from the memories and into them; or `GivenDraws`.

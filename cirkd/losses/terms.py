@@ -52,8 +52,8 @@ GENERATION = Head("generation", lambda sizes: FeatureGenerator(sizes.student_wid
 def _cross_entropy(batch: Inputs, logits: Tensor | None) -> Tensor | None:
     if logits is None:
         return None
-    value = segmentation_cross_entropy(logits, batch.labels, batch.ignore_index)
-    return over_processes(batch, value, (batch.labels != batch.ignore_index).sum())
+    value = segmentation_cross_entropy(logits, batch.known_labels, ignore_index=-1)
+    return over_processes(batch, value, (batch.known_labels >= 0).sum())
 
 
 def _minibatch_pixel(batch: Inputs) -> Tensor:

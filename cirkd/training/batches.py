@@ -12,12 +12,13 @@ from cirkd.data.errors import DataError
 from cirkd.data.sample import Sample, SegmentationData
 from cirkd.data.transforms import Augmentation, augment
 from cirkd.data.unscored import label_counts, unscored_notes
+from cirkd.losses.inputs import UNLABELLED
 from cirkd.models.segmenter import Preprocessing
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Network input `[B, 3, h, w]` and its labels `[B, h, w]` (int64)."""
+    """Network input `[B, 3, h, w]` and its labels `[B, h, w]` (int64): of a class, ignored, or `UNLABELLED`."""
 
     images: Tensor
     labels: Tensor
@@ -36,7 +37,8 @@ class Batches(Dataset[Batch]):
         batch_size: Images a step, over all processes.
         seed: Of order and crops.
         labelled_share: Share of the samples whose labels are used, evenly spread.
-        unlabelled: Whether the others come as well, every pixel ignored; else they are left out.
+        unlabelled: Whether the others come as well, their pixels `UNLABELLED` and the padding around them ignored; else
+            they are left out.
         process, processes: Which share of each batch is made here.
 
     Raises:
@@ -90,6 +92,10 @@ class Batches(Dataset[Batch]):
             warnings.warn(f"{sample.name}: {note}", stacklevel=2)
         return replace(sample, label=np.where(strange, np.uint8(self.ignore_index), sample.label))
 
+    def _blank(self, sample: Sample) -> Sample:
+        """The sample with a label map of any one value but the ignored one, which in a crop then marks the padding."""
+        return replace(sample, label=np.full(sample.image.shape[:2], self.ignore_index ^ 1, np.uint8))
+
     def indices(self, step: int) -> list[int]:
         """Which samples the whole batch of a step holds."""
         positions = range(step * self.batch_size, (step + 1) * self.batch_size)
@@ -102,7 +108,7 @@ class Batches(Dataset[Batch]):
         chosen = self.indices(step)
         crops = [self._crop(chosen[place], step, place) for place in self.places]
         images = torch.stack([self.preprocessing.normalize(image) for image, _ in crops])
-        labels = torch.stack([torch.from_numpy(label.astype(np.int64)) for _, label in crops])
+        labels = torch.stack([torch.from_numpy(label) for _, label in crops])
         return Batch(images, labels)
 
     def loader(self, steps: range, workers: int) -> DataLoader[Batch]:
@@ -118,10 +124,11 @@ class Batches(Dataset[Batch]):
         )
 
     def _crop(self, index: int, step: int, place: int) -> tuple[np.ndarray, np.ndarray]:
+        known = index in self._known
         if index not in self._decoded:
-            self._decoded[index] = self._labelled(self.data[index])
+            self._decoded[index] = self._labelled(self.data[index]) if known else self._blank(self.data[index])
         rng = np.random.default_rng([self.seed, 2, step, place])
-        image, label = augment(
+        image, drawn = augment(
             self._decoded[index],
             self.augmentation,
             rng,
@@ -129,7 +136,8 @@ class Batches(Dataset[Batch]):
             fill=self.fill,
             input_scale=self.preprocessing.scale,
         )
-        return image, label if index in self._known else np.full_like(label, self.ignore_index)
+        label = drawn.astype(np.int64)
+        return image, label if known else np.where(label == self.ignore_index, label, UNLABELLED)
 
 
 def evenly_spread(count: int, share: float) -> list[int]:

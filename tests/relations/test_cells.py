@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cirkd.losses import minibatch_pixel_relation
+from cirkd.losses.inputs import UNLABELLED
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective
 from cirkd.relations.similarity import average_cells, cells_of
@@ -78,8 +79,11 @@ def test_an_image_without_labels_goes_to_the_memory_by_the_teachers_predictions(
     student, teacher = _output(6, 0), _output(8, 1)
     teacher.logits = torch.full_like(teacher.logits, -1.0)
     teacher.logits[1, 2] = 1.0
-    labels = torch.full((2, 64, 96), 255)
+    labels = torch.full((2, 64, 96), UNLABELLED)
+    labels[0] = 255
     labels[0, :32] = 1
+    labels[1, :, 48:] = 255  # padding
+    teacher.logits[1, 3, :, 12:] = 2.0  # what is predicted there does not count
     for use, expected in ((False, {1}), (True, {1, 2})):
         memory = RelationMemory(4, 6, 8, pixel_queue_size=50, region_queue_size=10, pixel_contrast=40)
         objective = Objective(relation_stride=16, teacher_labels=use)

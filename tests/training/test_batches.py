@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import DataError
 from cirkd.data.transforms import Augmentation
+from cirkd.losses.inputs import UNLABELLED
 from cirkd.models.segmenter import Preprocessing
 from cirkd.training.batches import Batches
 
@@ -66,12 +68,25 @@ def test_few_labels_are_evenly_spread_and_the_others_are_seen_without(camvid: Pa
     assert alone.labelled == [0, 5]
     assert {index for step in range(4) for index in alone.indices(step)} == {0, 5}
     taught, full = batches(camvid, labelled_share=1 / 3, unlabelled=True), batches(camvid)
-    ignored = full.ignore_index
     for step in range(3):
         assert taught.indices(step) == full.indices(step)
         assert torch.equal(taught[step].images, full[step].images)
         for index, got, whole in zip(taught.indices(step), taught[step].labels, full[step].labels, strict=True):
-            assert torch.equal(got, whole if index in (0, 5) else torch.full_like(whole, ignored))
+            assert torch.equal(got, whole if index in (0, 5) else torch.full_like(whole, UNLABELLED))
+
+
+def test_padding_is_no_unlabelled_pixel(camvid: Path) -> None:
+    """An image without labels is told from what its crop is padded with, and its own void pixels are not known."""
+    data, fill = open_data("camvid", "train", camvid), np.array([1, 2, 3], np.uint8)
+    height, width = data[1].image.shape[:2]
+    crop = Augmentation(crop=(height + 8, width + 8), scale=(1.0, 1.0), flip=0.0, color=0.0)
+    plain = Preprocessing(mean=tuple(float(value) / 255 for value in fill))
+    made = Batches(data, crop, plain, batch_size=6, seed=0, labelled_share=1 / 3, unlabelled=True)
+    padding = torch.ones(height + 8, width + 8, dtype=torch.bool)
+    padding[:height, :width] = False
+    for index, label in zip(made.indices(0), made[0].labels, strict=True):
+        if index not in made.labelled:
+            assert torch.equal(label, torch.where(padding, made.ignore_index, UNLABELLED))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 1.5])
