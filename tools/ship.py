@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cirkd.analysis.paired import LEAST_SEEDS
 from cirkd.analysis.stored_scores import SeedGain
 from cirkd.checkpoint import load_model, read_header, save_checkpoint
 from cirkd.data.bundled import data_of
@@ -37,11 +38,12 @@ def median_seed(results: SweepResults, recipe: str, measure: str = "miou_val") -
 
 
 def gain(results: SweepResults, recipe: str, split: str = "val") -> dict[str, Any]:
-    """What a recipe gained over the baseline, for its checkpoint's provenance; empty with fewer than two seeds."""
+    """What a recipe gained over the baseline, for its checkpoint's provenance; empty with too few seeds to tell."""
     (found,) = (item for item in results.compare(f"miou_{split}") if item.name == recipe)
-    if len(found.differences) < 2:
+    if len(found.differences) < LEAST_SEEDS:
         return {}
-    return {"gain": asdict(SeedGain(split, found.gain, found.low, found.high, len(found.differences)))}
+    over, seeds = results.baseline, len(found.differences)
+    return {"gain": asdict(SeedGain(over, split, found.gain, found.low, found.high, seeds))}
 
 
 def ship(run: Path, name: str, folder: Path = FOLDER, record: bool = True, **further: Any) -> None:

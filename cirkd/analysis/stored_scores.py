@@ -12,8 +12,6 @@ from cirkd.features.feature_set import AFTER, BEFORE
 SPLITS = ("val", "test")
 LITTLE = 0.5  # points of mIoU: the same recipe trained with another seed differs by more
 
-LEAST_SEEDS = 3  # of two seeds the interval is 25 times as wide as half their difference: it says nothing
-
 
 @dataclass(frozen=True)
 class StoredScore:
@@ -54,10 +52,11 @@ class SeedGain:
     """How much distillation gained over several seeds of both recipes, from the distilled checkpoint's provenance.
 
     Attributes:
-        split: of which; difference: mean over the seeds, in points; low, high: its 95 % interval.
-        seeds: how many pairs of runs.
+        over: the recipe that it is the gain over; split: of which; difference: mean over the seeds, in points.
+        low, high: its 95 % interval; seeds: how many pairs of runs.
     """
 
+    over: str
     split: str
     difference: float
     low: float
@@ -65,13 +64,14 @@ class SeedGain:
     seeds: int
 
 
-def seed_gain(provenance: Mapping[str, Any]) -> SeedGain | None:
-    """The entry `gain` of a checkpoint's provenance; None where there is none."""
-    found = provenance.get("gain")
+def seed_gain(before: Mapping[str, Any], after: Mapping[str, Any]) -> SeedGain | None:
+    """The entry `gain` of a checkpoint's provenance; None where there is none over the recipe of the one before."""
+    found = after.get("gain")
     names = [field.name for field in fields(SeedGain)]
     if not isinstance(found, Mapping) or not set(names) <= found.keys():
         return None
-    return SeedGain(*(found[name] for name in names))
+    gain = SeedGain(*(found[name] for name in names))
+    return gain if gain.over == dict(before.get("recipe") or {}).get("name") else None
 
 
 def whole_split_change(
@@ -137,7 +137,7 @@ def few_labels(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     if shares[0] != shares[1]:
         return (
             f"The one before had the labels of {shares[0]:.3g} % of the training images, the one after of "
-            f"{shares[1]:.3g} %: more than the method differs."
+            f"{shares[1]:.3g} %, so the two differ in their labels as well as in the method."
         )
     helped = "; the distilled one learned from the teacher on all of them" if recipes[1].get("teacher") else ""
     return f"Both had the labels of {shares[0]:.3g} % of the training images{helped}."
@@ -153,15 +153,13 @@ def whole_split_sentence(study: Any) -> str:
         return ""
     old, new = (study.header(name).get("provenance", {}) for name in (BEFORE, AFTER))
     scores = [study.evaluate(split) for split in SPLITS]
-    return whole_split_change(scores, BEFORE, AFTER, seed_gain(new), study.data_name, few_labels(old, new))
+    return whole_split_change(scores, BEFORE, AFTER, seed_gain(old, new), study.data_name, few_labels(old, new))
 
 
 def _noise(gain: SeedGain | None) -> str:
     if gain is None:
-        return "This is one pair of runs, of one seed: how much of it is the noise of training, it cannot tell."
+        return "This is one pair of runs with one seed, so it cannot tell a gain from the noise of training."
     change = f"Over {gain.seeds} seeds the mean change on {gain.split} is {_points(gain.difference)} points"
-    if gain.seeds < LEAST_SEEDS:
-        return f"{change}: too few seeds to tell it from the noise of training."
     over = f"{change} (95 % interval {_points(gain.low)} to {_points(gain.high)})"
     if gain.low <= 0 <= gain.high:
         return f"{over}: within the noise of training."

@@ -31,7 +31,7 @@ from cirkd.sweep.plan import Job, run_name
 from cirkd.training.evaluate import confusion_matrix
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import Recipe
-from cirkd.training.run_state import FREE_TO_CHANGE
+from cirkd.training.run_state import free_to_change
 from cirkd.training.setup import plain_recipe
 
 FOLDER = "measures"
@@ -67,11 +67,21 @@ def kept_row(job: Job, teacher: Path | None, images: int) -> dict[str, Any] | No
 
 
 def other_rows(jobs: Sequence[Job], teachers: Sequence[Path | None], images: int) -> list[dict[str, Any]]:
-    """Rows that lie beside those of these jobs, measured earlier in the same way against one of the same teachers."""
-    known = {None if teacher is None else _content(teacher) for teacher in teachers}
+    """Rows beside those of these jobs that can be compared with them.
+
+    They were measured earlier in the same way, of the same data and steps, against one of the same teachers.
+    """
+    known = [_comparable(_asked(job, teacher, images)) for job, teacher in zip(jobs, teachers, strict=True)]
     own = {_path(job) for job in jobs}
     kept = [json.loads(path.read_text()) for path in sorted(_path(jobs[0]).parent.glob("*.json")) if path not in own]
-    return [item["row"] for item in kept if item["asked"]["images"] == images and item["asked"]["teacher"] in known]
+    return [item["row"] for item in kept if _comparable(item["asked"]) in known]
+
+
+def _comparable(asked: Mapping[str, Any]) -> list[Any]:
+    """What two rows have in common that stand in one table."""
+    recipe = _computed(asked["recipe"])
+    same = [recipe.get(name) for name in ("data", "root", "train_split", "val_split", "steps")]
+    return [asked["images"], asked["teacher"], *same]
 
 
 def _path(job: Job) -> Path:
@@ -89,7 +99,8 @@ def _computed(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a recipe that change what is computed; those that came after it was kept have their defaults."""
     default = plain_recipe(Recipe(""))
     nested = {name: {**value, **recipe.get(name, {})} for name, value in default.items() if isinstance(value, dict)}
-    return {name: value for name, value in {**default, **recipe, **nested}.items() if name not in FREE_TO_CHANGE}
+    whole, free = {**default, **recipe, **nested}, free_to_change(recipe)
+    return {name: value for name, value in whole.items() if name not in free}
 
 
 def _content(checkpoint: Path) -> str:
@@ -145,7 +156,9 @@ def _on_every_image(job: Job, model: Any, splits: Sequence[str]) -> dict[str, fl
     """Outlines and calibration on the splits that were scored, and the linear probe; confusions are kept as a file."""
     recipe, row, confusions = job.recipe, {}, {}
     for split in dict.fromkeys(splits):
-        measured, confusions[split] = image_measures(model, open_data(recipe.data, split, recipe.root))
+        # Scores of the recipe's validation images go by `val`, whatever these are called.
+        images = recipe.val_split if split == "val" else split
+        measured, confusions[split] = image_measures(model, open_data(recipe.data, images, recipe.root))
         row |= {f"{name}_{split}": value for name, value in measured.items()}
     keep_confusions(_path(job).with_suffix(".npz"), confusions)
     train, val = (open_data(recipe.data, split, recipe.root) for split in (recipe.train_split, recipe.val_split))

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cirkd.analysis.paired import Interval, Paired, difference_interval
-from cirkd.analysis.stored_scores import LEAST_SEEDS
+from cirkd.analysis.paired import LEAST_SEEDS, Interval, Paired, difference_interval
 from cirkd.charts import sweep as charts
 from cirkd.charts.gallery import Picture
 from cirkd.export.files import whole
@@ -102,12 +101,18 @@ def during(results: SweepResults) -> Table:
 
 
 def _means(results: SweepResults, marker: str, empty: Table, digits: int) -> Table:
-    """Means over seeds of the columns that begin with a marker; the rest of their names is the table's first column."""
+    """Means over seeds of the columns that begin with a marker; the rest of their names is the table's first column.
+
+    Recipes may have been trained with other seeds than each other: the first line says with how many.
+    """
     names = [name for name in results.columns if name.startswith(marker)]
     (first,) = empty.columns
     means = {name: {item.name: item.mean for item in results.compare(name)} for name in names}
-    columns: dict[str, Any] = {first: [name.removeprefix(marker) for name in names]}
-    columns |= {recipe: [_text(means[name][recipe], digits) for name in names] for recipe in results.recipes}
+    seeds = {
+        recipe: len({row["seed"] for row in results.rows if row["recipe"] == recipe}) for recipe in results.recipes
+    }
+    columns: dict[str, Any] = {first: ["seeds", *(name.removeprefix(marker) for name in names)]}
+    columns |= {r: [str(n), *(_text(means[name][r], digits) for name in names)] for r, n in seeds.items()}
     return replace(empty, columns=columns)
 
 
@@ -210,7 +215,7 @@ def _signed(value: float, digits: int) -> str:
     return "" if math.isnan(value) else f"{value:+.{digits}f}".replace("-", "−")
 
 
-def _interval(item: Paired, digits: int) -> str:
+def _interval(item: Paired | Interval, digits: int) -> str:
     return "" if math.isnan(item.low) else f"{_signed(item.low, digits)} to {_signed(item.high, digits)}"
 
 
@@ -239,8 +244,8 @@ def scatter(results: SweepResults, folder: Path, split: str) -> Table | None:
         {
             "recipe": [one for one, _ in rows],
             "minus": [other for _, other in rows],
-            "difference": [f"{found.difference:+.2f}" for found in rows.values()],
-            "95%_interval": [f"{found.low:+.2f} to {found.high:+.2f}" for found in rows.values()],
+            "difference": [_signed(found.difference, 2) for found in rows.values()],
+            "95%_interval": [_interval(found, 2) for found in rows.values()],
             "says": [_said(found) for found in rows.values()],
             "seeds": [found.seeds for found in rows.values()],
             "images": [found.images for found in rows.values()],

@@ -13,24 +13,33 @@ from cirkd.data.whole_files import replacing
 from cirkd.training.setup import plain_recipe
 from cirkd.training.steps import Steps
 
-FREE_TO_CHANGE = {
-    "output",
-    "root",
-    "runs",
-    "workers",
-    "evaluate_every",
-    "snapshot_every",
-    "save_every",
-    "journal_every",
-    "keep_weights",
-    "trackers",
-    "teacher_outputs",
-}
-"""Fields of a recipe that change where things lie and how often they are written, never what is computed."""
+_FREE_TO_CHANGE = frozenset(
+    {
+        "output",
+        "root",
+        "runs",
+        "workers",
+        "evaluate_every",
+        "snapshot_every",
+        "save_every",
+        "journal_every",
+        "keep_weights",
+        "trackers",
+        "teacher_outputs",
+    }
+)
+
+
+def free_to_change(recipe: Mapping[str, Any]) -> frozenset[str]:
+    """Fields of a recipe that change where things lie and how often they are written, never what is computed.
+
+    A named data set is the same wherever it lies; of a folder of one's own the place is all that tells which it is.
+    """
+    return _FREE_TO_CHANGE - ({"root"} if recipe.get("data") == "folder" else set())
 
 
 def save_state(path: Path, steps: Steps) -> None:
-    """Save weights, their average, optimiser, queues, projection and random states of a run, and its recipe.
+    """Save weights, their average, optimiser, loss scale, queues, projection, random states and recipe of a run.
 
     The old file is replaced only by a complete new one, and stays beside it as `previous(path)`: should the disk lose
     what it was given last, the run goes on from the one before.
@@ -44,6 +53,7 @@ def save_state(path: Path, steps: Steps) -> None:
         "module": steps.module.state_dict(),
         "average": None if steps.average is None else steps.average.state_dict(),
         "optimizer": steps.optimizer.state_dict(),
+        "loss_scale": None if steps.accelerator.scaler is None else steps.accelerator.scaler.state_dict(),
         "memory_draws": steps.draws.get_state(),
         "random": torch.get_rng_state(),
         "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -76,6 +86,8 @@ def load_state(path: Path, steps: Steps) -> None:
         if steps.average is not None:
             steps.average.load_state_dict(state["average"])
         steps.optimizer.load_state_dict(state["optimizer"])
+        if steps.accelerator.scaler is not None and state.get("loss_scale"):
+            steps.accelerator.scaler.load_state_dict(state["loss_scale"])
         steps.draws.set_state(state["memory_draws"])
         torch.set_rng_state(state["random"])
         if torch.cuda.is_available() and state["random_gpu"]:
@@ -120,11 +132,11 @@ def _unusable(path: Path, error: Exception) -> TrainingError:
 
 def _refuse_another_recipe(path: Path, started: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """A resumed run equals an uninterrupted one only under the recipe that it was started with."""
-    for name in sorted(started.keys() & wanted.keys() - FREE_TO_CHANGE):
+    for name in sorted(started.keys() & wanted.keys() - free_to_change(started)):
         if not _alike(started[name], wanted[name]):
             raise TrainingError(
                 f"{path.parent}: started with {name} {_shown(started[name])}, not {_shown(wanted[name])}; "
-                "resume with the flags of its start, or train anew under another --name"
+                "resume with the flags of its start, or train again under another --name"
             )
 
 

@@ -123,8 +123,9 @@ class Steps:
         self.module = module.double() if recipe.precision == "float64" else module
         self.teaching = teaching
         self.accelerator = accelerator
-        self.average = WeightAverage(module.student, recipe.average) if recipe.average else None
         self.wrapped, self.optimizer = accelerator.prepare(module, accelerating.make_optimizer(recipe, module))
+        # A copy of the student where it now is, on the device.
+        self.average = WeightAverage(module.student, recipe.average) if recipe.average else None
         self.draws = torch.Generator().manual_seed(recipe.seed + 1)
         self.done = 0
         self.latest: dict[str, float] = {}
@@ -195,7 +196,7 @@ def diverged(name: str, step: int, terms: Terms, before: Mapping[str, float], mo
     weight = broken_weight(module)
     weights = "" if weight is None else f", and the weights {weight} are not either"
     return TrainingError(
-        f"{name}: {', '.join(broken)} not finite since step {step}{since}{weights}; train anew with a lower "
+        f"{name}: {', '.join(broken)} not finite since step {step}{since}{weights}; train again with a lower "
         "--learning-rate, or with --precision float32"
     )
 
@@ -210,5 +211,5 @@ def require_finite_weights(name: str, step: int, module: nn.Module) -> None:
     if weight is not None:
         raise TrainingError(
             f"{name}: the weights {weight} are not finite since step {step}; the state saved before is untouched; "
-            "train anew with a lower --learning-rate"
+            "train again with a lower --learning-rate"
         )

@@ -66,7 +66,8 @@ class Teaching:
             output = self.teacher(theirs)
         # Copies made out here are ordinary tensors, which a loss may keep for its gradient.
         encoded = None if output.encoded is None or not self.encoded else self._plain(output.encoded)
-        cells = cells_of((len(theirs), *theirs.shape[2:]), output.embedding.shape, self.cells)
+        # In pixels of the student's input, as the student's own are.
+        cells = cells_of((len(images), *images.shape[2:]), output.embedding.shape, self.cells)
         embedding = average_cells(self._wide(output.embedding), cells)
         return SegmentationOutput(self._plain(output.logits), self._plain(embedding), encoded=encoded)
 

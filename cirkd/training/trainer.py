@@ -115,10 +115,10 @@ class _Run:
         with Progress(recipe.name, recipe.steps, self.step, self.accelerator.is_main_process) as progress:
             for batch in self._batches():
                 self._record(self.steps(batch), progress)
-                if any(accelerating.any_of(self.accelerator, stopping.requested)):
-                    break
                 if self.step < recipe.steps:
                     self._between_steps(progress)
+                if any(accelerating.any_of(self.accelerator, stopping.requested)):
+                    break
         finished = self.step >= recipe.steps
         if not finished:
             self._save()

@@ -91,7 +91,7 @@ def test_whole_splits_are_told_apart_from_the_images_in_view() -> None:
     assert text == (
         "On all of streets, the distilled student scores higher on one split and lower on the other: mIoU rose by 0.4 "
         "points on val, from 26.0 to 26.4 % (60 images), and fell by 1.5 points on test, from 26.0 to 24.5 % (60 "
-        "images). This is one pair of runs, of one seed: how much of it is the noise of training, it cannot tell."
+        "images). This is one pair of runs with one seed, so it cannot tell a gain from the noise of training."
     )
     elsewhere = whole_split_change([val], "before", "after", data="folder")
     assert elsewhere.startswith("On all of streets, which they were trained for, not here, the")
@@ -111,13 +111,13 @@ def test_whole_splits_are_told_apart_from_the_images_in_view() -> None:
     [(-0.2, 0.9, "within the noise"), (0.1, 0.9, "a gain beyond the noise"), (-2.0, -0.1, "a loss beyond the noise")],
 )
 def test_a_gain_within_noise_is_called_that(low: float, high: float, said: str) -> None:
-    entry = {"split": "val", "difference": (low + high) / 2, "low": low, "high": high, "seeds": 8}
+    entry = {"over": "alone", "split": "val", "difference": (low + high) / 2, "low": low, "high": high, "seeds": 8}
+    alone, taught = {"recipe": {"name": "alone"}}, {"gain": entry}
     val = {"before": stored("val", 0.26), "after": stored("val", 0.264)}
-    text = whole_split_change([val], "before", "after", seed_gain({"gain": entry}))
+    text = whole_split_change([val], "before", "after", seed_gain(alone, taught))
     assert "Over 8 seeds the mean change on val is" in text and said in text
-    two = whole_split_change([val], "before", "after", seed_gain({"gain": {**entry, "seeds": 2}}))
-    assert "Over 2 seeds the mean change on val is" in two and "too few seeds to tell" in two and "interval" not in two
-    assert seed_gain({}) is None and seed_gain({"gain": {"low": 1}}) is None
+    assert seed_gain({"recipe": {"name": "kd"}}, taught) is None, "another one before: not what was gained over it"
+    assert seed_gain(alone, {}) is None and seed_gain(alone, {"gain": {"low": 1}}) is None
 
 
 def test_few_labels_are_said_and_unlike_ones_warned_of() -> None:
@@ -125,7 +125,9 @@ def test_few_labels_are_said_and_unlike_ones_warned_of() -> None:
     whole = {"recipe": {"labelled_share": 1.0, "teacher": "t"}}
     assert few_labels(whole, whole) == few_labels({}, whole) == few_labels({"recipe": None}, {}) == ""
     assert few_labels(alone, few).startswith("Both had the labels of 12.5 % of the training images; the distilled one")
-    assert "12.5 % of the training images, the one after of 100 %: more than the method" in few_labels(alone, whole)
+    assert "12.5 % of the training images, the one after of 100 %, so the two differ in their labels" in few_labels(
+        alone, whole
+    )
     val = {"before": stored("val", 0.26), "after": stored("val", 0.3)}
     said = few_labels(alone, few)
     assert f"(60 images). {said} This is one pair" in whole_split_change([val], "before", "after", taught=said)

@@ -31,11 +31,11 @@ def test_the_seed_is_that_of_the_median_gain() -> None:
 
 def test_the_gain_is_that_over_all_seeds() -> None:
     results = rows({0: 3.0, 1: 1.0, 2: 2.0})
-    told = seed_gain(gain(results, "taught"))
+    told = seed_gain({"recipe": {"name": "alone"}}, gain(results, "taught"))
     (paired,) = [item for item in results.compare("miou_val") if item.name == "taught"]
     assert told is not None and (told.split, told.seeds, told.difference) == ("val", 3, pytest.approx(2.0))
     assert (told.low, told.high) == (paired.low, paired.high)
-    assert gain(rows({0: 3.0}), "taught") == {}, "one seed has no interval"
+    assert gain(rows({0: 3.0, 1: 1.0}), "taught") == {}, "two seeds have no interval"
 
 
 @pytest.mark.slow
