@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +22,7 @@ from cirkd.cli import main
 from cirkd.data.errors import TrainingError
 from cirkd.sweep import measures
 from cirkd.sweep import plan as planned
-from cirkd.sweep.measures import wall_seconds
+from cirkd.sweep.measures import read_confusions, wall_seconds
 from cirkd.sweep.plan import Job, plan
 from cirkd.sweep.report import courses, write_reports
 from cirkd.sweep.results import SweepResults, read_results
@@ -176,10 +177,36 @@ def test_the_table_holds_what_else_was_compared_with_the_same_teacher(
     assert main(words) == 0
     found = [(row["recipe"], row["seed"]) for row in read_results(tmp_path).rows]
     assert found == [("streets-kd", 0), ("streets-cirkd", 0), ("streets-cirkd", 1), ("streets-kd", 1)]
+    (longer,) = plan(["streets-at"], [0], [*flags, "--steps", "6000"], tmp_path)
+    assert measures.other_rows([longer], [weights], 6) == [], "of another length"
+    assert len(measures.other_rows(plan(["streets-at"], [0], flags, tmp_path), [weights], 6)) == 4
     weights.write_bytes(b"another")
     (job,) = plan(["streets-kd"], [0], flags, tmp_path)
     measures.measure(job, weights, 6)
     assert measures.other_rows([job], [weights], 6) == []
+
+
+def test_a_row_of_another_folder_of_images_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measures, "_row", lambda *_: {"miou_val": 20.0})
+    of = {
+        name: plan(["streets-baseline"], [0], ["--data", "folder", "--root", str(tmp_path / name)], tmp_path)[0]
+        for name in ("one", "other")
+    }
+    measures.measure(of["one"], None, 6)
+    assert measures.kept_row(of["one"], None, 6) and measures.kept_row(of["other"], None, 6) is None
+
+
+def test_what_is_measured_on_val_is_the_recipes_own_validation_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measures, "open_data", lambda data, split, root: split)
+    monkeypatch.setattr(measures, "image_measures", lambda model, data: ({data: 1.0}, np.zeros((1, 2, 2), np.uint32)))
+    monkeypatch.setattr(measures, "probed", lambda *_: 2.0)
+    flags = ["--data", "folder", "--train-split", "0-80%", "--val-split", "80-100%"]
+    (job,) = plan(["streets-baseline"], [0], flags, tmp_path)
+    (tmp_path / "measures").mkdir()
+    assert measures._on_every_image(job, None, ["val", "val"]) == {"80-100%_val": 1.0, "linear_probe": 2.0}
+    assert list(read_confusions(tmp_path / "measures" / "streets-baseline-seed0.npz")) == ["val"]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +258,10 @@ def test_reports_show_the_course_of_training(tmp_path: Path) -> None:
     assert found["taught"][2] == {300: 21.5}
     write_reports(results, tmp_path)
     text = (tmp_path / "report.md").read_text()
-    assert "| step | alone | taught |\n| --- | --- | --- |\n| 300 | 19.00 | 20.50 |\n| 600 | 21.00 | 22.00 |" in text
+    assert (
+        "| step | alone | taught |\n| --- | --- | --- |\n| seeds | 3 | 3 |\n| 300 | 19.00 | 20.50 |\n| 600 | 21.00 | 22.00 |"
+        in text
+    )
     assert (tmp_path / "report.html").read_text().count("<figure") == 5
     # A thick line is of the steps that all seeds have.
     lines = {trace.name: (trace.x, trace.y) for trace in charts.courses(found).data if trace.name}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,7 +16,9 @@ from cirkd.losses.pixel_choice import GivenDraws
 from cirkd.training import trainer
 from cirkd.training.batches import Batch
 from cirkd.training.recipes import Recipe
+from cirkd.training.run_state import load_state, save_state
 from cirkd.training.setup import build_student
+from cirkd.training.steps import Steps
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +58,28 @@ def test_float64_is_float64_throughout_and_near_float32(distilled: Recipe) -> No
     for name, value in terms.items():
         assert float(value) == pytest.approx(float(exact[name]), rel=1e-3), name
     assert wide._evaluate().miou >= 0
+
+
+def test_the_average_of_the_weights_lies_where_the_student_does(baseline: Recipe) -> None:
+    """On the device that the accelerator moved it to, so that neither a step nor an evaluation leaves it."""
+    run = trainer._Run(baseline, False)
+    device = torch.device("meta")
+    elsewhere = SimpleNamespace(prepare=lambda module, optimizer: (module.to(device), optimizer))
+    steps = Steps(replace(baseline, average=0.9), run.module, None, elsewhere)  # type: ignore[arg-type]
+    assert steps.average is not None
+    assert {value.device for value in steps.average.student.state_dict().values()} == {device}
+
+
+def test_a_resumed_run_goes_on_with_its_loss_scale(baseline: Recipe, tmp_path: Path) -> None:
+    """That of fp16, which begins anew at 65,536 where it is not kept; without fp16 there is none."""
+    run = trainer._Run(baseline, False)
+    save_state(tmp_path / "none.pt", run.steps)
+    for kept in (None, 1024.0):
+        run.steps.accelerator.scaler = kept and torch.amp.GradScaler("cpu", init_scale=kept)
+        save_state(tmp_path / "state.pt", run.steps)
+        run.steps.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=65536.0)
+        load_state(tmp_path / "state.pt", run.steps)
+        assert run.steps.accelerator.scaler.state_dict()["scale"] == (kept or 65536.0)
 
 
 def test_a_step_with_draws_that_are_given_draws_nothing(distilled: Recipe) -> None:

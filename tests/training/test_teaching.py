@@ -55,6 +55,20 @@ def test_the_teacher_is_asked_once_for_each_image_without_gradient(distilled: Re
         assert output.encoded is None, "kept for the term that reads it alone"
 
 
+def test_cells_are_those_of_the_students_input(distilled: Recipe) -> None:
+    """A teacher that sees images at half size has its positions where the student's cells are, and is not averaged."""
+    objective = replace(distilled.objective, relation_stride=16)
+    run = trainer._Run(replace(distilled, objective=objective), False)
+    assert run.teaching is not None
+    teacher, images = run.teaching.teacher, torch.rand(2, 3, 64, 96)
+    stride = 64 // run.teaching._compute(images).embedding.shape[2]
+    assert stride == 16
+    teacher.info = replace(teacher.info, preprocessing=replace(teacher.info.preprocessing, scale=0.5))
+    whole = teacher(run.teaching.given.convert(images, teacher.info.preprocessing)).embedding
+    assert 64 // whole.shape[2] == 16, "already of that stride in the student's pixels"
+    torch.testing.assert_close(run.teaching._compute(images).embedding, whole, rtol=1e-2, atol=1e-2)
+
+
 @pytest.mark.slow
 def test_runs_share_what_a_teacher_said(distilled: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To the bit; a torn file is made again, and another objective finds the same files."""

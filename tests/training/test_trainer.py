@@ -25,6 +25,7 @@ from cirkd.training.batches import Batch
 from cirkd.training.evaluate import evaluate
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import RECIPES, Recipe, bundled
+from cirkd.training.run_state import free_to_change
 from cirkd.training.steps import Steps, polynomial_rate
 from cirkd.training.trainer import train
 
@@ -142,6 +143,17 @@ def test_stopped_and_resumed_equals_uninterrupted(distilled: Recipe, monkeypatch
     assert_same_run(distilled, broken)
 
 
+def test_an_evaluation_that_is_due_when_a_run_is_stopped_is_made(
+    baseline: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resuming begins with the step after it."""
+    recipe = replace(baseline, evaluate_every=2)
+    train_and_stop(recipe, 2, monkeypatch)
+    train(recipe, resume=True)
+    events = read_journal(recipe.run_folder / "journal.jsonl")
+    assert [event["step"] for event in events if event["kind"] == "evaluation"] == [2, 4, 6]
+
+
 SLOWED = """
 import sys, time
 from cirkd import cli
@@ -201,6 +213,10 @@ def test_a_run_goes_on_under_its_own_recipe_alone(baseline: Recipe, monkeypatch:
     with pytest.raises(TrainingError, match="started with objective"):
         train(replace(baseline, objective=Objective.task_only(auxiliary=0.1)), resume=True)
     assert train(replace(baseline, workers=1, save_every=0), resume=True).finished
+
+
+def test_a_folder_of_images_is_told_by_its_place_alone() -> None:
+    assert "root" in free_to_change({"data": "camvid"}) and "root" not in free_to_change({"data": "folder"})
 
 
 def test_a_full_disk_keeps_the_last_good_state(baseline: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
