@@ -16,9 +16,8 @@ from cirkd.data.folder import IMAGE_FOLDERS, LABEL_FOLDERS
 from cirkd.data.folder import SPLITS as FOLDER_SPLITS
 from cirkd.data.pairs import file_stamp
 from cirkd.features.stored import is_stored
-from cirkd.models.places import commanded, own_network, read_with
+from cirkd.models.places import SUFFIXES, commanded, own_network, read_with
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar")
 _NESTED = (*FOLDER_SPLITS, *IMAGE_FOLDERS, *LABEL_FOLDERS, "training", "validation", "train2017", "val2017")
 """Folders in a data set's folders whose files come and go with it."""
 STORED = "stored"
@@ -94,7 +93,9 @@ def checkpoints() -> list[Checkpoint]:
     folder = checkpoints_folder()
     # A link that leads out of the folder is none of its checkpoints.
     inside = [p for p in folder.iterdir() if p.resolve().is_relative_to(folder.resolve())] if folder.is_dir() else []
-    files = [path for path in inside if path.name.endswith(SUFFIXES) and not path.name.startswith(".")]
+    # An archive is no checkpoint, though one may be given by its path: files of old trainers end in `.tar` alone.
+    ours = tuple(suffix for suffix in SUFFIXES if suffix != ".tar")
+    files = [path for path in inside if path.name.endswith(ours) and not path.name.startswith(".")]
     return sorted((_checkpoint(path.stem, path) for path in files), key=_order)
 
 

@@ -14,7 +14,7 @@ from cirkd.charts import theme
 from cirkd.data.bundled import data_of
 from cirkd.data.catalog import expanded
 from cirkd.data.errors import CheckpointError
-from cirkd.models.places import MOST_STEPS, commanded, over_time, sidecar
+from cirkd.models.places import MOST_STEPS, SUFFIXES, commanded, over_time, sidecar
 
 _HELP = {
     "teacher": "The large network that the student learns from.",
@@ -133,7 +133,7 @@ def _add() -> list[str]:
     given: list[str] = []
     file = st.file_uploader(
         "Upload a checkpoint",
-        type=["safetensors", "pth", "pt", "bin", "ckpt", "tar"],
+        type=sorted({suffix.rpartition(".")[2] for suffix in SUFFIXES}),
         key="bar_upload",
         max_upload_size=UPLOAD_LIMIT,
         help="Kept in a private folder of this window and removed when it is closed. Only weights are read: "

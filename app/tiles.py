@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
 
@@ -45,7 +44,7 @@ def encode(pixels: np.ndarray, photo: bool = False) -> bytes:
 
 def data_uri(picture: bytes) -> str:
     """A WebP picture as a `data:` address."""
-    return "data:image/webp;base64," + b64encode(picture).decode()
+    return pictures.data_uri(picture, "webp")
 
 
 def class_legend(classes: Classes, only: Iterable[int] | None = None) -> None:

@@ -196,8 +196,13 @@ def _changes(words: list[str]) -> int:
         found = study.split_scores(progress=lambda share, _: progress(share))
     table = split_images(found, *pair)
     write_table(table, options.output)
-    first, last = (table.columns["image"][i] for i in (0, -1))
-    print(f"{options.output}: {len(table)} images from {pair[0]} to {pair[1]}; most lost {first}, most gained {last}")
+    scored = [
+        name
+        for name, change in zip(table.columns["image"], table.columns["miou_change"], strict=True)
+        if change == change
+    ]
+    ends = f"; largest mIoU loss: {scored[0]}, largest gain: {scored[-1]}" if scored else ""
+    print(f"{options.output}: {len(table)} images, {pair[0]} to {pair[1]}{ends}")
     return 0
 
 

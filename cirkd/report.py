@@ -7,7 +7,6 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +203,7 @@ def _images(study: Study) -> str:
     heads = ["image", *(["label"] if features.labels is not None else []), *features.models]
     rows = []
     for number, name in enumerate(features.image_names):
-        shown = [_picture(features.images[number], f"image {name}")]
+        shown = [_picture(features.images[number], f"image {name}", photo=True)]
         if features.labels is not None:
             shown.append(_picture(pictures.colorize(features.labels[number], features.classes), f"label of {name}"))
         for model in features.models.values():
@@ -266,16 +265,10 @@ def _provenance(study: Study) -> str:
     return f"<h2>How this was computed</h2><details><summary>Settings</summary><pre>{escape(text)}</pre></details>"
 
 
-def _picture(pixels: np.ndarray, alt: str) -> str:
-    from PIL import Image
-
-    picture = Image.fromarray(pixels)
-    picture.thumbnail(
-        (WIDEST, WIDEST), Image.Resampling.LANCZOS if alt.startswith("image") else Image.Resampling.NEAREST
-    )
-    buffer = BytesIO()
-    picture.save(buffer, "WEBP", quality=82, lossless=not alt.startswith("image"), method=1)
-    return f'<img alt="{escape(alt)}" src="data:image/webp;base64,{b64encode(buffer.getvalue()).decode()}">'
+def _picture(pixels: np.ndarray, alt: str, *, photo: bool = False) -> str:
+    """An image in the page; maps keep their colours exactly."""
+    picture = pictures.encoded(pixels, WIDEST, "WEBP", mixing=photo, lossless=not photo, quality=82, method=1)
+    return f'<img alt="{escape(alt)}" src="{pictures.data_uri(picture, "webp")}">'
 
 
 END = "</main><script>dispatchEvent(new Event('resize'))</script></body></html>\n"

@@ -65,7 +65,7 @@ def main() -> None:
 def _places(study: Handle) -> None:
     """A picture of before and after: where in the images distillation changed most, fixed as well as broken."""
     features = study.features()
-    if not features.has_labels or not {"before", "after"} <= set(study.names) or study.pixel_change().note:
+    if not features.has_labels or not study.scores().compares("before", "after"):
         return
     found = study.changed_places()
     if not found:

@@ -20,7 +20,7 @@ def main() -> None:
     study = study_bar.current()
     captions.head("Predictions", study)
     features = study.features()
-    if features.has_labels and _has_pair(study) and not study.pixel_change().note:
+    if _compares(study):
         st.markdown(captions.fixed_and_broken(study.pixel_change()))
     view, opacity = _controls(study)
     _legend(study, view)
@@ -65,14 +65,14 @@ def _legend(study: Handle, view: str) -> None:
         st.html(legend.scale(theme.SEQUENTIAL, "0 %", "100 %", "probability of the predicted class"))
     else:
         tiles.chips([("right", theme.BOTH_RIGHT), ("wrong", theme.BROKEN), ("unlabelled", theme.UNLABELLED)])
-    if features.has_labels and _has_pair(study):
+    if _compares(study):
         tiles.chips(
             [
                 ("fixed: wrong before, right after", theme.FIXED),
                 ("broken: right before, wrong after", theme.BROKEN),
                 ("wrong in both", theme.BOTH_WRONG),
                 ("right in both", theme.BOTH_RIGHT),
-                ("unlabelled", theme.UNLABELLED),
+                ("unlabelled", theme.UNCHANGED),
             ]
         )
 
@@ -84,7 +84,7 @@ def _views(study: Handle, view: str) -> list[tuple[str, str, str]]:
     if features.has_labels:
         views.append(("Label", "label", ""))
     views += [(theme.role(name).text, view, name) for name in features.models]
-    if features.has_labels and _has_pair(study):
+    if _compares(study):
         views.append(("Fixed and broken", "change", ""))
     return views
 
@@ -203,6 +203,11 @@ def _table(columns: dict[str, list[Any]], key: str, first: str) -> None:
 
 def _has_pair(study: Handle) -> bool:
     return {"before", "after"} <= set(study.names)
+
+
+def _compares(study: Handle) -> bool:
+    """Whether it can be said what distillation fixed: a model of other classes than the labels' cannot be scored."""
+    return study.features().has_labels and study.scores().compares("before", "after")
 
 
 main()

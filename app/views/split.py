@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-
 import numpy as np
 import streamlit as st
 
@@ -12,6 +10,7 @@ from app.explorer import in_explorer
 from app.guard import guard
 from app.handle import Handle
 from app.state import MOST_IMAGES
+from cirkd.analysis.pictures import data_uri
 from cirkd.analysis.split_scores import SplitScores
 from cirkd.analysis.stored_scores import whole_split_sentence
 from cirkd.charts import split as charts
@@ -149,9 +148,9 @@ def _table(study: Handle, found: SplitScores, pair: tuple[str, str], order: list
     page = st.pagination(pages, key="split_page") if pages > 1 else 1
     rows = order[(page - 1) * _ROWS : page * _ROWS]
     names = [found.names[i] for i in rows]
-    pictures = [cached.thumbnail(study.key.images, name, 120) for name in names]
+    thumbnails = [cached.thumbnail(study.key.images, name, 120) for name in names]
     columns: dict[str, list] = {
-        "": [f"data:image/jpeg;base64,{b64encode(picture).decode()}" for picture in pictures],
+        "": [data_uri(thumbnail, "jpeg") for thumbnail in thumbnails],
         "Image": names,
     }
     config: dict = {"": st.column_config.ImageColumn(width="small"), "Image": st.column_config.TextColumn(pinned=True)}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+from base64 import b64encode
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -59,15 +60,33 @@ def overlay(
     return np.rint(grey * (1 - opacity) + colors * np.float32(opacity)).astype(np.uint8)
 
 
-def encoded(image: UInt8[np.ndarray, "h w 3"], widest: int, kind: str, *, grey: bool = False, **options: Any) -> bytes:
-    """A picture as a file's bytes, at most `widest` on each side. kind, options: as of Pillow's `save`."""
+def encoded(
+    image: UInt8[np.ndarray, "h w 3"],
+    widest: int,
+    kind: str,
+    *,
+    grey: bool = False,
+    mixing: bool = True,
+    **options: Any,
+) -> bytes:
+    """A picture as a file's bytes, at most `widest` on each side.
+
+    Args:
+        kind, options: as of Pillow's `save`.
+        mixing: whether pixels are averaged where it is made smaller; the colours of a map stay themselves without.
+    """
     from PIL import Image
 
     picture = Image.fromarray(image).convert("L" if grey else "RGB")
-    picture.thumbnail((widest, widest))
+    picture.thumbnail((widest, widest), Image.Resampling.BICUBIC if mixing else Image.Resampling.NEAREST)
     buffer = BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def data_uri(picture: bytes, kind: Literal["jpeg", "webp"]) -> str:
+    """The bytes of a picture as a `data:` address, for a page to show."""
+    return f"data:image/{kind};base64,{b64encode(picture).decode()}"
 
 
 def lit(image: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:

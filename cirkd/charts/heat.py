@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from cirkd.analysis.pictures import encoded
+from cirkd.analysis.pictures import data_uri, encoded
 from cirkd.charts import matrix, theme
 
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ def background(
 
 def data_url(image: Any, *, grey: bool = False) -> str:
     """A picture uint8 [H, W, 3] as a JPEG in a `data:` address, at most 640 wide."""
-    return "data:image/jpeg;base64," + b64encode(encoded(image, WIDEST, "JPEG", grey=grey, quality=85)).decode()
+    return data_uri(encoded(image, WIDEST, "JPEG", grey=grey, quality=85), "jpeg")
 
 
 def divergence_map(features: FeatureSet, divergence: Divergence, name: str, image: int, **more: Any) -> go.Figure:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from cirkd.analysis import pictures
+
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
     from plotly.graph_objs.layout import Template
@@ -61,9 +63,15 @@ ROLES: dict[str, Role] = {
 }
 _OTHERS = (("#B24C8E", "square", "■"), ("#5B87A6", "cross", "✚"), ("#8A8F3C", "star", "★"))
 
-FIXED, BROKEN, BOTH_WRONG, BOTH_RIGHT = "#0072B2", "#D55E00", "#4A4A4A", "#DEDEDE"
-UNLABELLED = "#808080"
-"""Pixels that distillation fixed (wrong before, right after), broke, left wrong and left right; as on the pictures."""
+
+def _hex(color: pictures.Color) -> str:
+    return "#{:02X}{:02X}{:02X}".format(*color)
+
+
+BOTH_RIGHT, BOTH_WRONG, FIXED, BROKEN = (_hex(pictures.CHANGE_COLORS[kind]) for kind in range(4))
+"""Pixels that distillation left right, left wrong, fixed (wrong before, right after) and broke; as on the pictures."""
+UNLABELLED, UNCHANGED = _hex(pictures.UNLABELLED_COLOR), _hex(pictures.NO_CHANGE_COLOR)
+"""Pixels without a label: on pictures of classes and errors, and on those of what changed."""
 
 SEQUENTIAL = "Cividis"
 """Colour-blind safe scale for one-sided quantities (divergence, confidence, similarity in [0, 1])."""

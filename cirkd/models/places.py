@@ -18,7 +18,7 @@ WEIGHTS = "weights"
 _LONGEST = 1_000_000
 MOST_STEPS = 8
 """Checkpoints of one student that are shown over time, at most."""
-_SUFFIXES = (".safetensors", ".pth.tar", ".tar", ".pth", ".pt", ".ckpt", ".bin")
+SUFFIXES = (".safetensors", ".pth.tar", ".tar", ".pth", ".pt", ".ckpt", ".bin")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def over_time(folder: Path) -> dict[str, Path]:
     """
     kept = folder / WEIGHTS if (folder / WEIGHTS).is_dir() else folder
     inside = kept.iterdir() if kept.is_dir() else ()
-    own = (path for path in inside if path.name.endswith(_SUFFIXES) and not path.name.startswith(("state.", ".")))
+    own = (path for path in inside if path.name.endswith(SUFFIXES) and not path.name.startswith(("state.", ".")))
     numbers = {path: [int(part) for part in re.findall(r"\d+", path.name)] for path in own}
     found = sorted(numbers, key=lambda path: (not numbers[path], numbers[path], path.name))
     if len(found) < 2:
@@ -93,7 +93,7 @@ def over_time(folder: Path) -> dict[str, Path]:
 
 
 def _stem(path: Path) -> str:
-    return path.name.removesuffix(next((suffix for suffix in _SUFFIXES if path.name.endswith(suffix)), ""))
+    return path.name.removesuffix(next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), ""))
 
 
 def told_models(given: Sequence[str]) -> dict[str, str]:

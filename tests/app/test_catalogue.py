@@ -55,6 +55,8 @@ def test_files_of_trainers_are_seen_by_their_endings(folder: Path) -> None:
     names = {checkpoint.path.name for checkpoint in catalogue.checkpoints()}
     assert {"last.ckpt", "best.pth.tar", "weights.bin"} <= names
     assert not {"archive.tar", "log.txt"} & names
+    given = catalogue.find(str(catalogue.checkpoints_folder() / "archive.tar"))
+    assert given is not None, "by its path any of them"
 
 
 def test_a_file_that_changes_is_another_checkpoint(folder: Path) -> None:

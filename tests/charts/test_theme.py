@@ -8,7 +8,6 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from cirkd.analysis import pictures
 from cirkd.charts import theme
 from cirkd.data.palettes import CAMVID
 
@@ -17,12 +16,6 @@ ROOT = Path(__file__).parents[2]
 
 def rgb(color: str) -> tuple[int, ...]:
     return tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
-
-
-def test_charts_and_pictures_mean_the_same_by_a_colour() -> None:
-    wanted = {0: theme.BOTH_RIGHT, 1: theme.BOTH_WRONG, 2: theme.FIXED, 3: theme.BROKEN}
-    assert {value: rgb(color) for value, color in wanted.items()} == pictures.CHANGE_COLORS
-    assert rgb(theme.UNLABELLED) == pictures.UNLABELLED_COLOR
 
 
 def test_no_class_has_the_colour_of_a_model() -> None:
