@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt8
 
+from cirkd.analysis.relations import require_temperature
 from cirkd.cache import Cache
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import FeatureSet
@@ -82,8 +83,7 @@ def divergence(
 
     Source: CIRKD (Yang et al., CVPR 2022), eq. 1, for one pixel.
     """
-    if not temperature > 0:
-        raise StudyError(f"temperature {temperature}: must be above 0; the method uses 0.1")
+    require_temperature(temperature)
     reference = reference if reference in features.models else features.reference
     others = [name for name in features.models if name != reference]
     if not others:

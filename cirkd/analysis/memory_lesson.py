@@ -11,6 +11,7 @@ from jaxtyping import Float32, Float64, Int64
 
 from cirkd.analysis.bank_map import projected_rows
 from cirkd.analysis.memory_bank import bank_centroids, require_memory, view_centroids
+from cirkd.analysis.relations import require_temperature
 from cirkd.data.errors import StudyError
 from cirkd.data.sample import Classes
 from cirkd.features.feature_set import TEACHER, FeatureSet
@@ -84,8 +85,7 @@ def memory_lesson(
 
     from cirkd.relations import normalize
 
-    if not temperature > 0:
-        raise StudyError(f"temperature {temperature}: must be above 0; the method uses 0.1")
+    require_temperature(temperature)
     memory = require_memory(name, model)
     why = view_centroids(features, model)[1]
     if why:

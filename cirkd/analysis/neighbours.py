@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from cirkd.analysis.divergences import means_by_class, sums_by_class
+from cirkd.analysis.relations import require_temperature
 from cirkd.data.errors import StudyError
 from cirkd.features.feature_set import IGNORED, FeatureSet
 
@@ -51,8 +52,7 @@ def pixel_relations(features: FeatureSet, pixel: int, temperature: float = 0.1, 
     count = len(features.pixels)
     if not 0 <= pixel < count:
         raise StudyError(f"there is no pixel {pixel}; this study has pixels 0 to {count - 1}")
-    if not temperature > 0:
-        raise StudyError(f"temperature {temperature}: must be above 0; the method uses 0.1")
+    require_temperature(temperature)
     wanted = max(0, min(neighbours, count - 1))
     similarity, distribution, nearest = {}, {}, {}
     for name, model in features.models.items():

@@ -208,6 +208,15 @@ def class_means(features: FeatureSet, across_images: bool = False) -> ClassRelat
     )
 
 
+def require_temperature(temperature: float) -> None:
+    """
+    Raises:
+        StudyError: the temperature of a softmax over relations is not above 0.
+    """
+    if not temperature > 0:
+        raise StudyError(f"temperature {temperature}: must be above 0; the method uses 0.1")
+
+
 def group_sums(
     rows: Float[np.ndarray, "n d"], group: Integer[np.ndarray, " n"], count: int
 ) -> Float64[np.ndarray, "g d"]:
