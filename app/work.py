@@ -17,9 +17,9 @@ from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestTy
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 
 from cirkd.charts import theme
+from cirkd.features.feature_set import Progress
 
 T = TypeVar("T")
-Progress = Callable[[float, str], None]
 Key = tuple[Hashable, ...]
 
 _PATIENCE = 0.4  # seconds before a progress bar appears; shorter work never flickers

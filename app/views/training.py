@@ -14,7 +14,7 @@ from cirkd.charts import training as charts
 from cirkd.data.bundled import FIRST, PARTS, study_of
 from cirkd.data.safe_palette import SAFE, safe_colors
 from cirkd.training import runs
-from cirkd.training.journal import History, read_history
+from cirkd.training.journal import History, log, read_history
 from cirkd.training.runs import Run
 
 TICK = 2.0  # seconds between looks at a running journal
@@ -97,7 +97,7 @@ def _watch(shown: Run, beside: Run | None) -> None:
     elif run.status == "running":
         st.caption("Waiting for the first entry of its journal: importing PyTorch and reading images takes seconds.")
     with st.expander("Log", icon=":material/terminal:", key="training_log"):
-        st.code(runs.log(run.folder) or "This run was not begun here: what it printed is where it was begun.", None)
+        st.code(log(run.folder) or "This run was not begun here: what it printed is where it was begun.", None)
 
 
 def _head(run: Run, history: History) -> None:

@@ -226,7 +226,7 @@ def explorer_map(
     name: str,
     seed: int = 0,
     sample: int = SAMPLE,
-    progress: Callable[[float, str], object] | None = None,
+    progress: Progress | None = None,
 ) -> Projection:
     """A 2-D map of the block's positions, for every model; maps of feature space lie on the reference's.
 

@@ -26,7 +26,6 @@ from cirkd.data.errors import TrainingError
 from cirkd.data.whole_files import replacing, writable_folder
 from cirkd.models.places import WEIGHTS
 from cirkd.training.journal import LOG, ended_with, read_history, refused
-from cirkd.training.journal import log as log
 
 Status = Literal["running", "stopped", "finished", "failed"]
 _PROCESS, _LAUNCH = "process.json", "launch.json"
