@@ -62,7 +62,7 @@ class _Job:
         if seconds < _TELLING or self.fraction < 0.05:
             return text
         left = (self.reached - self.started) / self.fraction - seconds
-        return f"{text} · about {left:.0f} s left" if left >= 1 else f"{text} · soon done"
+        return f"{text} · about {left:.0f} s left" if left >= 1 else f"{text} · almost done"
 
 
 class _Jobs:

@@ -20,6 +20,7 @@ from cirkd.features.sampling import PixelSample, balanced_sample
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
 SPACES = {"feature": "own features", "relation": "shared relations"}
 """By what pixels are laid out, and in which space: their names for people."""
+HOW_LONG = "PCA is instant. UMAP and t-SNE take ten seconds or more the first time."
 DEFAULT_BUDGET = 2000
 LEAST_PIXELS = 4
 MAPS = {

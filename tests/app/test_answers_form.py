@@ -69,9 +69,9 @@ def test_a_guess_is_said_and_overruled_and_taken_back(page: Open, plain: Path) -
     (plain.parent / "names.txt").write_text("\n".join(f"thing {i}" for i in range(8)))
     field(test, "text_input", "Classes file").set_value("names.txt")
     field(test, "text_input", "Mean").set_value("127.5, 127.5 127.5")
-    field(test, "text_input", "Std").set_value("127.5 127.5 127.5")
+    field(test, "text_input", "Standard deviation").set_value("127.5 127.5 127.5")
     field(test, "selectbox", "Range").set_value(255.0)
-    field(test, "selectbox", "Channels").set_value("bgr")
+    field(test, "selectbox", "Channel order").set_value("bgr")
     field(test, "selectbox", "Align corners").set_value(False)
     field(test, "text_input", "Input scale").set_value("0.5")
     submit(test)
@@ -85,9 +85,9 @@ def test_a_guess_is_said_and_overruled_and_taken_back(page: Open, plain: Path) -
     assert (info.preprocessing.channel_order, info.preprocessing.scale, info.align_corners) == ("bgr", 0.5, False)
     assert field(test, "text_input", "Mean").value == "127.5 127.5 127.5"
 
-    for label in ("Classes file", "Mean", "Std", "Input scale"):
+    for label in ("Classes file", "Mean", "Standard deviation", "Input scale"):
         field(test, "text_input", label).set_value("")
-    for label in ("Range", "Channels", "Align corners"):
+    for label in ("Range", "Channel order", "Align corners"):
         field(test, "selectbox", label).select_index(0)
     submit(test)
     assert not (plain.parent / "mine.cirkd.json").exists()
@@ -127,7 +127,7 @@ def test_a_damaged_file_of_answers_can_be_written_over(page: Open, tmp_path: Pat
     (tmp_path / "mine.cirkd.json").write_text("{")
     test = page(teacher="none", before="none", after=str(plain))
     assert any("mine.cirkd.json" in error.value for error in test.error)
-    field(test, "selectbox", "Channels").set_value("bgr")
+    field(test, "selectbox", "Channel order").set_value("bgr")
     submit(test)
     assert not test.error
     assert json.loads((tmp_path / "mine.cirkd.json").read_text()) == {"channel_order": "bgr"}

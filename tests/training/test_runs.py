@@ -127,7 +127,7 @@ def test_what_a_run_was_begun_with_may_be_unknown(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="resume it on the command line with the same flags"):
         runs.resume(tmp_path)
     runs.note_launch(tmp_path, ["camvid-baseline", "--steps", "3"], tmp_path / "gone")
-    with pytest.raises(TrainingError, match="which is gone"):
+    with pytest.raises(TrainingError, match="which no longer exists"):
         runs.resume(tmp_path)
 
 
