@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from app import cached, catalogue
+from cirkd.models.layouts import ASSUMED
 from cirkd.models.places import COMMANDED, told_models
 
 Open = Callable[..., Any]
@@ -48,7 +49,7 @@ def test_a_file_that_needs_its_encoder_opens_once_it_is_told(page: Open, tmp_pat
     path = save_unet(tmp_path / "w.pth", "tu-resnet26")
     test = page(teacher="none", before="none")
     test.text_input(key="bar_path").set_value(str(path)).run()
-    assert any("w.pth" in error.value for error in test.error)
+    assert sum("w.pth: " in told.value for told in [*test.error, *test.caption]) == 1
     field(test, "text_input", "Encoder").set_value("resnet18")
     submit(test)
     assert not (tmp_path / "w.cirkd.json").exists()
@@ -110,6 +111,7 @@ def test_answers_to_an_upload_stay_in_its_window(page: Open, plain: Path) -> Non
     test = page(teacher="none", before="none")
     upload = ("theirs.pth", plain.read_bytes(), "application/octet-stream")
     test.file_uploader(key="bar_upload").set_value(upload).run()
+    assert captions(test).count(ASSUMED) == 1
     names = ("names.txt", "\n".join(f"part {i}" for i in range(8)).encode(), "text/plain")
     field(test, "file_uploader", "Classes file").set_value(names)
     submit(test)
