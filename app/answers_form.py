@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 _FOUND = "found"  # shown in a field that is left to the file
 
 
+def covers(checkpoint: Checkpoint) -> bool:
+    """Whether `draw` speaks of a checkpoint: not of this project's own, as its header says everything."""
+    return not cached.header(str(checkpoint.path), checkpoint.stamp)
+
+
 def draw(keys: Iterable[str]) -> None:
     """Say what was guessed about these checkpoints, and offer fields for those that answers may help."""
     found = {c: (str(c.path), c.stamp) for key in dict.fromkeys(keys) if (c := catalogue.find(key))}
-    # A file of this project's own has a header that says everything.
-    verdicts = {c: cached.verdict(*file) for c, file in found.items() if not cached.header(*file)}
+    verdicts = {c: cached.verdict(*file) for c, file in found.items() if covers(c)}
     for checkpoint, verdict in verdicts.items():
         if verdict.usable and verdict.notes:
             st.caption(theme.plain(on_screen(f"{checkpoint.title}: {'; '.join(verdict.notes)}.")))
@@ -44,6 +48,8 @@ def draw(keys: Iterable[str]) -> None:
         checkpoint = asked[0]
         if len(asked) > 1:
             checkpoint = st.selectbox("File", asked, format_func=lambda c: c.title)
+        elif stuck:
+            st.caption(theme.plain(checkpoint.path.name))
         _form(checkpoint, verdicts[checkpoint])
 
 
@@ -58,8 +64,6 @@ def _helps(checkpoint: Checkpoint, verdict: Verdict) -> bool:
 def _form(checkpoint: Checkpoint, verdict: Verdict) -> None:
     path = checkpoint.path
     kept = _kept(path)
-    if not verdict.usable:
-        st.caption(theme.plain(f"{path.name}: {verdict.problem}"))
     # Other answers beside the file make other fields, which begin with them.
     with st.form(f"answers-{checkpoint.key}-{checkpoint.stamp:.0f}", border=False):
         given = _fields(path, verdict, kept)
@@ -81,7 +85,10 @@ def _kept(path: Path) -> Answers:
 
 def _fields(path: Path, verdict: Verdict, kept: Answers) -> dict[str, Any]:
     """The fields, with the answers kept so far; returns what stands in them."""
+    from cirkd.models.answers import Answers
     from cirkd.models.smp import ARCHITECTURES
+
+    told: dict[str, str] = dict(re.findall(r"^ +(\w+): (.+)$", Answers.__doc__ or "", re.MULTILINE))
 
     def pick(label: str, options: dict[Any, str], value: Any, found: str = _FOUND, **more: Any) -> Any:
         # "Found" is an option: a select box that begins with another one cannot be emptied.
@@ -102,17 +109,19 @@ def _fields(path: Path, verdict: Verdict, kept: Answers) -> dict[str, Any]:
     given["std"] = _numbers(st.text_input(FIELDS["std"], _text(kept.std), placeholder=_FOUND, help=_STATISTICS))
     left, right = st.columns(2)
     with left:
-        given["range"] = pick(FIELDS["range"], {1.0: "1", 255.0: "255"}, kept.range, help=_RANGE)
+        given["range"] = pick(FIELDS["range"], {1.0: "1", 255.0: "255"}, kept.range, help=told.get("range"))
         scale = (kept.input_scale,) if kept.input_scale else None
         given["input_scale"] = st.text_input(
-            FIELDS["input-scale"], _text(scale), placeholder=_FOUND, help=_SCALE
+            FIELDS["input-scale"], _text(scale), placeholder=_FOUND, help=told.get("input_scale")
         ).strip()
     with right:
         given["channel_order"] = pick(
-            FIELDS["channel-order"], {"rgb": "RGB", "bgr": "BGR"}, kept.channel_order, help=_ORDER
+            FIELDS["channel-order"], {"rgb": "RGB", "bgr": "BGR"}, kept.channel_order, help=told.get("channel_order")
         )
         corners = {True: "yes", False: "no"}
-        given["align_corners"] = pick(FIELDS["align-corners"], corners, kept.align_corners, help=_CORNERS)
+        given["align_corners"] = pick(
+            FIELDS["align-corners"], corners, kept.align_corners, help=told.get("align_corners")
+        )
     given["weights"] = pick(
         FIELDS["weights"],
         {"raw": "raw", "ema": "averaged"},
@@ -172,7 +181,3 @@ def _text(values: tuple[float, ...] | None) -> str:
 
 
 _STATISTICS = "Red, green, blue, in units of the range, such as 0.485 0.456 0.406."
-_RANGE = "What pixels run to before the mean is subtracted."
-_SCALE = "Sides of the network's input over sides of the image."
-_ORDER = "Channel order of the network's input."
-_CORNERS = "Whether corner pixels coincide when logits are upsampled to the image's size."

@@ -19,11 +19,13 @@ from app.catalogue import STORED, Images
 from cirkd.analysis import pictures, places
 from cirkd.analysis import trajectory as trajectories
 from cirkd.cache import BUDGET, Cache
+from cirkd.data.bundled import PARTS
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import CheckpointError, DataError
 from cirkd.data.safe_palette import OWN
 from cirkd.data.sample import Sample, SegmentationData
 from cirkd.doctor import Verdict, examine, refused
+from cirkd.features.feature_set import Progress
 from cirkd.features.stored import StoredFolder, class_counts, open_stored
 from cirkd.models.places import commanded, own_network
 from cirkd.study import Study
@@ -80,7 +82,7 @@ def study(key: StudyKey) -> Study:
     if key.sampled:
         return Study.from_folder(key.images.root, cache=cache())
     models = {name: model(path, stamp, key.device) for name, path, stamp in key.models}
-    roles = {role: models.pop(role, None) for role in ("teacher", "before", "after")}
+    roles = {role: models.pop(role, None) for role in PARTS}
     found = Study.open(
         **roles,
         students=models,
@@ -198,9 +200,7 @@ def header(path: str, stamp: float) -> dict[str, Any]:
         return {}
 
 
-def trajectory(
-    run: str, count: int, stamp: float, fitted: int, progress: Callable[[float, str], None]
-) -> trajectories.Trajectory:
+def trajectory(run: str, count: int, stamp: float, fitted: int, progress: Progress) -> trajectories.Trajectory:
     """A run's trajectory; count and stamp are of its snapshots, so that new ones make it anew.
 
     fitted: to how many snapshots the map is fitted; progress: told how far it is, see `cirkd.analysis.trajectory`.

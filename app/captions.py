@@ -57,7 +57,7 @@ def divergence(handle: Handle, result: Divergence) -> str:
         f"KL divergence of a pixel's relation distribution from the {result.reference}'s, in nats: cosines with the "
         f"pixels of one image, softmax at temperature {result.temperature:g}, mean over the images in view and their "
         f"{pixels:,} pixels, as in the loss; 0 means the same relations ({extraction(handle)}). With one distribution "
-        f"over all images at once, which the loss does not ask for: {jointly}.{_trained_cells(handle.features())}"
+        f"over all images at once (not part of the loss): {jointly}.{_trained_cells(handle.features())}"
     )
 
 
@@ -76,8 +76,8 @@ def _trained_cells(features: FeatureSet) -> str:
 MEANINGS = {
     "relation divergence": "How differently the student and the teacher spread a pixel's similarity over an image; 0 "
     "means that both find the same pixels alike, and to the same degree.",
-    "nats": "The unit of that difference when logarithms are natural: at 0.7 nats the student gives what the teacher "
-    "finds alike about half the share that the teacher gives it, at 0.1 nine tenths.",
+    "nats": "The unit of KL divergence with natural logarithms. At 0.1 nats the student's share for what the teacher "
+    "finds similar is about 90 % of the teacher's, at 0.7 nats about half.",
     "CKA": "Whether two networks put the same pixels near and far from each other, whatever their axes and scales: 1 "
     "is the same arrangement, 0 an unrelated one.",
     "Fisher ratio": "How far apart the classes' centres lie, measured against how widely the pixels of a class "

@@ -33,13 +33,13 @@ def draw(
     if not models:
         return
     pair = pair if pair and set(pair) <= set(models) else None
-    st.subheader("What is taken for what")
+    st.subheader("Confusion matrices")
     _heatmaps(study, scores, key, models, pair)
     where = "all images of the split" if whole else "the images in view"
     st.caption(
-        f"Of the labelled pixels of each class (row) in {where}, the share that a model takes for each class (column), "
-        "counted at full resolution; colours follow the square root. In the difference more is better on the diagonal, "
-        "and worse beside it."
+        f"Rows are labels, columns predictions: the share of a class's labelled pixels in {where}, at full resolution, "
+        "that the model predicts as each class. Colours follow the square root of the share. In the difference, a rise "
+        "on the diagonal is an improvement, a rise off it a loss."
     )
     cell = _cell(study, scores, key, models, pair)
     if cell is not None:

@@ -20,14 +20,14 @@ FIELDS = {
     "encoder": "Encoder",
     "classes": "Classes file",
     "mean": "Mean",
-    "std": "Std",
+    "std": "Standard deviation",
     "range": "Range",
     "input-scale": "Input scale",
-    "channel-order": "Channels",
+    "channel-order": "Channel order",
     "align-corners": "Align corners",
     "weights": "Weights",
 }
-FOLDED = "What files leave open"
+FOLDED = "Settings the file does not state"
 """The part of the sidebar that holds them."""
 _OPTION = re.compile(rf"--({'|'.join(FIELDS)})\b(?: FILE)?")
 
@@ -36,7 +36,7 @@ def on_screen(text: str) -> str:
     """Advice of the library with fields in the place of options; what stands in backticks is for a terminal.
 
     >>> on_screen("name it with --encoder, such as resnet34")
-    'name it with “Encoder”, such as resnet34 (in the sidebar, “What files leave open”)'
+    'name it with “Encoder”, such as resnet34 (in the sidebar, “Settings the file does not state”)'
     """
     parts = text.split("`")
     parts[::2] = [_OPTION.sub(lambda option: f"“{FIELDS[option[1]]}”", part) for part in parts[::2]]

@@ -173,7 +173,8 @@ def _examined(key: str) -> None:
         st.error(theme.plain(on_screen(f"{path.name}: {verdict.problem}; {verdict.remedy}")), icon=":material/error:")
         return
     text = f"{path.name}: {verdict.summary}; {len(verdict.classes)} classes; takes {verdict.expected_input}."
-    st.caption(theme.plain(" ".join([text, *(f"{note}." for note in verdict.notes)])))
+    notes = () if found and answers_form.covers(found) else verdict.notes  # else the form says them
+    st.caption(theme.plain(" ".join([text, *(f"{note}." for note in notes)])))
     if st.session_state.get("_examined") == (key, stamp):
         return
     chosen, _ = state.read()

@@ -96,7 +96,11 @@ def row_of_pixel(study: Handle, part: str) -> None:
                 f"{theme.plain(features.image_names[image])}"
             )
             st.button(
-                "Let go", key=f"relations_let_go_{part}", on_click=_let_go, icon=":material/close:", type="tertiary"
+                "Clear selection",
+                key=f"relations_let_go_{part}",
+                on_click=_let_go,
+                icon=":material/close:",
+                type="tertiary",
             )
         end = max(-low, 1.0)
         signed = matrix.Scale(theme.diverging(), -end, end, "relation to the pixel (cosine)")

@@ -130,12 +130,12 @@ def _settings(chosen: StudyState, from_address: bool, stored: bool) -> StudyStat
             "Colours for colour-blind viewers",
             key="bar_palette",
             help="Classes in colours that stay apart with protanopia, deuteranopia and tritanopia, instead of those "
-            "of their data set. Results are coloured anew; the models don't run again.",
+            "of their data set. Results are recoloured; the models don't run again.",
         )
         held = cached.cache()
         st.caption(
-            f"Results kept in memory: {held.used() / 1e9:.2f} of {held.budget / 1e9:g} GB beside the models; what was "
-            "not asked for longest goes first. `CIRKD_CACHE_GB` sets how much."
+            f"Results kept in memory: {held.used() / 1e9:.2f} of {held.budget / 1e9:g} GB beside the models; the "
+            "least recently used are dropped first. `CIRKD_CACHE_GB` sets how much."
         )
     return replace(chosen, palette=SAFE if safe else OWN)
 

@@ -17,9 +17,9 @@ from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestTy
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 
 from cirkd.charts import theme
+from cirkd.features.feature_set import Progress
 
 T = TypeVar("T")
-Progress = Callable[[float, str], None]
 Key = tuple[Hashable, ...]
 
 _PATIENCE = 0.4  # seconds before a progress bar appears; shorter work never flickers
@@ -62,7 +62,7 @@ class _Job:
         if seconds < _TELLING or self.fraction < 0.05:
             return text
         left = (self.reached - self.started) / self.fraction - seconds
-        return f"{text} · about {left:.0f} s left" if left >= 1 else f"{text} · soon done"
+        return f"{text} · about {left:.0f} s left" if left >= 1 else f"{text} · almost done"
 
 
 class _Jobs:

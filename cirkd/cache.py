@@ -15,7 +15,7 @@ BUDGET = 1_500_000_000
 
 
 class Cache:
-    """Values by key; what was not asked for longest goes first when all together are larger than a budget.
+    """Values by key; the least recently used are dropped first when all together are larger than a budget.
 
     May be shared between threads. There is one lock for each key: two threads that want the same value make it once,
     and a thread that wants another value never waits. Arrays that several values share count once. Loaded networks

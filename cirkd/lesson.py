@@ -28,10 +28,9 @@ from cirkd.data.errors import StudyError
 from cirkd.export.files import whole
 from cirkd.features.feature_set import FeatureSet, Progress
 from cirkd.study import Study
-from cirkd.web import script, style
+from cirkd.web import LESSON_TITLE, script, style
 
 TEMPERATURE = 0.1
-TITLE = "What relations teach"
 LARGEST = 15_000_000
 """Bytes that a lesson in one file may have."""
 POSITIONS = (50_000, 25_000, 12_500, 6_000, 3_000)
@@ -90,7 +89,9 @@ def record_of(checkpoint: Path) -> Path | None:
     return None
 
 
-def write_lesson(study: Study, path: Path | str, *, title: str = TITLE, progress: Progress | None = None) -> Path:
+def write_lesson(
+    study: Study, path: Path | str, *, title: str = LESSON_TITLE, progress: Progress | None = None
+) -> Path:
     """Write the lesson and the Explorer of a study to one HTML file under 15 MB that opens without a network.
 
     Grids are thinned where the pixels of all images would not fit.
@@ -107,7 +108,7 @@ def write_lesson(study: Study, path: Path | str, *, title: str = TITLE, progress
     return Path(path)
 
 
-def lesson_page(study: Study, *, title: str = TITLE, progress: Progress | None = None) -> str:
+def lesson_page(study: Study, *, title: str = LESSON_TITLE, progress: Progress | None = None) -> str:
     """The text of that file."""
     features = study.features(progress)
     for most in POSITIONS:

@@ -7,6 +7,7 @@ from typing import Literal
 import tyro
 
 from cirkd.models.answers import Answers
+from cirkd.web import LESSON_TITLE
 
 Told = tyro.conf.OmitArgPrefixes[Answers]
 
@@ -137,7 +138,7 @@ class LessonOptions(StudyOptions):
     """
 
     output: tyro.conf.Positional[Path] = Path("lesson.html")
-    title: str = "What relations teach"
+    title: str = LESSON_TITLE
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ def pin(study: Handle, pixel: int, temperature: float) -> None:
     several = len(study.names) > 1
     places = panels.row("explorer_pin", 3 if several else 1, 19)
     with places[0]:
-        st.markdown("**Whom it relates to**")
+        st.markdown("**Which classes it is similar to**")
         for tab, of in zip(st.tabs(["Mean cosine", "Share of the distribution"]), ("cosine", "share"), strict=True):
             with tab:
                 figure = charts.relation_row(story, classes, of)

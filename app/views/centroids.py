@@ -35,8 +35,13 @@ MEASURES = (
         "percent",
         "Mean share of a pixel's nearest neighbours that are also its nearest in the teacher.",
     ),
-    ("fisher_ratio", "Fisher ratio", "number", "Scatter between classes over scatter within: larger is better apart."),
-    ("silhouette", "Silhouette", "number", "By cosine distance, −1 to 1: larger is better apart."),
+    (
+        "fisher_ratio",
+        "Fisher ratio",
+        "number",
+        "Scatter between classes over scatter within: larger means better separated classes.",
+    ),
+    ("silhouette", "Silhouette", "number", "By cosine distance, −1 to 1: larger means better separated classes."),
 )
 
 

@@ -10,7 +10,7 @@ from app import captions, controls, panels, study_bar, tiles
 from app.explorer import chosen_pixels
 from app.guard import guard
 from app.handle import Handle
-from cirkd.analysis.projection import METHODS, SPACES
+from cirkd.analysis.projection import HOW_LONG, METHODS, SPACES
 from cirkd.charts import embeddings as charts
 from cirkd.charts import theme
 from cirkd.charts.legend import Paint
@@ -40,7 +40,7 @@ def _choose(study: Handle) -> tuple[str, dict[str, Any]]:
     """By what dots are coloured, and the settings of `projection`."""
     several, features = len(study.names) > 1, study.features()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        method = controls.one_of("Map", METHODS, "embeddings_map", help=_SLOW)
+        method = controls.one_of("Map", METHODS, "embeddings_map", help=HOW_LONG)
         dimensions = controls.one_of("Dimensions", {2: "2-D", 3: "3-D"}, "embeddings_dimensions")
         possible = {by: _label(by) for by, item in COLORINGS.items() if item.possible(features)}
         by = controls.pick("Colour by", possible, "embeddings_by", width=170)
@@ -149,7 +149,6 @@ def _how(study: Handle, projection: Projection) -> str:
     )
 
 
-_SLOW = "PCA is instant. UMAP and t-SNE take about ten seconds or more for each model the first time."
 CONFIG = {**theme.CONFIG, "scrollZoom": False}
 
 main()

@@ -7,7 +7,7 @@ import streamlit as st
 from app import captions, controls, panels, study_bar, tiles
 from app.guard import guard
 from app.handle import Handle
-from cirkd.analysis.projection import METHODS
+from cirkd.analysis.projection import HOW_LONG, METHODS
 from cirkd.charts import memory as charts
 from cirkd.charts import theme
 from cirkd.results import BankMap, MemoryBank, StoredPixels
@@ -91,8 +91,7 @@ def _map(study: Handle, bank: MemoryBank) -> None:
     """Keys and the pixels in view in the teacher's space."""
     st.subheader("Keys, and the pixels in view among them")
     with guard():
-        slow = "PCA is instant. UMAP and t-SNE take about ten seconds the first time."
-        method = controls.one_of("Map", METHODS, "memory_map", help=slow)
+        method = controls.one_of("Map", METHODS, "memory_map", help=HOW_LONG)
         found = study.bank_map(bank.model, method)
         known = study.features().grouping().classes
         tiles.class_legend(bank.classes)
@@ -122,8 +121,8 @@ def _how_mapped(found: BankMap, study: Handle) -> str:
         f"{METHODS[found.method]}{share} of {kinds.count('pixel'):,} pixel keys, {kinds.count('region'):,} region keys "
         f"and {len(found.pixels):,} pixels of each model, chosen evenly over the classes, seed "
         f"{found.provenance['seed']}, all l2-normalised and laid out together, {found.provenance['seconds']:.1f} s. "
-        "One map: keys and the teacher's pixels share the teacher's space and a closer view of it, and the projection "
-        "head takes the student there; the loss compares relations alone, so its pixels need not lie on the teacher's. "
+        "All points share one map of the teacher's embedding space. The student's pixels are brought there by its "
+        "projection head. The loss compares relations only, so they need not lie where the teacher's pixels lie. "
         f"Nearness in a map is a hint, not a measurement. Models: {captions.extraction(study)}."
     )
 

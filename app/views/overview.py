@@ -85,8 +85,8 @@ def _place(study: Handle, number: int, place: ChangedPlace, views: list[tuple[st
     name = study.key.names[place.image]
     right, wrong = ("after", "before") if place.kind == "fixed" else ("before", "after")
     text = (
-        f"{_BADGES[place.kind]} in {theme.plain(name)}: `{place.label}` is taken for `{place.other}` {wrong} "
-        f"distillation, and found {right} it"
+        f"{_BADGES[place.kind]} in {theme.plain(name)}: labelled `{place.label}`, predicted `{place.other}` {wrong} "
+        f"distillation and `{place.label}` {right} it"
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"{text} ({theme.percent(place.share, 0)} of this part)", width="content")

@@ -1,4 +1,4 @@
-"""Whole split: all its images by what changed from one model to another, and what is taken for what there."""
+"""Whole split: all its images by what changed from one model to another, and the confusion matrices there."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def main() -> None:
     if stored := whole_split_sentence(study):
         st.markdown(f"**{theme.plain(stored)}**")
     st.markdown(
-        "Below, once every model has gone through the split: all its images by how much they gained or lost, and which "
-        "classes are taken for which, with the pixels behind each cell."
+        "Below, once every model has gone through the split: all its images by how much they gained or lost, and the "
+        "confusion matrices, with the pixels behind each cell."
     )
     for line in _unscored(study):
         st.caption(f":material/info: {line}")

@@ -14,7 +14,7 @@ from cirkd.charts import training as charts
 from cirkd.data.bundled import FIRST, PARTS, study_of
 from cirkd.data.safe_palette import SAFE, safe_colors
 from cirkd.training import runs
-from cirkd.training.journal import History, read_history
+from cirkd.training.journal import History, log, read_history
 from cirkd.training.runs import Run
 
 TICK = 2.0  # seconds between looks at a running journal
@@ -97,7 +97,7 @@ def _watch(shown: Run, beside: Run | None) -> None:
     elif run.status == "running":
         st.caption("Waiting for the first entry of its journal: importing PyTorch and reading images takes seconds.")
     with st.expander("Log", icon=":material/terminal:", key="training_log"):
-        st.code(runs.log(run.folder) or "This run was not begun here: what it printed is where it was begun.", None)
+        st.code(log(run.folder) or "No log here: this run was started elsewhere, and its output stayed there.", None)
 
 
 def _head(run: Run, history: History) -> None:
@@ -147,7 +147,9 @@ def _actions(run: Run) -> None:
             runs.resume(run.folder)
             st.rerun()
     elif run.status == "stopped" and not run.resumable:
-        st.caption("What it was begun with is not known here: resume it where it was begun, with `--resume`.")
+        st.caption(
+            "The options this run was started with are not known here. Resume it where it was started, with `--resume`."
+        )
     written = run.folder / f"{run.name}.safetensors"
     if run.status == "finished" and written.is_file():
         with st.popover("Open in the study", icon=":material/hub:"):

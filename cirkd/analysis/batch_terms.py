@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cirkd.data.errors import StudyError
-from cirkd.data.matching import NONE, channel_order, match_classes
+from cirkd.data.matching import channel_order, match_classes
+from cirkd.data.sample import IGNORED
 from cirkd.features.feature_set import TEACHER
 from cirkd.features.grids import averaged
 
@@ -141,7 +142,7 @@ def _labels(name: str, student: Any, samples: Sequence[Sample], classes: Classes
         own = match_classes(classes, known).table
         if own is None:
             raise StudyError(f"{name} predicts other classes than the labels: there is no loss to report")
-        table = np.where(own == NONE, ignored, own)
+        table = np.where(own == IGNORED, ignored, own)
     shape = samples[0].image.shape[:2]
     found = [np.full(shape, ignored) if s.label is None else table[np.asarray(s.label)] for s in samples]
     return np.stack(found).astype(np.int64)

@@ -38,7 +38,8 @@ class Centroids:
         compactness: name -> float64 [K], mean cosine of a class's pixels to its centroid, up to 1 (all the same).
         separation: name -> float64 [K], 1 - the largest cosine to another class's centroid, 0 (another class lies in
             the same direction) .. 2; nan with one class.
-        fisher_ratio: name -> between-class over within-class scatter (traces), >= 0, larger = better apart.
+        fisher_ratio: name -> between-class over within-class scatter (traces), >= 0; larger means better separated
+            classes.
         fisher_by_class: name -> float64 [K], the same for each class by itself: the squared distance of its mean from
             the mean of all pixels that belong to a class, over the mean squared distance of its pixels from their
             mean; inf where a class is a point.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from jaxtyping import Float, Float32, Float64, UInt8
 from cirkd.analysis.relations import require_temperature
 from cirkd.cache import Cache
 from cirkd.data.errors import StudyError
-from cirkd.features.feature_set import FeatureSet
+from cirkd.features.feature_set import FeatureSet, Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,7 +66,7 @@ def divergence(
     reference: str = "teacher",
     *,
     device: str = "cpu",
-    progress: Callable[[float, str], object] | None = None,
+    progress: Progress | None = None,
     kept: Cache | None = None,
 ) -> Divergence:
     """Relation divergence of every other model to the reference.
@@ -131,7 +131,7 @@ def _of_students(
     reference: str,
     temperature: float,
     device: str,
-    progress: Callable[[float, str], object] | None,
+    progress: Progress | None,
     kept: Cache,
 ) -> dict[str, _OfStudent]:
     """Every student's divergences; those that are not kept are made in one pass."""

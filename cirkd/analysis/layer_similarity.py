@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cirkd.data.errors import StudyError
+from cirkd.features.feature_set import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +60,7 @@ def layer_similarity(
     precision: str = "float32",
     budget: int = BUDGET,
     seed: int = 0,
-    progress: Callable[[float, str], object] | None = None,
+    progress: Progress | None = None,
 ) -> LayerSimilarity:
     """Run the models over the images, one at a time, and compare their layers at a sample of positions.
 
@@ -148,9 +149,7 @@ def cka_of_all(
     return products / np.sqrt(own[:, None] * own[None])
 
 
-def _compared(
-    rows: Mapping[str, list[np.ndarray]], reference: str, progress: Callable[[float, str], object] | None
-) -> dict[str, np.ndarray]:
+def _compared(rows: Mapping[str, list[np.ndarray]], reference: str, progress: Progress | None) -> dict[str, np.ndarray]:
     """Student -> CKA of its layers with the reference's."""
 
     def tick(share: float) -> None:

@@ -20,6 +20,7 @@ from cirkd.features.sampling import PixelSample, balanced_sample
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
 SPACES = {"feature": "own features", "relation": "shared relations"}
 """By what pixels are laid out, and in which space: their names for people."""
+HOW_LONG = "PCA is instant. UMAP and t-SNE take ten seconds or more the first time."
 DEFAULT_BUDGET = 2000
 LEAST_PIXELS = 4
 MAPS = {
@@ -226,7 +227,7 @@ def explorer_map(
     name: str,
     seed: int = 0,
     sample: int = SAMPLE,
-    progress: Callable[[float, str], object] | None = None,
+    progress: Progress | None = None,
 ) -> Projection:
     """A 2-D map of the block's positions, for every model; maps of feature space lie on the reference's.
 

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
 from cirkd.data.errors import StudyError
-from cirkd.features.feature_set import FeatureSet, ModelFeatures
+from cirkd.features.feature_set import IGNORED, FeatureSet, ModelFeatures
 
-SAME_CORRECT, SAME_WRONG, FIXED, BROKEN, UNLABELLED = 0, 1, 2, 3, 255
+SAME_CORRECT, SAME_WRONG, FIXED, BROKEN, UNLABELLED = 0, 1, 2, 3, IGNORED
 CHANGES = ("right in both", "wrong in both", "fixed", "broken")
 """The names of the values 0..3 of a change map."""
 

@@ -16,7 +16,7 @@ from cirkd.analysis.split_records import Measured, Record, image_stamp
 from cirkd.data.errors import StudyError
 from cirkd.data.matching import match_classes
 from cirkd.features.extract import extract
-from cirkd.features.feature_set import TEACHER, FeatureSet
+from cirkd.features.feature_set import TEACHER, FeatureSet, Progress
 from cirkd.features.folder_settings import model_digest
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def split_scores(
     precision: str = "auto",
     temperature: float = 0.1,
     kept: Path | None = None,
-    progress: Callable[[float, str], object] | None = None,
+    progress: Progress | None = None,
 ) -> SplitScores:
     """Measure every model on every image, one image at a time: memory does not grow with the split.
 
@@ -134,7 +134,7 @@ def _complete(
     records: Mapping[str, Record],
     data: SegmentationData,
     measure: Callable[[int, str, list[str]], dict[str, Measured]],
-    progress: Callable[[float, str], object] | None,
+    progress: Progress | None,
 ) -> int:
     """Measure what the records lack, and write it, also when the work is given up. Returns of how many images."""
     measured = 0

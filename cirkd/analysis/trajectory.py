@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from jaxtyping import Float, Float32, Int64, UInt8
 
 from cirkd.analysis.layout import principal_axes
 from cirkd.data.errors import StudyError
-from cirkd.features.feature_set import IGNORED
+from cirkd.features.feature_set import IGNORED, Progress
 from cirkd.features.sampling import balanced_sample, evenly
 
 MOST_SNAPSHOTS = 40
@@ -56,7 +55,7 @@ def trajectory(
     budget: int = 600,
     seed: int = 0,
     fitted: int | None = None,
-    progress: Callable[[float, str], object] | None = None,
+    progress: Progress | None = None,
 ) -> Trajectory:
     """Lay a class-balanced sample of the probe's pixels out at each snapshot of a run.
 

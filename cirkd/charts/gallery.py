@@ -85,9 +85,11 @@ def _scores(study: Study) -> Iterator[Picture]:
 
 
 def _confusions(study: Study) -> Iterator[Picture]:
-    """What each model takes each class for."""
-    classes, title = study.features().classes, "what is taken for what"
-    about = "Of the labelled pixels of each class (row) in the images in view, the share taken for each class (column)."
+    """The confusion matrix of each model."""
+    classes, title = study.features().classes, "confusion matrix"
+    about = (
+        "Of the labelled pixels of each class (row) in the images in view, the share predicted as each class (column)."
+    )
     picture = partial(Picture, section="Scores", width=720)
     for name in (n for n in study.names if _comparable(study, n)):
         yield picture(

@@ -214,11 +214,6 @@ def decimals(value: float | None, digits: int = 3) -> str:
     return "–" if value is None or value != value else f"{value:.{digits}f}".replace("-", "−")
 
 
-def signed(value: float | None, digits: int = 2) -> str:
-    """A signed number with `digits` decimals."""
-    return "–" if value is None or value != value else _signed(value, digits).replace("-", "−")
-
-
 def _signed(value: float, digits: int) -> str:
     """With its sign, but no sign on what rounds to nothing."""
     text = f"{value:+.{digits}f}"

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cirkd.data.sample import MOST_CLASSES, Classes
+from cirkd.data.sample import IGNORED, Classes
 
-NONE = MOST_CLASSES
-"""What a class of a network becomes that the data set does not have."""
 _SHOWN = 3
 
 
@@ -16,8 +14,8 @@ class Matching:
     """How a network's classes are counted as a data set's.
 
     Args:
-        table: uint8 `[256]`, from the network's class to the data set's, `NONE` where it has no such class; None where
-            the classes are not the same, and nothing can be scored.
+        table: uint8 `[256]`, from the network's class to the data set's, `IGNORED` where it has no such class; None
+            where the classes are not the same, and nothing can be scored.
         note: What a user should know about it, in one line; "" where names and order are the same.
     """
 
@@ -47,7 +45,7 @@ def match_classes(own: Classes, common: Classes, data: str = "the data set") -> 
     found = []
     for name in map(_plain, own.names):
         target = aliases.get(name, name)
-        found.append(NONE if target is None else places.get(_plain(target), NONE))
+        found.append(IGNORED if target is None else places.get(_plain(target), IGNORED))
     if set(range(len(common))) <= set(found):
         return Matching(_table(found), _by_name(own, found, data))
     if (own.guessed or common.guessed) and len(own) == len(common):
@@ -72,17 +70,17 @@ def channel_order(own: Classes, common: Classes) -> list[int] | None:
         return None
     places: list[int] = table[: len(own)].tolist()
     wanted = range(len(common))
-    return [places.index(c) for c in wanted] if sorted(p for p in places if p != NONE) == list(wanted) else None
+    return [places.index(c) for c in wanted] if sorted(p for p in places if p != IGNORED) == list(wanted) else None
 
 
 def _by_name(own: Classes, found: list[int], data: str) -> str:
     """What is to be said of a match by name."""
     notes = []
-    extra = [name for name, place in zip(own.names, found, strict=True) if place == NONE]
+    extra = [name for name, place in zip(own.names, found, strict=True) if place == IGNORED]
     if extra:
         listed = ", ".join(extra[:_SHOWN]) + (", ..." if len(extra) > _SHOWN else "")
         notes.append(f"the network knows {len(extra)} classes that {data} has not ({listed}); to predict one is wrong")
-    known = [place for place in found if place != NONE]
+    known = [place for place in found if place != IGNORED]
     if own.guessed and known != sorted(known):
         notes.append(
             f"the file names no classes: they were guessed and matched with those of {data} by name; "
@@ -93,7 +91,7 @@ def _by_name(own: Classes, found: list[int], data: str) -> str:
 
 def _differing(own: Classes, common: Classes, found: list[int], data: str) -> str:
     missing = [name for place, name in enumerate(common.names) if place not in found]
-    extra = [name for name, place in zip(own.names, found, strict=True) if place == NONE]
+    extra = [name for name, place in zip(own.names, found, strict=True) if place == IGNORED]
     theirs = f"{len(common)} classes, the network has {len(own)}" if len(own) != len(common) else "other classes"
     only = f" ({', '.join(extra[:_SHOWN])} for {', '.join(missing[:_SHOWN])})" if extra else f" (no {missing[0]})"
     return (
@@ -103,7 +101,7 @@ def _differing(own: Classes, common: Classes, found: list[int], data: str) -> st
 
 
 def _table(places: list[int]) -> np.ndarray:
-    table = np.full(256, NONE, np.uint8)
+    table = np.full(256, IGNORED, np.uint8)
     table[: len(places)] = places
     return table
 

@@ -9,8 +9,10 @@ import numpy as np
 
 Color = tuple[int, int, int]
 
-MOST_CLASSES = 255
-"""Labels are kept in 8 bits, and 255 stands for none."""
+IGNORED = 255
+"""The label of a pixel that has none, in every uint8 label array of this package."""
+MOST_CLASSES = IGNORED
+"""Labels are kept in 8 bits, and one value stands for none."""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,7 @@
 
 import numpy as np
 
-from cirkd.data.sample import Classes
-
-UNLABELLED = 255
-"""The label that counts as none, whatever else a data set ignores."""
+from cirkd.data.sample import IGNORED, Classes
 
 
 def label_counts(label: np.ndarray) -> np.ndarray:
@@ -21,7 +18,7 @@ def unscored_notes(counts: np.ndarray, classes: Classes) -> list[str]:
         classes: That the labels name.
     """
     total, count = int(counts.sum()), len(classes)
-    ignored = sorted({UNLABELLED, classes.ignore_index})
+    ignored = sorted({IGNORED, classes.ignore_index})
     hidden = [value for value in ignored if value < 256 and counts[value]]
     strange = [int(value) for value in np.flatnonzero(counts) if value >= count and value not in ignored]
     absent = [name for place, name in enumerate(classes.names) if not counts[place]]

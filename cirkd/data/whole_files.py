@@ -1,4 +1,4 @@
-"""Files that are complete or not there."""
+"""Atomic file writes."""
 
 import os
 import threading

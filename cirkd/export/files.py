@@ -1,4 +1,4 @@
-"""Writing files that are complete or not there."""
+"""Atomic writes of exported files, folders and zip archives."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ _TABLES = {
     "models": _Entry("Models", _models, ("images",)),
     "iou": _Entry("IoU by class", _iou, ("images", "labels")),
     "image-scores": _Entry("Scores by image", _image_scores, ("images", "labels")),
-    "confusion": _Entry("What is taken for what", _confusion, ("images", "labels")),
+    "confusion": _Entry("Confusion matrices", _confusion, ("images", "labels")),
     "fixed-broken": _Entry("Fixed and broken pixels by class", _fixed_broken, ("images", "labels", "pair")),
     "divergence-classes": _Entry("Relation divergence by class", _divergence_classes, ("images", "several")),
     "divergence-pairs": _Entry("Relation divergence by image pair", _divergence_pairs, ("images", "several")),

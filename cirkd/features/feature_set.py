@@ -9,22 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float16, Float32, Int32, Int64, UInt8
 
 from cirkd.data.errors import StudyError
 from cirkd.data.safe_palette import OWN, in_palette
-
-if TYPE_CHECKING:
-    from cirkd.data.sample import Classes
+from cirkd.data.sample import IGNORED, Classes
 
 Progress = Callable[[float, str], object]
 """Called with the share that is done, 0..1, and what is being done; an exception raised from it cancels the work."""
-
-IGNORED = 255
-"""The label of a pixel that has none, in every uint8 label array of this package."""
 
 TEACHER, BEFORE, AFTER = "teacher", "before", "after"
 ROLES = (TEACHER, BEFORE, AFTER)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cirkd.data import bundled
 from cirkd.data.errors import StudyError, line_of
 from cirkd.data.matching import match_classes
-from cirkd.features.feature_set import AFTER, BEFORE, IGNORED, TEACHER, FeatureSet, ModelFeatures, Pixels
+from cirkd.features.feature_set import IGNORED, FeatureSet, ModelFeatures, Pixels
 from cirkd.features.folder_settings import PARTS, RESULT, SETTINGS, ExtractionSettings, classes_from, read_settings
 from cirkd.features.grids import rule
 from cirkd.features.sampling import Smallest, fair_shares
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 BUDGET = 6000
 """Pixels that are opened, as many of each class as of any other."""
 _PIECE = 2048
-_ROLES = {"teacher": TEACHER, "baseline": BEFORE, "cirkd": AFTER}
+_ROLES = {part: role for role, part in bundled.PARTS.items()}
 """How the last part of the names that this project gives its checkpoints says what a model is."""
 
 

@@ -1,4 +1,4 @@
-"""Where a map is active (AT)."""
+"""Attention transfer (AT): attention maps of student and teacher."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where each channel looks (CWD)."""
+"""Channel-wise distillation (CWD): KL divergence of each channel's softmax over positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The teacher's embedding itself (FitNet)."""
+"""FitNet: mean squared difference of the embeddings after a trained projection."""
 
 from __future__ import annotations
 

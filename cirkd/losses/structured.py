@@ -1,4 +1,4 @@
-"""Pairwise structure within one image, and whose logits are these, its adversarial option (SKD)."""
+"""Structured knowledge distillation (SKD): pairwise similarities within an image, and its optional adversarial term."""
 
 from __future__ import annotations
 

@@ -151,16 +151,16 @@ TERMS: dict[str, Term] = {
         positions=True,
     ),
     "adversarial": Term(
-        "Passing for the teacher (SKD)",
+        "Adversarial loss of the student (SKD)",
         "#B5891A",
-        "The student's logits pass for the teacher's (SKD's option); wants discriminator, which trains the judge.",
+        "Adversarial loss of the student's logits (SKD's option); needs `discriminator`.",
         lambda b: structured.student_deception(b.head("discriminator"), b.student.logits),
         head=DISCRIMINATOR,
     ),
     "discriminator": Term(
         "Discriminator (SKD)",
         "#B24C8E",
-        "The judge of adversarial tells student and teacher apart.",
+        "Loss of the discriminator that tells student and teacher apart (SKD).",
         lambda b: structured.teacher_recognition(b.head("discriminator"), b.student.logits, b.teacher_logits),
         head=DISCRIMINATOR,
     ),
@@ -174,9 +174,10 @@ TERMS: dict[str, Term] = {
         positions=True,
     ),
     "channel_wise_embedding": Term(
-        "Where channels look: embedding (CWD)",
+        "Channel-wise distillation: embedding (CWD)",
         "#009E8E",
-        "Where each channel of the embedding looks, after a trained 1x1 projection to the teacher's width (CWD).",
+        "KL divergence of each channel's softmax over positions, after a trained 1x1 projection to the teacher's "
+        "width (CWD).",
         lambda b: channel_wise(
             b.head("channel_wise")(b.student.embedding), b.teacher_embedding, b.settings.channel_wise_temperature
         ),
@@ -184,15 +185,16 @@ TERMS: dict[str, Term] = {
         positions=True,
     ),
     "channel_wise_logits": Term(
-        "Where channels look: logits (CWD)",
+        "Channel-wise distillation: logits (CWD)",
         "#B5891A",
-        "Where each class of the logits looks (CWD).",
+        "KL divergence of each class's softmax over positions (CWD).",
         lambda b: channel_wise(b.student.logits, b.teacher_logits, b.settings.channel_wise_temperature),
     ),
     "attention": Term(
         "Attention (AT)",
         "#009E8E",
-        "Where the embedding is active (AT), times positions / 8,192: the published weight then acts alike on any map.",
+        "Attention maps of the embedding (AT), times positions / 8,192, so that the published weight suits any map "
+        "size.",
         _attention,
         positions=True,
     ),
@@ -279,7 +281,7 @@ TERMS: dict[str, Term] = {
     "body": Term(
         "Shapes of regions (BPKD)",
         "#B5891A",
-        "Where each class of the logits looks inside regions (BPKD).",
+        "KL divergence of each class's softmax over positions inside regions (BPKD).",
         lambda b: body_distillation(
             b.student.logits, b.teacher_logits, b.known_labels, b.settings.channel_wise_temperature
         ),

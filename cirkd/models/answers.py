@@ -33,9 +33,9 @@ class Answers:
         classes: A file that names the classes in the order of the outputs: classes.json, or a name a line.
         mean: Subtracted from pixels, red, green, blue; in units of `range`.
         std: What they are divided by then, in the same units.
-        range: What pixels run to before the mean is subtracted: 1 or 255.
+        range: Largest pixel value before the mean is subtracted: 1 or 255.
         channel_order: Of the network's input: rgb or bgr.
-        input_scale: Sides of the network's input over sides of the image.
+        input_scale: Input size divided by image size, per side; 0.5 halves the image.
         align_corners: Whether corner pixels coincide when logits are upsampled to the image's size.
         weights: Of a file that holds both: raw, or ema for the averaged ones.
     """

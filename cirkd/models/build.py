@@ -89,7 +89,8 @@ def build_segmenter(
         auxiliary: Add an FCN head on the encoder's last map but one, used in training only.
         preprocessing: ImageNet statistics when None.
         pretrained: Start the encoder from ImageNet weights; they bring their own mean and standard deviation.
-        input_scale: Sides of the network's input over sides of the image; that of `preprocessing` when None.
+        input_scale: Input size divided by image size, per side; 0.5 halves the image; when None that of
+            `preprocessing`.
         options: Arguments of the architecture, such as `atrous_rates`.
 
     Raises:

@@ -13,11 +13,17 @@ FORMAT = 1
 
 
 def header_of(info: ModelInfo, provenance: dict[str, Any]) -> dict[str, Any]:
+    """The JSON header of a checkpoint."""
     header = asdict(replace(info, provenance=dict(info.provenance) | provenance))
     return {"format": FORMAT, **header}
 
 
 def parse_header(path: Path, text: str) -> dict[str, Any]:
+    """Parse a header.
+
+    Raises:
+        CheckpointError: it is damaged, or of a newer format.
+    """
     try:
         header = json.loads(text)
         if header["format"] > FORMAT:
@@ -28,6 +34,11 @@ def parse_header(path: Path, text: str) -> dict[str, Any]:
 
 
 def info_of(path: Path, header: dict[str, Any]) -> ModelInfo:
+    """The network description in a header.
+
+    Raises:
+        CheckpointError: a field is missing or wrong.
+    """
     try:
         classes, layout = header["classes"], str(header.get("layout", "cirkd"))
         stated: dict[str, Any] = {

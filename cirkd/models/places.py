@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cirkd.data.bundled import PARTS
 from cirkd.data.errors import CheckpointError
 
 COMMANDED = "CIRKD_APP_MODELS"
 """The environment variable by which `cirkd app --model` tells the app its models: role -> path, as JSON."""
-_ROLES = ("teacher", "before", "after")
 STUDENTS = "students"
 WEIGHTS = "weights"
 """Where a run keeps its student's weights over time, in its folder."""
@@ -111,8 +111,8 @@ def told_models(given: Sequence[str]) -> dict[str, str]:
     told: dict[str, str] = {}
     for text in given:
         role, equals, path = text.partition("=")
-        if not equals or not path or role not in (*_ROLES, STUDENTS):
-            offered = ", ".join((*_ROLES, STUDENTS))
+        if not equals or not path or role not in (*PARTS, STUDENTS):
+            offered = ", ".join((*PARTS, STUDENTS))
             raise CheckpointError(f"--model {text}: ROLE=PATH was wanted, ROLE one of {offered}")
         if role == STUDENTS:
             steps = over_time(Path(path).expanduser().absolute())

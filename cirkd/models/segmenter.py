@@ -44,7 +44,7 @@ class Preprocessing:
     Args:
         mean: Subtracted, in units of 0..1; red, green, blue.
         std: Divided by, in units of 0..1; red, green, blue.
-        scale: Sides of the input over sides of the image: 0.5 for a network trained on images of half the size.
+        scale: Input size divided by image size, per side: 0.5 for a network trained on images of half the size.
         channel_order: `rgb` or `bgr`, of the network's input.
     """
 

@@ -22,7 +22,7 @@ def gather_rows(
 
 
 def share_of_mean(count: Tensor) -> Tensor | None:
-    """What a mean over `count` items here counts in the mean over those of all processes, times their number.
+    """Weight that turns this process's mean over `count` items into its part of the mean over all processes.
 
     With means scaled by it, the mean over processes, as is taken of gradients, is the mean over all items. None in a
     single process.

@@ -1,4 +1,4 @@
-"""What is looked at rather than trained on, of whole batches, without their relation matrices."""
+"""Per-pixel divergences and nearest neighbours for display, computed without storing relation matrices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random numbers where they are needed."""
+"""Uniform random numbers, reproducible from one generator on any device."""
 
 from __future__ import annotations
 

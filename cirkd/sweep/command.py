@@ -51,7 +51,7 @@ def sweep(words: Sequence[str]) -> int:
     """Run the command; returns the exit code.
 
     Raises:
-        CirkdError: the sweep can't be begun or gone on with.
+        CirkdError: the sweep can't be started or resumed.
     """
     own, flags = _split(words)
     options = tyro.cli(SweepOptions, prog="cirkd sweep", args=own)

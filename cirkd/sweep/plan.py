@@ -135,7 +135,7 @@ def run_all(
         The jobs that failed.
 
     Raises:
-        TrainingError: a run of that name was begun with another recipe or other flags.
+        TrainingError: a run of that name was started with another recipe or other flags.
     """
     for job in jobs:
         _refuse_another(job)
@@ -178,7 +178,7 @@ def _begin(job: Job, environment: Place, say: Callable[[str], object]) -> bool:
         return False
     if status == "running":
         say(f"{job.name}: is at work already; waiting for it")
-    elif runs.begun_as(job.folder) is not None:
+    elif runs.started_as(job.folder) is not None:
         say(f"{job.name}: goes on at step {read_history(job.folder / 'journal.jsonl').step}")
         runs.resume(job.folder, environment=environment)
     else:
@@ -188,9 +188,9 @@ def _begin(job: Job, environment: Place, say: Callable[[str], object]) -> bool:
 
 
 def _refuse_another(job: Job) -> None:
-    begun = runs.begun_as(job.folder)
-    if begun is not None and begun != (job.word, list(job.flags)):
-        was = " ".join([begun[0], *begun[1]])
+    started = runs.started_as(job.folder)
+    if started is not None and started != (job.word, list(job.flags)):
+        was = " ".join([started[0], *started[1]])
         raise TrainingError(
-            f"{job.folder}: begun as `{was}`; go on with the same recipes and flags, or sweep into another folder"
+            f"{job.folder}: started as `{was}`; go on with the same recipes and flags, or sweep into another folder"
         )

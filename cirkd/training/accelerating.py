@@ -69,7 +69,7 @@ def make_optimizer(recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:
 
 
 def processes_of(accelerator: Accelerator) -> Processes:
-    """As evaluation shares its images among them."""
+    """The accelerator's rank and number of processes, as `Processes`."""
     return Processes(accelerator.process_index, accelerator.num_processes)
 
 
@@ -130,10 +130,7 @@ def require_equal_parts(recipe: Recipe) -> None:
 
 
 def require_installed(trackers: Sequence[str]) -> None:
-    """
-    Raises:
-        TrainingError: a tracker's package is not installed.
-    """
+    """Raise TrainingError unless each tracker's package is installed."""
     for name in trackers:
         if not any(find_spec(module) for module in PACKAGES[name]):
             raise TrainingError(f"--trackers {name}: not installed; pip install {PACKAGES[name][0]}, or leave it out")

@@ -45,7 +45,7 @@ class Processes:
         return total.to(counts.device)
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes have reached this point."""
         if self.count > 1:
             import torch.distributed as dist
 

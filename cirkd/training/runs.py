@@ -1,8 +1,8 @@
-"""Runs as processes of their own: begun, watched, stopped and resumed from anywhere, one process a folder.
+"""Runs as processes of their own: started, watched, stopped and resumed from anywhere, one process a folder.
 
 A run's folder holds, beside journal, state and snapshots: `process.json` (who trains here: process id and the time it
 began, so that a reused id is not taken for it), `launch.json` (recipe and flags, for resuming; written by every
-`cirkd train` alone in its folder, wherever it was begun) and `log.txt` (what it printed, where it was begun here).
+`cirkd train` alone in its folder, wherever it was started) and `log.txt` (what it printed, where it was started here).
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from cirkd.data.errors import TrainingError
 from cirkd.data.whole_files import replacing, writable_folder
 from cirkd.models.places import WEIGHTS
 from cirkd.training.journal import LOG, ended_with, read_history, refused
-from cirkd.training.journal import log as log
 
 Status = Literal["running", "stopped", "finished", "failed"]
 _PROCESS, _LAUNCH = "process.json", "launch.json"
@@ -43,7 +42,7 @@ class Run:
         status: "running" = its process lives; "finished" = it wrote its checkpoint; "failed" = it ended with an
             error; "stopped" = it ended before its last step, by a request or with its machine.
         error: the one line that a failed run ended with, else "".
-        resumable: whether it ended early, and the flags it was begun with are known and were not refused.
+        resumable: whether it ended early, and the flags it was started with are known and were not refused.
     """
 
     name: str
@@ -107,7 +106,7 @@ def start(
 
 
 def note_launch(folder: Path, words: Sequence[str], home: Path | None = None) -> None:
-    """Keep what a run was begun with, so that it can be resumed from anywhere.
+    """Keep what a run was started with, so that it can be resumed from anywhere.
 
     Args:
         words: recipe and flags, as after `cirkd train`.
@@ -119,19 +118,19 @@ def note_launch(folder: Path, words: Sequence[str], home: Path | None = None) ->
 
 
 def resume(folder: Path, *, environment: Mapping[str, str] | None = None) -> Run:
-    """Go on with a run exactly where it was saved, whether it was begun by `start` or on a command line.
+    """Go on with a run exactly where it was saved, whether it was started by `start` or on a command line.
 
     Args:
         environment: variables for the process beside those of this one.
 
     Raises:
-        TrainingError: it is running, or nothing tells what it was begun with or where.
+        TrainingError: it is running, or nothing tells what it was started with or where.
     """
     return _launch(folder, resume=(folder / "state.pt").is_file(), environment=environment)
 
 
-def begun_as(folder: Path) -> tuple[str, list[str]] | None:
-    """Recipe and flags that a run was begun with; None where nothing tells."""
+def started_as(folder: Path) -> tuple[str, list[str]] | None:
+    """Recipe and flags that a run was started with; None where nothing tells."""
     launch = _read(folder / _LAUNCH)
     return (launch["recipe"], launch["flags"]) if {"recipe", "flags"} <= launch.keys() else None
 
@@ -195,16 +194,18 @@ def _launch(folder: Path, *, resume: bool, environment: Mapping[str, str] | None
 
 
 def _launched(folder: Path) -> tuple[str, list[str], Path]:
-    """What a run was begun with: recipe, flags, and where relative paths lead from."""
-    begun, home = begun_as(folder), _read(folder / _LAUNCH).get("home")
-    if begun is None or home is None:
+    """What a run was started with: recipe, flags, and where relative paths lead from."""
+    started, home = started_as(folder), _read(folder / _LAUNCH).get("home")
+    if started is None or home is None:
         raise TrainingError(
-            f"{folder}: nothing here tells what it was begun with; resume it on the command line with the same flags "
-            "and --resume"
+            f"{folder}: nothing here says which options it was started with; resume it on the command line with the "
+            "same flags and --resume"
         )
     if not Path(home).is_dir():
-        raise TrainingError(f"{folder}: begun in {home}, which is gone; resume it on the command line with --resume")
-    return *begun, Path(home)
+        raise TrainingError(
+            f"{folder}: started in {home}, which no longer exists; resume it on the command line with --resume"
+        )
+    return *started, Path(home)
 
 
 def _without_places(flags: Sequence[str]) -> list[str]:

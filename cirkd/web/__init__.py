@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+LESSON_TITLE = "What relations teach"
 _IMPORT = re.compile(r"^import (\{[^}]*\}) from \"(\.[./\w]*\.js)\";\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) (\w+))", re.MULTILINE)
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from app import cached, catalogue
+from cirkd.models.layouts import ASSUMED
 from cirkd.models.places import COMMANDED, told_models
 
 Open = Callable[..., Any]
@@ -48,7 +49,7 @@ def test_a_file_that_needs_its_encoder_opens_once_it_is_told(page: Open, tmp_pat
     path = save_unet(tmp_path / "w.pth", "tu-resnet26")
     test = page(teacher="none", before="none")
     test.text_input(key="bar_path").set_value(str(path)).run()
-    assert any("w.pth" in error.value for error in test.error)
+    assert sum("w.pth: " in told.value for told in [*test.error, *test.caption]) == 1
     field(test, "text_input", "Encoder").set_value("resnet18")
     submit(test)
     assert not (tmp_path / "w.cirkd.json").exists()
@@ -69,9 +70,9 @@ def test_a_guess_is_said_and_overruled_and_taken_back(page: Open, plain: Path) -
     (plain.parent / "names.txt").write_text("\n".join(f"thing {i}" for i in range(8)))
     field(test, "text_input", "Classes file").set_value("names.txt")
     field(test, "text_input", "Mean").set_value("127.5, 127.5 127.5")
-    field(test, "text_input", "Std").set_value("127.5 127.5 127.5")
+    field(test, "text_input", "Standard deviation").set_value("127.5 127.5 127.5")
     field(test, "selectbox", "Range").set_value(255.0)
-    field(test, "selectbox", "Channels").set_value("bgr")
+    field(test, "selectbox", "Channel order").set_value("bgr")
     field(test, "selectbox", "Align corners").set_value(False)
     field(test, "text_input", "Input scale").set_value("0.5")
     submit(test)
@@ -85,9 +86,9 @@ def test_a_guess_is_said_and_overruled_and_taken_back(page: Open, plain: Path) -
     assert (info.preprocessing.channel_order, info.preprocessing.scale, info.align_corners) == ("bgr", 0.5, False)
     assert field(test, "text_input", "Mean").value == "127.5 127.5 127.5"
 
-    for label in ("Classes file", "Mean", "Std", "Input scale"):
+    for label in ("Classes file", "Mean", "Standard deviation", "Input scale"):
         field(test, "text_input", label).set_value("")
-    for label in ("Range", "Channels", "Align corners"):
+    for label in ("Range", "Channel order", "Align corners"):
         field(test, "selectbox", label).select_index(0)
     submit(test)
     assert not (plain.parent / "mine.cirkd.json").exists()
@@ -110,6 +111,7 @@ def test_answers_to_an_upload_stay_in_its_window(page: Open, plain: Path) -> Non
     test = page(teacher="none", before="none")
     upload = ("theirs.pth", plain.read_bytes(), "application/octet-stream")
     test.file_uploader(key="bar_upload").set_value(upload).run()
+    assert captions(test).count(ASSUMED) == 1
     names = ("names.txt", "\n".join(f"part {i}" for i in range(8)).encode(), "text/plain")
     field(test, "file_uploader", "Classes file").set_value(names)
     submit(test)
@@ -127,7 +129,7 @@ def test_a_damaged_file_of_answers_can_be_written_over(page: Open, tmp_path: Pat
     (tmp_path / "mine.cirkd.json").write_text("{")
     test = page(teacher="none", before="none", after=str(plain))
     assert any("mine.cirkd.json" in error.value for error in test.error)
-    field(test, "selectbox", "Channels").set_value("bgr")
+    field(test, "selectbox", "Channel order").set_value("bgr")
     submit(test)
     assert not test.error
     assert json.loads((tmp_path / "mine.cirkd.json").read_text()) == {"channel_order": "bgr"}

@@ -62,7 +62,7 @@ def test_the_time_left_is_that_of_the_pace_so_far(monkeypatch: pytest.MonkeyPatc
     now = 125.0
     assert job.told() == "UMAP of before · 25 s · about 15 s left"
     now = 141.0
-    assert job.told() == "UMAP of before · 41 s · soon done"
+    assert job.told() == "UMAP of before · 41 s · almost done"
 
 
 def test_a_job_that_was_left_is_joined_again(session: dict[str, Any]) -> None:

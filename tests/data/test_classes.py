@@ -10,9 +10,9 @@ from PIL import Image
 from cirkd.data.catalog import classes_by_count, open_data
 from cirkd.data.coco_stuff import COCO_STUFF
 from cirkd.data.errors import CheckpointError, DataError
-from cirkd.data.matching import NONE, channel_order, match_classes
+from cirkd.data.matching import channel_order, match_classes
 from cirkd.data.palettes import CITYSCAPES
-from cirkd.data.sample import Classes
+from cirkd.data.sample import IGNORED, Classes
 from cirkd.data.unscored import label_counts, unscored_notes
 from tests.data.tiny_folder import LABEL, NAMES, folder
 
@@ -112,7 +112,7 @@ def test_guessed_names_give_way_where_the_counts_agree() -> None:
 def test_further_classes_of_a_network_are_wrong_predictions() -> None:
     found = match_classes(named("a", "b", "c"), named("c", "a"), "mine")
     assert found.table is not None
-    assert found.table[:3].tolist() == [1, NONE, 0]
+    assert found.table[:3].tolist() == [1, IGNORED, 0]
     assert "1 classes that mine has not (b)" in found.note
     missing = match_classes(named("a", "b"), named("a", "b", "c"), "mine")
     assert missing.table is None and "3 classes, the network has 2 (no c)" in missing.note

@@ -10,8 +10,8 @@ from PIL import Image
 from cirkd.data.errors import DataError
 from cirkd.data.folder import Folder
 from cirkd.data.mapped import Mapped
-from cirkd.data.matching import NONE, match_classes
-from cirkd.data.sample import Classes
+from cirkd.data.matching import match_classes
+from cirkd.data.sample import IGNORED, Classes
 
 NAMES = ("road", "car", "truck", "sky")
 
@@ -44,7 +44,7 @@ def test_a_network_of_finer_classes_is_matched(streets: Folder, tmp_path: Path) 
     own = Classes(("bus", "sky", "road", "truck", "car"), ((0, 0, 0),) * 5)
     table = match_classes(own, mapped.classes).table
     assert table is not None
-    assert table[:5].tolist() == [1, NONE, 0, 1, 1]
+    assert table[:5].tolist() == [1, IGNORED, 0, 1, 1]
 
 
 @pytest.mark.parametrize("content", [[], {}, {"car": 3}, {"boat": "ship"}, dict.fromkeys(NAMES)])

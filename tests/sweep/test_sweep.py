@@ -125,7 +125,7 @@ def test_asked_to_stop_it_saves_and_goes_on(tmp_path: Path, camvid: Path, teache
     assert "stopped with 0 of 4 runs done" in said
     assert runs.read_run(first).status == "stopped" and (first / "state.pt").is_file()
     changed = sweep(tmp_path, [*words, "--batch-size", "3"])
-    assert "begun as `camvid-baseline" in changed.communicate(timeout=60)[0]
+    assert "started as `camvid-baseline" in changed.communicate(timeout=60)[0]
     assert changed.returncode == 1
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from cirkd.data.errors import TrainingError
 from cirkd.training import runs
-from cirkd.training.journal import Journal, read_history
+from cirkd.training.journal import Journal, log, read_history
 
 SMALL = [
     "--network.embedding-channels",
@@ -89,7 +89,7 @@ def test_a_run_is_stopped_and_goes_on_where_it_was(folder: Path, camvid: Path) -
     runs.resume(run.folder)
     wait(lambda: runs.read_run(run.folder).status != "running")
     ended = runs.read_run(run.folder)
-    assert ended.status == "finished", runs.log(run.folder)
+    assert ended.status == "finished", log(run.folder)
     history = read_history(journal)
     assert history.resumed == (done,)
     assert history.at == tuple(range(1, 41))
@@ -115,7 +115,7 @@ def test_a_run_of_the_command_line_is_stopped_and_resumed_beside_another(folder:
     runs.resume(run)
     assert other.wait(timeout=240) == 0
     wait(lambda: runs.read_run(run).status != "running")
-    assert runs.read_run(run).status == "finished", runs.log(run)
+    assert runs.read_run(run).status == "finished", log(run)
     history = read_history(journal)
     assert history.resumed == (done,) and history.at == tuple(range(1, 41))
     beside = read_history(folder / "other" / "journal.jsonl")
@@ -127,7 +127,7 @@ def test_what_a_run_was_begun_with_may_be_unknown(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="resume it on the command line with the same flags"):
         runs.resume(tmp_path)
     runs.note_launch(tmp_path, ["camvid-baseline", "--steps", "3"], tmp_path / "gone")
-    with pytest.raises(TrainingError, match="which is gone"):
+    with pytest.raises(TrainingError, match="which no longer exists"):
         runs.resume(tmp_path)
 
 

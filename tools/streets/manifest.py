@@ -12,8 +12,7 @@ from .classes import CLASSES, IGNORE_INDEX
 from .render import SIZE, count_classes
 
 VIEWS = 5  # frames of one scene
-SCENES = 72  # 48 train, 12 val, 12 test
-_SPLITS = ("train", "train", "train", "train", "val", "test")
+_SPLITS = ("train", "train", "train", "train", "val", "test")  # of 72 scenes: 48 train, 12 val, 12 test
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,10 @@ METHODS: dict[str, Method] = {
     "kd": Method("KD", _KD, "class probabilities"),
     "skd": Method("SKD", replace(_KD, structured=10.0), "the structure within each image", _ADVERSARIAL),
     "ifvd": Method("IFVD", replace(_KD, variation=20.0), "the variation of features within each class", _ADVERSARIAL),
-    "cwd": Method("CWD", replace(_KD, **_CWD), "where each channel of embedding and logits looks", _ADVERSARIAL),
-    "at": Method("AT", replace(_KD, attention=10_000.0), "where the embedding is active", _POSITIONS),
+    "cwd": Method(
+        "CWD", replace(_KD, **_CWD), "each channel's distribution over positions, of embedding and logits", _ADVERSARIAL
+    ),
+    "at": Method("AT", replace(_KD, attention=10_000.0), "attention maps of the embedding", _POSITIONS),
     "fitnet": Method("FitNet", replace(_KD, hint=10.0), "the teacher's embedding itself, through a trained projection"),
     "dsd": Method(
         "DSD",

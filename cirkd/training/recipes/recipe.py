@@ -33,7 +33,7 @@ class Network:
         atrous_rates: Dilations of DeepLabV3's pyramid, in positions of the embedding map.
         auxiliary: Train an auxiliary head as well.
         pretrained: Start the encoder from ImageNet weights.
-        input_scale: Sides of the network's input over sides of the images, in training and ever after.
+        input_scale: Input size divided by image size, per side; 0.5 halves the image, in training and ever after.
         layout: cirkd, or published for the network of CIRKD's authors: a deep stem, dropout of 0.5 after DeepLabV3's
             pyramid and of 0.1 before the classifiers, input in BGR from 0 to 255, at stride 8.
         pyramid_dropout: In training, after DeepLabV3's pyramid; None for 0.1, and for 0.5 in a published network.

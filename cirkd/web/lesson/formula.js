@@ -14,7 +14,7 @@ export const QUANTITIES = {
   D: "KL: the relation divergence, how far the student's distribution is from the teacher's, in nats.",
   b: "b: a pixel of image j. Point at one in a picture to read its numbers.",
   images: "i, j: the two images. Every image of a batch is related with every other, and with itself.",
-  shares: "Q, P: how the relations share themselves out among the images, for teacher and student.",
+  shares: "Q, P: the share of the relations that each image gets, for teacher and student.",
   L: "L: the loss, the mean divergence over all pixels and all pairs of images.",
   g: "∂L/∂f: the gradient. Training moves each embedding against it.",
   V: "V: keys, embeddings of earlier batches that the teacher made; the same for teacher and student.",

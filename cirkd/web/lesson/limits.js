@@ -173,7 +173,7 @@ function wrongTeachers(ctx) {
   };
   return {
     elements: [row(player.button, button("Reset", reset)), plot.element, said,
-      p("Copying is no proof of worth: compare how far each loss has come with the last column. What the loss does not ask for, such as a pixel's nearest neighbour being of its class, has to tell a good teacher from a bad one.")],
+      p("A falling loss alone proves nothing, since it falls towards wrong teachers too: compare it with the last column. Only measures the loss does not optimise, such as whether a pixel's nearest neighbour has its class, tell a good teacher from a bad one.")],
     draw,
     stop: () => player.stop(),
   };
@@ -212,7 +212,7 @@ function itsOwnLoss(ctx) {
     elements: [
       ...(change.length
         ? [p("From ", nameOf(ctx, before), " to ", nameOf(ctx, after), ":"), make("table", { class: "ls-table" }, make("tr", {}, ...["measure", "change", ""].map((word) => make("th", {}, word))), ...change)]
-        : [p("This takes two students: one before, one after.")]),
+        : [p("This step needs two students, before and after.")]),
       p(`A student trained to have a small divergence can be expected to have a small one. Whether that was good for anything, the other lines say. And this is ${count === 1 ? "one image" : `${count} images`} and one run of each student; `, b("several seeds"), " say what of it is chance."),
     ],
     draw() {},

@@ -221,7 +221,7 @@ export function imagePairs(ctx) {
       p("One softmax over all images at once would see more: also which share of the whole each image gets, Q for the teacher and P for the student. The formula splits it: divergences ", b("within"), " the images, weighted by Q, and one ", b("between"), " them. This loss does not ask for the second; it is left free."),
       split, row(photo.element),
     ],
-    figure: [make("h4", {}, "Divergence on each image, in nats"), within, make("h4", {}, "How all its relations share themselves out among the images"), shares],
+    figure: [make("h4", {}, "Divergence on each image, in nats"), within, make("h4", {}, "Share of its relations that each image gets"), shares],
     pictures: [photo],
     later: true, // all images at once take longer than one: drawn with the next frame, and only for the last pixel
     draw() {

@@ -133,7 +133,7 @@ export function memory(ctx) {
     body: [
       formula(v("q", "q"), " = σ(", v("f", "f", "a", "t"), " ", v("V", "V", "", "⊤"), " / ", v("tau", "τ"), "),  ", v("p", "p"), " = σ(", v("f", "f", "a", "s"), " ", v("V", "V", "", "⊤"), " / ", v("tau", "τ"), ")"),
       p("A batch holds few images. So the teacher's embeddings of past batches are kept as keys V, in a queue for each class: single pixels, and ", b("regions"), ", the mean of a class in one image. Both networks are related to the ", b("same keys"), "; a projection head gives the student's vectors the teacher's number of dimensions."),
-      p("Keys that stand still pin down what relations within a batch leave free: how the projected space is turned. The student's own may still be turned, as the head can undo it."),
+      p("Relations within a batch do not change when the projected space is rotated. Fixed keys determine that rotation. The student's own embeddings may still be rotated, because the head can undo it."),
       ...(found ? [ctx.tauSlider(), memoryWords(ctx, found, value), row(photo.element)] : [p(make("em", {}, ctx.extra.noMemory))]),
     ],
     figure: found ? [make("h4", {}, `This pixel's shares over one key for each class, the mean of its regions${most}`), live, ...keyLosses(ctx, found)] : [],
@@ -169,7 +169,7 @@ function keyLosses(ctx, { losses, model, temperature, rows }) {
   const shown = losses.map(({ label, loss, ceiling }) => ({ head: label, value: loss, text: digits(loss), color: ctx.look.models[model].color, mark: ceiling }));
   return [
     make("h4", {}, "The memory loss over all pixels, against these and other keys"), bars(shown, most),
-    quiet(`Bar: the loss at τ = ${temperature}, mean over ${rows.toLocaleString("en")} pixels, in nats. Mark: what a student would pay that tells no key from another. Where the mark is low, the keys have little to teach, and a small loss says little.`),
+    quiet(`Bar: the loss at τ = ${temperature}, mean over ${rows.toLocaleString("en")} pixels, in nats. Mark: the loss of a student for which all keys are equally similar. Where the mark is low, the keys carry little information and a small loss means little.`),
   ];
 }
 
