@@ -36,7 +36,7 @@ def draw(found: list[runs.Run], *, expanded: bool) -> None:
     Args:
         found: the runs that are there, whose names are taken.
     """
-    cirkd.prepare()  # recipes stand on the libraries that may be being imported beside this page
+    cirkd.prepare()  # what recipes stand on may be under import in another thread just now
     from cirkd.training.recipes import RECIPES
 
     with st.expander("Start a run", icon=":material/add_circle:", expanded=expanded, key="training_new"):

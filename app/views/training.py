@@ -221,7 +221,7 @@ def _trajectory(run: Run) -> None:
     with guard():
         fitted = _fitted(run, len(files))
         what = str(run.folder), len(files), files[-1].stat().st_mtime, fitted
-        with st.container():  # of the progress alone: the player, moved within its container, would be made anew
+        with st.container():  # for the progress alone: a player that is moved in its container is made anew
             found = work.run(
                 ("trajectory", *what), "Laying snapshots out", lambda report: cached.trajectory(*what, report)
             )
