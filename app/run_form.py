@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+import cirkd
 from app import catalogue
 from app.guard import guard
 from cirkd.data.bundled import checkpoint_path
@@ -35,6 +36,7 @@ def draw(found: list[runs.Run], *, expanded: bool) -> None:
     Args:
         found: the runs that are there, whose names are taken.
     """
+    cirkd.prepare()  # what recipes stand on may be under import in another thread just now
     from cirkd.training.recipes import RECIPES
 
     with st.expander("Start a run", icon=":material/add_circle:", expanded=expanded, key="training_new"):

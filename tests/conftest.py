@@ -10,6 +10,7 @@ from typing import Any
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import hypothesis
 import jaxtyping
 import pytest
 import torch
@@ -17,6 +18,9 @@ import torch
 from tests import typecheck
 from tools.serving import CHROMIUM
 
+# Before test modules are: examples are the same in every run, and may take any time on a machine that is busy.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
 # Before anything imports Triton: without a GPU its kernels run, slowly, in its interpreter.
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
@@ -54,9 +58,10 @@ def chromium() -> Iterator[Any]:
     if not Path(CHROMIUM).is_file():
         reason = f"{CHROMIUM}: no browser there; install chromium, or name one with CHROMIUM"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--headless"])
+        expect.set_options(timeout=60_000)
         yield browser
         browser.close()

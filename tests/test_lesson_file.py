@@ -89,12 +89,12 @@ def test_the_report_opens_it(study: Study, chromium: Any, tmp_path: Path) -> Non
     context = chromium.new_context(offline=True)
     tab = context.new_page()
     tab.goto(report.as_uri(), wait_until="commit", timeout=90_000)  # its figures take long to draw
-    tab.wait_for_selector("#lesson[href^=blob]")
-    with context.expect_page() as opened:
-        tab.click("#lesson")
-    opened.value.wait_for_selector("[data-testid=lesson][data-ready=true]", timeout=60_000)
+    tab.wait_for_selector("#lesson[href^=blob]", timeout=90_000)
+    with context.expect_page(timeout=90_000) as opened:
+        tab.click("#lesson", timeout=90_000)
+    opened.value.wait_for_selector("[data-testid=lesson][data-ready=true]", timeout=90_000)
     opened.value.get_by_test_id("step-pairs").evaluate("step => step.scrollIntoView()")
-    opened.value.wait_for_function("location.hash.includes('lesson=pairs')")
+    opened.value.wait_for_function("location.hash.includes('lesson=pairs')", timeout=90_000)
     context.close()
 
 

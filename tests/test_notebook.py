@@ -17,7 +17,7 @@ pytest.importorskip("anywidget", reason="the extra `notebook` is not installed")
 PAGE = """<!doctype html><style>%(style)s</style><div id="place"></div><script type="module">
 const url = URL.createObjectURL(new Blob([%(script)s], { type: "text/javascript" }));
 const { default: widget } = await import(url);
-const listeners = {};
+const listeners = (window.listeners = {});
 const data = Uint8Array.from(atob("%(data)s"), (c) => c.charCodeAt(0));
 window.state = { data: new DataView(data.buffer), pin: null, selection: [] };
 window.saved = 0;
@@ -71,7 +71,7 @@ def test_pin_and_selection_go_both_ways(widget: Any, chromium: Any, tmp_path: Pa
     tab.goto(file.as_uri())
     tab.wait_for_selector("[data-testid=explorer][data-ready=true]", timeout=60_000)
     explorer = "document.querySelector('[data-testid=explorer]').explorer"
-    tab.wait_for_timeout(200)
+    tab.wait_for_function("'change:selection' in listeners", timeout=60_000)
     tab.evaluate("model.said('pin', 5)")
     assert tab.evaluate(f"{explorer}.pin") == 5
     tab.evaluate("model.said('selection', [1, 2, 7])")

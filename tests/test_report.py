@@ -138,18 +138,20 @@ def test_the_report_opens_without_a_network_as_light_or_dark_as_the_screen(tmp_p
     tab, errors, asked = context.new_page(), [], []
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.on("request", lambda request: asked.append(request.url))
-    tab.goto(path.as_uri())
+    tab.goto(path.as_uri(), timeout=90_000)
     count = len(gallery(make_study()))
-    tab.wait_for_function(f"() => document.querySelectorAll('.js-plotly-plot .main-svg').length >= {count}")
+    drawn = f"() => document.querySelectorAll('.js-plotly-plot .main-svg').length >= {count}"
+    tab.wait_for_function(drawn, timeout=90_000)
     wider = tab.evaluate("() => document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth")
     seen: list[Any] = []
     for scheme in ("light", "dark", "light"):
         tab.emulate_media(color_scheme=scheme)
-        tab.wait_for_timeout(1_500)
-        papers = tab.evaluate(
-            "() => [...document.querySelectorAll('.js-plotly-plot')].map(e => e.layout.paper_bgcolor)"
+        tab.wait_for_function(
+            "([paper, count]) => [...document.querySelectorAll('.js-plotly-plot')]"
+            ".filter((e) => e.layout.paper_bgcolor === paper).length === count",
+            arg=[theme.paper(scheme), count],
+            timeout=90_000,
         )
-        assert papers == [theme.paper(scheme)] * count
         page = tab.evaluate("() => getComputedStyle(document.body).backgroundColor")
         assert page == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 22, 31)"}[scheme]
         seen.append(tab.evaluate("() => [...document.querySelectorAll('.js-plotly-plot')].map(e => e.data.length)"))

@@ -223,7 +223,10 @@ def _trajectory(run: Run) -> None:
     with guard():
         fitted = _fitted(run, len(files))
         what = str(run.folder), len(files), files[-1].stat().st_mtime, fitted
-        found = work.run(("trajectory", *what), "Laying snapshots out", lambda report: cached.trajectory(*what, report))
+        with st.container():  # for the progress alone: a player that is moved in its container is made anew
+            found = work.run(
+                ("trajectory", *what), "Laying snapshots out", lambda report: cached.trajectory(*what, report)
+            )
         groups = charts.groups(found, _classes(run))
         tiles.chips([(name, color) for name, color, _ in groups])
         components.player(

@@ -247,7 +247,8 @@ def _living(folder: Path) -> psutil.Process | None:
     who = _read(folder / _PROCESS)
     try:
         process = psutil.Process(int(who["pid"]))
-        same = abs(process.create_time() - float(who["began"])) < 1.0
+        # When the machine started, in whole seconds, goes into both: a clock that is corrected can shift it by one.
+        same = abs(process.create_time() - float(who["began"])) < 2.0
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.Error, KeyError, TypeError, ValueError):
         return None

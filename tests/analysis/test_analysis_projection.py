@@ -112,7 +112,7 @@ def test_umap_where_nothing_differs():
 
 
 @given(st.integers(0, 10**6), st.integers(3, 20), st.integers(1, 5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_nearest_rows_are_scipys(seed, n, count):
     rows = np.random.default_rng(seed).normal(size=(n, 4)).astype(np.float32)
     indices, distances = nearest(rows, min(count, n))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.app.toy import make_checkpoints, make_streets
-from tools.serving import ROOT, serving
+from tools.serving import ROOT, Served, serving
 
 WIDTHS = (1440, 800)
 
@@ -47,10 +47,16 @@ def page(study_folders: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def app_url(study_folders: Path) -> Iterator[str]:
-    """The address of the app, running on a free port."""
+def app_server(study_folders: Path) -> Iterator[Served]:
+    """The app, running on a free port."""
     with serving() as server:
-        yield server.address
+        yield server
+
+
+@pytest.fixture(scope="session")
+def app_url(app_server: Served) -> str:
+    """Its address."""
+    return app_server.address
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cirkd.data.whole_files import replacing
 from cirkd.training import runs
 from cirkd.training.journal import Journal
 
@@ -28,19 +29,20 @@ def write_snapshot(folder: Path, step: int) -> None:
     """16 positions of one probe image, half of them road; random, the same for a step."""
     rng = np.random.default_rng(step)
     label = np.repeat(np.array([0, 1], np.uint8), 8).reshape(4, 4)
-    np.savez_compressed(
-        folder / "snapshots" / f"step_{step:06d}.npz",
-        names=np.array(["a"]),
-        label_0=label,
-        embedding_0=rng.normal(size=(8, 4, 4)).astype(np.float16),
-    )
+    path = folder / "snapshots" / f"step_{step:06d}.npz"
+    with replacing(path) as temporary, temporary.open("wb") as file:  # the page may look at any moment
+        np.savez_compressed(
+            file,
+            names=np.array(["a"]),
+            label_0=label,
+            embedding_0=rng.normal(size=(8, 4, 4)).astype(np.float16),
+        )
 
 
 def write_run(folder: Path, steps: int = 40) -> None:
     """A run half done: a journal of two terms and three snapshots."""
     journal = Journal(folder / "journal.jsonl")
     journal.write("start", 0, recipe={"steps": steps, "name": folder.name}, classes=CLASSES, resumed=False)
-    (folder / "snapshots").mkdir(exist_ok=True)
     for step in range(1, steps // 2 + 1):
         raw = {"task": 3.0 / step, "kd": 1.0 / step}
         journal.write(

@@ -39,7 +39,8 @@ def test_images_are_chosen_by_their_thumbnails(browser_page: Open) -> None:
     tab.locator("[data-testid=stDialog] label", has_text=first).click()
     tab.locator("[data-testid=stDialog]").get_by_text(f"Chosen: {len(before) - 1}").wait_for(timeout=30_000)
     tab.get_by_role("button", name="Show these").click()
-    tab.wait_for_function("name => !new URL(location).searchParams.get('images').includes(name)", arg=first)
+    gone = "name => new URL(location).searchParams.get('images')?.includes(name) === false"
+    tab.wait_for_function(gone, arg=first, timeout=60_000)
     settle(tab)
     assert images_in_address(tab) == before[1:]
     tab.reload()

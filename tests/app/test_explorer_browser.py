@@ -111,6 +111,8 @@ def test_a_reload_keeps_what_is_shown(view: Callable[..., View], study_folders: 
     here.tab.keyboard.press("5")
     here.tab.get_by_test_id("projection").select_option("relation")
     here.tab.wait_for_function("location.search.includes('explorer_map=relation')", timeout=60_000)
+    written = "pin => new URL(location).searchParams.get('explorer_pin') === pin"  # after the map
+    here.tab.wait_for_function(written, arg=str(pixel), timeout=60_000)
     here.tab.reload()
     again = View(here.tab, study_folders)
     assert again.read("pin") == pixel
@@ -142,7 +144,9 @@ def test_tau_moves_the_relation_distribution(view: Callable[..., View]) -> None:
 def test_divergence_is_asked_for_and_drawn(view: Callable[..., View]) -> None:
     here = view()
     here.tab.get_by_test_id("overlay").get_by_text("Relation divergence").click()
-    here.tab.wait_for_function("document.querySelector('[data-testid=explorer]').explorer.block.divergence === 0.1")
+    here.tab.wait_for_function(
+        "document.querySelector('[data-testid=explorer]')?.explorer.block.divergence === 0.1", timeout=90_000
+    )
     found = here.study.divergence(0.1)
     for name in ("before", "after"):
         drawn = np.array(here.read("drawn", name, 1))
@@ -158,7 +162,7 @@ def test_maps_of_a_sample_come_when_chosen(view: Callable[..., View]) -> None:
     np.testing.assert_allclose(here.read("coordinates", "after", 7), projection.coordinates["after"][7], atol=1e-5)
     here.tab.get_by_test_id("projection").select_option("tsne")
     here.tab.wait_for_function(
-        "document.querySelector('[data-testid=explorer]').explorer.view.shownMap === 'tsne'", timeout=90_000
+        "document.querySelector('[data-testid=explorer]')?.explorer.view.shownMap === 'tsne'", timeout=90_000
     )
     here.tab.get_by_test_id("color-by").select_option("error")
     assert_stands(here.tab)

@@ -109,7 +109,7 @@ def test_a_report_opens_with_the_whole_split(tab: Any, study_folders: Path, tmp_
     parts = ("teacher", "baseline", "cirkd")
     files = [study_folders / "checkpoints" / f"streets-{part}.safetensors" for part in parts]
     study = open_study(*files, root=study_folders / "data" / "streets", count=2)
-    tab.goto(write_report(study, tmp_path / "r.html", lesson=False).as_uri())
+    tab.goto(write_report(study, tmp_path / "r.html", lesson=False).as_uri(), timeout=90_000)
     lead = tab.locator("p.lead").inner_text()
     scores = {split: study.evaluate(split)["after"] for split in ("val", "test")}
     assert lead.startswith("On all of streets, the distilled student scores higher: mIoU rose")

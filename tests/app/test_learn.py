@@ -18,7 +18,7 @@ from tests.app.test_overview import open_study
 
 Open = Callable[..., Any]
 READY = "[data-testid=lesson][data-ready=true][data-measured=true]"
-BARS = {"lesson:point": 16, "lesson:set": 16}  # milliseconds, as the median of many
+BARS = {"lesson:point": 16, "lesson:set": 16}  # milliseconds, as the median of many; of a machine that is not busy
 
 
 class Page:
@@ -40,6 +40,17 @@ class Page:
         """Put the pointer on a pixel of a picture."""
         self.tab.get_by_test_id(picture).first.evaluate("picture => picture.scrollIntoView({ block: 'center' })")
         self.tab.mouse.move(*self.read("place", picture, pixel))
+
+    def point(self) -> None:
+        """Put the pointer on many pixels of two pictures, one after another."""
+        for picture in ("picture-photo-i-teacher", "picture-heat-j-after"):
+            first = self.features.pixels.of_image(0 if "-i-" in picture else 1).start
+            for n in range(40):
+                self.over(picture, first + (n * 7) % 40)
+
+    def times(self, name: str) -> list[float]:
+        """What the page has measured under a name, in milliseconds."""
+        return self.tab.evaluate("name => performance.getEntriesByName(name).map(({ duration }) => duration)", name)
 
     def drag_tau(self) -> None:
         """Drag the slider of step 3 over its whole length."""
@@ -109,7 +120,7 @@ def test_the_loss_is_that_of_the_pixels_it_names(learn: Callable[..., Page]) -> 
 
     here = learn()
     here.tab.locator("#lesson-gradient").scroll_into_view_if_needed()
-    here.tab.wait_for_function("document.querySelector('[data-testid=lesson]').lesson.loss")
+    here.tab.wait_for_function("document.querySelector('[data-testid=lesson]')?.lesson.loss", timeout=60_000)
     found = here.read("loss")
     chosen = {name: unit(here.features.models[name].embedding)[found["positions"]] for name in ("after", "teacher")}
     maps = [torch.from_numpy(rows).float().reshape(2, 1, -1, rows.shape[1]) for rows in chosen.values()]
@@ -124,7 +135,7 @@ def test_the_loss_is_that_of_the_pixels_it_names(learn: Callable[..., Page]) -> 
 
 
 @pytest.mark.browser
-def test_pointing_and_dragging_send_nothing_and_are_fast(browser_page: Open, study_folders: Path) -> None:
+def test_pointing_and_dragging_send_nothing(browser_page: Open, study_folders: Path) -> None:
     tab = browser_page("learn")
     here = Page(tab, study_folders)
     settle(tab)
@@ -133,11 +144,7 @@ def test_pointing_and_dragging_send_nothing_and_are_fast(browser_page: Open, stu
     session.send("Network.enable")
     session.on("Network.webSocketFrameSent", lambda frame: sent.append(frame))
     tab.on("request", lambda request: sent.append(request.url))
-    for picture in ("picture-photo-i-teacher", "picture-heat-j-after"):
-        image = 0 if "-i-" in picture else 1
-        first = here.features.pixels.of_image(image).start
-        for n in range(40):
-            here.over(picture, first + (n * 7) % 40)
+    here.point()
     assert here.read("view")["b"] >= here.features.pixels.of_image(1).start
     before = here.read("view")["tau"]
     here.drag_tau()
@@ -151,11 +158,21 @@ def test_pointing_and_dragging_send_nothing_and_are_fast(browser_page: Open, stu
     assert here.read("view")["pixel"] == pixel
     tab.wait_for_function(f"location.hash.includes('pixel={pixel}')")
     assert sent == []
+    assert all(len(here.times(name)) >= 20 for name in BARS)
+    assert_stands(tab)
+
+
+@pytest.mark.browser
+@pytest.mark.nightly
+def test_pointing_and_dragging_are_fast(learn: Callable[..., Page]) -> None:
+    here = learn()
+    settle(here.tab)
+    here.point()
+    here.drag_tau()
     for name, most in BARS.items():
-        times = tab.evaluate("name => performance.getEntriesByName(name).map(({ duration }) => duration)", name)
+        times = here.times(name)
         assert len(times) >= 20, name
         assert np.median(times) < most, name
-    assert_stands(tab)
 
 
 @pytest.mark.browser
@@ -249,7 +266,7 @@ def test_the_scene_is_played_and_its_settings_count(learn: Callable[..., Page]) 
     step.scroll_into_view_if_needed()
     step.get_by_role("button", name="Play").click()
     here.tab.wait_for_function(
-        "document.querySelector('[data-testid=lesson]').lesson.scene.steps >= 200", timeout=60_000
+        "document.querySelector('[data-testid=lesson]')?.lesson.scene.steps >= 200", timeout=60_000
     )
     step.get_by_role("button", name="Pause").click()
     played = here.read("scene")["students"]

@@ -103,4 +103,6 @@ def test_a_place_that_changed_leads_to_it_in_the_explorer(view: Any, study_folde
     y, x = (place.middle[0] + 0.5) / height, (place.middle[1] + 0.5) / width
     rows, columns = again.features.pixels.grid[place.image]
     wanted = again.features.pixels.of_image(place.image).start + int(y * rows) * columns + int(x * columns)
-    tab.wait_for_function(f"document.querySelector('[data-testid=explorer]').explorer.pin === {wanted}", timeout=60_000)
+    tab.wait_for_function(
+        f"document.querySelector('[data-testid=explorer]')?.explorer.pin === {wanted}", timeout=60_000
+    )

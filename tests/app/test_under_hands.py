@@ -20,9 +20,22 @@ from cirkd.charts.looks import look
 from tests.app.conftest import choose, settle
 from tests.app.explorer_view import View
 from tests.factories import make_features
+from tests.training.test_runs import wait
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
+LEAVE = """() => {
+  const clicked = performance.now();
+  let state = window.told;
+  Object.defineProperty(window, "told", {
+    get: () => state,
+    set: (next) => { window.after ??= performance.now() - clicked; state = next; },
+  });
+  const tile = document.querySelector("[data-testid=tile-teacher-1]");
+  tile.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true, cancelable: true }));
+  document.querySelector("a").click();
+  return document.querySelector("[data-testid=explorer]").explorer.pin;
+}"""
 
 
 def test_nothing_is_told_of_a_page_that_is_being_left(chromium: Any) -> None:
@@ -37,13 +50,15 @@ def test_nothing_is_told_of_a_page_that_is_being_left(chromium: Any) -> None:
     tab.wait_for_selector("[data-testid=explorer][data-ready=true]")
     tab.get_by_test_id("tile-teacher-1").click()
     pin = tab.evaluate("document.querySelector('[data-testid=explorer]').explorer.pin")
-    tab.wait_for_function("window.told?.pin >= 0", timeout=10_000)
-    tab.get_by_test_id("tile-teacher-1").press("ArrowRight")
-    tab.evaluate("document.querySelector('a').click()")
-    tab.wait_for_timeout(1_000)
-    assert tab.evaluate("window.told.pin") == pin
+    assert pin >= 0
+    tab.wait_for_function(f"window.told?.pin === {pin}", timeout=60_000)
+    # In one task, so that nothing can be told in between: the pin moves, and a link is clicked.
+    moved = tab.evaluate(LEAVE)
+    assert moved != pin
     # Where the page stays after all, nothing is lost.
-    tab.wait_for_function(f"window.told.pin !== {pin}", timeout=20_000)
+    tab.wait_for_function("window.after !== undefined", timeout=60_000)
+    assert tab.evaluate("told.pin") == moved
+    assert tab.evaluate("after") >= 2000, "milliseconds until it was told"
     tab.close()
 
 
@@ -78,7 +93,7 @@ def test_a_map_that_takes_long_leaves_pin_and_view_as_they_were(view: Callable[.
     here.tab.get_by_test_id("projection").select_option("tsne")
     pin = here.read("pin")
     here.tab.wait_for_function(
-        "document.querySelector('[data-testid=explorer]').explorer.view.shownMap === 'tsne'", timeout=90_000
+        "document.querySelector('[data-testid=explorer]')?.explorer.view.shownMap === 'tsne'", timeout=90_000
     )
     settle(here.tab)
     shown = here.read("view")
@@ -126,8 +141,7 @@ def test_a_run_whose_words_were_refused_says_which_and_offers_no_resuming(
     expect(tab.get_by_role("button", name="Resume")).to_have_count(0)
     tab.get_by_role("button", name="Delete").click()
     tab.get_by_role("button", name="Delete it").click()
-    settle(tab)
-    assert not folder.exists()
+    wait(lambda: not folder.exists())
 
 
 def test_one_broken_upload_leaves_the_others(browser_page: Open) -> None:

@@ -18,7 +18,7 @@ def coded_sample(height: int, width: int) -> Sample:
 
 
 @given(height=st.integers(3, 40), width=st.integers(3, 40), seed=st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_crops_have_their_size_and_labels_stay_on_their_pixels(height: int, width: int, seed: int) -> None:
     augmentation = Augmentation(crop=(16, 24), scale=(1.0, 1.0), color=0.0)
     rng = np.random.default_rng(seed)

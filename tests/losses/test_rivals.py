@@ -31,7 +31,7 @@ def assert_same(found: Tensor, wanted: Tensor, student: Tensor) -> None:
     torch.testing.assert_close(*slopes)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(SIZES, st.sampled_from([1.0, 4.0]), st.integers(0, 99))
 def test_correlations(shape: tuple[int, int, int, int], temperature: float, seed: int) -> None:
     student, teacher = drawn(*shape, seed=seed)
@@ -51,14 +51,14 @@ def test_correlation_does_not_mind_scale() -> None:
     assert losses.logit_distillation(ours, theirs) > 0.05
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 99))
 def test_boundaries(h: int, w: int, seed: int) -> None:
     labels = torch.randint(-1, 4, (2, h, w), generator=torch.Generator().manual_seed(seed))
     assert torch.equal(boundary_mask(labels, 3), oracles.boundary_mask(labels, 3))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(SIZES, st.sampled_from([1.0, 4.0]), st.integers(0, 99))
 def test_boundary_and_body(shape: tuple[int, int, int, int], temperature: float, seed: int) -> None:
     student, teacher = drawn(*shape, seed=seed)

@@ -14,7 +14,7 @@ from cirkd.models.atrous import DepthwiseAtrous, depthwise_by_grids, use_grids
 from cirkd.models.build import build_segmenter
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     size=st.tuples(st.integers(1, 2), st.integers(1, 5), st.integers(1, 13), st.integers(1, 13)),
     kernel=st.sampled_from([(1, 1), (3, 3), (5, 5), (3, 5)]),

@@ -17,7 +17,7 @@ def filled_queue(counts: list[int], size: int = 5) -> ClassQueue:
     return queue
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     num_classes=st.integers(1, 3),
     size=st.integers(1, 4),
@@ -36,7 +36,7 @@ def test_a_queue_is_a_ring_per_class(num_classes: int, size: int, calls: list[li
     assert queue.fill().tolist() == pytest.approx([min(count, size) / size for count in rings.written])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(counts=st.lists(st.integers(0, 9), min_size=1, max_size=4), per_class=st.integers(0, 7), seed=st.integers(0, 9))
 def test_samples_are_different_written_rows_of_their_class(counts: list[int], per_class: int, seed: int) -> None:
     keys, labels = filled_queue(counts).sample(per_class, torch.Generator().manual_seed(seed))
@@ -76,7 +76,7 @@ def test_rows_that_do_not_fit_are_refused() -> None:
         ClassQueue(2, 0, 4)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(size=st.integers(3, 7), chunks=st.lists(st.lists(st.integers(-1, 1), max_size=3), max_size=8))
 def test_rows_that_would_reach_the_last_slot_end_in_it(size: int, chunks: list[list[int]]) -> None:
     """The published overflow, slot by slot."""

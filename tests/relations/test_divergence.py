@@ -23,7 +23,7 @@ def unit_rows(*shape: int, seed: int = 0) -> torch.Tensor:
     return normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     n=st.integers(0, 5),
     k=st.integers(1, 5),

@@ -36,7 +36,7 @@ def test_progress_grows_and_can_cancel() -> None:
         divergence_maps([rows], rows, [slice(0, 6)], 0.1, cancel)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n=st.integers(0, 9), k=st.integers(0, 13), count=st.integers(0, 15), own=st.booleans(), seed=st.integers(0, 99))
 def test_most_similar_are_those_of_the_sorted_row(n: int, k: int, count: int, own: bool, seed: int) -> None:
     keys = unit_rows(k, 4, seed=seed)

@@ -7,7 +7,7 @@ from cirkd.relations import region_embeddings, resize_labels
 from tests import oracles
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     size=st.tuples(st.integers(0, 3), st.integers(1, 4), st.integers(1, 5), st.integers(1, 5)),
     num_classes=st.integers(1, 4),

@@ -16,18 +16,15 @@ PROJECT = Path(__file__).parents[2]
 
 # What is imported meanwhile must not hold the group: torch's compiler does, where it comes first.
 LEAVING = """
-from pathlib import Path
 import torch
 from cirkd.training.processes import joined_processes
-
-def threads():
-    return {name.read_text().strip() for name in Path("/proc/self/task").glob("*/comm")} & {"pt_gloo_runloop"}
+from tests.training import threads
 
 with joined_processes() as processes:
     import torch._dynamo
     assert processes.summed(torch.ones(3, dtype=torch.int64)).tolist() == [2, 2, 2]
-    assert threads(), "none was found in the group"
-assert not threads(), "some are left"
+    assert threads.named("pt_gloo_runloop"), "none was found in the group"
+assert not threads.left("pt_gloo_runloop"), "some are left"
 """
 
 

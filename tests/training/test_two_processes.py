@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,14 +19,16 @@ from cirkd.training.journal import read_journal
 from cirkd.training.recipes import Recipe
 from tests.training.test_trainer import assert_same_run
 
+PROJECT = Path(__file__).parents[2]
+
 # What draws or averages by itself in each process is at rest: dropout, and statistics of batches.
 CHILD = """
 import os, pickle, signal, sys
-from pathlib import Path
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from cirkd.training import trainer
+from tests.training import threads
 
 torch.set_num_threads(1)
 recipe, stop_at, resume = pickle.loads(bytes.fromhex(sys.argv[1]))
@@ -48,7 +51,7 @@ def stopped(self, batch):
 
 trainer.Distillation.__init__, trainer.Steps.__call__ = at_rest, stopped
 print("steps", trainer.train(recipe, resume=resume).steps)
-print("threads", {name.read_text().strip() for name in Path("/proc/self/task").glob("*/comm")})
+print("threads", threads.left("gloo"))
 """
 OBJECTIVE = Objective(
     auxiliary=0.0, across_processes=True, variation=2.0, hint=1.0, memory_channel=0.1, category_similarity=1.0
@@ -70,7 +73,8 @@ def run(recipe: Recipe, processes: int, *, stop_at: int = 0, resume: bool = Fals
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": port,
         }
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", **(place if processes > 1 else {})}
+        found = {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, **found, **(place if processes > 1 else {})}
         started.append(subprocess.Popen(command, env=environment, text=True, stdout=-1, stderr=subprocess.STDOUT))
     said = [process.communicate(timeout=200)[0] for process in started]
     assert all(process.returncode == 0 for process in started), "\n".join(said)

@@ -43,6 +43,7 @@ export class Player {
       get steps() { return [...player.data.steps]; },
       get step() { return player.data.steps[player.at]; },
       get playing() { return player.timer !== null; },
+      get gliding() { return player.glide !== null; },
       get places() { return player.places.map((place) => [...place]); },
     });
     this.data = null;
@@ -57,7 +58,7 @@ export class Player {
     if (!old || old.run !== data.run) {
       clearInterval(this.timer);
       cancelAnimationFrame(this.glide);
-      this.timer = null;
+      this.timer = this.glide = null;
       this.at = data.steps.length - 1;
       this.places = data.frames[this.at];
     } else if (old.version !== data.version) {
@@ -125,7 +126,7 @@ export class Player {
       const between = ([x, y], i) => [from[i][0] + (x - from[i][0]) * eased, from[i][1] + (y - from[i][1]) * eased];
       this.places = share < 1 ? to.map(between) : to;
       this.draw();
-      if (share < 1) this.glide = requestAnimationFrame(move);
+      this.glide = share < 1 ? requestAnimationFrame(move) : null;
     };
     this.glide = requestAnimationFrame(move);
   }

@@ -55,7 +55,7 @@ def small_blocks(
 
 @pytest.mark.nightly
 @pytest.mark.usefixtures("with_streamed")
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     images=st.integers(1, 3),
     positions=st.integers(1, 80),
@@ -87,7 +87,7 @@ def test_every_two_images(
 
 
 @pytest.mark.usefixtures("with_streamed")
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     count=st.integers(1, 40),
     keys=st.integers(1, 50),
