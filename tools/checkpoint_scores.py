@@ -11,7 +11,7 @@ from cirkd.checkpoint import read_header
 FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
 BEGIN, END = "<!-- scores: begin -->", "<!-- scores: end -->"
 ROLES = ("teacher", "baseline", "kd", "cirkd")
-STUDIES = ("streets", "streets-few", "camvid", "camvid-few")
+STUDIES = ("streets", "streets-few", "camvid")
 
 
 def tables(folder: Path) -> str:

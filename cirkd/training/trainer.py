@@ -99,6 +99,7 @@ class _Run:
         torch.manual_seed(recipe.seed + 2)
         if resume:
             load_state(self.folder / "state.pt", self.steps)
+        self.saved = -1
         self.began = time.monotonic()
         main = self.accelerator.is_main_process
         self.journal = Journal(self.folder / "journal.jsonl", resume_at=self.step if resume else None, writes=main)
@@ -208,9 +209,11 @@ class _Run:
             save_snapshot(self.folder / "snapshots" / f"step_{self.step:06d}.npz", self._student, probe)
 
     def _save(self) -> None:
-        if self.accelerator.is_main_process:
+        """Save the state, once a step: the file before it stays that of an earlier one."""
+        if self.accelerator.is_main_process and self.saved != self.step:
             require_finite_weights(self.recipe.name, self.step, self.module)
             save_state(self.folder / "state.pt", self.steps)
+            self.saved = self.step
 
     def _keep_weights(self) -> None:
         if self.recipe.keep_weights and self.accelerator.is_main_process:

@@ -60,7 +60,9 @@ def test_the_settings_show_how_much_memory_results_take(browser_page: Open) -> N
     tab = browser_page("")
     tab.locator(".st-key-bar_settings summary").click()
     said = tab.get_by_text("Results kept in memory").inner_text()
-    assert re.match(r"Results kept in memory: [01]\.\d\d of 1\.5 GB beside the models; what was not asked", said), said
+    assert re.match(
+        r"Results kept in memory: [01]\.\d\d of 1\.5 GB beside the models; the least recently used", said
+    ), said
 
 
 @pytest.mark.nightly

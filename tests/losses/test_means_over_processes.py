@@ -1,4 +1,4 @@
-"""Two processes with half of a batch each: means over the whole batch, or by process. They are spawned."""
+"""Two processes with half of a batch each: means over the whole batch, or by process."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from cirkd.losses import RelationMemory
 from cirkd.losses.objective import Objective, Terms
 from cirkd.models.segmenter import SegmentationOutput
+from tests.together import in_processes
 
 TERMS = ("task", "memory_pixel", "memory_region")
 OBJECTIVE = Objective(auxiliary=0, kd=0, minibatch_pixel=0)
@@ -53,7 +53,7 @@ def half(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_means_are_of_the_batch_or_of_each_process(tmp_path: Path) -> None:
-    mp.start_processes(half, args=(str(tmp_path),), nprocs=2, start_method="spawn")
+    in_processes(half, tmp_path)
     whole, alone = terms(OBJECTIVE, slice(None)), [terms(OBJECTIVE, slice(rank, rank + 1)) for rank in range(2)]
     (over, by), (over_second, by_second) = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     for name in TERMS:

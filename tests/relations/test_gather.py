@@ -1,4 +1,4 @@
-"""Processes that meet. They are spawned: a fork of a process whose threads have computed never ends."""
+"""Rows and relations over processes that meet."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from cirkd.losses import minibatch_pixel_relation
 from cirkd.relations.engine import tiles
 from cirkd.relations.gather import gather_rows, other_images
+from tests.together import in_processes
 
 COUNTS = (3, 0)
 IMAGES = 4  # two for each process
@@ -36,7 +36,7 @@ def test_one_process_keeps_its_rows() -> None:
 
 @pytest.mark.slow
 def test_every_process_gets_the_rows_of_all(tmp_path: Path) -> None:
-    mp.start_processes(run, args=(str(tmp_path),), nprocs=len(COUNTS), start_method="spawn")
+    in_processes(run, tmp_path, len(COUNTS))
     wanted = [torch.cat(parts) for parts in zip(*map(rows_of, range(len(COUNTS))), strict=True)]
     for rank in range(len(COUNTS)):
         found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
@@ -72,7 +72,7 @@ def relate(rank: int, folder: str) -> None:
 @pytest.mark.slow
 def test_two_processes_equal_one_with_all_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "CPU_TILE_ENTRIES", SMALL_TILES)
-    mp.start_processes(relate, args=(str(tmp_path),), nprocs=2, start_method="spawn")
+    in_processes(relate, tmp_path)
     values, alone, slopes, gradients = zip(
         *(torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)), strict=True
     )
@@ -100,7 +100,7 @@ def bring_other_shapes(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_processes_with_unequal_batches_are_refused_together(tmp_path: Path) -> None:
-    mp.start_processes(bring_other_shapes, args=(str(tmp_path),), nprocs=2, start_method="spawn")
+    in_processes(bring_other_shapes, tmp_path)
 
 
 def test_one_process_has_no_others() -> None:

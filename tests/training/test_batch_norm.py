@@ -1,4 +1,4 @@
-"""Halves of a batch in two processes are normalised as the batch is. Processes are spawned, as other tests do."""
+"""Halves of a batch in two processes are normalised as the batch is."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from timm.layers.norm_act import BatchNormAct2d
 from torch import nn
 
 from cirkd.training.batch_norm import SharedBatchNorm2d, SharedBatchNormAct2d, share_batch_norms
+from tests.together import in_processes
 
 
 def network() -> nn.Module:
@@ -51,7 +51,7 @@ def half(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_two_halves_are_normalised_as_the_whole(tmp_path: Path) -> None:
-    mp.start_processes(half, args=(str(tmp_path),), nprocs=2, start_method="spawn")
+    in_processes(half, tmp_path)
     wanted = train(network(), slice(None))
     parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     for name, value in wanted.items():
