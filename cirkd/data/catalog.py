@@ -73,6 +73,11 @@ def layout_of(root: Path | str) -> str:
     return next((name for name, entry in DATA_SETS.items() if entry.lies_at(place)), "folder")
 
 
+def splits_at(root: Path | str) -> tuple[str, ...]:
+    """The splits that a folder has, going by what it is laid out like."""
+    return DATA_SETS[layout_of(root)].splits_at(Path(root))
+
+
 def classes_by_count(count: int) -> tuple[Classes, str]:
     """The classes of the data set that has so many, or numbered ones; and a line that says which was done.
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from torchvision.datasets import Cityscapes
 
-from cirkd.data.catalog import DATA_SETS, classes_by_count, layout_of, open_data, open_named
+from cirkd.data.catalog import DATA_SETS, classes_by_count, layout_of, open_data, open_named, splits_at
 from cirkd.data.cityscapes import LABEL_IDS
 from cirkd.data.coco_stuff import COCO_STUFF_UNUSED as UNUSED
 from cirkd.data.errors import DataError
@@ -37,7 +37,7 @@ def test_labels_become_train_ids(name: str, tmp_path: Path) -> None:
     assert data.classes is not None
     assert data.classes.ignore_index == 255
     assert layout_of(tmp_path) == name
-    assert split in DATA_SETS[layout_of(tmp_path)].splits_at(tmp_path)
+    assert split in splits_at(tmp_path)
 
 
 @pytest.mark.parametrize("name", TREES)
@@ -69,7 +69,7 @@ def test_the_first_release_of_vistas(tmp_path: Path) -> None:
     data = open_data("vistas", "val", tmp_path)
     assert data.classes is not None
     assert data.classes.names == ("Bird", "Pole") and data.classes.colors[1] == (196, 196, 196)
-    assert layout_of(tmp_path) == "vistas" and DATA_SETS[layout_of(tmp_path)].splits_at(tmp_path) == ("val",)
+    assert layout_of(tmp_path) == "vistas" and splits_at(tmp_path) == ("val",)
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -77,7 +77,7 @@ def test_camvid_as_its_tutorial_has_it(listed: bool, tmp_path: Path) -> None:
     camvid_tutorial(tmp_path)
     if not listed:
         (tmp_path / "val.txt").unlink()
-    assert layout_of(tmp_path) == "camvid" and DATA_SETS[layout_of(tmp_path)].splits_at(tmp_path) == ("val",)
+    assert layout_of(tmp_path) == "camvid" and splits_at(tmp_path) == ("val",)
     assert first(open_data("camvid", "val", tmp_path), 3) == [0, 10, 11]
 
 
@@ -85,7 +85,7 @@ def test_camvid_32_in_folders_of_splits(tmp_path: Path) -> None:
     image(tmp_path / "val" / "0001.png")
     (tmp_path / "val_labels").mkdir()
     Image.new("RGB", (SIZE[1], SIZE[0]), (128, 128, 128)).save(tmp_path / "val_labels" / "0001_L.png")
-    assert layout_of(tmp_path) == "camvid32" and DATA_SETS[layout_of(tmp_path)].splits_at(tmp_path) == ("val",)
+    assert layout_of(tmp_path) == "camvid32" and splits_at(tmp_path) == ("val",)
     assert first(open_data("camvid32", "val", tmp_path), 1) == [21]
 
 
@@ -129,7 +129,7 @@ def test_names_with_spaces_in_lists(tmp_path: Path) -> None:
 def test_names_are_in_order_and_unique(tmp_path: Path) -> None:
     cityscapes(tmp_path)
     assert list(open_data("cityscapes", "val", tmp_path).names) == ["lindau_000000_000019", "munster_000000_000019"]
-    assert DATA_SETS[layout_of(tmp_path)].splits_at(tmp_path) == ("val", "train")
+    assert splits_at(tmp_path) == ("val", "train")
 
 
 def test_the_augmented_list_of_voc_has_its_own_label_maps(tmp_path: Path) -> None:
