@@ -34,6 +34,5 @@ def test_too_few_seeds_have_no_interval() -> None:
     two = compare({"alone": {0: 20.0, 1: 21.0}, "taught": {0: 22.0, 1: 23.01}}, "alone")[1]
     assert math.isnan(two.low) and math.isnan(two.high) and two.deviation > 0
     surer = compare({"alone": {0: 20.0, 1: 21.0, 2: 19.0}, "taught": {0: 22.0, 1: 23.01, 2: 21.0}}, "alone")[1]
-    assert (
-        0 < surer.low == pytest.approx(surer.gain - 4.3026527 * 0.01 / 3, rel=1e-6)
-    )  # t(0.975, 2), sqrt(1/3) / sqrt(3)
+    reach = 4.3026527 * 0.01 / 3  # t(0.975, 2) times a deviation of 0.01 / sqrt(3), over sqrt(3)
+    assert 0 < surer.low == pytest.approx(surer.gain - reach, rel=1e-6)
