@@ -34,7 +34,7 @@ CHARTS = """() => {
   return charts.length > 0 && charts.every(c => c.querySelector('.js-plotly-plot .main-svg'));
 }"""
 SHOWN = """() => JSON.stringify([...document.querySelectorAll('[data-testid=stMain] .js-plotly-plot')].slice(0, 3)
-  .map(c => c.data?.map(t => [t.marker?.colorscale, t.x && String(t.x).slice(0, 200)])))"""
+  .map(c => c.data?.map(t => [t.marker?.colorscale, t.marker?.color, t.x && String(t.x).slice(0, 200)])))"""
 DRAWN = f"({IDLE})() && ({CHARTS})()"
 
 
