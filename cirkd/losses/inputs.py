@@ -15,7 +15,7 @@ from cirkd.losses.channel import channel_pool
 from cirkd.losses.generation import random_mask
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.pixel_choice import Draws, GivenDraws
-from cirkd.relations import flatten_positions, resize_labels
+from cirkd.relations import flatten_positions, majority_labels, resize_labels
 from cirkd.relations.gather import share_of_mean
 from cirkd.relations.similarity import average_cells, cells_of
 
@@ -97,7 +97,7 @@ class Inputs:
 
     def fill(self, memory: RelationMemory, step: int) -> None:
         """Enqueue the teacher's embeddings."""
-        memory.update(self.related[1], self.memory_labels, step, self.draws)
+        memory.update(self.related[1], self.related_labels, step, self.draws)
 
     def head(self, name: str) -> Any:
         """The head of that name, which `Objective.terms` has made sure is there."""
@@ -132,6 +132,15 @@ class Inputs:
         return torch.where(self.labels == UNLABELLED, enlarged, labels)
 
     @cached_property
+    def related_labels(self) -> Tensor:
+        """`memory_labels` on the grid of `related`: of cells by majority, of single positions by nearest neighbour."""
+        assert self.memory is not None
+        size = (self.related[1].shape[2], self.related[1].shape[3])
+        if self.settings.relation_stride:
+            return majority_labels(self.memory_labels, size, num_classes=self.memory.num_classes)
+        return resize_labels(self.memory_labels, size)
+
+    @cached_property
     def related(self) -> tuple[Tensor, Tensor]:
         """Student's and teacher's embeddings that relations are taken of: averaged over cells, where asked for."""
         assert self.teacher is not None
@@ -164,7 +173,7 @@ class Inputs:
         """Projected student and teacher embeddings [n, d] of the labelled pixels."""
         assert self.memory is not None
         teacher = self.related[1]
-        labels = resize_labels(self.memory_labels, (teacher.shape[2], teacher.shape[3])).flatten()
+        labels = self.related_labels.flatten()
         kept = (labels >= 0) & (labels < self.memory.num_classes)
         student = flatten_positions(self.projected).flatten(0, 1)[kept]
         return student, flatten_positions(teacher).flatten(0, 1)[kept]

@@ -9,7 +9,7 @@ from cirkd.relations.divergence import (
 )
 from cirkd.relations.maps import Similar, divergence_maps, most_similar
 from cirkd.relations.precision import Precision, full_precision, product_precision
-from cirkd.relations.regions import Regions, region_embeddings, region_means, resize_labels
+from cirkd.relations.regions import Regions, majority_labels, region_embeddings, region_means, resize_labels
 from cirkd.relations.similarity import cosine_similarity, flatten_positions, normalize
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "flatten_positions",
     "full_precision",
     "keyed_divergence",
+    "majority_labels",
     "most_similar",
     "normalize",
     "pairwise_divergence",

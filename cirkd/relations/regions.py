@@ -103,3 +103,21 @@ def resize_labels(labels: Integer[Tensor, "b H W"], size: tuple[int, int]) -> In
     if tuple(labels.shape[1:]) == tuple(size):
         return labels.long()
     return F.interpolate(labels[:, None].float(), size=size, mode="nearest")[:, 0].long()
+
+
+def majority_labels(
+    labels: Integer[Tensor, "b H W"], size: tuple[int, int], *, num_classes: int
+) -> Integer[Tensor, "b h w"]:
+    """Labels on a map of (h, w) cells: the class that most pixels of a cell have, the smallest of equals; int64.
+
+    For maps that are means over cells, see `average_cells`. Labels outside [0, num_classes) count together as -1,
+    which a cell has where more of its pixels do than have any one class.
+
+    Example:
+        >>> majority_labels(torch.tensor([[[1, 0, 255, 255], [0, 0, 255, 1]]]), (1, 2), num_classes=2)
+        tensor([[[ 0, -1]]])
+    """
+    known = class_members(labels, num_classes)
+    votes = torch.cat([known, ~known.any(dim=1, keepdim=True)], dim=1).float()
+    best = F.adaptive_avg_pool2d(votes, size).argmax(dim=1)
+    return best.masked_fill(best == num_classes, -1)

@@ -89,3 +89,15 @@ def test_an_image_without_labels_goes_to_the_memory_by_the_teachers_predictions(
         objective = Objective(relation_stride=16, teacher_labels=use)
         objective.terms(student, teacher, labels, memory, generator=torch.Generator().manual_seed(0))
         assert {int(c) for c in memory.pixel_queue.fill().nonzero()[:, 0]} == expected
+
+
+def test_a_cell_goes_to_the_memory_under_the_class_of_most_of_its_pixels() -> None:
+    """Not under that of the pixel in its corner, which may be a thin pole's."""
+    labels = torch.zeros(2, 64, 96, dtype=torch.int64)
+    labels[:, ::16, ::16] = 3
+    labels[:, 48:, :48] = 1
+    memory = RelationMemory(4, 6, 8, pixel_queue_size=50, region_queue_size=10, pixel_contrast=40)
+    draws = torch.Generator().manual_seed(0)
+    Objective(relation_stride=16).terms(_output(6, 0), _output(8, 1), labels, memory, generator=draws)
+    assert {int(c) for c in memory.pixel_queue.fill().nonzero()[:, 0]} == {0, 1}
+    assert {int(c) for c in memory.region_queue.fill().nonzero()[:, 0]} == {0, 1}
