@@ -1,6 +1,9 @@
 """Processes that meet: a function of a test's module in several of them at once.
 
 They are started anew: a fork of a process whose threads have computed never ends.
+`torch.distributed.nn.functional` is imported before they meet: its functions' defaults hold the group that is
+there when it is imported (DistributedDataParallel does so), and threads of a group that never ends now and then
+abort the process at its end.
 """
 
 import os
@@ -11,6 +14,7 @@ from pathlib import Path
 
 _CHILD = """
 import sys
+import torch.distributed.nn.functional
 from {module} import {name}
 {name}(int(sys.argv[1]), sys.argv[2])
 """
