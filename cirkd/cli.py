@@ -75,7 +75,7 @@ def _sweep(words: list[str]) -> int:
 def _evaluate(words: list[str]) -> int:
     """Score a checkpoint on a data set: cirkd evaluate CHECKPOINT --data streets --split val."""
     from cirkd.checkpoint import load_model
-    from cirkd.data.catalog import open_data
+    from cirkd.data.catalog import open_named
     from cirkd.data.mapped import mapped
     from cirkd.options import EvaluateOptions
     from cirkd.training.evaluate import evaluate
@@ -83,7 +83,7 @@ def _evaluate(words: list[str]) -> int:
     from cirkd.training.progress import bar
 
     options = tyro.cli(EvaluateOptions, prog="cirkd evaluate", args=words)
-    data = mapped(open_data(options.data, options.split, options.root), options.class_map)
+    data = mapped(open_named(options.data, options.split, options.root), options.class_map)
     with joined_processes() as processes, bar("evaluating", processes.is_main) as progress:
         # Joined first: that is what gives each process a GPU of its own.
         model = load_model(options.checkpoint, options.device, **options.answers.given())
@@ -106,7 +106,7 @@ def _evaluate(words: list[str]) -> int:
 def _extract(words: list[str]) -> int:
     """Write embeddings of a whole data set: cirkd extract CHECKPOINT ... --output FOLDER."""
     from cirkd.checkpoint import load_models
-    from cirkd.data.catalog import open_data
+    from cirkd.data.catalog import open_named
     from cirkd.data.mapped import mapped
     from cirkd.data.matching import match_classes
     from cirkd.features.store import extract_to
@@ -115,7 +115,7 @@ def _extract(words: list[str]) -> int:
     from cirkd.training.progress import bar
 
     options = tyro.cli(ExtractOptions, prog="cirkd extract", args=words)
-    data = mapped(open_data(options.data, options.split, options.root), options.class_map)
+    data = mapped(open_named(options.data, options.split, options.root), options.class_map)
     with joined_processes() as processes, bar("extracting", processes.is_main) as progress:
         models = load_models(options.checkpoints, options.device, options.names, options.answers)
         path = extract_to(

@@ -35,8 +35,8 @@ class SplitOptions(RunOptions):
     """One split of a data set.
 
     Args:
-        data: A data set; `cirkd data` lists them.
-        split: Such as val; `cirkd data` lists those of each data set.
+        data: streets, streets/test, another of `cirkd data`, or a folder of images and label maps.
+        split: Such as val, where `data` names none; `cirkd data` lists those of each data set.
         workers: Processes that read images ahead.
         class_map: A JSON object from class to class, as {"truck": "vehicle", "sky": null}: which count as which.
     """
@@ -111,7 +111,7 @@ class StudyOptions(RunOptions):
         before: The student trained alone.
         after: The distilled student.
         students: A folder of one student's checkpoints over time, each of which is a model.
-        images: streets, streets/test, a folder of images, or another data set's name.
+        images: streets, streets/test, another of `cirkd data`, or a folder of images.
         layer: decoder, projected, stage1, stage2, ... of the encoder, or a submodule's name.
         count: How many images, chosen so that they show most of the classes.
     """
@@ -190,9 +190,9 @@ class PredictOptions(RunOptions):
 
     Args:
         checkpoint: The network.
-        images: A folder of images, or a data set's name.
+        images: streets, streets/test, another of `cirkd data`, or a folder of images.
         output: The folder to write.
-        split: Of a data set, or of a folder that has splits.
+        split: Such as val, where `images` names none; a folder without splits needs none.
         form: ids for class numbers, cityscapes for the label ids that its server wants, colors for RGB.
         flip: Average over each image and its mirror image.
         scales: Average over the image at these sizes, as 0.75 1 1.25.

@@ -44,8 +44,13 @@ def test_train_and_evaluate_from_the_command_line(tmp_path: Path, capsys: pytest
     assert main(["train", "camvid-baseline", *flags.split()]) == 0
     assert "val mIoU" in capsys.readouterr().out
     checkpoint = tmp_path / "camvid-baseline" / "camvid-baseline.safetensors"
-    assert main(["evaluate", str(checkpoint), "--data", "camvid", "--root", str(root)]) == 0
-    assert "pedestrian         absent" in capsys.readouterr().out
+    said = []
+    for named in (["camvid", "--root", str(root)], ["camvid/val", "--split", "test", "--root", str(root)], [str(root)]):
+        assert main(["evaluate", str(checkpoint), "--data", *named]) == 0
+        said.append(capsys.readouterr().out)
+    assert "on camvid val" in said[0]
+    assert "pedestrian         absent" in said[0]
+    assert said[1:] == said[:1] * 2
 
 
 def test_pytorch_is_imported_after_its_threads_are_told_to_sleep() -> None:

@@ -157,7 +157,8 @@ def test_predict_writes_what_the_network_says(
         (["--precision", "fp32"], "precision 'fp32' is unknown; choose one of: auto, float32, bf16, fp16"),
         (["--device", "foo"], "device 'foo' cannot be used here; choose auto or cpu"),
         (["--split", "all"], "f1 has no label map; scores need labels"),
-        (["--data", "pond"], "there is no data set 'pond'"),
+        (["--data", "pond"], "pond: there is no such data set or folder; choose one of: streets, "),
+        (["--data", "."], ". is a folder, and so is the root"),
         (["--classes", "nowhere.json"], "nowhere.json"),
     ],
 )

@@ -59,10 +59,16 @@ def open_named(text: str, split: str = "val", root: Path | str | None = None) ->
     """Open what a word names: a data set, `NAME` or `NAME/SPLIT`, or a folder laid out like one.
 
     Raises:
-        DataError: neither, or the data set is not complete.
+        DataError: neither, a folder beside another root, or the data set is not complete.
     """
     name, _, own_split = text.partition("/")
-    return open_data(name, own_split or split, root) if name in DATA_SETS else open_data(layout_of(text), split, text)
+    if name in DATA_SETS:
+        return open_data(name, own_split or split, root)
+    if not expanded(text).exists():
+        raise DataError(f"{text}: there is no such data set or folder; choose one of: {', '.join(DATA_SETS)}")
+    if root is not None:
+        raise DataError(f"{text} is a folder, and so is the root {root}; give one of them alone")
+    return open_data(layout_of(expanded(text)), split, text)
 
 
 def layout_of(root: Path | str) -> str:
