@@ -81,6 +81,8 @@ def selection_table(
 ) -> pa.Table:
     """One line per pixel: image, row, column, label; of every model its prediction, confidence, divergence, places.
 
+    A model's columns are called as in other tables, `prediction_NAME`.
+
     Args:
         pixels: their numbers in the feature set.
         maps: name -> a 2-D map; pixels that it leaves out have null there.
@@ -98,16 +100,16 @@ def selection_table(
         "label": class_names(where.label[chosen], features.classes),
     }
     for name, model in features.models.items():
-        columns[f"{name} prediction"] = class_names(model.prediction[chosen], model.classes)
-        columns[f"{name} confidence"] = model.confidence[chosen]
+        columns[f"prediction_{name}"] = class_names(model.prediction[chosen], model.classes)
+        columns[f"confidence_{name}"] = model.confidence[chosen]
         if divergence is not None and name in divergence.per_pixel:
-            columns[f"{name} divergence"] = divergence.per_pixel[name][chosen]
+            columns[f"divergence_{name}"] = divergence.per_pixel[name][chosen]
         for title, item in (maps or {}).items():
             for axis, letter in enumerate("xy"):
-                columns[f"{name} {title} {letter}"] = _placed(item, name, axis, chosen)
+                columns[f"{title}_{letter}_{name}"] = _placed(item, name, axis, chosen)
         if embeddings:
             rows = model.embedding[chosen]
-            columns[f"{name} embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
+            columns[f"embedding_{name}"] = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
     return pa.table(columns)
 
 

@@ -33,8 +33,9 @@ LARGEST_SPRITE = 8192
 def write_embeddings(features: FeatureSet, path: Path | str, pixels: np.ndarray | None = None) -> Path:
     """Write the embeddings of all pixels, or of some, of every model to one Parquet file, an image at a time.
 
-    Columns: image, row, column, label (null = none), and for each model `NAME`, a fixed-size list of float32 (not
-    normalised), `NAME_prediction` and `NAME_confidence`. The metadata's key `cirkd` says as JSON what was measured.
+    Columns: image, row, column, label (null = none), and for each model `embedding_NAME`, a fixed-size list of
+    float32 (not normalised), `prediction_NAME` and `confidence_NAME`. The metadata's key `cirkd` says as JSON what was
+    measured.
 
     Args:
         pixels: numbers of the pixels wanted, ascending; None = all.
@@ -67,8 +68,8 @@ def _schema(features: FeatureSet) -> pyarrow.Schema:
         ("label", pa.string()),
     ]
     for name, model in features.models.items():
-        fields.append((name, pa.list_(pa.float32(), model.embedding.shape[1])))
-        fields += [(f"{name}_prediction", pa.string()), (f"{name}_confidence", pa.float32())]
+        fields.append((f"embedding_{name}", pa.list_(pa.float32(), model.embedding.shape[1])))
+        fields += [(f"prediction_{name}", pa.string()), (f"confidence_{name}", pa.float32())]
     about = {
         **{key: value for key, value in features.provenance.items() if key != "seconds"},
         "classes": list(features.classes.names),
@@ -90,9 +91,9 @@ def _rows(features: FeatureSet, chosen: np.ndarray, schema: pyarrow.Schema) -> p
     }
     for name, model in features.models.items():
         flat = pa.array(model.embedding[chosen].reshape(-1), pa.float32())
-        columns[name] = pa.FixedSizeListArray.from_arrays(flat, model.embedding.shape[1])
-        columns[f"{name}_prediction"] = class_names(model.prediction[chosen], model.classes)
-        columns[f"{name}_confidence"] = pa.array(model.confidence[chosen], pa.float32())
+        columns[f"embedding_{name}"] = pa.FixedSizeListArray.from_arrays(flat, model.embedding.shape[1])
+        columns[f"prediction_{name}"] = class_names(model.prediction[chosen], model.classes)
+        columns[f"confidence_{name}"] = pa.array(model.confidence[chosen], pa.float32())
     return pa.table(columns, schema=schema)
 
 

@@ -105,12 +105,12 @@ def test_the_table_of_chosen_pixels_as_csv_and_parquet() -> None:
     assert back["pixel"] == chosen
     assert back["image"] == [features.image_names[p // 48] for p in chosen]
     assert [48 * (p // 48) + 8 * r + c for p, r, c in zip(chosen, back["row"], back["column"], strict=True)] == chosen
-    assert back["teacher pca x"][1] is None
-    assert back["teacher pca x"][0] == pytest.approx(float(item.coordinates["teacher"][0, 0]))
-    np.testing.assert_array_equal(back["after embedding"], features.models["after"].embedding[chosen])
+    assert back["pca_x_teacher"][1] is None
+    assert back["pca_x_teacher"][0] == pytest.approx(float(item.coordinates["teacher"][0, 0]))
+    np.testing.assert_array_equal(back["embedding_after"], features.models["after"].embedding[chosen])
     names = features.classes.names
-    assert back["before prediction"] == [names[features.models["before"].prediction[p]] for p in chosen]
-    assert "teacher divergence" not in back
+    assert back["prediction_before"] == [names[features.models["before"].prediction[p]] for p in chosen]
+    assert "divergence_teacher" not in back
     text = csv.read_csv(BytesIO(as_csv(selection_table(features, chosen)))).to_pydict()
     assert text["pixel"] == chosen
     assert text["label"] == [names[v] if v < 4 else "" for v in features.pixels.label[chosen]]

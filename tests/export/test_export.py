@@ -97,12 +97,12 @@ def test_embeddings_come_back_in_fixed_size_lists(tmp_path, chosen):
     index = np.arange(192) if chosen is None else np.array(chosen)
     assert len(back) == len(index)
     for name, model in features.models.items():
-        column = back.column(name).combine_chunks()
+        column = back.column(f"embedding_{name}").combine_chunks()
         assert pa.types.is_fixed_size_list(column.type) and column.type.list_size == model.embedding.shape[1]
         rows = column.flatten().to_numpy().reshape(len(index), -1)
         np.testing.assert_array_equal(rows, model.embedding[index])
         names = features.classes.names
-        assert back.column(f"{name}_prediction").to_pylist() == [names[c] for c in model.prediction[index]]
+        assert back.column(f"prediction_{name}").to_pylist() == [names[c] for c in model.prediction[index]]
     labels = [features.classes.names[c] if c < 4 else None for c in features.pixels.label[index]]
     assert back.column("label").to_pylist() == labels
     assert back.column("image").to_pylist() == [features.image_names[i] for i in features.pixels.image[index]]
