@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -211,6 +212,23 @@ def test_further_students_are_compared_too(page: Open) -> None:
     test = page(after="none", others="streets-cirkd")
     clean(test)
     assert any("streets-cirkd" in metric.label for metric in test.metric)
+
+
+def test_further_students_of_one_file_name_are_all_shown(page: Open, study_folders: Path, tmp_path: Path) -> None:
+    there = study_folders / "checkpoints"
+    copies = {"a/best": "streets-baseline", "b/best": "streets-cirkd", "c/teacher": "streets-cirkd"}
+    for copy, name in copies.items():
+        (tmp_path / copy).parent.mkdir()
+        shutil.copy(there / f"{name}.safetensors", tmp_path / f"{copy}.safetensors")
+    others = ",".join(quote(str(tmp_path / f"{copy}.safetensors"), safe="") for copy in copies)
+    test = page(teacher="streets-teacher", others=others)
+    clean(test)
+    assert [metric.label.split(" · ")[0].split("] ")[1] for metric in test.metric][:4] == [
+        "Teacher",
+        "a best",
+        "b best",
+        "c teacher",
+    ]
 
 
 def test_an_upload_that_is_no_checkpoint_says_why_and_leaves_the_study(page: Open) -> None:
