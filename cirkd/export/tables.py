@@ -77,10 +77,9 @@ def _models(study: Results) -> _Made:
 def _iou(study: Results) -> _Made:
     names, scores = study.features().classes.names, study.scores()
     shown = np.flatnonzero(scores.present)
-    pixels = next(iter(scores.models.values())).confusion.sum(axis=1)
     columns = {
         "class": [names[c] for c in shown],
-        "pixels": pixels[shown],
+        "pixels": scores.labelled[shown],
         **_each("iou", {name: score.iou[shown] for name, score in scores.models.items()}),
         **_each("accuracy", {name: score.class_accuracy[shown] for name, score in scores.models.items()}),
     }
