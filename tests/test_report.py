@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from cirkd.cli import main
 from cirkd.data.errors import ExportError, StudyError
 from cirkd.data.sample import Classes
 from cirkd.report import export_figures, open_study, write_report
+from cirkd.study import Study
 from tests.export.test_export import make_study
-from tests.factories import FakeSegmenter, make_samples
+from tests.factories import FakeSegmenter, make_classes, make_samples
 
 
 def test_the_report_holds_every_figure_table_and_image_and_nothing_from_elsewhere(tmp_path: Path) -> None:
@@ -62,6 +64,16 @@ def test_any_study_can_be_reported(missing: tuple[str, ...], labels: bool, tmp_p
     text = write_report(study, tmp_path / "r.html").read_text(encoding="utf-8")
     assert "<h2>Embeddings</h2>" in text
     assert ("<h2>Scores</h2>" in text) is labels
+
+
+@pytest.mark.parametrize("label", [255, 1])
+def test_images_without_any_label_or_of_one_class_can_be_reported(label: int, tmp_path: Path) -> None:
+    images = [replace(s, label=np.full(s.image.shape[:2], label, np.uint8)) for s in make_samples(2)]
+    models = [FakeSegmenter(width=12), FakeSegmenter(seed=1), FakeSegmenter(seed=2)]
+    study = Study.open(*models, images=images, classes=make_classes(), device="cpu")
+    assert study.features().has_labels is (label == 1)
+    text = write_report(study, tmp_path / "r.html", lesson=False).read_text(encoding="utf-8")
+    assert ("<h2>Scores</h2>" in text) is (label == 1)
 
 
 def test_a_student_of_other_classes_is_left_out_of_what_cannot_be_compared(tmp_path: Path) -> None:
