@@ -85,6 +85,21 @@ def test_a_student_of_other_classes_is_left_out_of_what_cannot_be_compared(tmp_p
     write_report(study, tmp_path / "r.html")
 
 
+def test_of_a_student_over_time_the_first_and_the_last_are_compared() -> None:
+    students = {f"step{n}": FakeSegmenter(seed=n) for n in (1, 2, 3)}
+    study = make_study(before=None, after=None, students=students)
+    found, pictures = study.centroids(), {picture.name: picture for picture in gallery(study)}
+    arrows = pictures["drift"].drawn().layout.annotations
+    np.testing.assert_allclose([(a.ax, a.ay) for a in arrows], found.map["step1"])
+    np.testing.assert_allclose([(a.x, a.y) for a in arrows], found.map["step3"])
+    np.testing.assert_allclose(pictures["gain"].drawn().data[0].x, found.approach("step1", "step3"))
+    change = pictures["layers-change"].drawn().data[0].z
+    np.testing.assert_allclose(change, study.layer_similarity().change("step1", "step3")[1])
+    table = study.tables()["centroids"]
+    np.testing.assert_array_equal(table.columns["drift"], found.drift("step1", "step3"))
+    assert (table.about["from"], table.about["to"]) == ("step1", "step3")
+
+
 def test_a_cancelled_report_leaves_nothing_behind(tmp_path: Path) -> None:
     def cancel(fraction: float, text: str) -> None:
         if fraction > 0.3 and "image" not in text:
