@@ -100,6 +100,14 @@ def test_of_a_student_over_time_the_first_and_the_last_are_compared() -> None:
     assert (table.about["from"], table.about["to"]) == ("step1", "step3")
 
 
+def test_without_a_teacher_nothing_is_said_to_come_closer() -> None:
+    study = make_study(teacher=None)
+    names, table = {picture.name for picture in gallery(study)}, study.tables()["centroids"].columns
+    assert "drift" in names and "gain" not in names
+    np.testing.assert_array_equal(table["drift"], study.centroids().drift("before", "after"))
+    assert "approach" not in table
+
+
 def test_a_cancelled_report_leaves_nothing_behind(tmp_path: Path) -> None:
     def cancel(fraction: float, text: str) -> None:
         if fraction > 0.3 and "image" not in text:

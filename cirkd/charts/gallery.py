@@ -174,8 +174,8 @@ def _maps(study: Study) -> Iterator[Picture]:
 
 
 def _centroids(study: Study) -> Iterator[Picture]:
-    classes = study.features().grouping().classes
-    pair = compared(study.names)
+    features, pair = study.features(), compared(study.names)
+    classes = features.grouping().classes
     yield Picture(
         "drift",
         "Centroids",
@@ -185,7 +185,7 @@ def _centroids(study: Study) -> Iterator[Picture]:
         900,
         lambda: centroids.drift_map(study.centroids(), classes, pair),
     )
-    if pair and study.features().has_labels and _comparable(study, *pair):
+    if pair and features.reference not in pair and features.has_labels and _comparable(study, *pair):
         yield Picture(
             "gain",
             "Centroids",

@@ -145,7 +145,9 @@ def _class_geometry(study: Results) -> _Made:
     columns |= _each("fisher", found.fisher_by_class)
     about = dict(found.provenance)
     if pair := compared(found.cosine):
-        columns |= {"drift": found.drift(*pair), "approach": found.approach(*pair)}
+        columns["drift"] = found.drift(*pair)
+        if found.reference not in pair:
+            columns["approach"] = found.approach(*pair)
         about |= {"from": pair[0], "to": pair[1]}
     return columns, about
 
