@@ -63,13 +63,15 @@ def divergence(handle: Handle, result: Divergence) -> str:
 
 def _trained_cells(features: FeatureSet) -> str:
     """Over what cells the students in view were distilled, where not between single positions."""
-    recipes = {name: model.info.get("provenance", {}).get("recipe", {}) for name, model in features.models.items()}
-    strides = {name: recipe.get("objective", {}).get("relation_stride", 0) for name, recipe in recipes.items()}
+    objectives = {
+        name: recipe.get("objective", {})
+        for name, model in features.models.items()
+        if (recipe := model.info.get("provenance", {}).get("recipe", {})).get("teacher")
+    }
     return "".join(
-        f" {name.capitalize()} was distilled between means over cells of {stride} x {stride} pixels; the loss on the "
-        "Relations page is taken so."
-        for name, stride in strides.items()
-        if stride and recipes[name].get("teacher")
+        f" {theme.plain(theme.role(name).label)} was distilled between means over cells of {stride} x {stride} pixels."
+        for name, objective in objectives.items()
+        if (stride := objective.get("relation_stride", 0)) and objective.get("minibatch_pixel")
     )
 
 

@@ -38,8 +38,9 @@ def draw(
     where = "all images of the split" if whole else "the images in view"
     st.caption(
         f"Rows are labels, columns predictions: the share of a class's labelled pixels in {where}, at full resolution, "
-        "that the model predicts as each class. Colours follow the square root of the share. In the difference, a rise "
-        "on the diagonal is an improvement, a rise off it a loss."
+        "that the model predicts as each class; what it takes for a class that the labels lack has no column. Colours "
+        "follow the square root of the share. In the difference, a rise on the diagonal is an improvement, a rise off "
+        "it a loss."
     )
     cell = _cell(study, scores, key, models, pair)
     if cell is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,7 @@ def _upload() -> None:
     )
     folder = cached.private_folder() / "images"
     if not files:
-        return
+        return shutil.rmtree(folder, ignore_errors=True)
     if len(files) > MOST_IMAGES:
         st.warning(f"{len(files)} images were uploaded: the first {MOST_IMAGES} are taken.", icon=":material/info:")
     wanted = {Path(file.name).name: file for file in files[:MOST_IMAGES]}
@@ -160,9 +161,12 @@ def _upload() -> None:
     for path in folder.iterdir():
         if path.name not in wanted:
             path.unlink()
+    seen: dict[str, str] = st.session_state.get("_images_seen", {})  # name -> file of that name in the folder
     for name, file in wanted.items():
-        if not (folder / name).is_file():
+        if seen.get(name) != file.file_id or not (folder / name).is_file():
+            (folder / name).unlink(missing_ok=True)
             _keep_readable(folder / name, file)
+    st.session_state["_images_seen"] = {name: file.file_id for name, file in wanted.items()}
 
 
 def _keep_readable(path: Path, file: Any) -> None:

@@ -144,15 +144,14 @@ def loss(study: Handle) -> None:
         columns[look.text] = [theme.number(part.raw.get(term)) for term in terms] + ["–"]
         weighted = [theme.number(part.weighted.get(term)) for term in terms]
         columns[f"{look.glyph} weighted"] = [*weighted, theme.number(part.total)]
-    columns["Weight"] = [theme.number(found[-1].weights.get(term)) for term in terms] + [""]
+    weights = {term: weight for part in found for term, weight in part.weights.items()}
+    columns["Weight"] = [theme.number(weights.get(term)) for term in terms] + [""]
     st.table(columns)
-    weights = [
-        f"{theme.role(part.student).label}: weighted as in {'its own recipe' if part.own else 'the paper'}."
-        for part in found
-    ]
+    recipe = found[0].recipe
+    whose = f"that of {theme.role(recipe).label}'s recipe" if recipe else "the paper's"
     notes = [f"{theme.role(part.student).label}: {part.note}." for part in found if part.note]
     st.caption(
         f"`cirkd.losses.Objective` on the {found[0].images} images in view as one batch, whole and in evaluation mode, "
         f"in nats, temperature {found[0].provenance['temperature']:g}; keys drawn from the memory with seed "
-        f"{found[0].provenance['seed']}. {' '.join([*weights, *notes])}"
+        f"{found[0].provenance['seed']}. {' '.join([f'One objective for all students: {whose}.', *notes])}"
     )

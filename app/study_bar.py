@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import streamlit as st
 
@@ -13,6 +12,7 @@ from app.state import StudyState
 from cirkd.charts import theme
 from cirkd.data.errors import CheckpointError, DataError, StudyError
 from cirkd.data.safe_palette import OWN, SAFE
+from cirkd.models.places import student_names
 
 _WIDGETS = tuple(
     f"bar_{name}"
@@ -91,7 +91,7 @@ def study_key(chosen: StudyState) -> cached.StudyKey:
         names = tuple((name, "", 0.0) for name in cached.stored(folder).models)
         return cached.StudyKey(names, folder, (), "", "", "", palette=chosen.palette)
     models = [_model(role, key) for role in theme.ROLES if (key := getattr(chosen, role)) not in ("", state.NONE)]
-    models += [_model(Path(key).stem, key) for key in chosen.others]
+    models += map(_model, student_names(chosen.others), chosen.others)
     if not models:
         raise StudyError("no model is chosen; pick a teacher or a student in the sidebar")
     images = image_picker.images(chosen)

@@ -25,9 +25,12 @@ from cirkd.charts import theme
 from cirkd.charts.looks import arrows, color_variables, look
 from cirkd.charts.training import groups, playable
 from cirkd.data.errors import StudyError
+from cirkd.data.matching import in_colors_of
+from cirkd.data.sample import Classes
 from cirkd.export.files import whole
 from cirkd.features.feature_set import FeatureSet, Progress
 from cirkd.study import Study
+from cirkd.training.journal import read_history
 from cirkd.web import LESSON_TITLE, script, style
 
 TEMPERATURE = 0.1
@@ -221,11 +224,13 @@ def _trajectory(study: Any) -> dict[str, Any] | None:
     record = record_of(study.files[student[0]]) if student and student[0] in study.files else None
     if record is None:
         return None
-    found, classes = trajectory(record), study.features().classes
-    known = groups(found, {"names": classes.names, "colors": classes.colors})
+    found, known = trajectory(record), read_history(record / "journal.jsonl").classes
+    if known:  # the run's own classes, which another data set may number otherwise
+        own = Classes(tuple(known["names"]), tuple(map(tuple, known["colors"])))
+        known = vars(in_colors_of(own, study.features().classes))
     about = (
         f"{found.provenance['pixels']} of {found.provenance['of']:,} positions of {len(found.names)} probe images, the "
         f"two principal axes of all steps together ({theme.percent(sum(found.explained), 0)} of their variance)."
     )
     words = {"run": record.name, "label": "the probe's embeddings from step to step", "about": about}
-    return playable(found, known) | words
+    return playable(found, groups(found, known)) | words

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cirkd import cli, lesson
+from cirkd.charts import theme
 from cirkd.data.errors import StudyError
 from cirkd.lesson import LARGEST, record_of, write_lesson
 from cirkd.report import write_report
 from cirkd.study import Study
+from tests.analysis.test_trajectory import write as write_snapshots
 from tests.app.toy import make_checkpoints, make_streets
+from tests.factories import make_features
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +117,23 @@ def test_a_record_is_found_beside_its_checkpoint(tmp_path: Path) -> None:
     (folder / "step_000001.npz").touch()
     assert record_of(tmp_path / "a.safetensors") == tmp_path / "records" / "a"
     assert record_of(tmp_path / "records" / "a" / "a.safetensors") == tmp_path / "records" / "a"
+
+
+def test_the_dots_of_a_record_are_named_by_the_classes_of_its_run(tmp_path: Path) -> None:
+    features = make_features(classes=4)
+    write_snapshots(tmp_path, (0, 10))
+    classes = {"names": ["sky", "road", "car"], "colors": [[1, 1, 1]] * 3}
+    (tmp_path / "journal.jsonl").write_text(json.dumps({"kind": "start", "step": 0, "classes": classes, "recipe": {}}))
+    files = {"after": tmp_path / "a.safetensors"}
+    study: Any = SimpleNamespace(names=tuple(features.models), files=files, features=lambda: features)
+    found = lesson._trajectory(study)
+    assert found is not None and [group["name"] for group in found["groups"]] == ["sky", "road", "car"]
+    few = make_features(classes=2)  # what the run knows of its classes has their colour
+    study.features = lambda: replace(few, classes=replace(few.classes, names=("car", "road")))
+    found = lesson._trajectory(study)
+    assert found is not None and [group["color"] for group in found["groups"]] == [
+        theme.class_color(color) for color in ((1, 1, 1), few.classes.colors[1], few.classes.colors[0])
+    ]
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from cirkd.cli import main
 from cirkd.data.errors import ExportError, StudyError
 from cirkd.data.sample import Classes
 from cirkd.report import export_figures, open_study, write_report
+from cirkd.study import Study
 from tests.export.test_export import make_study
-from tests.factories import FakeSegmenter, make_samples
+from tests.factories import FakeSegmenter, make_classes, make_samples
 
 
 def test_the_report_holds_every_figure_table_and_image_and_nothing_from_elsewhere(tmp_path: Path) -> None:
@@ -64,6 +66,16 @@ def test_any_study_can_be_reported(missing: tuple[str, ...], labels: bool, tmp_p
     assert ("<h2>Scores</h2>" in text) is labels
 
 
+@pytest.mark.parametrize("label", [255, 1])
+def test_images_without_any_label_or_of_one_class_can_be_reported(label: int, tmp_path: Path) -> None:
+    images = [replace(s, label=np.full(s.image.shape[:2], label, np.uint8)) for s in make_samples(2)]
+    models = [FakeSegmenter(width=12), FakeSegmenter(seed=1), FakeSegmenter(seed=2)]
+    study = Study.open(*models, images=images, classes=make_classes(), device="cpu")
+    assert study.features().has_labels is (label == 1)
+    text = write_report(study, tmp_path / "r.html", lesson=False).read_text(encoding="utf-8")
+    assert ("<h2>Scores</h2>" in text) is (label == 1)
+
+
 def test_a_student_of_other_classes_is_left_out_of_what_cannot_be_compared(tmp_path: Path) -> None:
     other = Classes(("tram", "tree"), ((10, 200, 90), (0, 90, 0)))
     study = make_study(after=FakeSegmenter(other, seed=2))
@@ -71,6 +83,29 @@ def test_a_student_of_other_classes_is_left_out_of_what_cannot_be_compared(tmp_p
     assert not names & {"iou-change", "fixed-broken", "gain"}
     assert {"iou", "drift", "map-after"} <= names
     write_report(study, tmp_path / "r.html")
+
+
+def test_of_a_student_over_time_the_first_and_the_last_are_compared() -> None:
+    students = {f"step{n}": FakeSegmenter(seed=n) for n in (1, 2, 3)}
+    study = make_study(before=None, after=None, students=students)
+    found, pictures = study.centroids(), {picture.name: picture for picture in gallery(study)}
+    arrows = pictures["drift"].drawn().layout.annotations
+    np.testing.assert_allclose([(a.ax, a.ay) for a in arrows], found.map["step1"])
+    np.testing.assert_allclose([(a.x, a.y) for a in arrows], found.map["step3"])
+    np.testing.assert_allclose(pictures["gain"].drawn().data[0].x, found.approach("step1", "step3"))
+    change = pictures["layers-change"].drawn().data[0].z
+    np.testing.assert_allclose(change, study.layer_similarity().change("step1", "step3")[1])
+    table = study.tables()["centroids"]
+    np.testing.assert_array_equal(table.columns["drift"], found.drift("step1", "step3"))
+    assert (table.about["from"], table.about["to"]) == ("step1", "step3")
+
+
+def test_without_a_teacher_nothing_is_said_to_come_closer() -> None:
+    study = make_study(teacher=None)
+    names, table = {picture.name for picture in gallery(study)}, study.tables()["centroids"].columns
+    assert "drift" in names and "gain" not in names
+    np.testing.assert_array_equal(table["drift"], study.centroids().drift("before", "after"))
+    assert "approach" not in table
 
 
 def test_a_cancelled_report_leaves_nothing_behind(tmp_path: Path) -> None:

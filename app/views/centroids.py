@@ -27,13 +27,13 @@ MEASURES = (
         "cka_to_teacher",
         "CKA",
         "number",
-        "Agreement of geometry: debiased linear CKA of all pixel embeddings with the teacher's: 1 = the same geometry.",
+        "Agreement of geometry: debiased linear CKA of pixel embeddings with the {reference}'s: 1 = the same geometry.",
     ),
     (
         "neighbour_overlap",
         "Neighbours kept",
         "percent",
-        "Mean share of a pixel's nearest neighbours that are also its nearest in the teacher.",
+        "Mean share of a pixel's nearest neighbours that are also its nearest in the {reference}.",
     ),
     (
         "fisher_ratio",
@@ -80,7 +80,7 @@ def _measures(found: Centroids) -> None:
                 show(values[name]),
                 None if change is None else f"{change:+.1f} points" if kind == "percent" else f"{change:+.3f}",
                 delta_color="off" if grey else "normal",
-                help=text,
+                help=text.format(reference=found.reference),
             )
             st.caption(" &nbsp; ".join(f"{theme.role(n).markdown} {show(v)}" for n, v in values.items() if n != name))
 
@@ -95,7 +95,8 @@ def _map(study: Handle, found: Centroids) -> None:
     pair, features = compared(study.names), study.features()
     classes = features.grouping().classes
     st.subheader("Drift of the classes" if pair else "The classes among each other")
-    scored = pair is not None and features.has_labels and not features.sampled and study.scores().compares(*pair)
+    toward = pair if pair and found.reference not in pair else None  # without a teacher, nothing comes closer to one
+    scored = bool(toward) and features.has_labels and not features.sampled and study.scores().compares(*toward)
     places = panels.row("map", 2 if scored else 1, 24)
     with places[0]:
         marks = " · ".join(theme.role(name).named for name in found.map)
@@ -104,13 +105,13 @@ def _map(study: Handle, found: Centroids) -> None:
         panels.chart(
             charts.drift_map(found, classes, pair),
             "centroids_map",
-            "Map of the class centroids of every model, with arrows from before to after",
+            f"Map of the class centroids of every model{f', with arrows from {pair[0]} to {pair[1]}' if pair else ''}",
         )
-    if pair and scored:
+    if toward and scored:
         with places[1], guard():
             st.caption("Did a class whose relations came closer to the teacher's also gain IoU?")
             panels.chart(
-                charts.gain(found, study.scores(), classes, pair),
+                charts.gain(found, study.scores(), classes, toward),
                 "centroids_gain",
                 "For each class, approach to the teacher against the change of IoU",
             )
@@ -142,8 +143,7 @@ def _table(study: Handle, found: Centroids) -> None:
         "Compactness: mean cosine of a class's pixels to their centroid. Separation: 1 − the largest cosine to another "
         "class's centroid. Fisher ratio: squared distance of the class's mean from the mean of all pixels, over the "
         "mean squared distance of its pixels from their mean. Distance: mean absolute difference of a class's row of "
-        f"centroid cosines from the {found.reference}'s; closer: how much smaller it became. All in each model's own "
-        f"embedding space. "
+        f"centroid cosines from the {found.reference}'s. All in each model's own embedding space. "
         + (f"IoU: {captions.miou(study)}" if scores else "IoU is counted on whole images, so it is left out here.")
     )
 
@@ -167,9 +167,10 @@ def _changes(study: Handle, found: Centroids, scores: Scores | None) -> list[Col
         if name != found.reference:
             head = f"Distance {theme.role(name).glyph}"
             columns.append((f"row_distance {name}", head, values, "%.3f", f"distance to the {found.reference}, {name}"))
-    if pair:
-        help_text = "distance before minus distance after"
+    if pair and found.reference not in pair:
+        help_text = f"how much smaller the distance became: {pair[0]} minus {pair[1]}"
         columns.append(("approach", "Closer", found.approach(*pair), "%+.3f", help_text))
+    if pair:
         columns.append(("drift", "Drift", found.drift(*pair), "%.3f", "how far its row of centroid cosines moved"))
     return columns
 

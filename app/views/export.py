@@ -168,7 +168,7 @@ def _offer(
     made: dict[Hashable, bytes] = st.session_state.setdefault(MADE, {})
     wanted = (key, study.key, what)
     if wanted not in made:
-        job = ("export", wanted)
+        job = (key, wanted)  # by its part of the page: an export of another part goes on
         if not st.button(f"Make {file}", key=f"{key}_make", icon=":material/build:") and not work.running(job):
             return
         work.allow(job)

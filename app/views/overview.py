@@ -190,12 +190,13 @@ def _classes(study: Handle) -> None:
 
 def _relations(study: Handle) -> None:
     features, divergence = study.features(), study.divergence(TEMPERATURE)
-    st.subheader("Relations to other pixels, compared with the teacher's")
+    reference = theme.role(divergence.reference).label.lower()
+    st.subheader(f"Relations to other pixels, compared with the {reference}'s")
     figure = charts.class_divergence(divergence, features.grouping().classes)
     panels.chart(
         figure,
         "overview_divergence",
-        "For each class, the mean relation divergence of its pixels to the teacher, before and after.",
+        f"For each class, the mean relation divergence of every model's pixels from the {reference}'s.",
     )
     st.caption(captions.divergence(study, divergence))
 

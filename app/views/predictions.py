@@ -183,8 +183,7 @@ def _by_class(study: Handle) -> None:
     if {"before", "after"} <= set(scores.models):
         change = scores.iou_change("before", "after")
         columns["Change (points)"] = [100 * float(change[c]) for c in present]
-    first = next(iter(scores.models.values()))
-    columns["Pixels"] = [int(first.confusion[c].sum()) for c in present]
+    columns["Pixels"] = [int(scores.labelled[c]) for c in present]
     _table(columns, "predictions_by_class", "Class")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from cirkd.data.errors import StudyError
 from cirkd.data.matching import channel_order, match_classes
 from cirkd.data.sample import IGNORED
-from cirkd.features.feature_set import TEACHER
+from cirkd.features.feature_set import AFTER, TEACHER
 from cirkd.features.grids import averaged
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class BatchTerms:
         student: whose.
         raw: term -> value; weighted: term -> value times its weight; total: their sum.
         weights: term -> weight, of the terms that have one.
-        own: whether the weights are those the student's checkpoint was distilled with; else the paper's.
+        recipe: the student whose objective this is, see `batch_terms`; "" = the paper's.
         images: how many images the batch has.
         note: what was left out or averaged, and why ("" = nothing).
     """
@@ -40,7 +40,7 @@ class BatchTerms:
     weighted: dict[str, float]
     total: float
     weights: dict[str, float]
-    own: bool
+    recipe: str
     images: int
     note: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -52,6 +52,8 @@ def batch_terms(
     """Run teacher and student on the images as one batch and take `cirkd.losses.Objective`'s terms, as training does.
 
     Networks are in evaluation mode and images are whole, where training augments crops; nothing is learned or stored.
+    All students of a study are measured by one objective: that which `after` was distilled with, or else the first
+    student that was distilled; the paper's where none was.
 
     Args:
         seed: of the draw of keys from the memory.
@@ -69,7 +71,7 @@ def batch_terms(
     order = channel_order(teacher.info.classes, student.info.classes)
     if order is None:
         raise StudyError(f"teacher and {name} predict different classes: their probabilities cannot be compared")
-    objective, own = _objective(student)
+    objective, recipe = _objective(models)
     objective, note = _possible(objective, student, teacher)
     device = next(student.parameters()).device
     with torch.no_grad(), inference.evaluating(student), inference.evaluating(teacher, device):
@@ -94,7 +96,7 @@ def batch_terms(
         weighted=weighted,
         total=sum(weighted.values()),
         weights={key: float(getattr(objective, key)) for key in raw},
-        own=own,
+        recipe=recipe,
         images=len(samples),
         note=note,
         provenance={"seed": seed, "temperature": objective.temperature},
@@ -148,15 +150,19 @@ def _labels(name: str, student: Any, samples: Sequence[Sample], classes: Classes
     return np.stack(found).astype(np.int64)
 
 
-def _objective(student: Any) -> tuple[Objective, bool]:
-    """The weights a student was distilled with, or the paper's."""
+def _objective(models: Mapping[str, Any]) -> tuple[Objective, str]:
+    """What the students are measured by, and the student whose recipe it is; "" with the paper's."""
     from cirkd.losses.objective import Objective
 
-    stored = (dict(student.info.provenance).get("recipe") or {}).get("objective") or {}
-    known: dict[str, Any] = {item.name: stored[item.name] for item in fields(Objective) if item.name in stored}
-    # What is on screen is one process's batch, however many trained.
-    found = replace(Objective(**known), across_processes=False)
-    return (found, True) if known and found.needs_teacher else (Objective(), False)
+    students = [name for name in models if name != TEACHER]
+    for name in sorted(students, key=lambda name: name != AFTER):
+        stored = (dict(models[name].info.provenance).get("recipe") or {}).get("objective") or {}
+        known: dict[str, Any] = {item.name: stored[item.name] for item in fields(Objective) if item.name in stored}
+        # What is on screen is one process's batch, however many trained.
+        found = replace(Objective(**known), across_processes=False)
+        if known and found.needs_teacher:
+            return found, name
+    return Objective(), ""
 
 
 def _possible(objective: Objective, student: Any, teacher: Any) -> tuple[Objective, str]:
@@ -174,4 +180,7 @@ def _possible(objective: Objective, student: Any, teacher: Any) -> tuple[Objecti
     if hasattr(memory, "pixel_queue") and memory.teacher_width == teacher.info.embedding_channels:
         return objective, ""
     why = "its memory is of another teacher" if hasattr(memory, "pixel_queue") else "its checkpoint holds no memory"
-    return replace(objective, memory_pixel=0.0, memory_region=0.0), f"without the memory's terms: {why}"
+    if objective.minibatch_pixel and objective.minibatch_projected:
+        why += "; the mini-batch's relations are those of its embedding, before any projection head"
+    bare = replace(objective, memory_pixel=0.0, memory_region=0.0, minibatch_projected=False)
+    return bare, f"without the memory's terms: {why}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def encode(
         "images": [_image(block, i, body) for i in range(len(block.names))],
         "models": [_model(model, body) for model in block.models],
     }
-    header["id"] = body.digest()
+    header["id"] = body.digest(model.name for model in block.models)
     header["maps"] = {name: _map(name, block, item, body) for name, item in maps.items()}
     header["divergence"] = None if divergence is None else _divergence(block, divergence, body)
     header["colorings"] = [_coloring(by, block, models, body) for by, models in (colors or {}).items()]
@@ -105,9 +105,9 @@ class _Body:
         self.length += len(padded)
         return ref
 
-    def digest(self) -> str:
-        """The same for the same arrays so far."""
-        found = hashlib.blake2b(digest_size=12)
+    def digest(self, names: Iterable[str]) -> str:
+        """The same for the same arrays so far, of the same names."""
+        found = hashlib.blake2b("\0".join(names).encode(), digest_size=12)
         for part in self.parts:
             found.update(part)
         return found.hexdigest()

@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from cirkd.data.errors import StudyError
-from cirkd.data.matching import match_classes
+from cirkd.data.matching import in_colors_of, match_classes
+from cirkd.data.sample import IGNORED
 from cirkd.features.feature_set import TEACHER, FeatureSet
 from cirkd.features.sampling import balanced_sample
 from cirkd.models.layer_names import EMBEDDINGS
@@ -118,7 +119,7 @@ def memory_bank(features: FeatureSet, name: str, model: Any) -> MemoryBank:
     }
     return MemoryBank(
         model=name,
-        classes=features.models[name].classes,
+        classes=in_colors_of(model.info.classes, features.models[name].classes),
         queues=queues,
         steps=steps,
         pixels_per_class=int(memory.pixels_per_class),
@@ -167,7 +168,7 @@ def view_centroids(features: FeatureSet, model: Any) -> tuple[Float64[np.ndarray
     centroids = np.full((len(classes), unit.shape[1]), np.nan)
     for own in range(len(classes)):
         chosen = grouping.values == table[own]
-        if chosen.any():
+        if table[own] != IGNORED and chosen.any():
             centroids[own] = _direction(unit[chosen])
     if np.isnan(centroids).all():
         return nothing, "no pixel in view belongs to a class"

@@ -13,6 +13,7 @@ from cirkd.analysis.bank_map import projected_rows
 from cirkd.analysis.memory_bank import bank_centroids, require_memory, view_centroids
 from cirkd.analysis.relations import require_temperature
 from cirkd.data.errors import StudyError
+from cirkd.data.matching import in_colors_of
 from cirkd.data.sample import Classes
 from cirkd.features.feature_set import TEACHER, FeatureSet
 
@@ -97,7 +98,7 @@ def memory_lesson(
     means = bank_centroids(memory.region_queue)
     held = [c for c in range(len(means)) if not np.isnan(means[c, 0])]
     regions = means[held].T.astype(np.float32)
-    classes = features.models[name].classes
+    classes = in_colors_of(model.info.classes, features.models[name].classes)
     draw = torch.Generator().manual_seed(seed)
     stored = stored_pixels(features, memory.pixels_per_class, seed)
     pixel_keys = memory.sample_pixels(draw).keys.cpu()

@@ -48,14 +48,22 @@ class Scores:
 
     Attributes:
         models: name -> score, in the feature set's order.
-        present: bool [C], classes labelled in these images.
-        pixels: how many labelled pixels were scored.
+        labelled: int64 [C], pixels of each class in the full-resolution label maps of these images.
     """
 
     models: dict[str, ModelScore]
-    present: Bool[np.ndarray, " c"]
-    pixels: int
+    labelled: Int64[np.ndarray, " c"]
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def present(self) -> Bool[np.ndarray, " c"]:
+        """bool [C], classes labelled in these images."""
+        return self.labelled > 0
+
+    @property
+    def pixels(self) -> int:
+        """How many labelled pixels were scored."""
+        return int(self.labelled.sum())
 
     def iou_change(self, before: str, after: str) -> Float64[np.ndarray, " c"]:
         """IoU of `after` minus that of `before`, [C], -1..1; nan = absent."""
@@ -102,7 +110,6 @@ def scores(features: FeatureSet) -> Scores:
     labelled = np.zeros(count, np.int64)
     for label in features.labels or ():
         labelled += np.bincount(label.reshape(-1), minlength=256)[:count]
-    present = labelled > 0
     found = {}
     for name, model in features.models.items():
         note = _why_not(features, model)
@@ -112,7 +119,7 @@ def scores(features: FeatureSet) -> Scores:
             pairs = zip(features.labels, model.prediction_maps, strict=True)
             found[name] = score_of(confusion(label, prediction, count) for label, prediction in pairs)
     provenance = {"images": images, "resolution": "full", "absent": "classes labelled nowhere are nan, not averaged"}
-    return Scores(found, present, int(labelled.sum()), provenance)
+    return Scores(found, labelled, provenance)
 
 
 def pixel_change(features: FeatureSet, before: str = "before", after: str = "after") -> PixelChange:

@@ -192,7 +192,7 @@ def _scores(
         scored[name] = unscored(count, len(own), note) if note else score_of(_matrices(own, count))
     every = [np.sum([matrix.sum(axis=1) for matrix in _matrices(own, count)], axis=0) for own in rows.values()]
     pixels = max(every, key=lambda labels: int(labels.sum()))  # a model of other classes has counted none
-    return Scores(scored, pixels > 0, int(pixels.sum()), about)
+    return Scores(scored, pixels, about)
 
 
 def _matrices(measured: tuple[Measured, ...], classes: int) -> Iterator[Int64[np.ndarray, "c c+1"]]:

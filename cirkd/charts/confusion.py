@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 from plotly.colors import get_colorscale
 
 from cirkd.charts import matrix, theme
@@ -22,10 +22,13 @@ def shown(scores: Scores) -> list[int]:
     return [int(c) for c in np.flatnonzero(scores.present | (counts.sum(axis=0) > 0))]
 
 
-def shares(confusion: Int64[np.ndarray, "c c"]) -> Float64[np.ndarray, "c c"]:
-    """Of the pixels of each label (row), the share that is taken for each class (column); nan = no such pixel."""
-    total = confusion.sum(axis=1, keepdims=True)
-    return np.where(total > 0, confusion / np.maximum(total, 1), np.nan)
+def shares(scores: Scores, model: str) -> Float64[np.ndarray, "c c"]:
+    """Of the pixels of each label (row), the share that is taken for each class (column); nan = no such pixel.
+
+    A row adds up to less than 1 where pixels are taken for a class that the labels do not have.
+    """
+    labelled = scores.labelled[:, None]
+    return np.where(labelled > 0, scores.models[model].confusion / np.maximum(labelled, 1), np.nan)
 
 
 def scale() -> matrix.Scale:
@@ -41,7 +44,7 @@ def change_scale(scores: Scores, before: str, after: str) -> matrix.Scale:
 
 def confusion(scores: Scores, classes: Classes, model: str) -> go.Figure:
     """Labels in rows, predictions in columns, in the order of `shown`."""
-    return _heatmap(shares(scores.models[model].confusion), scores, classes, scale())
+    return _heatmap(shares(scores, model), scores, classes, scale())
 
 
 def change(scores: Scores, classes: Classes, before: str, after: str) -> go.Figure:
@@ -50,7 +53,7 @@ def change(scores: Scores, classes: Classes, before: str, after: str) -> go.Figu
 
 
 def _change(scores: Scores, before: str, after: str) -> Float64[np.ndarray, "c c"]:
-    return shares(scores.models[after].confusion) - shares(scores.models[before].confusion)
+    return shares(scores, after) - shares(scores, before)
 
 
 def _heatmap(z: Float64[np.ndarray, "c c"], scores: Scores, classes: Classes, colors: matrix.Scale) -> go.Figure:

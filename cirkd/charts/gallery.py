@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cirkd.charts import centroids, confusion, embeddings, heat, layers, matrix, memory, pictures, scores, theme
 from cirkd.charts.legend import Paint
+from cirkd.features.feature_set import compared
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -173,9 +174,8 @@ def _maps(study: Study) -> Iterator[Picture]:
 
 
 def _centroids(study: Study) -> Iterator[Picture]:
-    classes = study.features().grouping().classes
-    students = study.features().students()
-    pair = (students[0], students[1]) if len(students) > 1 else None
+    features, pair = study.features(), compared(study.names)
+    classes = features.grouping().classes
     yield Picture(
         "drift",
         "Centroids",
@@ -185,7 +185,7 @@ def _centroids(study: Study) -> Iterator[Picture]:
         900,
         lambda: centroids.drift_map(study.centroids(), classes, pair),
     )
-    if pair and study.features().has_labels and _comparable(study, *pair):
+    if pair and features.reference not in pair and features.has_labels and _comparable(study, *pair):
         yield Picture(
             "gain",
             "Centroids",
@@ -198,7 +198,7 @@ def _centroids(study: Study) -> Iterator[Picture]:
 
 def _layers(study: Study) -> Iterator[Picture]:
     """Where in the network distillation acted."""
-    reference = study.features().reference
+    reference, pair = study.features().reference, compared(study.names)
     students = [name for name in study.names if name != reference]
     about = (
         f"Debiased linear CKA of a student's layers (rows, image on top) with the {reference}'s (columns, image on the "
@@ -212,12 +212,12 @@ def _layers(study: Study) -> Iterator[Picture]:
             about=about,
             draw=lambda name=name: _scaled(layers.similarity(study.layer_similarity(), name), "CKA"),
         )
-    if {"before", "after"} <= set(students):
+    if pair and reference not in pair:
         yield picture(
             "layers-change",
             title="Where in the network distillation acted",
-            about=f"{about} Here after minus before; two trainings that differ only in their seed differ, too.",
-            draw=lambda: _scaled(layers.change(study.layer_similarity(), "before", "after"), "change of CKA"),
+            about=f"{about} Here {pair[1]} minus {pair[0]}; two trainings that differ only in their seed differ, too.",
+            draw=lambda: _scaled(layers.change(study.layer_similarity(), *pair), "change of CKA"),
         )
 
 

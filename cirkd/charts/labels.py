@@ -29,6 +29,8 @@ def positions(
     points: (x, y) of the named marks; others: of further marks that no text should lie on; size: of the plot in pixels.
     """
     points = list(points)
+    if not points:
+        return [], []
     at = _pixels([*points, *others], size)
     marks = [(x - MARK / 2, y - MARK / 2, x + MARK / 2, y + MARK / 2) for x, y in at]
     placed: list[Box] = []

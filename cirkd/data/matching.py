@@ -1,6 +1,6 @@
 """Which class of a network is which class of a data set: by name, wherever both have names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,21 @@ def match_classes(own: Classes, common: Classes, data: str = "the data set") -> 
         )
         return Matching(_table(list(range(len(own)))), text if own.guessed and own.names != common.names else "")
     return Matching(None, _differing(own, common, found, data))
+
+
+def in_colors_of(own: Classes, common: Classes) -> Classes:
+    """A network's classes, in the colours of a data set's where that has them.
+
+    Example:
+        >>> black, red = (0, 0, 0), (255, 0, 0)
+        >>> in_colors_of(Classes(("sky", "road"), (black, black)), Classes(("road",), (red,))).colors
+        ((0, 0, 0), (255, 0, 0))
+    """
+    table = match_classes(own, common).table
+    if table is None:
+        return own
+    colors = [color if table[c] == IGNORED else common.colors[table[c]] for c, color in enumerate(own.colors)]
+    return replace(own, colors=tuple(colors))
 
 
 def channel_order(own: Classes, common: Classes) -> list[int] | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cirkd.analysis.centroids import MODEL_MEASURES
 from cirkd.export.table import Table
+from cirkd.features.feature_set import compared
 
 if TYPE_CHECKING:
     from cirkd.analysis.divergences import Divergence
@@ -77,10 +78,9 @@ def _models(study: Results) -> _Made:
 def _iou(study: Results) -> _Made:
     names, scores = study.features().classes.names, study.scores()
     shown = np.flatnonzero(scores.present)
-    pixels = next(iter(scores.models.values())).confusion.sum(axis=1)
     columns = {
         "class": [names[c] for c in shown],
-        "pixels": pixels[shown],
+        "pixels": scores.labelled[shown],
         **_each("iou", {name: score.iou[shown] for name, score in scores.models.items()}),
         **_each("accuracy", {name: score.class_accuracy[shown] for name, score in scores.models.items()}),
     }
@@ -143,9 +143,13 @@ def _class_geometry(study: Results) -> _Made:
     for measure in ("compactness", "separation", "nearest_centroid_by_class", "row_distance"):
         columns |= _each(measure, getattr(found, measure))
     columns |= _each("fisher", found.fisher_by_class)
-    if {"before", "after"} <= set(found.cosine):
-        columns |= {"drift": found.drift("before", "after"), "approach": found.approach("before", "after")}
-    return columns, found.provenance
+    about = dict(found.provenance)
+    if pair := compared(found.cosine):
+        columns["drift"] = found.drift(*pair)
+        if found.reference not in pair:
+            columns["approach"] = found.approach(*pair)
+        about |= {"from": pair[0], "to": pair[1]}
+    return columns, about
 
 
 def _geometry(study: Results) -> _Made:

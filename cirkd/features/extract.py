@@ -228,4 +228,5 @@ def _labels(images: Sequence[Sample], classes: Classes) -> tuple[tuple[np.ndarra
         counts += label_counts(sample.label)
         known = (sample.label < len(classes)) & (sample.label != classes.ignore_index)
         labels.append(np.where(known, sample.label, IGNORED).astype(np.uint8))
-    return tuple(labels), [*notes, *unscored_notes(counts, classes)]
+    known = any((label != IGNORED).any() for label in labels)
+    return tuple(labels) if known else None, [*notes, *unscored_notes(counts, classes)]

@@ -174,8 +174,8 @@ class FeatureSet:
         classes: names and colours; those of the labels where there are labels, otherwise of the reference model.
         image_names: N names.
         images: uint8 [H, W, 3] per image; none in a sample of pixels.
-        labels: uint8 [H, W] per image with 255 = ignored, or None when no image is labelled (an unlabelled image
-            among labelled ones is all 255); empty in a sample of labelled pixels.
+        labels: uint8 [H, W] per image with 255 = ignored, or None when no pixel of any image is labelled (an
+            unlabelled image among labelled ones is all 255); empty in a sample of labelled pixels.
         pixels: where the P pixels lie.
         models: name -> features, in the order teacher, before, after, others; any may be missing.
         provenance: layer, device, precision, grid (the rule, as text), reference (the model whose grid it is),
@@ -192,7 +192,7 @@ class FeatureSet:
 
     @property
     def has_labels(self) -> bool:
-        """Whether at least one image is labelled."""
+        """Whether at least one pixel of the images is labelled."""
         return self.labels is not None
 
     @property

@@ -115,7 +115,7 @@ def read_stored(folder: StoredFolder, budget: int = BUDGET) -> FeatureSet:
         classes=classes_from(settings.classes, settings.colors),
         image_names=tuple(settings.images[i] for i in shown.tolist()),
         images=(),
-        labels=() if settings.labelled else None,
+        labels=() if (label != IGNORED).any() else None,
         pixels=Pixels(image.astype(np.int32), arrays["row"], arrays["column"], label, ()),
         models={name: _model(name, stored, settings, arrays) for name, stored in folder.models.items()},
     )

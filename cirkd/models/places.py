@@ -3,8 +3,10 @@
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from cirkd.data.bundled import PARTS
@@ -94,6 +96,24 @@ def over_time(folder: Path) -> dict[str, Path]:
 
 def _stem(path: Path) -> str:
     return path.name.removesuffix(next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), ""))
+
+
+def student_names(paths: Sequence[str]) -> list[str]:
+    """Names of further students, by their files': no two alike, and none that of a role.
+
+    A name that several have gets its folder's before it, and a number where that is not enough.
+
+    >>> student_names(["a/best.pth.tar", "b/best.pth", "b/teacher.pth", "teacher", "b/last.ckpt"])
+    ['a best', 'b best', 'b teacher', 'teacher 2', 'last']
+    """
+    stems = [_stem(Path(path)) for path in paths]
+    times = Counter([*PARTS, *stems])
+    names: list[str] = []
+    for path, stem in zip(paths, stems, strict=True):
+        name = stem if times[stem] == 1 else f"{Path(path).parent.name} {stem}".strip()
+        tried = (name if number == 1 else f"{name} {number}" for number in count(1))
+        names.append(next(name for name in tried if name not in (*PARTS, *names)))
+    return names
 
 
 def told_models(given: Sequence[str]) -> dict[str, str]:

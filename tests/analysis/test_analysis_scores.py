@@ -14,6 +14,7 @@ from torchmetrics.functional.classification import (
 )
 
 from cirkd.analysis.scores import BROKEN, FIXED, SAME_CORRECT, SAME_WRONG, confusion, pixel_change, scores
+from cirkd.charts import confusion as charts
 from cirkd.data.errors import StudyError
 from tests.factories import make_classes, make_features
 
@@ -70,6 +71,18 @@ def test_a_class_that_no_image_shows_is_nan_for_every_model():
     for name, score in result.models.items():
         assert np.isnan(score.iou[3:]).all()
         assert score.miou == pytest.approx(scores(features).models[name].miou)
+
+
+def test_pixels_taken_for_a_class_that_the_labels_lack_count_as_labelled():
+    features = make_features(("before", "after"), images=1)
+    label = features.labels[0]
+    counted = np.bincount(label.reshape(-1), minlength=256)[:4]
+    other = np.where(label == 1, 255, label).astype(np.uint8)
+    model = dataclasses.replace(features.models["before"], prediction_maps=(other,))
+    found = scores(dataclasses.replace(features, models={**features.models, "before": model}))
+    np.testing.assert_array_equal(found.labelled, counted)
+    assert found.pixels == counted.sum() == (label != 255).sum()
+    np.testing.assert_allclose(charts.shares(found, "before"), np.diag([1.0, 0, 1, 1]))
 
 
 def test_without_labels_everything_is_nan_and_says_why():

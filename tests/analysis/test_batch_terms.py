@@ -45,7 +45,7 @@ def distilled(**changes):
 def test_terms_are_those_that_training_reports():
     study = distilled()
     found = study.batch_terms("after")
-    assert found.own and not found.note
+    assert found.recipe == "after" and not found.note
     batch = torch.stack([study.models["after"].preprocess(sample.image) for sample in study.source.samples])
     labels = torch.from_numpy(np.stack([sample.label for sample in study.source.samples]).astype(np.int64))
     student, teacher = study.models["after"](batch), study.models["teacher"](batch)
@@ -76,8 +76,29 @@ def test_networks_given_in_training_mode_are_evaluated_and_given_back_so():
 def test_without_a_memory_the_rest_is_reported():
     found = distilled().batch_terms("before")
     assert set(found.raw) == {"task", "kd", "minibatch_pixel"}
-    assert not found.own and found.weights["minibatch_pixel"] == Objective().minibatch_pixel
     assert "no memory" in found.note
+
+
+def test_all_students_are_measured_by_the_objective_that_after_was_distilled_with():
+    study = distilled()
+    provenance = study.models["after"].info.provenance
+    provenance["recipe"]["objective"] |= {"relation_stride": 8, "minibatch_projected": True}
+    study.models["before"].info.provenance["recipe"] = {"objective": {"task": 1.0, "relation_stride": 0}}
+    study.models["after"].load_state_dict(study.models["before"].state_dict(), strict=False)
+    before, after = study.batch_terms("before"), study.batch_terms("after")
+    assert before.recipe == after.recipe == "after"
+    assert before.weights.items() <= after.weights.items() and before.weights["minibatch_pixel"] == 2.0
+    assert before.raw["kd"] == after.raw["kd"] and "before any projection head" in before.note
+    provenance["recipe"]["objective"]["minibatch_projected"] = False
+    study = Study.open(*study.models.values(), images=make_samples(3), device="cpu")
+    assert study.batch_terms("before").raw["minibatch_pixel"] == study.batch_terms("after").raw["minibatch_pixel"]
+
+
+def test_where_no_student_was_distilled_the_objective_is_the_papers():
+    study = distilled()
+    study.models["after"].info.provenance.clear()
+    found = study.batch_terms("before")
+    assert not found.recipe and found.weights["minibatch_pixel"] == Objective().minibatch_pixel
 
 
 def test_terms_whose_heads_stay_in_training_are_left_out_and_named():
@@ -85,7 +106,7 @@ def test_terms_whose_heads_stay_in_training_are_left_out_and_named():
     student.memory = RelationMemory(4, 8, 12, pixel_queue_size=5, region_queue_size=3, pixel_contrast=8).eval()
     study = Study.open(FakeSegmenter(width=12), FakeSegmenter(seed=1), student, images=make_samples(2), device="cpu")
     found = study.batch_terms("after")
-    assert found.own and {"kd", "attention"} < found.raw.keys() and "hint" not in found.raw
+    assert found.recipe and {"kd", "attention"} < found.raw.keys() and "hint" not in found.raw
     assert "without hint" in found.note
 
 

@@ -241,3 +241,12 @@ def test_a_fine_position_lies_in_the_cell_that_holds_its_centre() -> None:
             row,
             column,
         )
+
+
+def test_the_same_arrays_under_other_names_are_another_view():
+    features = make_features(("teacher", "before"))
+    teacher, student = features.models.values()
+    renamed = {"teacher": teacher, "after": dataclasses.replace(student, name="after")}
+    other = dataclasses.replace(features, models=renamed)
+    first, again, second = (read(encode(explorer_block(f), {}))[0] for f in (features, features, other))
+    assert first["id"] == again["id"] != second["id"]

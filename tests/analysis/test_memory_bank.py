@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cirkd.analysis.bank_map import bank_map, projected_rows
-from cirkd.analysis.memory_bank import BY_BANK, BY_VIEW, banks, memory_bank, sample_bank
+from cirkd.analysis.memory_bank import BY_BANK, BY_VIEW, banks, memory_bank, sample_bank, view_centroids
 from cirkd.analysis.memory_lesson import stored_pixels
 from cirkd.data.errors import StudyError
 from cirkd.losses.memory import RelationMemory
@@ -96,6 +96,22 @@ def test_a_bank_of_other_classes_or_width_is_measured_with_itself(features):
     assert "classes" in memory_bank(features, "after", model).note
     model = Distilled(make_features(widths={"teacher": 12}))
     assert "16 wide" in memory_bank(features, "after", model).note
+
+
+def test_a_bank_keeps_its_own_classes_in_the_studys_colours(features):
+    known = features.classes
+    own = dataclasses.replace(known, names=known.names[::-1], colors=((1, 1, 1),) * 4)
+    found = memory_bank(features, "after", Distilled(features, own))
+    assert (found.classes.names, found.classes.colors) == (known.names[::-1], known.colors[::-1])
+
+
+def test_a_class_that_the_images_do_not_know_has_no_centroid_of_their_unlabelled_pixels():
+    features = make_features(classes=3)
+    features.pixels.label[:5] = 255
+    model = Distilled(features, make_classes(4))
+    found = memory_bank(features, "after", model)
+    assert found.classes == make_classes(4) and not found.note
+    assert np.isnan(view_centroids(features, model)[0][3]).all()
 
 
 def test_who_has_none_says_so(features):

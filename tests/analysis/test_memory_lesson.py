@@ -8,7 +8,7 @@ from cirkd.analysis.memory_lesson import memory_lesson
 from tests import oracles
 from tests.analysis.oracles import unit
 from tests.analysis.test_memory_bank import Distilled
-from tests.factories import make_features
+from tests.factories import make_classes, make_features
 
 
 @pytest.fixture
@@ -40,3 +40,10 @@ def test_memory_losses_and_their_ceilings_by_the_formulas(features):
         wanted = unit(features.models["teacher"].embedding) @ mean / np.linalg.norm(mean)
         np.testing.assert_allclose(found.relations["teacher"][:, k], wanted, atol=1e-5)
     assert found.relations["after"].shape == (len(features.pixels), len(held))
+
+
+def test_regions_have_the_names_of_the_banks_classes():
+    features = make_features(classes=3)
+    model = Distilled(features, make_classes(4))
+    model.memory.region_queue.enqueue(torch.randn(1, 16), torch.tensor([3]), 29)
+    assert memory_lesson(features, "after", model).classes == make_classes(4)

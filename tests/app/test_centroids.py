@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,14 @@ def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
     assert not test.error
     assert len(test.dataframe) == 2
     assert any(("No teacher" if "teacher" in missing else "No before") in c.value for c in test.caption)
+
+
+def test_without_a_teacher_nothing_is_said_to_come_closer(page: Open) -> None:
+    test = page("centroids", **study_without(("teacher",)))
+    table = test.dataframe[0].value
+    assert "drift" in table and "approach" not in table
+    told = [metric.proto.help for metric in test.metric] + [caption.value for caption in test.caption[1:]]
+    assert not [text for text in told if re.search("teacher's|in the teacher|closer", text)]
 
 
 def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_path: Path) -> None:

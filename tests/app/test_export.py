@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from app import work
 from cirkd.export.tables import tables
 from tests.app.conftest import WIDTHS, assert_stands, settle
 from tests.app.test_embeddings import study_without
@@ -55,6 +56,20 @@ def test_embeddings_figures_and_the_report(page: Open, study_folders: Path) -> N
     assert not test.exception
     assert not test.error
     assert b"<h1>What distillation changed</h1>" in made(test, "export_report")
+
+
+def test_a_second_export_lets_the_first_go_on(page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    names, run = [], work.run
+
+    def noted(key: work.Key, label: str, function: Callable[[work.Progress], Any]) -> Any:
+        names.append(key[0])
+        return b"made" if str(key[0]).startswith("export") else run(key, label, function)
+
+    test = page("export")
+    monkeypatch.setattr(work, "run", noted)
+    for key in ("export_tables", "export_embeddings"):
+        test.button(key=f"{key}_make").click().run()
+    assert [name for name in names if name.startswith("export")] == ["export_tables", "export_embeddings"]
 
 
 @pytest.mark.parametrize("missing", [("teacher",), ("before", "after")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,11 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
+from app import captions
 from cirkd.charts import theme
 from tests.app.conftest import WIDTHS, assert_stands, settle
 from tests.app.drawn import array, traces, wait_for_charts
 from tests.app.test_embeddings import study_without
 from tests.app.test_overview import images_of, open_study
+from tests.factories import make_features
 
 Open = Callable[..., Any]
 
@@ -54,6 +57,16 @@ def test_divergences_are_the_studys(page: Open, study_folders: Path) -> None:
     for trace, z in zip(maps, wanted, strict=True):
         np.testing.assert_allclose(array(trace["z"]), z, atol=2e-3)
     assert len({trace["zmax"] for trace in maps}) == 1
+
+
+def test_a_student_distilled_without_pixel_relations_was_not_distilled_between_cells() -> None:
+    objective = {"relation_stride": 16, "kd": 1.0}
+    told = {name: {"provenance": {"recipe": {"teacher": "t", "objective": dict(objective)}}} for name in ("a", "b")}
+    told["b"]["provenance"]["recipe"]["objective"]["minibatch_pixel"] = 1.0
+    features = make_features(("teacher", "a", "b"))
+    models = {name: replace(model, info=told.get(name, {})) for name, model in features.models.items()}
+    said = captions._trained_cells(replace(features, models=models))
+    assert said == " b was distilled between means over cells of 16 x 16 pixels."
 
 
 @pytest.mark.slow

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
+from app import cached
 from tests.app.test_overview import images_of
 from tests.app.toy import make_checkpoints, make_streets
 from tests.training.tiny import write_camvid
@@ -181,6 +185,27 @@ def test_uploads_become_a_study_of_their_own(page: Open, study_folders: Path) ->
     assert kept.parent.parent.stat().st_mode & 0o077 == 0
 
 
+def test_an_image_uploaded_again_takes_the_place_of_the_one_before(
+    page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def png(color: str) -> tuple[str, bytes, str]:
+        Image.new("RGB", (96, 64), color).save(file := BytesIO(), "PNG")
+        return "a.png", file.getvalue(), "image/png"
+
+    def kept() -> list[Any]:
+        return [Image.open(path).getpixel((0, 0)) for path in tmp_path.glob("images/*")]
+
+    monkeypatch.setattr(cached, "private_folder", lambda: tmp_path)
+    test = page("learn", data="upload")
+    test.file_uploader(key="bar_images").set_value([png("red")]).run()
+    test.switch_page("views/export.py").run()
+    assert kept() == [(255, 0, 0)]
+    test.file_uploader(key="bar_images").set_value([png("blue")]).run()
+    assert not test.exception and kept() == [(0, 0, 255)]
+    test.file_uploader(key="bar_images").clear().run()
+    assert not test.exception and kept() == []
+
+
 @pytest.mark.slow
 def test_a_second_data_set_is_one_click(page: Open, study_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tempfile
@@ -211,6 +236,23 @@ def test_further_students_are_compared_too(page: Open) -> None:
     test = page(after="none", others="streets-cirkd")
     clean(test)
     assert any("streets-cirkd" in metric.label for metric in test.metric)
+
+
+def test_further_students_of_one_file_name_are_all_shown(page: Open, study_folders: Path, tmp_path: Path) -> None:
+    there = study_folders / "checkpoints"
+    copies = {"a/best": "streets-baseline", "b/best": "streets-cirkd", "c/teacher": "streets-cirkd"}
+    for copy, name in copies.items():
+        (tmp_path / copy).parent.mkdir()
+        shutil.copy(there / f"{name}.safetensors", tmp_path / f"{copy}.safetensors")
+    others = ",".join(quote(str(tmp_path / f"{copy}.safetensors"), safe="") for copy in copies)
+    test = page(teacher="streets-teacher", others=others)
+    clean(test)
+    assert [metric.label.split(" · ")[0].split("] ")[1] for metric in test.metric][:4] == [
+        "Teacher",
+        "a best",
+        "b best",
+        "c teacher",
+    ]
 
 
 def test_an_upload_that_is_no_checkpoint_says_why_and_leaves_the_study(page: Open) -> None:

@@ -86,17 +86,17 @@ export class Board {
     this.root.addEventListener("keydown", () => this.root.classList.remove("cx-arrived"), { once: true });
   }
 
-  /** The same study again: take over what is new in it (maps, divergence, the page's theme). */
-  update(block, send) {
-    this.send = send;
+  /** The same pixels again, maybe as another study's: take over what is new (maps, divergence, the page's theme). */
+  update(block, { send, keep }) {
+    Object.assign(this, { send, keep });
+    this.block.study = block.study; // Python listens to what is told of the study on screen alone
+    this.tell();
     const known = (item) => [Object.keys(item.maps).join(), item.divergence?.temperature].join();
     const theme = themeOf(this.root);
     const same = known(block) === known(this.block) && JSON.stringify(theme) === JSON.stringify(this.theme);
     this.theme = theme;
     if (same) return;
-    this.block.maps = block.maps;
-    this.block.divergence = block.divergence;
-    this.block.colorings = block.colorings;
+    Object.assign(this.block, { maps: block.maps, divergence: block.divergence, colorings: block.colorings });
     this.useMap();
     this.resized(true);
     if (this.waiting) this.visit(this.waiting);

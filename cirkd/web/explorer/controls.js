@@ -15,7 +15,7 @@ export const TOOLS = [
 export const TOUR = [
   ["fixed", "fixed", "Pin the next place where most pixels were wrong before and are right after"],
   ["broken", "broken", "Pin the next place where most pixels were right before and are wrong after"],
-  ["diverged", "diverged", "Pin the next place whose relations are farthest from the teacher's, in the last student"],
+  ["diverged", "diverged", "Pin the next place whose relations diverge most, in the last student"],
 ];
 
 export class Controls {

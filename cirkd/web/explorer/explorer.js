@@ -16,14 +16,13 @@ export default function mount({ data, parentElement, setStateValue }) {
   if (visit > visited) memories.delete(key);
   visited = Math.max(visit, visited);
   const send = (state) => setStateValue("state", state);
+  const keep = (memory) => memories.set(key, memory); // with every change: a new element may be there before the old one goes
   let board = boards.get(parentElement);
   if (board && board.block.id === header.id) {
-    board.update(readBlock(data), send);
+    board.update(readBlock(data), { send, keep });
   } else {
     const before = board ? { view: board.view } : null; // another study: the same view, but no pin of the old
     board?.destroy();
-    // Kept with every change: a new element may be there before the old one goes.
-    const keep = (memory) => memories.set(key, memory);
     board = new Board(parentElement, readBlock(data), { send, keep }, memories.get(key) ?? before, started);
     boards.set(parentElement, board);
   }
