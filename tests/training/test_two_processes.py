@@ -54,7 +54,13 @@ print("steps", trainer.train(recipe, resume=resume).steps)
 print("threads", threads.left("gloo"))
 """
 OBJECTIVE = Objective(
-    auxiliary=0.0, across_processes=True, variation=2.0, hint=1.0, memory_channel=0.1, category_similarity=1.0
+    auxiliary=0.0,
+    across_processes=True,
+    variation=2.0,
+    hint=1.0,
+    memory_channel=0.1,
+    category_similarity=1.0,
+    boundary=1.0,
 )
 
 
