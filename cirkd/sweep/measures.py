@@ -3,7 +3,6 @@ measured on every image of a split: confusion, outlines, calibration."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ from cirkd.analysis import segmentation_measures
 from cirkd.analysis.centroids import MODEL_MEASURES
 from cirkd.analysis.places import telling_images
 from cirkd.checkpoint import load_model
-from cirkd.data.bundled import checkpoint_path
 from cirkd.data.catalog import open_data
 from cirkd.data.sample import Classes, SegmentationData
 from cirkd.export.files import whole
@@ -28,6 +26,7 @@ from cirkd.models.stream import Item, stream
 from cirkd.relations import resize_labels
 from cirkd.study import Study
 from cirkd.sweep.plan import Job, run_name
+from cirkd.training.contents import content, contents
 from cirkd.training.evaluate import confusion_matrix
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import Recipe
@@ -62,7 +61,7 @@ def kept_row(job: Job, teacher: Path | None, images: int) -> dict[str, Any] | No
     path = _path(job)
     kept = json.loads(path.read_text()) if path.is_file() else {}
     wanted, asked = _asked(job, teacher, images), kept.get("asked", {})
-    asked = {**asked, "recipe": _computed(asked.get("recipe", {}))}
+    asked = {"files": {}, **asked, "recipe": _computed(asked.get("recipe", {}))}
     return kept["row"] if asked == wanted else None
 
 
@@ -89,10 +88,11 @@ def _path(job: Job) -> Path:
 
 
 def _asked(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
-    """What a row depends on: the recipe whole and the teacher's content, so that neither changes unseen."""
-    content = None if teacher is None else _content(teacher)
+    """What a row depends on: the recipe whole and the content of its files, so that neither changes unseen."""
+    files = {flag: digest for flag, digest in contents(job.recipe).items() if flag != "teacher"}
+    compared = None if teacher is None else content(teacher)
     recipe = _computed(plain_recipe(job.recipe))
-    return {"entry": job.entry, "recipe": recipe, "teacher": content, "images": images}
+    return {"entry": job.entry, "recipe": recipe, "files": files, "teacher": compared, "images": images}
 
 
 def _computed(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,12 +101,6 @@ def _computed(recipe: Mapping[str, Any]) -> dict[str, Any]:
     nested = {name: {**value, **recipe.get(name, {})} for name, value in default.items() if isinstance(value, dict)}
     whole, free = {**default, **recipe, **nested}, free_to_change(recipe)
     return {name: value for name, value in whole.items() if name not in free}
-
-
-def _content(checkpoint: Path) -> str:
-    """A file's digest; a folder of weights, or what is not there, goes by its name."""
-    path = checkpoint_path(checkpoint)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else checkpoint.name
 
 
 def _row(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:

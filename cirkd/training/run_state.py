@@ -50,6 +50,7 @@ def save_state(path: Path, steps: Steps) -> None:
     state = {
         "step": steps.done,
         "recipe": plain_recipe(steps.recipe),
+        "contents": steps.contents,
         "module": steps.module.state_dict(),
         "average": None if steps.average is None else steps.average.state_dict(),
         "optimizer": steps.optimizer.state_dict(),
@@ -75,12 +76,13 @@ def load_state(path: Path, steps: Steps) -> None:
     """Load what `save_state` wrote, in place; the state before it where that one is torn.
 
     Raises:
-        TrainingError: no state, a damaged one, or one of another recipe.
+        TrainingError: no state, a damaged one, or one of another recipe or other files.
     """
     if not path.is_file():
         raise TrainingError(f"{path}: nothing to resume here; start the run without --resume")
     state = _read(path)
     _refuse_another_recipe(path, state.get("recipe", {}), plain_recipe(steps.recipe))
+    _refuse_other_files(path, state.get("contents", {}), steps.contents)
     try:
         steps.module.load_state_dict(state["module"])
         if steps.average is not None:
@@ -137,6 +139,16 @@ def _refuse_another_recipe(path: Path, started: Mapping[str, Any], wanted: Mappi
             raise TrainingError(
                 f"{path.parent}: started with {name} {_shown(started[name])}, not {_shown(wanted[name])}; "
                 "resume with the flags of its start, or train again under another --name"
+            )
+
+
+def _refuse_other_files(path: Path, started: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """States from before files were told by their content name none."""
+    for flag in sorted(started.keys() & wanted.keys()):
+        if started[flag] != wanted[flag]:
+            raise TrainingError(
+                f"{path.parent}: started with another --{flag} of the same name; resume with what it was started "
+                "with, or train again under another --name"
             )
 
 

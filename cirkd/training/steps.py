@@ -18,6 +18,7 @@ from cirkd.losses.pixel_choice import Draws
 from cirkd.models.segmenter import SegmentationOutput, Segmenter
 from cirkd.training import accelerating
 from cirkd.training.batches import Batch
+from cirkd.training.contents import contents
 from cirkd.training.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Steps:
         average: The weights' average, where the recipe asks for one.
         draws: Source of the memory's choices.
         latest: Terms of the step before, for the message of a run that diverges.
+        contents: Of the files that the recipe names.
 
     Example:
         steps = Steps(recipe, Distillation(student, memory, heads, recipe.objective), teaching, accelerator)
@@ -138,6 +140,7 @@ class Steps:
         self.draws = torch.Generator().manual_seed(recipe.seed + 1)
         self.done = 0
         self.latest: dict[str, float] = {}
+        self.contents = contents(recipe)
 
     def __call__(self, batch: Batch, draws: Draws = None) -> Terms:
         """Train on a batch; the raw terms, means over its parts.
