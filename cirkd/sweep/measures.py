@@ -38,6 +38,8 @@ FOLDER = "measures"
 DURING = "miou_val/"
 """What the columns of val's mIoU at each evaluation begin with; the step follows."""
 _BY_CLASS = ("compactness", "separation", "row_distance", "nearest_centroid_by_class")
+_METHOD = frozenset({"name", "seed", "objective", "memory", "teacher", "told", "teacher_precision"})
+"""Fields of a recipe in which the rows of one table may differ."""
 PROBE_IMAGES, PROBE_PIXELS = 60, 6_000
 """Images of each split, and pixels of them all, that the linear probe is fitted to and asked about."""
 
@@ -68,7 +70,7 @@ def kept_row(job: Job, teacher: Path | None, images: int) -> dict[str, Any] | No
 def other_rows(jobs: Sequence[Job], teachers: Sequence[Path | None], images: int) -> list[dict[str, Any]]:
     """Rows beside those of these jobs that can be compared with them.
 
-    They were measured earlier in the same way, of the same data and steps, against one of the same teachers.
+    They were measured earlier in the same way, against one of the same teachers, and differ in what they distil alone.
     """
     known = [_comparable(_asked(job, teacher, images)) for job, teacher in zip(jobs, teachers, strict=True)]
     own = {_path(job) for job in jobs}
@@ -77,10 +79,10 @@ def other_rows(jobs: Sequence[Job], teachers: Sequence[Path | None], images: int
 
 
 def _comparable(asked: Mapping[str, Any]) -> list[Any]:
-    """What two rows have in common that stand in one table."""
-    recipe = _computed(asked["recipe"])
-    same = [recipe.get(name) for name in ("data", "root", "train_split", "val_split", "steps")]
-    return [asked["images"], asked["teacher"], *same]
+    """What two rows have in common that stand in one table: all but the objective, the seed and what it needs."""
+    recipe = {name: value for name, value in _computed(asked["recipe"]).items() if name not in _METHOD}
+    files = {flag: digest for flag, digest in asked.get("files", {}).items() if flag.partition(".")[0] not in _METHOD}
+    return [asked["images"], asked["teacher"], recipe, files]
 
 
 def _path(job: Job) -> Path:

@@ -179,9 +179,24 @@ def test_the_table_holds_what_else_was_compared_with_the_same_teacher(
     assert main(words) == 0
     found = [(row["recipe"], row["seed"]) for row in read_results(tmp_path).rows]
     assert found == [("streets-kd", 0), ("streets-cirkd", 0), ("streets-cirkd", 1), ("streets-kd", 1)]
-    (longer,) = plan(["streets-at"], [0], [*flags, "--steps", "6000"], tmp_path)
-    assert measures.other_rows([longer], [weights], 6) == [], "of another length"
-    assert len(measures.other_rows(plan(["streets-at"], [0], flags, tmp_path), [weights], 6)) == 4
+    for changed in (
+        ["--steps", "6000"],
+        ["--batch-size", "2"],
+        ["--optimizer", "sgd"],
+        ["--learning-rate", "0.5"],
+        ["--average", "0"],
+        ["--labelled-share", "0.05"],
+        ["--augmentation.crop", "64", "64"],
+        ["--network.embedding-channels", "32"],
+        ["--precision", "bf16"],
+    ):
+        (other,) = plan(["streets-at"], [0], [*flags, *changed], tmp_path)
+        assert measures.other_rows([other], [weights], 6) == [], changed
+    # A baseline without a teacher, too, and what the method itself needs may be as one likes.
+    own = ["--memory.pixel-contrast", "64", "--teacher-precision", "float32"]
+    for entry, more in (("streets-at", own), ("streets-baseline", [])):
+        jobs = plan([entry], [2], [*more, *(flags if entry == "streets-at" else [])], tmp_path)
+        assert len(measures.other_rows(jobs, [weights], 6)) == 4
     weights.write_bytes(b"another")
     (job,) = plan(["streets-kd"], [0], flags, tmp_path)
     measures.measure(job, weights, 6)
