@@ -46,7 +46,7 @@ def boundary_distillation(
         >>> boundary_distillation(logits, logits, labels).item() < 1e-6
         True
     """
-    at_boundary, _ = _split(student, labels)
+    at_boundary, _ = split_at_boundaries(student, labels)
     divergence = softmax_divergence(student / temperature, teacher / temperature).sum(dim=1)
     return (divergence * at_boundary).sum() / at_boundary.sum().clamp(min=1) * temperature**2
 
@@ -71,15 +71,21 @@ def body_distillation(
         >>> body_distillation(logits, logits, labels).item() < 1e-6
         True
     """
-    _, inside = _split(student, labels)
+    _, inside = split_at_boundaries(student, labels)
     inside = inside.flatten(1)[:, None]
     scaled = ((x.flatten(2) / temperature).masked_fill(~inside, -1e4) for x in (student, teacher))
     divergence = softmax_divergence(*scaled, dim=2) * inside
     return divergence.sum(dim=2).mean() * temperature**2
 
 
-def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Which positions of the map are at a boundary, and which are labelled and not."""
+def split_at_boundaries(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Which positions of the logits' grid are at a boundary, and which are labelled and not.
+
+    Example:
+        >>> import torch
+        >>> split_at_boundaries(torch.zeros(1, 2, 1, 4), torch.tensor([[[0, 0, 1, 255]]]))
+        (tensor([[[False,  True,  True, False]]]), tensor([[[ True, False, False, False]]]))
+    """
     classes = logits.shape[1]
     small = resize_labels(labels, (logits.shape[2], logits.shape[3]))
     at_boundary = boundary_mask(small, classes)

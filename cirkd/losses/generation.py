@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cirkd.relations import full_precision
+from cirkd.relations.gather import own_share
 from cirkd.relations.random_numbers import uniform
 
 MASKED = 0.75
@@ -50,8 +51,10 @@ def random_mask(
     embedding: Float[Tensor, "b d h w"], generator: torch.Generator | None = None
 ) -> Float[Tensor, "b 1 h w"]:
     """1 where a position is seen, 0 where it is masked: each with probability `MASKED`."""
-    images, _, *size = embedding.shape
-    return (uniform(images, 1, *size, generator=generator, device=embedding.device) >= MASKED).to(embedding.dtype)
+    # Where several processes train, each draws for the images of all: together they mask as one would.
+    images, here = own_share(tuple(embedding.shape))
+    drawn = uniform(images, 1, *embedding.shape[2:], generator=generator, device=embedding.device)[here]
+    return (drawn >= MASKED).to(embedding.dtype)
 
 
 @full_precision

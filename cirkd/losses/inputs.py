@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,7 +16,7 @@ from cirkd.losses.generation import random_mask
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.pixel_choice import Draws, GivenDraws
 from cirkd.relations import flatten_positions, majority_labels, resize_labels
-from cirkd.relations.gather import share_of_mean
+from cirkd.relations.gather import several_processes, share_of_mean
 from cirkd.relations.similarity import average_cells, cells_of
 
 UNLABELLED = -1
@@ -50,9 +50,9 @@ class Settings:
         across_processes: whether mini-batch relations run over the images of all processes that train together; the
             memory terms do in any case, as every process's memory holds the rows of all. The published code relates
             the images of one GPU alone, as is done here unless this is set.
-        means_by_process: whether cross-entropy and memory terms are means over the labelled pixels of each process,
-            of which the mean is taken, as in the published code; else every labelled pixel of the batch counts alike,
-            however they are shared out.
+        means_by_process: whether cross-entropy, memory terms and the term at boundaries are means over the labelled
+            pixels of each process, of which the mean is taken, as in the published code; else every labelled pixel of
+            the batch counts alike, however they are shared out. Parts of a process's share count by theirs either way.
         relations_fade: whether the weights of the relations between pixels fall from their value at the first step
             to 0 at the last (not of the paper): they shape the features first, and leave the end to the task.
         minibatch_projected: whether the mini-batch relations, too, are those of the embedding behind the memory's
@@ -77,9 +77,26 @@ class Settings:
     teacher_labels: bool = False
 
 
+@dataclass(frozen=True)
+class Share:
+    """All images of a process, where a step sees them part by part, every part of as many.
+
+    Attributes:
+        labels: [B, H, W].
+        teacher_logits: [B, c, h, w]; needed where unlabelled pixels count as what the teacher predicts.
+    """
+
+    labels: Tensor
+    teacher_logits: Tensor | None = None
+
+
 @dataclass
 class Inputs:
-    """A batch as the terms see it. The teacher's maps come on the student's grid and get no gradient."""
+    """A batch as the terms see it. The teacher's maps come on the student's grid and get no gradient.
+
+    Attributes:
+        share: what the batch is a part of; None where it is all that this process has.
+    """
 
     student: Output
     teacher: Output | None
@@ -89,6 +106,7 @@ class Inputs:
     draws: Draws
     ignore_index: int
     settings: Settings
+    share: Share | None = None
 
     @property
     def generator(self) -> torch.Generator | None:
@@ -102,6 +120,16 @@ class Inputs:
     def head(self, name: str) -> Any:
         """The head of that name, which `Objective.terms` has made sure is there."""
         return getattr(self.heads, name)
+
+    @cached_property
+    def of_share(self) -> Inputs:
+        """The labels of the whole share on the grids of this part; what else there is stays this part's."""
+        if self.share is None:
+            return self
+        teacher, logits = self.teacher, self.share.teacher_logits
+        if teacher is not None and logits is not None:
+            teacher = _Predicted(logits, teacher.embedding)
+        return replace(self, labels=self.share.labels, teacher=teacher, share=None)
 
     @cached_property
     def known_labels(self) -> Tensor:
@@ -169,14 +197,17 @@ class Inputs:
         return self.memory.projection(self.related[0])
 
     @cached_property
+    def labelled(self) -> Tensor:
+        """Which positions of `related`, image by image, are of a class."""
+        assert self.memory is not None
+        labels = self.related_labels.flatten()
+        return (labels >= 0) & (labels < self.memory.num_classes)
+
+    @cached_property
     def labelled_rows(self) -> tuple[Tensor, Tensor]:
         """Projected student and teacher embeddings [n, d] of the labelled pixels."""
-        assert self.memory is not None
-        teacher = self.related[1]
-        labels = self.related_labels.flatten()
-        kept = (labels >= 0) & (labels < self.memory.num_classes)
-        student = flatten_positions(self.projected).flatten(0, 1)[kept]
-        return student, flatten_positions(teacher).flatten(0, 1)[kept]
+        student, teacher = (flatten_positions(maps).flatten(0, 1) for maps in (self.projected, self.related[1]))
+        return student[self.labelled], teacher[self.labelled]
 
     @cached_property
     def channels(self) -> tuple[Tensor, Tensor]:
@@ -191,13 +222,30 @@ class Inputs:
         return self.head("generation")(embedding, random_mask(embedding, self.generator))
 
 
-def over_processes(batch: Inputs, value: Tensor, count: Tensor) -> Tensor:
-    """A mean over `count` items, scaled so that the mean over processes is that over all their items.
+@dataclass(frozen=True)
+class _Predicted:
+    """A teacher's output of which labels are made: logits of the whole share, an embedding of a part."""
 
-    As it is where the settings ask for means by process.
+    logits: Tensor
+    embedding: Tensor
+    auxiliary: None = None
+    encoded: None = None
+
+
+def over_share(batch: Inputs, value: Tensor, count: Callable[[Inputs], Tensor]) -> Tensor:
+    """A mean over some items, scaled so that the mean over parts and processes is that over all their items.
+
+    Over the parts of each process alone where the settings ask for means by process.
+
+    Args:
+        count: how many items there are, by the labels of a part or of the whole share.
     """
-    share = None if batch.settings.means_by_process else share_of_mean(count)
-    return value if share is None else value * share.to(value.dtype)
+    across = several_processes() and not batch.settings.means_by_process
+    if batch.share is None and not across:
+        return value
+    whole = batch.of_share
+    parts = len(whole.labels) // len(batch.labels)
+    return value * share_of_mean(count(batch), count(whole), parts, across=across).to(value.dtype)
 
 
 def _on_grid(teacher: Tensor, student: Tensor) -> Tensor:

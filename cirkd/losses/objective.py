@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Doc
 
-from cirkd.losses.inputs import Inputs, Output, Settings, Sizes, Term
+from cirkd.losses.inputs import Inputs, Output, Settings, Share, Sizes, Term
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.pixel_choice import Draws, GivenDraws
 from cirkd.losses.terms import HEADS, TERMS
@@ -130,6 +130,7 @@ class Objective(Settings, _Weights):
         generator: Draws = None,
         step: int = 0,
         ignore_index: int = 255,
+        share: Share | None = None,
     ) -> Terms:
         """Raw value of each weighted term, by name, in the order of the fields.
 
@@ -144,6 +145,8 @@ class Objective(Settings, _Weights):
             heads: needed by the terms that train something beside the student.
             generator: source of the draws from the memories and into them; or `GivenDraws`.
             step: the training step, kept with what goes into the memories.
+            share: what the images are a part of, where a step sees a process's share part by part; means over labelled
+                pixels then come with the weight of this part's.
 
         Raises:
             ValueError: a weighted term lacks the teacher, the memory or its head, or draws are given for the memory of
@@ -152,7 +155,7 @@ class Objective(Settings, _Weights):
         self._require(teacher_output, memory, heads)
         if self.memory_channel and isinstance(generator, GivenDraws):
             raise ValueError("draws can be given for memories of pixels and regions; weigh memory_channel 0")
-        batch = Inputs(student_output, teacher_output, labels, memory, heads, generator, ignore_index, self)
+        batch = Inputs(student_output, teacher_output, labels, memory, heads, generator, ignore_index, self, share)
         filled = memory if self.needs_memory and memory is not None and memory.training else None
         if filled is not None and filled.enqueue == "before":
             batch.fill(filled, step)

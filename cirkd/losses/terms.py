@@ -7,18 +7,17 @@ it. A loss of your own, outside this package, is added by `cirkd.losses.with_ter
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from cirkd.losses import channel, structured
 from cirkd.losses.attention import as_published, attention_transfer
-from cirkd.losses.boundary import body_distillation, boundary_distillation
+from cirkd.losses.boundary import body_distillation, boundary_distillation, split_at_boundaries
 from cirkd.losses.channel_wise import channel_wise
 from cirkd.losses.correlation import inter_class_correlation, intra_class_correlation
 from cirkd.losses.double_similarity import category_similarity, pixel_similarity
 from cirkd.losses.fitnet import hint
 from cirkd.losses.generation import FeatureGenerator, dense_contrast, masked_generation
-from cirkd.losses.inputs import Head, Inputs, Sizes, Term, over_processes
+from cirkd.losses.inputs import Head, Inputs, Sizes, Term, over_share
 from cirkd.losses.logit import logit_distillation
 from cirkd.losses.memory import memory_relation
 from cirkd.losses.minibatch import minibatch_pixel_relation
@@ -53,7 +52,7 @@ def _cross_entropy(batch: Inputs, logits: Tensor | None) -> Tensor | None:
     if logits is None:
         return None
     value = segmentation_cross_entropy(logits, batch.known_labels, ignore_index=-1)
-    return over_processes(batch, value, (batch.known_labels >= 0).sum())
+    return over_share(batch, value, lambda part: (part.known_labels >= 0).sum())
 
 
 def _minibatch_pixel(batch: Inputs) -> Tensor:
@@ -76,7 +75,13 @@ def _memory_region(batch: Inputs) -> Tensor:
 def _to_keys(batch: Inputs, keys: Tensor) -> Tensor:
     student, teacher = batch.labelled_rows
     value = memory_relation(student, teacher, keys, batch.settings.temperature, unit_keys=True)
-    return over_processes(batch, value, torch.tensor(len(student), device=value.device))
+    return over_share(batch, value, lambda part: part.labelled.sum())
+
+
+def _boundary(batch: Inputs) -> Tensor:
+    student, labels = batch.student.logits, batch.known_labels
+    value = boundary_distillation(student, batch.teacher_logits, labels, batch.settings.kd_temperature)
+    return over_share(batch, value, lambda part: split_at_boundaries(student, part.known_labels)[0].sum())
 
 
 def _attention(batch: Inputs) -> Tensor:
@@ -276,7 +281,7 @@ TERMS: dict[str, Term] = {
         "Probabilities at boundaries (BPKD)",
         "#009E8E",
         "Divergence of the class probabilities at boundaries between labels (BPKD).",
-        lambda b: boundary_distillation(b.student.logits, b.teacher_logits, b.known_labels, b.settings.kd_temperature),
+        _boundary,
     ),
     "body": Term(
         "Shapes of regions (BPKD)",

@@ -21,18 +21,26 @@ def gather_rows(
     return _gather_padded(embeddings, numbers), _gather_padded(labels, numbers)
 
 
-def share_of_mean(count: Tensor) -> Tensor | None:
-    """Weight that turns this process's mean over `count` items into its part of the mean over all processes.
+def share_of_mean(count: Tensor, total: Tensor, parts: int = 1, *, across: bool = True) -> Tensor:
+    """Weight that turns a part's mean over `count` items into its part of the mean over all parts and processes.
 
-    With means scaled by it, the mean over processes, as is taken of gradients, is the mean over all items. None in a
-    single process.
+    With means scaled by it, the mean over parts and processes, as is taken of gradients, is the mean over all items.
+
+    Args:
+        total: items of this process, in all of its `parts`.
+        across: whether over processes as well; else over the parts of this one alone.
+
+    Example:
+        >>> share_of_mean(torch.tensor(3), torch.tensor(4), 2)
+        tensor(1.5000, dtype=torch.float64)
     """
-    if not several_processes():
-        return None
     # In float64, for the sake of means that are.
-    total = count.detach().double()
-    dist.all_reduce(total)
-    return count * dist.get_world_size() / total.clamp(min=1)
+    total = total.detach().double()
+    processes = 1
+    if across and several_processes():
+        dist.all_reduce(total)
+        processes = dist.get_world_size()
+    return count * parts * processes / total.clamp(min=1)
 
 
 def own_share(shape: tuple[int, ...]) -> tuple[int, slice]:

@@ -23,9 +23,9 @@ class SweepOptions:
 
     Runs go one after another, or one on each GPU, or several (--at-once). Started again with the same words, a
     sweep goes on where it was; what is measured already needs its run's folder no more. Other recipes and seeds may
-    follow into the same folder: its table holds all that were compared with the same teacher. Words after `--` are
-    for every run, as of `cirkd train`. A recipe in quotes may have flags of its own: "streets-cirkd
-    --objective.temperature 0.2".
+    follow into the same folder: its table holds all that were compared with the same teacher and trained alike but
+    for objective, memory and seed. Words after `--` are for every run, as of `cirkd train`. A recipe in quotes may
+    have flags of its own: "streets-cirkd --objective.temperature 0.2".
 
     Args:
         recipes: Names, or FILE.py:FUNCTION; each is trained with each seed.

@@ -3,7 +3,6 @@ measured on every image of a split: confusion, outlines, calibration."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ from cirkd.analysis import segmentation_measures
 from cirkd.analysis.centroids import MODEL_MEASURES
 from cirkd.analysis.places import telling_images
 from cirkd.checkpoint import load_model
-from cirkd.data.bundled import checkpoint_path
 from cirkd.data.catalog import open_data
 from cirkd.data.sample import Classes, SegmentationData
 from cirkd.export.files import whole
@@ -28,6 +26,7 @@ from cirkd.models.stream import Item, stream
 from cirkd.relations import resize_labels
 from cirkd.study import Study
 from cirkd.sweep.plan import Job, run_name
+from cirkd.training.contents import content, contents
 from cirkd.training.evaluate import confusion_matrix
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import Recipe
@@ -39,6 +38,8 @@ FOLDER = "measures"
 DURING = "miou_val/"
 """What the columns of val's mIoU at each evaluation begin with; the step follows."""
 _BY_CLASS = ("compactness", "separation", "row_distance", "nearest_centroid_by_class")
+_METHOD = frozenset({"name", "seed", "objective", "memory", "teacher", "told", "teacher_precision"})
+"""Fields of a recipe in which the rows of one table may differ."""
 PROBE_IMAGES, PROBE_PIXELS = 60, 6_000
 """Images of each split, and pixels of them all, that the linear probe is fitted to and asked about."""
 
@@ -62,14 +63,14 @@ def kept_row(job: Job, teacher: Path | None, images: int) -> dict[str, Any] | No
     path = _path(job)
     kept = json.loads(path.read_text()) if path.is_file() else {}
     wanted, asked = _asked(job, teacher, images), kept.get("asked", {})
-    asked = {**asked, "recipe": _computed(asked.get("recipe", {}))}
+    asked = {"files": {}, **asked, "recipe": _computed(asked.get("recipe", {}))}
     return kept["row"] if asked == wanted else None
 
 
 def other_rows(jobs: Sequence[Job], teachers: Sequence[Path | None], images: int) -> list[dict[str, Any]]:
     """Rows beside those of these jobs that can be compared with them.
 
-    They were measured earlier in the same way, of the same data and steps, against one of the same teachers.
+    They were measured earlier in the same way, against one of the same teachers, and differ in what they distil alone.
     """
     known = [_comparable(_asked(job, teacher, images)) for job, teacher in zip(jobs, teachers, strict=True)]
     own = {_path(job) for job in jobs}
@@ -78,10 +79,10 @@ def other_rows(jobs: Sequence[Job], teachers: Sequence[Path | None], images: int
 
 
 def _comparable(asked: Mapping[str, Any]) -> list[Any]:
-    """What two rows have in common that stand in one table."""
-    recipe = _computed(asked["recipe"])
-    same = [recipe.get(name) for name in ("data", "root", "train_split", "val_split", "steps")]
-    return [asked["images"], asked["teacher"], *same]
+    """What two rows have in common that stand in one table: all but the objective, the seed and what it needs."""
+    recipe = {name: value for name, value in _computed(asked["recipe"]).items() if name not in _METHOD}
+    files = {flag: digest for flag, digest in asked.get("files", {}).items() if flag.partition(".")[0] not in _METHOD}
+    return [asked["images"], asked["teacher"], recipe, files]
 
 
 def _path(job: Job) -> Path:
@@ -89,10 +90,11 @@ def _path(job: Job) -> Path:
 
 
 def _asked(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:
-    """What a row depends on: the recipe whole and the teacher's content, so that neither changes unseen."""
-    content = None if teacher is None else _content(teacher)
+    """What a row depends on: the recipe whole and the content of its files, so that neither changes unseen."""
+    files = {flag: digest for flag, digest in contents(job.recipe).items() if flag != "teacher"}
+    compared = None if teacher is None else content(teacher)
     recipe = _computed(plain_recipe(job.recipe))
-    return {"entry": job.entry, "recipe": recipe, "teacher": content, "images": images}
+    return {"entry": job.entry, "recipe": recipe, "files": files, "teacher": compared, "images": images}
 
 
 def _computed(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,12 +103,6 @@ def _computed(recipe: Mapping[str, Any]) -> dict[str, Any]:
     nested = {name: {**value, **recipe.get(name, {})} for name, value in default.items() if isinstance(value, dict)}
     whole, free = {**default, **recipe, **nested}, free_to_change(recipe)
     return {name: value for name, value in whole.items() if name not in free}
-
-
-def _content(checkpoint: Path) -> str:
-    """A file's digest; a folder of weights, or what is not there, goes by its name."""
-    path = checkpoint_path(checkpoint)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else checkpoint.name
 
 
 def _row(job: Job, teacher: Path | None, images: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -21,6 +21,7 @@ from cirkd.training.recipes import Recipe
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+T = TypeVar("T")
 _MIXED = {"float64": "no", "float32": "no", "bf16": "bf16", "fp16": "fp16"}
 PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",)}
 """Modules of which each tracker needs one."""
@@ -80,6 +81,15 @@ def any_of(accelerator: Accelerator, *flags: bool) -> tuple[bool, ...]:
     counts = torch.tensor(flags, dtype=torch.int32, device=accelerator.device)
     dist.all_reduce(counts)
     return tuple(bool(count) for count in counts.tolist())
+
+
+def of_every_process(accelerator: Accelerator, value: T) -> list[T]:
+    """What each process brings, in the order of ranks; the same in all."""
+    if accelerator.num_processes == 1:
+        return [value]
+    found = [value] * accelerator.num_processes
+    dist.all_gather_object(found, value)
+    return found
 
 
 def averaged(accelerator: Accelerator, terms: Terms) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,19 @@ def free_to_change(recipe: Mapping[str, Any]) -> frozenset[str]:
     return _FREE_TO_CHANGE - ({"root"} if recipe.get("data") == "folder" else set())
 
 
-def save_state(path: Path, steps: Steps) -> None:
+def random_state() -> list[torch.Tensor]:
+    """Of this process's generators: the processor's, and that of the GPU it is on, where there is one."""
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if torch.cuda.is_available() else [])]
+
+
+def save_state(path: Path, steps: Steps, others: Sequence[list[torch.Tensor]] = ()) -> None:
     """Save weights, their average, optimiser, loss scale, queues, projection, random states and recipe of a run.
 
     The old file is replaced only by a complete new one, and stays beside it as `previous(path)`: should the disk lose
     what it was given last, the run goes on from the one before.
+
+    Args:
+        others: `random_state` of the run's other processes.
 
     Raises:
         TrainingError: the disk refuses; the old file is untouched.
@@ -50,6 +58,7 @@ def save_state(path: Path, steps: Steps) -> None:
     state = {
         "step": steps.done,
         "recipe": plain_recipe(steps.recipe),
+        "contents": steps.contents,
         "module": steps.module.state_dict(),
         "average": None if steps.average is None else steps.average.state_dict(),
         "optimizer": steps.optimizer.state_dict(),
@@ -57,6 +66,7 @@ def save_state(path: Path, steps: Steps) -> None:
         "memory_draws": steps.draws.get_state(),
         "random": torch.get_rng_state(),
         "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "others_random": list(others),
     }
     try:
         with replacing(path) as temporary:
@@ -75,12 +85,13 @@ def load_state(path: Path, steps: Steps) -> None:
     """Load what `save_state` wrote, in place; the state before it where that one is torn.
 
     Raises:
-        TrainingError: no state, a damaged one, or one of another recipe.
+        TrainingError: no state, a damaged one, or one of another recipe or other files.
     """
     if not path.is_file():
         raise TrainingError(f"{path}: nothing to resume here; start the run without --resume")
     state = _read(path)
     _refuse_another_recipe(path, state.get("recipe", {}), plain_recipe(steps.recipe))
+    _refuse_other_files(path, state.get("contents", {}), steps.contents)
     try:
         steps.module.load_state_dict(state["module"])
         if steps.average is not None:
@@ -89,12 +100,23 @@ def load_state(path: Path, steps: Steps) -> None:
         if steps.accelerator.scaler is not None and state.get("loss_scale"):
             steps.accelerator.scaler.load_state_dict(state["loss_scale"])
         steps.draws.set_state(state["memory_draws"])
-        torch.set_rng_state(state["random"])
-        if torch.cuda.is_available() and state["random_gpu"]:
-            torch.cuda.set_rng_state_all(state["random_gpu"])
+        _set_random(state, steps.accelerator.process_index)
     except Exception as error:
         raise _unusable(path, error) from None
     steps.done = int(state["step"])
+
+
+def _set_random(state: Mapping[str, Any], rank: int) -> None:
+    """Let a process draw on where it was; one that the state does not know keeps the seed it began with."""
+    if rank == 0:
+        torch.set_rng_state(state["random"])
+        if torch.cuda.is_available() and state["random_gpu"]:
+            torch.cuda.set_rng_state_all(state["random_gpu"])
+    elif rank <= len(others := state.get("others_random", [])):
+        processor, *gpu = others[rank - 1]
+        torch.set_rng_state(processor)
+        if torch.cuda.is_available() and gpu:
+            torch.cuda.set_rng_state(gpu[0])
 
 
 def previous(path: Path) -> Path:
@@ -137,6 +159,16 @@ def _refuse_another_recipe(path: Path, started: Mapping[str, Any], wanted: Mappi
             raise TrainingError(
                 f"{path.parent}: started with {name} {_shown(started[name])}, not {_shown(wanted[name])}; "
                 "resume with the flags of its start, or train again under another --name"
+            )
+
+
+def _refuse_other_files(path: Path, started: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """States from before files were told by their content name none."""
+    for flag in sorted(started.keys() & wanted.keys()):
+        if started[flag] != wanted[flag]:
+            raise TrainingError(
+                f"{path.parent}: started with another --{flag} of the same name; resume with what it was started "
+                "with, or train again under another --name"
             )
 
 

@@ -101,7 +101,8 @@ class Channels(nn.Module):
 
     def __init__(self, order: list[int]) -> None:
         super().__init__()
-        self.register_buffer("order", torch.tensor(order), persistent=False)
+        # Of the state, by which a teacher's outputs are told apart.
+        self.register_buffer("order", torch.tensor(order))
 
     def forward(self, scores: Tensor) -> Tensor:
         return scores[:, self.get_buffer("order")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,14 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cirkd.data.errors import TrainingError
+from cirkd.losses.inputs import Share
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Heads, Objective, Terms
 from cirkd.losses.pixel_choice import Draws
 from cirkd.models.segmenter import SegmentationOutput, Segmenter
 from cirkd.training import accelerating
 from cirkd.training.batches import Batch
+from cirkd.training.contents import contents
 from cirkd.training.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -78,7 +80,14 @@ class Distillation(nn.Module):
         self.heads = heads
         self.objective = objective
 
-    def forward(self, batch: Batch, teacher_output: SegmentationOutput | None, draws: Draws, step: int) -> Terms:
+    def forward(
+        self,
+        batch: Batch,
+        teacher_output: SegmentationOutput | None,
+        draws: Draws,
+        step: int,
+        share: Share | None = None,
+    ) -> Terms:
         return self.objective.terms(
             student_output=self.student(batch.images),
             teacher_output=teacher_output,
@@ -88,6 +97,7 @@ class Distillation(nn.Module):
             generator=draws,
             step=step,
             ignore_index=self.student.info.classes.ignore_index,
+            share=share,
         )
 
 
@@ -106,6 +116,7 @@ class Steps:
         average: The weights' average, where the recipe asks for one.
         draws: Source of the memory's choices.
         latest: Terms of the step before, for the message of a run that diverges.
+        contents: Of the files that the recipe names.
 
     Example:
         steps = Steps(recipe, Distillation(student, memory, heads, recipe.objective), teaching, accelerator)
@@ -129,6 +140,7 @@ class Steps:
         self.draws = torch.Generator().manual_seed(recipe.seed + 1)
         self.done = 0
         self.latest: dict[str, float] = {}
+        self.contents = contents(recipe)
 
     def __call__(self, batch: Batch, draws: Draws = None) -> Terms:
         """Train on a batch; the raw terms, means over its parts.
@@ -149,8 +161,7 @@ class Steps:
         self.module.train()
         self.optimizer.zero_grad(set_to_none=True)
         chosen = self.draws if draws is None else draws
-        pairs = zip(batch.images.chunk(recipe.accumulate), batch.labels.chunk(recipe.accumulate), strict=True)
-        parts = [self._part(Batch(*pair), number, chosen) for number, pair in enumerate(pairs)]
+        parts = [self._part(*part, chosen) for part in self._cut(batch)]
         self.optimizer.step()
         self.done += 1
         if self.average is not None:
@@ -161,13 +172,26 @@ class Steps:
         """With the weights of the step that is next, or of one before it."""
         return self.recipe.objective.at((self.done - steps_back) / self.recipe.steps)
 
-    def _part(self, part: Batch, number: int, draws: Draws) -> Terms:
+    def _cut(self, batch: Batch) -> Iterator[tuple[Batch, SegmentationOutput | None, Share | None, bool]]:
+        """The parts of a batch, what the teacher says of each, what all are parts of, and whether it is the last."""
+        number = self.recipe.accumulate
+        pairs = zip(batch.images.chunk(number), batch.labels.chunk(number), strict=True)
+        parts = [Batch(*pair) for pair in pairs]
+        teach, share = self.teaching, None
+        taught = [teach(part.images, self.done, place) for place, part in enumerate(parts)] if teach else []
+        if number > 1:
+            predicted = bool(taught) and self.recipe.objective.teacher_labels
+            share = Share(batch.labels, torch.cat([output.logits for output in taught]) if predicted else None)
+        for place, part in enumerate(parts):
+            yield part, taught[place] if taught else None, share, place == number - 1
+
+    def _part(
+        self, part: Batch, taught: SegmentationOutput | None, share: Share | None, last: bool, draws: Draws
+    ) -> Terms:
         """Add a part's gradient; processes exchange theirs at the last one."""
         recipe = self.recipe
-        last = number == recipe.accumulate - 1
         with nullcontext() if last else self.accelerator.no_sync(self.wrapped):
-            taught = None if self.teaching is None else self.teaching(part.images, self.done, number)
-            terms = self.wrapped(part, taught, draws, self.done)
+            terms = self.wrapped(part, taught, draws, self.done, share)
             total = self.objective().total(terms)
             if any(accelerating.any_of(self.accelerator, not bool(torch.isfinite(total)))):
                 raise diverged(recipe.name, self.done, terms, self.latest, self.module)

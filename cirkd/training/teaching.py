@@ -124,6 +124,10 @@ def _digest(teacher: Segmenter, recipe: Recipe, given: Preprocessing, place: Pro
         "cells": recipe.objective.relation_stride if recipe.objective.only_relates else 0,
         "process": [place.index, place.count],
     }
+    device = next(teacher.parameters()).device
+    if recipe.teacher_precision == "auto" and teacher_precision("auto", device) == "float32":
+        # Without arithmetic for bf16 `auto` computes something else.
+        said["precision"] = "auto, in float32"
     if teacher.info.layout != "cirkd":
         # A network of this project has all its settings from the file that its weights are in.
         said["network"] = [teacher.info.layout, repr(teacher.info.options), teacher.info.align_corners]

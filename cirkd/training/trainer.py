@@ -23,7 +23,7 @@ from cirkd.training.journal import Journal
 from cirkd.training.probe import save_snapshot
 from cirkd.training.progress import Progress, stop_requests
 from cirkd.training.recipes import Recipe
-from cirkd.training.run_state import load_state, save_state
+from cirkd.training.run_state import load_state, random_state, save_state
 from cirkd.training.runs import holding, note_launch
 from cirkd.training.steps import Distillation, Steps, require_finite_weights
 from cirkd.training.teaching import Teaching
@@ -95,8 +95,9 @@ class _Run:
         if recipe.sync_batch_norm:
             accelerating.normalise_over_processes(self.module, self.accelerator)
         self.steps = Steps(recipe, self.module, self.teaching, self.accelerator)
-        # From here on the global generator serves dropout alone, alike for every objective of the same seed.
-        torch.manual_seed(recipe.seed + 2)
+        # From here on the global generator serves dropout alone, alike for every objective of the same seed; each
+        # process has a seed of its own, far from those of other runs.
+        torch.manual_seed(recipe.seed + 2 + 1_000_003 * place.index)
         if resume:
             load_state(self.folder / "state.pt", self.steps)
         self.saved = -1
@@ -210,10 +211,13 @@ class _Run:
 
     def _save(self) -> None:
         """Save the state, once a step: the file before it stays that of an earlier one."""
-        if self.accelerator.is_main_process and self.saved != self.step:
+        if self.saved == self.step:
+            return
+        random = accelerating.of_every_process(self.accelerator, random_state())
+        if self.accelerator.is_main_process:
             require_finite_weights(self.recipe.name, self.step, self.module)
-            save_state(self.folder / "state.pt", self.steps)
-            self.saved = self.step
+            save_state(self.folder / "state.pt", self.steps, random[1:])
+        self.saved = self.step
 
     def _keep_weights(self) -> None:
         if self.recipe.keep_weights and self.accelerator.is_main_process:

@@ -16,6 +16,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 
 from cirkd.charts import sweep as charts
 from cirkd.cli import main
@@ -151,6 +152,7 @@ def test_a_kept_row_is_of_this_recipe_and_this_teacher(tmp_path: Path, monkeypat
     assert str(tmp_path) not in path.read_text()
     # A field that recipes got later has its default in what was kept before; what changes no number may differ.
     kept = json.loads(path.read_text())
+    del kept["asked"]["files"]
     del kept["asked"]["recipe"]["objective"]["relations_fade"]
     kept["asked"]["recipe"]["workers"] = 7
     path.write_text(json.dumps(kept))
@@ -177,9 +179,24 @@ def test_the_table_holds_what_else_was_compared_with_the_same_teacher(
     assert main(words) == 0
     found = [(row["recipe"], row["seed"]) for row in read_results(tmp_path).rows]
     assert found == [("streets-kd", 0), ("streets-cirkd", 0), ("streets-cirkd", 1), ("streets-kd", 1)]
-    (longer,) = plan(["streets-at"], [0], [*flags, "--steps", "6000"], tmp_path)
-    assert measures.other_rows([longer], [weights], 6) == [], "of another length"
-    assert len(measures.other_rows(plan(["streets-at"], [0], flags, tmp_path), [weights], 6)) == 4
+    for changed in (
+        ["--steps", "6000"],
+        ["--batch-size", "2"],
+        ["--optimizer", "sgd"],
+        ["--learning-rate", "0.5"],
+        ["--average", "0"],
+        ["--labelled-share", "0.05"],
+        ["--augmentation.crop", "64", "64"],
+        ["--network.embedding-channels", "32"],
+        ["--precision", "bf16"],
+    ):
+        (other,) = plan(["streets-at"], [0], [*flags, *changed], tmp_path)
+        assert measures.other_rows([other], [weights], 6) == [], changed
+    # A baseline without a teacher, too, and what the method itself needs may be as one likes.
+    own = ["--memory.pixel-contrast", "64", "--teacher-precision", "float32"]
+    for entry, more in (("streets-at", own), ("streets-baseline", [])):
+        jobs = plan([entry], [2], [*more, *(flags if entry == "streets-at" else [])], tmp_path)
+        assert len(measures.other_rows(jobs, [weights], 6)) == 4
     weights.write_bytes(b"another")
     (job,) = plan(["streets-kd"], [0], flags, tmp_path)
     measures.measure(job, weights, 6)
@@ -188,12 +205,22 @@ def test_the_table_holds_what_else_was_compared_with_the_same_teacher(
 
 def test_a_row_of_another_folder_of_images_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measures, "_row", lambda *_: {"miou_val": 20.0})
-    of = {
-        name: plan(["streets-baseline"], [0], ["--data", "folder", "--root", str(tmp_path / name)], tmp_path)[0]
-        for name in ("one", "other")
-    }
-    measures.measure(of["one"], None, 6)
-    assert measures.kept_row(of["one"], None, 6) and measures.kept_row(of["other"], None, 6) is None
+    roots = [tmp_path / place / "images" for place in ("one", "other")]
+    for value, root in enumerate(roots):
+        root.mkdir(parents=True)
+        Image.new("RGB", (32, 32), (value, 0, 0)).save(root / "a.bmp")
+
+    def kept(root: Path) -> object:
+        return measures.kept_row(job(root), None, 6)
+
+    def job(root: Path) -> Job:
+        return plan(["streets-baseline"], [0], ["--data", "folder", "--root", str(root)], tmp_path)[0]
+
+    measures.measure(job(roots[0]), None, 6)
+    assert str(tmp_path) not in (tmp_path / "measures" / "streets-baseline-seed0.json").read_text()
+    assert kept(roots[0]) and kept(roots[1]) is None
+    roots[0].rename(tmp_path / "images")
+    assert kept(tmp_path / "images"), "the same images elsewhere"
 
 
 def test_what_is_measured_on_val_is_the_recipes_own_validation_split(

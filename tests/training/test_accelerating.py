@@ -13,7 +13,9 @@ import torch
 from accelerate.tracking import GeneralTracker
 
 from cirkd.data.errors import TrainingError
+from cirkd.losses.inputs import UNLABELLED
 from cirkd.losses.objective import Terms
+from cirkd.losses.pixel_choice import GivenDraws
 from cirkd.training import accelerating, trainer
 from cirkd.training.batches import Batch
 from cirkd.training.journal import read_journal
@@ -25,22 +27,60 @@ from tests.training.test_trainer import assert_same_run, train_and_stop
 
 
 def test_parts_of_a_batch_add_up_to_its_step(baseline: Recipe) -> None:
-    """Two parts: the weights after a step are those of the mean of the parts' losses."""
+    """Two parts: the weights after a step are those of the mean loss of all labelled pixels."""
     recipe = replace(baseline, batch_size=4, accumulate=2, weight_decay=0.0, momentum=0.0)
     run, by_hand = trainer._Run(recipe, False), trainer._Run(replace(recipe, name="by-hand"), False)
     batch = next(iter(run._batches()))
+    batch.labels[0] = batch.labels[1, 8:] = ignored = run.module.student.info.classes.ignore_index
     torch.manual_seed(0)
     terms = run.steps(batch)
     torch.manual_seed(0)  # of dropout
     module = by_hand.module.train()
     halves = [trainer.Batch(*half) for half in zip(batch.images.chunk(2), batch.labels.chunk(2), strict=True)]
-    losses = [recipe.objective.total(module(half, None, by_hand.steps.draws, 0)) for half in halves]
-    (sum(losses) / 2).backward()  # type: ignore[union-attr]
-    assert terms["task"].item() == pytest.approx(sum(loss.item() for loss in losses) / 2, rel=1e-6)
+    labelled = [int((half.labels != ignored).sum()) for half in halves]
+    assert 0 < 3 * labelled[0] < labelled[1]
+    losses = [
+        recipe.objective.total(module(half, None, by_hand.steps.draws, 0)) * count / sum(labelled)
+        for half, count in zip(halves, labelled, strict=True)
+    ]
+    torch.stack(losses).sum().backward()
+    assert terms["task"].item() == pytest.approx(sum(loss.item() for loss in losses), rel=1e-6)
     for (name, trained), wanted in zip(run.module.named_parameters(), module.parameters(), strict=True):
         assert wanted.grad is not None
         moved = wanted.detach() - recipe.learning_rate * wanted.grad
         torch.testing.assert_close(trained.detach(), moved, rtol=1e-5, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("own", [{}, {"means_by_process": True}, {"teacher_labels": True, "relation_stride": 16}])
+def test_parts_with_few_labels_weigh_as_much_as_in_one(
+    distilled: Recipe, monkeypatch: pytest.MonkeyPatch, own: dict[str, Any]
+) -> None:
+    """With a memory that stays as it is, and what draws or averages by itself in a part at rest."""
+    recipe = replace(
+        distilled, batch_size=4, objective=replace(distilled.objective, minibatch_pixel=0.0, boundary=1.0, **own)
+    )
+    runs = [trainer._Run(replace(recipe, name=f"in-{parts}", accumulate=parts), False) for parts in (1, 4)]
+    batch = next(iter(runs[0]._batches()))
+    batch.labels[0] = batch.labels[1, 8:] = UNLABELLED
+    found = []
+    for run in runs:
+        memory = run.module.memory
+        assert memory is not None
+        fixed = torch.Generator().manual_seed(0)
+        memory.update(torch.rand(2, 24, 12, 16, generator=fixed), batch.labels[2:], 0, fixed)
+        monkeypatch.setattr(memory, "update", lambda *_: None)
+        for module in run.module.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                monkeypatch.setattr(module.eval(), "train", lambda mode=True, module=module: module)
+            elif isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        slots = torch.arange(3)
+        terms = run.steps(batch, GivenDraws(slots, slots[:1], slots.reshape(1, 1, 3)))
+        found.append({name: float(value) for name, value in terms.items()})
+    assert min(found[0].values()) > 0
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+    gradients = [torch.cat([p.grad.flatten() for p in run.module.parameters() if p.grad is not None]) for run in runs]
+    assert (gradients[1] - gradients[0]).norm() < 1e-3 * gradients[0].norm()
 
 
 def test_each_run_of_a_process_has_its_precision(baseline: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from cirkd.losses.objective import Objective
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import RECIPES, Recipe
+from cirkd.training.recipes.methods import METHODS, Method
 from cirkd.training.trainer import train
 from tests.cases import mostly_slow
 from tests.training.test_trainer import assert_same_run, train_and_stop
@@ -40,6 +42,13 @@ def test_its_terms_are_in_the_journal_raw_and_weighted(name: str, distilled: Rec
         assert event["raw"].keys() == wanted.keys()
         assert event["weighted"] == pytest.approx({term: wanted[term] * event["raw"][term] for term in wanted})
     assert all(value > 0 for value in steps[-1]["raw"].values())
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_flags_by_which_it_differs_are_those_of_the_objective(method: Method) -> None:
+    for name, value in re.findall(r"--objective\.(\S+) ([\d.]*\d)", method.differs):
+        assert getattr(replace(method.objective, **{name.replace("-", "_"): float(value)}), name.replace("-", "_")) > 0
+    assert method.differs.count("--objective.") == len(re.findall(r"--objective\.\S+ [\d.]*\d", method.differs))
 
 
 def test_the_adversarial_option_of_skd(distilled: Recipe) -> None:
@@ -74,5 +83,7 @@ def test_a_run_begun_before_a_field_existed_goes_on(baseline: Recipe, monkeypatc
     state = torch.load(path, weights_only=True)
     for name in ("structured", "hint", "context"):
         del state["recipe"]["objective"][name]
+    for name in ("contents", "others_random"):
+        del state[name]
     torch.save(state, path)
     assert train(baseline, resume=True).finished

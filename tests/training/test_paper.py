@@ -114,6 +114,8 @@ def test_they_are_the_papers() -> None:
     assert (on_voc.train_split, on_voc.augmentation.crop) == ("train_aug", (512, 512))
     assert find_recipe("paper-camvid-teacher").augmentation.crop == (360, 360)
     assert find_recipe("paper-camvid-teacher").network.encoder == "resnet101"
+    segformer = find_recipe("paper-cityscapes-segformer-cirkd")
+    assert (segformer.objective.relation_stride, segformer.memory.pixel_queue_size) == (8, 2_000)
     assert all(make().network.pretrained and not make().augmentation.color for make in paper.RECIPES.values())
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cirkd.models.segmenter import Preprocessing, SegmentationOutput
-from cirkd.training import trainer
+from cirkd.training import setup, teaching, trainer
 from cirkd.training.processes import Processes
 from cirkd.training.recipes import Recipe
 from cirkd.training.teaching import Teaching
@@ -117,6 +117,24 @@ def test_another_teacher_or_place_is_not_mistaken(distilled: Recipe, tmp_path: P
     with torch.no_grad():
         next(teacher.parameters()).add_(1e-6)
     assert len({own, folder(), *others}) == 6
+
+
+def test_class_order_and_resolved_precision_are_told_apart(
+    distilled: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(distilled, teacher_outputs=tmp_path, teacher_precision="auto")
+    run = trainer._Run(recipe, False)
+    assert run.teaching is not None and run.train_data.classes is not None
+    names = list(run.train_data.classes.names)
+    found = []
+    for has_bf16, order in ((True, names), (False, names), (False, names[1:] + names[:1]), (False, names[::-1])):
+        monkeypatch.setattr(teaching, "has_bf16", lambda device, there=has_bf16: there)
+        (tmp_path / "classes.txt").write_text("\n".join(order))
+        told = replace(recipe.told, classes=tmp_path / "classes.txt")
+        teacher = setup.load_teacher(replace(recipe, told=told), run.train_data, torch.device("cpu"))
+        assert teacher is not None
+        found.append(Teaching(teacher, recipe, run.module.student.info.preprocessing, ALONE).folder)
+    assert len(set(found)) == 4
 
 
 def test_the_encoders_map_is_added_where_it_is_missing(distilled: Recipe, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.training.test_trainer import assert_same_run
 
 PROJECT = Path(__file__).parents[2]
 
-# What draws or averages by itself in each process is at rest: dropout, and statistics of batches.
+# What draws or averages by itself in each process is at rest: statistics of batches, and unless asked for dropout.
 CHILD = """
 import os, pickle, signal, sys
 
@@ -31,7 +31,7 @@ from cirkd.training import trainer
 from tests.training import threads
 
 torch.set_num_threads(1)
-recipe, stop_at, resume = pickle.loads(bytes.fromhex(sys.argv[1]))
+recipe, stop_at, resume, dropout = pickle.loads(bytes.fromhex(sys.argv[1]))
 begin, step = trainer.Distillation.__init__, trainer.Steps.__call__
 
 def at_rest(self, *parts):
@@ -40,7 +40,7 @@ def at_rest(self, *parts):
         if isinstance(module, _BatchNorm):
             module.eval()
             module.train = lambda mode=True, module=module: module
-        elif isinstance(module, torch.nn.Dropout):
+        elif isinstance(module, torch.nn.Dropout) and not dropout:
             module.p = 0.0
 
 def stopped(self, batch):
@@ -54,16 +54,23 @@ print("steps", trainer.train(recipe, resume=resume).steps)
 print("threads", threads.left("gloo"))
 """
 OBJECTIVE = Objective(
-    auxiliary=0.0, across_processes=True, variation=2.0, hint=1.0, memory_channel=0.1, category_similarity=1.0
+    auxiliary=0.0,
+    across_processes=True,
+    variation=2.0,
+    hint=1.0,
+    memory_channel=0.1,
+    category_similarity=1.0,
+    boundary=1.0,
+    generation=0.1,
 )
 
 
-def run(recipe: Recipe, processes: int, *, stop_at: int = 0, resume: bool = False) -> list[str]:
+def run(recipe: Recipe, processes: int, *, stop_at: int = 0, resume: bool = False, dropout: bool = False) -> list[str]:
     """Train in so many processes that find each other as a launcher's do; what each printed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    command = [sys.executable, "-c", CHILD, pickle.dumps((recipe, stop_at, resume)).hex()]
+    command = [sys.executable, "-c", CHILD, pickle.dumps((recipe, stop_at, resume, dropout)).hex()]
     started = []
     for rank in range(processes):
         place = {
@@ -115,7 +122,9 @@ def test_two_processes_train_as_one(shared: Recipe) -> None:
 @pytest.mark.slow
 def test_asked_of_one_process_all_stop_and_go_on(shared: Recipe) -> None:
     whole, broken = replace(shared, name="whole"), replace(shared, name="broken")
-    run(whole, 2)
-    assert all("steps 2" in said for said in run(broken, 2, stop_at=2))
-    run(broken, 2, resume=True)
+    run(whole, 2, dropout=True)
+    assert all("steps 2" in said for said in run(broken, 2, stop_at=2, dropout=True))
+    run(broken, 2, resume=True, dropout=True)
     assert_same_run(whole, broken)
+    state = torch.load(whole.run_folder / "state.pt", weights_only=True)
+    assert not torch.equal(state["random"], state["others_random"][0][0]), "dropout is each process's own"

@@ -26,9 +26,11 @@ _TASK = Objective.task_only()
 _KD = replace(_TASK, kd=1.0)
 _CWD = {"channel_wise_embedding": 50.0, "channel_wise_logits": 3.0}
 _ADVERSARIAL = (
-    "the published script adds an adversarial term: "
-    "--objective.adversarial 0.001 --objective.discriminator 0.1, its discriminator without attention layers"
+    "the published script adds an adversarial term: --objective.adversarial 0.001 --objective.discriminator 0.1; its "
+    "discriminator has four strided 4x4 convolutions, attention after the last two, and Adam; the one here has three "
+    "of 3x3, no attention, and the student's optimiser"
 )
+_CELLS = "relations are between means over 16x16 pixels instead of single positions"
 _POSITIONS = "scaled by positions / 8,192, so that the published weight acts alike on maps of any size"
 
 # SKD, IFVD, CWD, AT and FitNet are trained with logit distillation as well, as the authors of CIRKD trained them.
@@ -47,13 +49,22 @@ METHODS: dict[str, Method] = {
         "similarities between stages and between classes",
         f"pixel term {_POSITIONS}; without KD, as its script",
     ),
-    "dist": Method("DIST", replace(_TASK, inter_class=1.0, intra_class=1.0), "correlation of class probabilities"),
+    "dist": Method(
+        "DIST",
+        replace(_TASK, inter_class=1.0, intra_class=1.0),
+        "correlation of class probabilities",
+        "the published script adds 0.4 times the same of the auxiliary heads, and has a weight decay of 0.0005 and a "
+        "learning rate that ends at 0.0001 instead of 0",
+    ),
     "mgd": Method(
         "MGD",
-        replace(_TASK, generation=0.16384),  # 0.00002 a position, times the published 8,192
+        replace(_TASK, generation=0.16384),  # 0.00002 a position, times 8,192
         "the teacher's embedding, generated from a quarter of the student's positions",
-        "mean over positions where the published code adds them up, weighted to act alike on 8,192 of them; Af-DCD is "
-        "--objective.kd 1 --objective.generation 0.32768 --objective.dense-contrast 0.001",
+        "the published script takes the backbone's last map instead of the embedding, and adds CWD of the logits: "
+        "--objective.channel-wise-logits 3; it adds up the 4,096 positions of its maps where a mean is taken here that "
+        "acts alike on 8,192: --objective.generation 0.08192 for 4,096; Af-DCD's for Cityscapes takes that map, too, "
+        "and clips the generator's gradient at a norm of 15, and is otherwise --objective.kd 1 "
+        "--objective.generation 0.016384 --objective.dense-contrast 0.005",
     ),
     "bpkd": Method(
         "BPKD",
@@ -62,14 +73,21 @@ METHODS: dict[str, Method] = {
         "no training script is published: boundary weighs as KD does, body as CWD's logits do; boundaries are those of "
         "the labels on the map of the logits",
     ),
-    "cirkd": Method("CIRKD", Objective(), "relations between the pixels of several images and of a memory bank"),
+    "cirkd": Method(
+        "CIRKD",
+        Objective(),
+        "relations between the pixels of several images and of a memory bank",
+        f"{_CELLS}; what else differs is on [a page of its own](published.md)",
+    ),
     "cirkd-plus": Method(
-        "CIRKD plus", Objective(**_CWD), "CIRKD and CWD together", "our own addition to the method, which no paper has"
+        "CIRKD plus", Objective(**_CWD), "CIRKD and CWD together", f"our own addition, which no paper has; {_CELLS}"
     ),
     "cirkdv2": Method(
         "CIRKDv2",
         Objective(minibatch_channel=1.0, memory_channel=0.1, channel_difference=100.0, hint=1.0, context=True),
         "CIRKD, relations between channels, and a context module before a FitNet term",
-        "trained on the schedule of the other methods instead of its own",
+        f"as in CIRKD, {_CELLS}; the published script takes the output of the context module in all relations, not in "
+        "FitNet's term alone; its queue of channels starts as noise, takes in a batch before keys are drawn, and when "
+        "full writes over its newest rows; trained on the schedule of the other methods instead of its own",
     ),
 }

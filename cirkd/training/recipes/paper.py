@@ -98,8 +98,10 @@ def segformer_baseline() -> Recipe:
 def segformer_cirkd() -> Recipe:
     """The paper's SegFormer-B0 distilled with CIRKD from SegFormer-B4 on Cityscapes (--root FOLDER)."""
     recipe = _distilled(CITYSCAPES, segformer_baseline(), "cirkd", "paper-cityscapes-segformer-teacher")
-    # As in its published script: a map at stride 4 and crops of 1024 leave less room for keys.
-    return replace(recipe, memory=replace(MEMORY, pixel_queue_size=2_000))
+    # As in its published script: a map at stride 4 and crops of 1024 leave less room for keys, and pairs of images are
+    # related by means over 2x2 positions.
+    objective = replace(recipe.objective, relation_stride=8)
+    return replace(recipe, objective=objective, memory=replace(MEMORY, pixel_queue_size=2_000))
 
 
 def as_published() -> Recipe:

@@ -108,8 +108,9 @@ class Recipe:
         augmentation: How a training crop is drawn.
         steps: Length of the run in optimiser steps.
         batch_size: Images a step, over all processes.
-        accumulate: Parts that a process's share of a batch is computed in, one after the other, where memory is short;
-            relations of the mini-batch are then those within a part.
+        accumulate: Parts that a process's share of a batch is computed in, one after the other, where memory is short.
+            Relations of the mini-batch and batch statistics are then those within a part, and a later part's keys of
+            the memory hold an earlier part's rows.
         optimizer: sgd or adamw.
         learning_rate, momentum, weight_decay, power, warmup: Of the optimiser, with polynomial decay.
         average: Decay of the exponential moving average of the weights, which is then what is evaluated, shown and
