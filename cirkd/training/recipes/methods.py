@@ -58,11 +58,11 @@ METHODS: dict[str, Method] = {
     ),
     "mgd": Method(
         "MGD",
-        replace(_TASK, generation=0.16384),  # 0.00002 a position, times 8,192
+        replace(_TASK, generation=0.08192),  # 0.00002 a position, times the 4,096 of the published maps
         "the teacher's embedding, generated from a quarter of the student's positions",
         "the published script takes the backbone's last map instead of the embedding, and adds CWD of the logits: "
         "--objective.channel-wise-logits 3; it adds up the 4,096 positions of its maps where a mean is taken here that "
-        "acts alike on 8,192: --objective.generation 0.08192 for 4,096; Af-DCD's for Cityscapes takes that map, too, "
+        "acts alike on maps of any size; Af-DCD's for Cityscapes takes that map, too, "
         "and clips the generator's gradient at a norm of 15, and is otherwise --objective.kd 1 "
         "--objective.generation 0.016384 --objective.dense-contrast 0.005",
     ),
