@@ -143,7 +143,7 @@ def loss(study: Handle) -> None:
         look = theme.role(part.student)
         columns[look.text] = [theme.number(part.raw.get(term)) for term in terms] + ["–"]
         weighted = [theme.number(part.weighted.get(term)) for term in terms]
-        columns[f"{look.glyph} weighted"] = [*weighted, theme.number(part.total)]
+        columns[f"{look.text}, weighted"] = [*weighted, theme.number(part.total)]
     weights = {term: weight for part in found for term, weight in part.weights.items()}
     columns["Weight"] = [theme.number(weights.get(term)) for term in terms] + [""]
     st.table(columns)

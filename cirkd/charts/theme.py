@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 from cirkd.analysis import pictures
@@ -61,7 +63,18 @@ ROLES: dict[str, Role] = {
     "before": Role("Before", "#B5891A", "circle", "●", "yellow"),
     "after": Role("After", "#009E8E", "triangle-up", "▲", "green"),
 }
-_OTHERS = (("#B24C8E", "square", "■"), ("#5B87A6", "cross", "✚"), ("#8A8F3C", "star", "★"))
+_COLORS = ("#B24C8E", "#5B87A6", "#8A8F3C")
+_SYMBOLS = (
+    ("square", "■"),
+    ("cross", "✚"),
+    ("star", "★"),
+    ("triangle-down", "▼"),
+    ("x", "✕"),
+    ("hexagon", "⬢"),
+    ("triangle-left", "◄"),
+    ("triangle-right", "►"),
+)
+_further: defaultdict[str, int] = defaultdict(count().__next__)  # further students, in the order of their first look
 
 
 def _hex(color: pictures.Color) -> str:
@@ -91,11 +104,11 @@ FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Source Sans', sans-serif"
 
 
 def role(name: str) -> Role:
-    """The look of a model by its name in the study; a fourth and further student gets a colour of its own."""
+    """The look of a model by its name in the study; of 24 further students no two share both colour and symbol."""
     if name in ROLES:
         return ROLES[name]
-    color, symbol, glyph = _OTHERS[sum(map(ord, name)) % len(_OTHERS)]
-    return Role(name, color, symbol, glyph)
+    place = _further[name]
+    return Role(name, _COLORS[place % len(_COLORS)], *_SYMBOLS[place % len(_SYMBOLS)])
 
 
 _ask: Callable[[], Theme] | None = None

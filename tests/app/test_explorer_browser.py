@@ -147,6 +147,7 @@ def test_divergence_is_asked_for_and_drawn(view: Callable[..., View]) -> None:
     here.tab.wait_for_function(
         "document.querySelector('[data-testid=explorer]')?.explorer.block.divergence === 0.1", timeout=90_000
     )
+    here.tab.wait_for_function("document.querySelector('[data-testid=explorer]').explorer.drawn('after', 1)")
     found = here.study.divergence(0.1)
     for name in ("before", "after"):
         drawn = np.array(here.read("drawn", name, 1))

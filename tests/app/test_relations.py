@@ -69,6 +69,15 @@ def test_a_student_distilled_without_pixel_relations_was_not_distilled_between_c
     assert said == " b was distilled between means over cells of 16 x 16 pixels."
 
 
+def test_students_of_one_symbol_have_columns_of_their_own(page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(theme, "_SYMBOLS", (("square", "■"),))
+    test = page("relations", **study_without(("before", "after")), others="streets-baseline,streets-cirkd")
+    assert not test.exception
+    heads = [f"■ {name}" for name in ("streets-baseline", "streets-cirkd")]
+    wanted = [head for name in heads for head in (name, f"{name}, weighted")]
+    assert list(test.table[0].value.columns) == ["Term", *wanted, "Weight"]
+
+
 @pytest.mark.slow
 def test_another_pair_draws_another_matrix(page: Open, study_folders: Path) -> None:
     test = page("relations", relations_order="position")

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from cirkd.charts import theme
 from cirkd.data.palettes import CAMVID
+from cirkd.models.places import MOST_STEPS
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,6 +39,16 @@ def test_models_differ_in_colour_and_symbol() -> None:
     for part in ("color", "symbol", "glyph", "tint", "label"):
         assert len({getattr(look, part) for look in looks}) == 3
     assert theme.role("another").label == "another"
+
+
+def test_further_students_look_unlike_each_other_and_the_roles() -> None:
+    names = [f"step{n:06}" for n in range(500, 12_500, 500)]
+    looks = [theme.role(name) for name in names]
+    assert len({(look.color, look.symbol) for look in looks}) == len(names) == 24
+    for first in range(0, 24, MOST_STEPS):  # as many as are shown over time
+        assert len({look.glyph for look in looks[first : first + MOST_STEPS]}) == MOST_STEPS
+    assert not {look.glyph for look in looks} & {look.glyph for look in theme.ROLES.values()}
+    assert [theme.role(name) for name in reversed(names)] == looks[::-1]
 
 
 def test_numbers_as_people_read_them() -> None:

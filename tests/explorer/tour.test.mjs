@@ -55,6 +55,22 @@ test("a tour goes round, and says where there is nothing", () => {
   assert.equal(new Tour({ images, change: null, divergence: null, models: [] }).arrival(), 4 * 16 + 8);
 });
 
+test("where most diverged is looked for again at another temperature", () => {
+  const at = (temperature, ...hot) => {
+    const values = new Float32Array(176);
+    hot.forEach((position, i) => (values[position] = 1 + 1 / (i + 1)));
+    return { temperature, values: { after: values } };
+  };
+  const block = { images, change: null, divergence: at(0.1, 17, 150), models: [{ name: "teacher" }, { name: "after" }] };
+  const tour = new Tour(block);
+  const first = [tour.next("diverged"), tour.next("diverged")];
+  assert.deepEqual([...first].sort((a, b) => a - b), [17, 150]);
+  block.divergence = at(0.5, 100);
+  assert.equal(tour.next("diverged"), 100);
+  block.divergence = at(0.1, 17, 150); // read anew, as when another map came
+  assert.equal(tour.next("diverged"), first[0]);
+});
+
 test("arrow keys go from image to image", () => {
   assert.equal(across({ images }, 4 * 16 + 15, 1), 128 + 3 * 8);
   assert.equal(across({ images }, 128 + 3 * 8, -1), 4 * 16 + 15);

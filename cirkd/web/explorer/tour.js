@@ -7,8 +7,8 @@ const CODES = { fixed: 2, broken: 3 }; // of block.change
 export class Tour {
   constructor(block) {
     this.block = block;
-    this.places = new Map(); // kind -> positions, the most telling first
-    this.turn = new Map(); // kind -> which comes next
+    this.places = new Map(); // kept(kind) -> positions, the most telling first
+    this.turn = new Map(); // kept(kind) -> which comes next
   }
 
   /** The position to begin with: where most was fixed, or broken; the middle of the first image where neither is. */
@@ -21,18 +21,23 @@ export class Tour {
   next(kind) {
     const places = this.find(kind);
     if (!places.length) return -1;
-    const turn = this.turn.get(kind) ?? 0;
-    this.turn.set(kind, (turn + 1) % places.length);
+    const turn = this.turn.get(this.kept(kind)) ?? 0;
+    this.turn.set(this.kept(kind), (turn + 1) % places.length);
     return places[turn];
   }
 
+  /** Under what the places of a kind are kept: where most diverged depends on the temperature. */
+  kept(kind) {
+    return kind === "diverged" ? `${kind} ${this.block.divergence?.temperature}` : kind;
+  }
+
   find(kind) {
-    if (!this.places.has(kind)) {
+    if (!this.places.has(this.kept(kind))) {
       const weights = this.weights(kind);
       if (!weights) return [];
-      this.places.set(kind, densest(weights, this.block.images, MOST));
+      this.places.set(this.kept(kind), densest(weights, this.block.images, MOST));
     }
-    return this.places.get(kind);
+    return this.places.get(this.kept(kind));
   }
 
   /** How much each position counts; null where that is not known. */
