@@ -13,7 +13,6 @@
 
 import re
 import unicodedata
-import zlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -24,8 +23,9 @@ from PIL import Image, UnidentifiedImageError
 from cirkd.data.class_list import ClassList, read_class_list
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
+from cirkd.data.folder_lists import of_list, of_share
 from cirkd.data.images import read_label_noted
-from cirkd.data.pairs import Frame, Pairs, dead_links, image_files, listed, listed_paths
+from cirkd.data.pairs import Frame, Pairs, dead_links, image_files
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "img_dir", "JPEGImages")
@@ -41,7 +41,6 @@ _OF_LABELS = (
 _LABEL_ENDING = re.compile(rf"[-_.](?:{_OF_LABELS})$", re.IGNORECASE)
 _ENDING = re.compile(rf"[-_.](?:image|img|sat|rgb|leftimg8bit|jpe?g|png|tiff?|{_OF_LABELS})$", re.IGNORECASE)
 """What tools add to the names of images and of label maps; it does not count when they are matched."""
-_SHARE = re.compile(r"(\d{1,3})-(\d{1,3})%")
 
 
 class Folder(Pairs):
@@ -75,7 +74,7 @@ class Folder(Pairs):
             "folder",
             split if chosen else "all",
             named.classes if named is not None else None,
-            _of_split(frames, root, split) if chosen else frames,
+            _of_split(frames, root, images, split) if chosen else frames,
             partial(_read, named),
             [*_dead(images, labels), *_notes(frames, labels, unmatched, bool(beside))],
         )
@@ -145,31 +144,16 @@ def _first(root: Path, names: Sequence[str]) -> Path | None:
     return next((there[name.lower()] for name in names if name.lower() in there), None)
 
 
-def _of_split(frames: list[Frame], root: Path, split: str) -> list[Frame]:
+def _of_split(frames: list[Frame], root: Path, images: Path, split: str) -> list[Frame]:
     """Those of the images that a list or a share names."""
-    if share := _SHARE.fullmatch(split):
-        first, last = int(share[1]), int(share[2])
-        if not first < last <= 100:
-            raise DataError(f"folder: the share {split!r} holds nothing; write it as 0-80%, from less to more")
-        order = sorted(frames, key=lambda frame: (zlib.crc32(frame.name.encode()), frame.name))
-        low, high = (len(order) * percent // 100 for percent in (first, last))
-        chosen = set(order[low:high])
-        return [frame for frame in frames if frame in chosen]
+    if (share := of_share(frames, split)) is not None:
+        return share
     path = root / f"{split}.txt" if split in SPLITS else Path(split).expanduser()
     if split not in SPLITS and path.suffix != ".txt":
         raise DataError(f"folder has no split {split!r}; choose {', '.join(SPLITS)}, a list FILE.txt, or 0-80%")
     if not path.is_file():
         path = root / path
-    by_name = {key: frame for frame in frames for key in (frame.image.name, frame.image.stem, frame.name)}
-    chosen = []
-    for line in listed(path, "a name a line"):
-        word = listed_paths(line)[0]
-        keys = (word, word.rsplit("/", 1)[-1], str(Path(word).with_suffix("")))
-        frame = next((by_name[key] for key in keys if key in by_name), None)
-        if frame is None:
-            raise DataError(f"{path}: lists {word}, and no image has this name; correct the list")
-        chosen.append(frame)
-    return chosen
+    return of_list(frames, path, root, images)
 
 
 def _labels_beside(files: list[Path]) -> dict[Path, Path]:

@@ -112,6 +112,39 @@ def test_splits_of_a_folder(tmp_path: Path) -> None:
         open_data("folder", "dance", listed)
 
 
+def sequences(root: Path) -> Path:
+    """Frames of the same names in two folders."""
+    for name in ("A/0000", "A/0001", "B/0000", "B/0001", "B/0002"):
+        for part, pixels in (("images", np.dstack([LABEL * 60] * 3)), ("labels", LABEL)):
+            (root / part / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(root / part / f"{name}.png")
+    return root
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["A/0000.png", "A/0000", "./A/0000.jpg", "images/A/0000.png labels/A/0000.png", "/home/me/seq/images/A/0000.png"],
+)
+def test_folders_in_a_list_count(line: str, tmp_path: Path) -> None:
+    root = sequences(tmp_path)
+    (root / "val.txt").write_text(line + "\n")
+    assert open_data("folder", "val", root).names == ["A/0000"]
+
+
+def test_a_listed_name_that_fits_several_images_is_refused(tmp_path: Path) -> None:
+    root = sequences(tmp_path)
+    (root / "val.txt").write_text("0002.png\n")
+    assert open_data("folder", "val", root).names == ["B/0002"]
+    for line, says in (("0000", "fits 2 images; list it with its folder"), ("C/0002.png", "no image has this name")):
+        (root / "val.txt").write_text(line)
+        with pytest.raises(DataError, match=says):
+            open_data("folder", "val", root)
+    Image.new("RGB", (8, 6)).save(root / "images" / "A" / "0000.bmp")
+    (root / "val.txt").write_text("A/0000")
+    with pytest.raises(DataError, match="fits 2 images; list it with its ending"):
+        open_data("folder", "val", root)
+
+
 def test_a_data_set_is_one_entry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
