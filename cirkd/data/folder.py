@@ -6,7 +6,9 @@
     root/images/ and root/labels/ (or masks/, ...)        one split, `all`
     root/train/images/, root/train/labels/, root/val/...  a folder a split
     root/images/train/, root/labels/train/, ...           the same, the other way round
-    root/train.txt, root/val.txt with names               a list a split, of root/images/
+    root/train.txt, root/val.txt with names               a list a split, of root/images/; root/splits/val.txt as well
+
+Splits may be called training, valid or validation, and testing, too.
 
 `root/classes.json` or `classes.txt` names the classes, see `cirkd.data.class_list`.
 """
@@ -34,6 +36,9 @@ LABEL_FOLDERS = (
     *("segmentations", "segmentation", "SegmentationClass"),
 )
 SPLITS = ("all", "val", "train", "test")
+_CALLED = {"val": ("val", "valid", "validation"), "train": ("train", "training"), "test": ("test", "testing")}
+_LISTS = ("", "splits", "split", "lists", "ImageSets/Segmentation", "ImageSets")
+"""Where lists of splits lie."""
 _OF_LABELS = (
     r"mask|masks|label|labels|lbl|l|gt|seg|segmentation|annotation|annotations|"
     r"(?:gtfine_)?(?:label)?trainids|(?:gtfine_)?labelids"
@@ -48,8 +53,9 @@ class Folder(Pairs):
 
     Args:
         root: The folder.
-        split: `all`; `train`, `val` or `test` where there are folders or lists of that name; a text file with a name
-            or path a line; or a share of the images in an order drawn from their names, as `0-80%` and `80-100%`.
+        split: `all`; `train`, `val` or `test` where there are folders or lists of that name, and where there are none
+            of any split, these are all images; a text file with a name or path a line; or a share of the images in an
+            order drawn from their names, as `0-80%` and `80-100%`.
 
     Raises:
         DataError: no such folder, split or list, or no image in it.
@@ -60,7 +66,9 @@ class Folder(Pairs):
             raise DataError("a folder of images was wanted; give its path with --root")
         if not _is_folder(root):
             raise DataError(f"{root}: there is no such folder; check the path")
-        images, labels, chosen = _places(root, split)
+        wanted, split = split, _found(root, split)
+        images, labels = _places(root, split)
+        chosen = split != "all" and not _has_folders(root, split)
         files = image_files(images, SUFFIXES, "*" if images == root else "**/*")
         beside = _labels_beside(files) if labels is None else {}
         files = [path for path in files if path not in beside.values()]
@@ -72,17 +80,17 @@ class Folder(Pairs):
         named = _class_list(root)
         super().__init__(
             "folder",
-            split if chosen else "all",
+            split,
             named.classes if named is not None else None,
             _of_split(frames, root, images, split) if chosen else frames,
             partial(_read, named),
-            [*_dead(images, labels), *_notes(frames, labels, unmatched, bool(beside))],
+            [*_taken(wanted, split), *_dead(images, labels), *_notes(frames, labels, unmatched, bool(beside))],
         )
 
 
 def _nothing(root: Path, images: Path) -> str:
     """Why there is no image."""
-    own = [split for split in SPLITS[1:] if _has_folders(root, split)]
+    own = [split for split in _CALLED if _has_folders(root, split)]
     dead = "; ".join(_dead(images, None))
     if own and not dead:
         return f"{root}: its images are in folders for {', '.join(own)}; choose one of these splits"
@@ -106,33 +114,62 @@ def _is_folder(root: Path) -> bool:
         return False
 
 
-def _places(root: Path, split: str) -> tuple[Path, Path | None, bool]:
-    """The folders of images and of labels of a split, and whether the split is still to be chosen from these images."""
-    if _has_folders(root, split):
-        nested = root / split if (root / split).is_dir() else None
-        images = _first(nested or root, IMAGE_FOLDERS) or nested or root
-        labels = _first(nested or root, LABEL_FOLDERS)
-        if nested is None:
-            return images / split, labels / split if labels and (labels / split).is_dir() else labels, False
-        return images, labels, False
-    images = _first(root, IMAGE_FOLDERS) or root
-    if split in ("train", "val", "test") and not (root / f"{split}.txt").is_file():
-        # A folder without splits has its images under every name, so that `--split val` need not be left out.
-        split = "all"
-    return images, _first(root, LABEL_FOLDERS), split != "all"
+def _found(root: Path, split: str) -> str:
+    """The split that a word stands for; `all` where the folder has no splits.
+
+    Raises:
+        DataError: it has others.
+    """
+    split = next((name for name, called in _CALLED.items() if split.lower() in called), split)
+    own = _own_splits(root)
+    if split in own or split not in _CALLED:
+        return split
+    if own:
+        raise DataError(
+            f"{root}: has no split {split}; choose {' or '.join(own)}, a list FILE.txt, or a share as 0-80%"
+        )
+    # A folder without splits has its images under every name, so that `--split val` need not be left out.
+    return "all"
+
+
+def _taken(wanted: str, split: str) -> list[str]:
+    """A line where all images are taken for a split."""
+    return [f"no split {wanted} was found, so all images are taken"] if split == "all" != wanted else []
+
+
+def _places(root: Path, split: str) -> tuple[Path, Path | None]:
+    """The folders of images and of labels of a split."""
+    root = _first(root, _CALLED.get(split, ())) or root
+    images, labels = _first(root, IMAGE_FOLDERS) or root, _first(root, LABEL_FOLDERS)
+    own = _first(images, _CALLED.get(split, ()))
+    if own is None:
+        return images, labels
+    return own, (_first(labels, _CALLED[split]) or labels) if labels is not None else None
 
 
 def _has_folders(root: Path, split: str) -> bool:
     """Whether a split has folders of its own."""
-    if split not in SPLITS[1:]:
-        return False
-    images = _first(root, IMAGE_FOLDERS)
-    return (root / split).is_dir() or (images is not None and (images / split).is_dir())
+    called, images = _CALLED.get(split, ()), _first(root, IMAGE_FOLDERS)
+    return _first(root, called) is not None or (images is not None and _first(images, called) is not None)
+
+
+def _own_splits(root: Path) -> list[str]:
+    return [name for name in _CALLED if _has_folders(root, name) or _list_of(root, name) is not None]
+
+
+def _list_of(root: Path, split: str) -> Path | None:
+    """The list of a split, where there is one."""
+    names = [f"{called}.txt" for called in _CALLED.get(split, ())]
+    for place in (root / place for place in _LISTS):
+        there = {path.name.lower(): path for path in place.iterdir() if path.is_file()} if place.is_dir() else {}
+        if found := next((there[name] for name in names if name in there), None):
+            return found
+    return None
 
 
 def has_split(root: Path, split: str) -> bool:
     """Whether a folder has a split of that name; `all`, where it has none."""
-    own = [name for name in SPLITS[1:] if _has_folders(root, name) or (root / f"{name}.txt").is_file()]
+    own = _own_splits(root)
     return split in own if split != "all" else not own
 
 
@@ -148,8 +185,8 @@ def _of_split(frames: list[Frame], root: Path, images: Path, split: str) -> list
     """Those of the images that a list or a share names."""
     if (share := of_share(frames, split)) is not None:
         return share
-    path = root / f"{split}.txt" if split in SPLITS else Path(split).expanduser()
-    if split not in SPLITS and path.suffix != ".txt":
+    path = _list_of(root, split) or Path(split).expanduser()
+    if path.suffix != ".txt":
         raise DataError(f"folder has no split {split!r}; choose {', '.join(SPLITS)}, a list FILE.txt, or 0-80%")
     if not path.is_file():
         path = root / path

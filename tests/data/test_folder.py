@@ -112,6 +112,45 @@ def test_splits_of_a_folder(tmp_path: Path) -> None:
         open_data("folder", "dance", listed)
 
 
+def by_split(root: Path, pattern: str, **splits: str) -> Path:
+    """A folder whose splits hold an image each, named after the split."""
+    for split, called in splits.items():
+        for part, pixels in (("images", np.dstack([LABEL * 60] * 3)), ("labels", LABEL)):
+            path = root / pattern.format(part=part, split=called) / f"{split}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    return root
+
+
+@pytest.mark.parametrize("pattern", ["{part}/{split}", "{split}/{part}"])
+@pytest.mark.parametrize("val", ["val", "valid", "validation", "Val", "VALID"])
+def test_splits_go_by_many_names(val: str, pattern: str, tmp_path: Path) -> None:
+    root = by_split(tmp_path, pattern, train="training", val=val)
+    for wanted, name in (("val", "val"), ("validation", "val"), ("train", "train")):
+        data = open_data("folder", wanted, root)
+        assert (data.names, data.split, data[0].label is not None) == ([name], name, True)
+    assert catalog.splits_at(root) == ("val", "train")
+    with pytest.raises(DataError, match=r"has no split test; choose val or train, a list FILE\.txt, or a share"):
+        open_data("folder", "test", root)
+
+
+@pytest.mark.parametrize("place", ["val.txt", "splits/val.txt", "splits/Valid.txt", "ImageSets/Segmentation/val.txt"])
+def test_lists_of_splits_are_found(place: str, tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / place).parent.mkdir(parents=True, exist_ok=True)
+    (root / place).write_text("f1\n")
+    assert open_data("folder", "val", root).names == ["f1"]
+    with pytest.raises(DataError, match="has no split train; choose val"):
+        open_data("folder", "train", root)
+
+
+def test_all_images_of_a_folder_without_splits_are_taken_and_it_is_said(tmp_path: Path) -> None:
+    data = open_data("folder", "val", folder(tmp_path))
+    assert (data.names, data.split) == (["f0", "f1"], "all")
+    assert "no split val was found, so all images are taken" in data.notes  # type: ignore[attr-defined]
+    assert not open_data("folder", "all", tmp_path).notes  # type: ignore[attr-defined]
+
+
 def sequences(root: Path) -> Path:
     """Frames of the same names in two folders."""
     for name in ("A/0000", "A/0001", "B/0000", "B/0001", "B/0002"):
