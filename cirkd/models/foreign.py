@@ -31,10 +31,9 @@ def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
         raise CheckpointError(_unknown(file, listed, answers))
     found = _two_classes(_without_strange_auxiliary(found))
     info = found.info
-    stated, note = stated_preprocessing(file.beside, part.file)
-    if stated is not None:
-        kept = tuple(line for line in info.notes if not line.startswith(ASSUMED))
-        info = replace(info, preprocessing=stated, notes=(*kept, note))
+    stated, note = stated_preprocessing(file.beside, part.file, part.prefix)
+    kept = tuple(line for line in info.notes if stated is None or not line.startswith(ASSUMED))
+    info = replace(info, preprocessing=stated or info.preprocessing, notes=(*kept, *([note] if note else ())))
     notes = (*info.notes, *part.notes, *other_weights(listed, part))
     info = replace(info, notes=notes, provenance={"file": file.path.name})
     ignored, other = (*found.ignored, *part.beside), counterpart(listed, part)

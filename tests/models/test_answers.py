@@ -257,6 +257,36 @@ def test_mean_and_std_that_a_network_keeps_among_its_tensors(tmp_path: Path, sta
         assert any("are assumed" in note for note in load_model(path, "cpu").info.notes)
 
 
+@pytest.mark.parametrize(
+    ("lies", "places", "mean"),
+    [
+        ("student.model", {"student": 0.5, "teacher": 0.4}, 0.5),
+        ("model", {"model": 0.5, "criterion.vgg": 0.4}, 0.5),
+        ("model", {"": 0.5, "teacher": 0.4, "zoo.lpips": 0.3}, 0.5),
+        ("module.model", {"normalize": 0.5, "teacher.normalize": 0.4}, 0.5),
+        ("model", {"loss": 0.4, "preprocess": 0.5}, 0.5),
+        ("model", {"criterion.vgg": 0.4}, None),
+        ("model", {"teacher": 0.4}, None),
+    ],
+)
+def test_mean_and_std_of_a_teacher_or_a_loss_are_not_the_networks(
+    lies: str, places: dict[str, float], mean: float | None, tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    held = {".".join(filter(None, (at, n))): torch.full((3,), v) for at, v in places.items() for n in ("mean", "std")}
+    for order in (held, dict(reversed(held.items()))):
+        torch.save({"state_dict": {**order, **prefixed(state, f"{lies}.")}}, tmp_path / "w.ckpt")
+        info = load_model(tmp_path / "w.ckpt", "cpu").info
+        assert info.preprocessing.mean[0] == pytest.approx(0.485 if mean is None else mean)
+        assert any("is not taken for the network's input" in note for note in info.notes) == (mean is None)
+        assert any("are assumed" in note for note in info.notes) == (mean is None)
+
+
+def test_a_std_of_255_is_of_pixels_in_0_to_255(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    kept = {"mean": torch.zeros(3), "std": torch.full((3,), 255.0)}
+    torch.save({"state_dict": {**kept, **prefixed(state, "model.")}}, tmp_path / "w.ckpt")
+    assert load_model(tmp_path / "w.ckpt", "cpu").info.preprocessing.std == pytest.approx((1.0,) * 3)
+
+
 def test_naming_classes_leaves_what_is_said_of_the_input(tmp_path: Path, state: dict[str, Tensor]) -> None:
     torch.save(state, tmp_path / "w.pth")
     (tmp_path / "classes.txt").write_text("a\nb\nc\nd\n")
