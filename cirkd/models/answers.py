@@ -192,6 +192,12 @@ def _preprocessing(own: Preprocessing, answers: Answers) -> Preprocessing:
             f"mean {_listed(mean)} and std {_listed(std)} for pixels in 0..{top:g} make no sense; "
             "give --mean, --std and --range in the same units, such as 123.7 116.3 103.5, 58.4 57.1 57.4 and 255"
         )
+    small = 0 < max(map(abs, answers.mean or (0,))) <= 1 or max(answers.std or (1,)) < 1
+    if answers.range is None and scale == 255 and small:
+        raise CheckpointError(
+            f"mean {_listed(mean)} and std {_listed(std)} look like those of pixels in 0..1, and this network's are of "
+            "0..255; give --range 1 or --range 255 with them"
+        )
     changes: dict[str, Any] = {}
     if {"mean", "std", "range"} & set(answers.given()):
         changes = {"mean": tuple(v / top for v in mean), "std": tuple(v / top for v in std)}

@@ -7,6 +7,7 @@ import pickle
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -18,9 +19,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from cirkd.checkpoint import load_model
 from cirkd.data.errors import CheckpointError
+from cirkd.data.palettes import CITYSCAPES
 from cirkd.doctor import examine
-from cirkd.models.answers import Answers, read_sidecar, write_sidecar
+from cirkd.models.answers import Answers, answered, checked, read_sidecar, write_sidecar
 from cirkd.models.places import sidecar
+from cirkd.models.published import PREPROCESSING
+from cirkd.models.segmenter import ModelInfo
 from cirkd.models.settings_beside import stated_preprocessing
 from cirkd.models.unwrap import chosen, parts
 
@@ -81,6 +85,31 @@ def test_answers_that_cannot_be(given: dict[str, object], line: str, tmp_path: P
         load_model(tmp_path / "w.pth", "cpu", **given)  # type: ignore[arg-type]
     assert line in str(refused.value)
     assert str(refused.value).startswith(str(tmp_path / "w.pth"))
+
+
+def test_numbers_of_another_range_than_the_networks_ask_for_the_range() -> None:
+    wide = ModelInfo("deeplabv3", "resnet18", 8, 128, False, CITYSCAPES, PREPROCESSING, layout="published")
+    image = np.full((1, 1, 3), 255, np.uint8)
+    for given in (
+        {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
+        {"mean": (0.5,) * 3},
+        {"std": (0.2,) * 3},
+    ):
+        with pytest.raises(
+            CheckpointError, match=r"look like those of pixels in 0\.\.1, .* give --range 1 or --range 255"
+        ):
+            answered(wide, checked(**given))
+        for top in (1.0, 255.0):
+            said = answered(wide, checked(**given, range=top)).preprocessing
+            wanted = (top - given.get("mean", [0])[0]) / given.get("std", [1])[0]
+            if "mean" in given:
+                assert float(said(image)[0]) == pytest.approx(wanted, rel=1e-4)
+    for given in (
+        {"mean": (0.0,) * 3},
+        {"std": (1.0,) * 3},
+        {"mean": (123.7, 116.3, 103.5), "std": (58.4, 57.1, 57.4)},
+    ):
+        answered(wide, checked(**given))
 
 
 def test_classes_from_a_file_and_by_name(tmp_path: Path, state: dict[str, Tensor]) -> None:
