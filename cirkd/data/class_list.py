@@ -30,6 +30,11 @@ class ClassList:
     table: np.ndarray | None = None
 
 
+def class_list_in(root: Path) -> Path | None:
+    """The class list of a folder, where it has one."""
+    return next((root / name for name in ("classes.json", "classes.txt") if (root / name).is_file()), None)
+
+
 def read_class_list(path: Path) -> ClassList:
     """Read a class list.
 

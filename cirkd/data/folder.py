@@ -5,6 +5,7 @@
     photos/NAME.* and photos/NAME_mask.png                the same
     root/images/ and root/labels/ (or masks/, ...)        one split, `all`
     root/train/images/, root/train/labels/, root/val/...  a folder a split
+    root/train/, root/train_labels/, root/val/...         the same
     root/images/train/, root/labels/train/, ...           the same, the other way round
     root/train.txt, root/val.txt with names               a list a split, of root/images/; root/splits/val.txt as well
 
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from cirkd.data.class_list import ClassList, read_class_list
+from cirkd.data.class_list import ClassList, class_list_in, read_class_list
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.folder_lists import of_list, of_share
@@ -35,6 +36,8 @@ LABEL_FOLDERS = (
     *("labels", "masks", "annotations", "label", "mask", "annotation", "ann_dir", "gt", "groundtruth", "ground_truth"),
     *("segmentations", "segmentation", "SegmentationClass"),
 )
+_OF_SPLIT = ("annot", *(f"{mark}{name}" for name in LABEL_FOLDERS for mark in "_-"))
+"""What the folder of a split's label maps has after that of its images: val/ and val_labels/, trainannot/."""
 SPLITS = ("all", "val", "train", "test")
 _CALLED = {"val": ("val", "valid", "validation"), "train": ("train", "training"), "test": ("test", "testing")}
 _LISTS = ("", "splits", "split", "lists", "ImageSets/Segmentation", "ImageSets")
@@ -94,7 +97,11 @@ def _nothing(root: Path, images: Path) -> str:
     dead = "; ".join(_dead(images, None))
     if own and not dead:
         return f"{root}: its images are in folders for {', '.join(own)}; choose one of these splits"
-    return f"{images}: no image files here; {dead or 'PNG, JPEG, WebP, TIFF and BMP are read'}"
+    own = class_list_in(root)
+    known = "PNG, JPEG, WebP, TIFF and BMP are read"
+    if own is not None:
+        known = f"with {own.name} it is a folder of your own; without, it may be a data set by its layout; {known}"
+    return f"{images}: no image files here; {dead or known}"
 
 
 def _dead(*folders: Path | None) -> list[str]:
@@ -139,7 +146,10 @@ def _taken(wanted: str, split: str) -> list[str]:
 
 def _places(root: Path, split: str) -> tuple[Path, Path | None]:
     """The folders of images and of labels of a split."""
-    root = _first(root, _CALLED.get(split, ())) or root
+    nested = _first(root, _CALLED.get(split, ()))
+    if nested is not None:
+        images, beside = _first(nested, IMAGE_FOLDERS) or nested, [f"{nested.name}{end}" for end in _OF_SPLIT]
+        return images, _first(nested, LABEL_FOLDERS) or _first(root, beside)
     images, labels = _first(root, IMAGE_FOLDERS) or root, _first(root, LABEL_FOLDERS)
     own = _first(images, _CALLED.get(split, ()))
     if own is None:
@@ -240,7 +250,7 @@ def _bare(stem: str) -> str:
 
 
 def _class_list(root: Path) -> ClassList | None:
-    path = next((root / name for name in ("classes.json", "classes.txt") if (root / name).is_file()), None)
+    path = class_list_in(root)
     return None if path is None else read_class_list(path)
 
 
