@@ -1,5 +1,6 @@
 """From a file of weights of another project to the network that they belong to, with what the user says about it."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from cirkd.models.fit import MAKE_PLAIN, computed_weight
 from cirkd.models.layouts import ASSUMED, Hints, Recognised, recognise
 from cirkd.models.pickle_names import entries
 from cirkd.models.settings_beside import stated_preprocessing, without_buffers
-from cirkd.models.unwrap import Part, chosen, counterpart, other_weights, parts
+from cirkd.models.unwrap import Part, chosen, counterpart, other_networks, other_weights, parts
 from cirkd.models.weight_files import FileContent
 
 
@@ -34,7 +35,9 @@ def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
     stated, note = stated_preprocessing(file.beside, part.file, part.prefix)
     kept = tuple(line for line in info.notes if stated is None or not line.startswith(ASSUMED))
     info = replace(info, preprocessing=stated or info.preprocessing, notes=(*kept, *([note] if note else ())))
-    notes = (*info.notes, *part.notes, *other_weights(listed, part))
+    told = replace(hints, architecture=None, encoder=None)
+    others = other_networks(listed, part, lambda other: _is_network(file, other, told))
+    notes = (*info.notes, *part.notes, *other_weights(listed, part), *others)
     info = replace(info, notes=notes, provenance={"file": file.path.name})
     ignored, other = (*found.ignored, *part.beside), counterpart(listed, part)
     return replace(found, info=info, path=file.path, ignored=ignored, other=other)
@@ -52,6 +55,12 @@ def _recognised(file: FileContent, part: Part, hints: Hints) -> Recognised | Non
     except CheckpointError as error:
         line = f"{computed}; {MAKE_PLAIN}" if (computed := computed_weight(part.tensors)) else error
         raise CheckpointError(f"{file.path}: {line}") from None
+
+
+def _is_network(file: FileContent, part: Part, hints: Hints) -> bool:
+    with suppress(CheckpointError):
+        return _recognised(file, part, hints) is not None
+    return False
 
 
 def _two_classes(found: Recognised) -> Recognised:
@@ -91,6 +100,10 @@ def _unknown(file: FileContent, listed: list[Part], answers: Answers) -> str:
     tensors = listed[0].tensors if listed else {}
     if not tensors:
         return f"{file.path}: holds no weights; save the network's state_dict() with torch.save or save_file"
+    if answers.weights not in (None, "raw", "ema") and not chosen(listed, answers.weights):
+        places = dict.fromkeys(part.prefix.partition(".")[0] for part in listed if part.prefix)
+        offered = f" or a place in the file, such as {', '.join(list(places)[:4])}" if places else ""
+        return f"{file.path}: holds nothing at {answers.weights!r}; --weights takes raw or ema{offered}"
     if answers.weights is not None and not chosen(listed, answers.weights):
         kind = "averaged" if answers.weights == "ema" else "other than averaged"
         return f"{file.path}: holds no {kind} weights; leave --weights out"

@@ -21,7 +21,7 @@ from cirkd.models.fit import compare
 from cirkd.models.own_output import Place, Reading, tried
 from cirkd.models.places import OwnNetwork
 from cirkd.models.segmenter import ModelInfo, SegmentationOutput, Segmenter
-from cirkd.models.unwrap import chosen, counterpart, other_weights, parts
+from cirkd.models.unwrap import chosen, counterpart, other_networks, other_weights, parts
 from cirkd.models.weight_files import read_weights
 
 _TRIED = 96
@@ -160,7 +160,8 @@ def _fill(wrapped: WrappedNetwork, path: Path, answers: Answers) -> tuple[str, .
             f"{remedy}"
         )
     network.load_state_dict({name: part.tensors[name] for name in network.state_dict() if name in part.tensors}, False)
-    return other_weights(listed, part)
+    others = other_networks(listed, part, lambda other: compare(network, other.tensors).fits == fit.fits)
+    return (*other_weights(listed, part), *others)
 
 
 def _before_classifier(network: nn.Module, classifier: str) -> str:

@@ -155,6 +155,47 @@ def test_wrapped_weights_are_found(kind: str, tmp_path: Path, state: dict[str, T
     assert any("average" in note for note in model.info.notes) == (kind == "averaged")
 
 
+@pytest.mark.parametrize(
+    ("student", "teacher"),
+    [
+        ("student", "teacher"),
+        ("model_s", "model_t"),
+        ("s_net", "t_net"),
+        ("netS", "netT"),
+        ("stu", "tea"),
+        ("s.m", "t"),
+    ],
+)
+@pytest.mark.parametrize("container", ["", "state_dict."])
+def test_of_student_and_teacher_the_student_opens(
+    container: str, student: str, teacher: str, tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    theirs = {name: value + 1 for name, value in state.items()}
+    both = {**prefixed(theirs, f"{teacher}."), **prefixed(state, f"{student}.")}
+    torch.save({"state_dict": both} if container else both, tmp_path / "kd.pth")
+    model = load_model(tmp_path / "kd.pth", "cpu")
+    assert torch.equal(model.state_dict()["classifier.weight"], state["segmentation_head.0.weight"])
+    note = f"of 2 networks in the file that at '{container}{student}' is taken; --weights {container}{teacher} takes"
+    assert any(line.startswith(note) for line in model.info.notes)
+    # What the line advises, also without the container.
+    for place in (f"{container}{teacher}", teacher):
+        other = load_model(tmp_path / "kd.pth", "cpu", weights=place)
+        assert torch.equal(other.state_dict()["classifier.weight"], theirs["segmentation_head.0.weight"])
+
+
+def test_networks_of_any_names_in_one_file_are_told(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save({"small": state, "large": {name: value + 1 for name, value in state.items()}}, tmp_path / "two.pth")
+    notes = load_model(tmp_path / "two.pth", "cpu").info.notes
+    assert any("of 2 networks in the file that at 'small' is taken; --weights large takes" in line for line in notes)
+    torch.save({"model_t": state}, tmp_path / "one.pth")
+    notes = load_model(tmp_path / "one.pth", "cpu").info.notes
+    assert "by their place, 'model_t', these are a teacher's weights" in notes
+    with pytest.raises(
+        CheckpointError, match="holds nothing at 'student'; --weights takes raw or ema or a place in the"
+    ):
+        load_model(tmp_path / "one.pth", "cpu", weights="student")
+
+
 @pytest.mark.slow
 def test_raw_and_averaged_weights(tmp_path: Path, network: torch.nn.Module, state: dict[str, Tensor]) -> None:
     raw = {name: value + 1 for name, value in state.items()}
