@@ -87,7 +87,12 @@ class Folder(Pairs):
             named.classes if named is not None else None,
             _of_split(frames, root, images, split) if chosen else frames,
             partial(_read, named),
-            [*_taken(wanted, split), *_dead(images, labels), *_notes(frames, labels, unmatched, bool(beside))],
+            [
+                *_taken(wanted, split),
+                *([named.note] if named and named.note else []),
+                *_dead(images, labels),
+                *_notes(frames, labels, unmatched, bool(beside)),
+            ],
         )
 
 
