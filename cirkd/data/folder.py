@@ -14,18 +14,16 @@ Splits may be called training, valid or validation, and testing, too.
 `root/classes.json` or `classes.txt` names the classes, see `cirkd.data.class_list`.
 """
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from cirkd.data.class_list import ClassList, class_list_in, read_class_list
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
+from cirkd.data.folder_labels import labels_beside, labels_in
 from cirkd.data.folder_lists import of_list, of_share
 from cirkd.data.images import read_label_noted
 from cirkd.data.pairs import Frame, Pairs, dead_links, image_files
@@ -42,13 +40,6 @@ SPLITS = ("all", "val", "train", "test")
 _CALLED = {"val": ("val", "valid", "validation"), "train": ("train", "training"), "test": ("test", "testing")}
 _LISTS = ("", "splits", "split", "lists", "ImageSets/Segmentation", "ImageSets")
 """Where lists of splits lie."""
-_OF_LABELS = (
-    r"mask|masks|label|labels|lbl|l|gt|seg|segmentation|annotation|annotations|"
-    r"(?:gtfine_)?(?:label)?trainids|(?:gtfine_)?labelids"
-)
-_LABEL_ENDING = re.compile(rf"[-_.](?:{_OF_LABELS})$", re.IGNORECASE)
-_ENDING = re.compile(rf"[-_.](?:image|img|sat|rgb|leftimg8bit|jpe?g|png|tiff?|{_OF_LABELS})$", re.IGNORECASE)
-"""What tools add to the names of images and of label maps; it does not count when they are matched."""
 
 
 class Folder(Pairs):
@@ -72,15 +63,16 @@ class Folder(Pairs):
         wanted, split = split, _found(root, split)
         images, labels = _places(root, split)
         chosen = split != "all" and not _has_folders(root, split)
+        named = _class_list(root)
         files = image_files(images, SUFFIXES, "*" if images == root else "**/*")
-        beside = _labels_beside(files) if labels is None else {}
-        files = [path for path in files if path not in beside.values()]
+        files = [path for path in files if labels is None or not path.is_relative_to(labels)]
+        beside, unread = labels_beside(files, named) if labels is None else ({}, [])
+        files = [path for path in files if path not in {*beside.values(), *unread}]
         if not files:
             raise DataError(_nothing(root, images))
-        found, unmatched = (beside, 0) if labels is None else _matched(files, images, labels)
+        found, unmatched = (beside, 0) if labels is None else labels_in(files, images, labels, SUFFIXES)
         names = {path: path.relative_to(images).with_suffix("").as_posix() for path in files}
         frames = [Frame(names[path], path, found.get(path)) for path in files]
-        named = _class_list(root)
         super().__init__(
             "folder",
             split,
@@ -92,6 +84,7 @@ class Folder(Pairs):
                 *([named.note] if named and named.note else []),
                 *_dead(images, labels),
                 *_notes(frames, labels, unmatched, bool(beside)),
+                *_passed_over(labels, unread),
             ],
         )
 
@@ -154,12 +147,12 @@ def _places(root: Path, split: str) -> tuple[Path, Path | None]:
     nested = _first(root, _CALLED.get(split, ()))
     if nested is not None:
         images, beside = _first(nested, IMAGE_FOLDERS) or nested, [f"{nested.name}{end}" for end in _OF_SPLIT]
-        return images, _first(nested, LABEL_FOLDERS) or _first(root, beside)
-    images, labels = _first(root, IMAGE_FOLDERS) or root, _first(root, LABEL_FOLDERS)
-    own = _first(images, _CALLED.get(split, ()))
+        return images, _first(nested, LABEL_FOLDERS) or _first(root, beside) or _first(images, LABEL_FOLDERS)
+    images = _first(root, IMAGE_FOLDERS) or root
+    labels, own = _first(root, LABEL_FOLDERS), _first(images, _CALLED.get(split, ()))
     if own is None:
-        return images, labels
-    return own, (_first(labels, _CALLED[split]) or labels) if labels is not None else None
+        return images, labels or _first(images, LABEL_FOLDERS)
+    return own, (_first(labels, _CALLED[split]) or labels) if labels is not None else _first(own, LABEL_FOLDERS)
 
 
 def _has_folders(root: Path, split: str) -> bool:
@@ -189,11 +182,16 @@ def has_split(root: Path, split: str) -> bool:
 
 
 def _first(root: Path, names: Sequence[str]) -> Path | None:
-    """The first of these folders that is there, whatever its case."""
+    """The first of these folders that is there and holds images, whatever its case; an empty one where none does."""
     if not root.is_dir():
         return None
     there = {path.name.lower(): path for path in root.iterdir() if path.is_dir()}
-    return next((there[name.lower()] for name in names if name.lower() in there), None)
+    found = [there[name.lower()] for name in names if name.lower() in there]
+    return next((folder for folder in found if _has_files(folder)), found[0] if found else None)
+
+
+def _has_files(folder: Path) -> bool:
+    return any(path.suffix.lower() in SUFFIXES and not path.name.startswith(".") for path in folder.rglob("*"))
 
 
 def _of_split(frames: list[Frame], root: Path, images: Path, split: str) -> list[Frame]:
@@ -208,52 +206,6 @@ def _of_split(frames: list[Frame], root: Path, images: Path, split: str) -> list
     return of_list(frames, path, root, images)
 
 
-def _labels_beside(files: list[Path]) -> dict[Path, Path]:
-    """Label maps that lie beside images under the same names, or with `_mask` and the like: image -> label map."""
-    bare = {path: _LABEL_ENDING.sub("", path.stem) for path in files}
-    images = {path.with_name(_ENDING.sub("", path.stem)): path for path in files if bare[path] == path.stem}
-    marked = {
-        images[path.with_name(stem)]: path
-        for path, stem in bare.items()
-        if stem != path.stem and path.with_name(stem) in images and _is_index_map(path)
-    }
-    photos = {path.with_suffix(""): path for path in files if path.suffix.lower() in (".jpg", ".jpeg")}
-    pairs = {photos[p.with_suffix("")]: p for p in files if p.suffix.lower() == ".png" and p.with_suffix("") in photos}
-    return {photo: label for photo, label in pairs.items() if _is_index_map(label)} | marked
-
-
-def _is_index_map(path: Path) -> bool:
-    try:
-        with Image.open(path, formats=("PNG", "TIFF", "BMP")) as picture:
-            return picture.mode in ("P", "L", "1", "I;16")
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
-        return False
-
-
-def _matched(files: list[Path], images: Path, labels: Path) -> tuple[dict[Path, Path], int]:
-    """The label map of each image that has one, by name; and how many label maps match no image."""
-    maps = image_files(labels, SUFFIXES, "**/*")
-    exact = {path.relative_to(labels).with_suffix("").as_posix(): path for path in reversed(maps)}
-    stems = {file: file.relative_to(images).with_suffix("").as_posix() for file in files}
-    found = {file: exact[stem] for file, stem in stems.items() if stem in exact}
-    taken = set(found.values())
-    loose = {key: path for stem, path in exact.items() if path not in taken for key in (_plain(stem), _bare(stem))}
-    for file, stem in stems.items():
-        label = loose.get(_plain(stem)) or loose.get(_bare(stem))
-        if file not in found and label is not None:
-            found[file] = label
-    return found, len(set(maps) - set(found.values()))
-
-
-def _plain(stem: str) -> str:
-    """A name as systems that don't tell cases apart, or spell an umlaut as two characters, would find it."""
-    return unicodedata.normalize("NFC", stem).casefold()
-
-
-def _bare(stem: str) -> str:
-    return _plain(_ENDING.sub("", stem))
-
-
 def _class_list(root: Path) -> ClassList | None:
     path = class_list_in(root)
     return None if path is None else read_class_list(path)
@@ -263,6 +215,23 @@ def _read(named: ClassList | None, path: Path) -> tuple[np.ndarray, str]:
     """A label map as class numbers: by the list's values, or by its colours where the map has them."""
     values, note = read_label_noted(path, named.classes if named is not None and named.colored else None)
     return (values, note) if named is None or named.table is None or note else (named.table[values], note)
+
+
+def _passed_over(labels: Path | None, unread: list[Path]) -> list[str]:
+    """A line for what looks like label maps and is not taken as such."""
+    notes = []
+    if unread:
+        notes.append(
+            f"{len(unread)} files such as {unread[0].name} look like label maps in colours and are left out; "
+            "a classes.json with these colours reads them"
+        )
+    if labels is not None and labels.name.lower() in map(str.lower, LABEL_FOLDERS):
+        others = [name for name in LABEL_FOLDERS if (found := _first(labels.parent, (name,))) and _has_files(found)]
+        if passed := [name for name in others if name.lower() != labels.name.lower()]:
+            notes.append(
+                f"label maps are those in {labels.name}/, not in {', '.join(passed)}/; move one away to choose"
+            )
+    return notes
 
 
 def _notes(frames: Sequence[Frame], labels: Path | None, unmatched: int, beside: bool) -> list[str]:

@@ -6,7 +6,7 @@ from PIL import Image
 from cirkd.data.errors import DataError
 from cirkd.data.sample import Classes
 
-_VOID = ((0, 0, 0), (255, 255, 255))
+VOID = ((0, 0, 0), (255, 255, 255))
 """Colours that tools give pixels of no class."""
 
 
@@ -55,7 +55,7 @@ def palette_table(image: Image.Image, values: np.ndarray, classes: Classes) -> n
         color = palette[index] if index < len(palette) else None
         if color in colors:
             table[index] = colors[color]
-        elif index <= len(classes) and (compact or color in _VOID):
+        elif index <= len(classes) and (compact or color in VOID):
             table[index] = classes.ignore_index
         elif index < len(classes):
             return None

@@ -1,5 +1,6 @@
 """Folders of images as people have them: what is found in them, and what is said of the rest."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from cirkd.data.catalog import open_data
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.folder import Folder
-from tests.data.tiny_folder import LABEL, folder
+from tests.data.tiny_folder import COLORS, LABEL, NAMES, folder
 
 
 def test_what_systems_leave_beside_files_is_passed_over(tmp_path: Path) -> None:
@@ -64,6 +65,45 @@ def test_masks_beside_images_by_their_ending(tmp_path: Path) -> None:
     assert data.names == ["a", "b_image", "c_seg"]
     assert [data[i].label is not None for i in range(3)] == [True, True, False]
     assert "are taken as their label maps" in " ".join(data.notes)  # type: ignore[attr-defined]
+
+
+def test_masks_in_colours_beside_images(tmp_path: Path) -> None:
+    """Read where a class list has their colours; left out and told where none does, and no photographs in any case."""
+    colors = np.array(COLORS, np.uint8)[LABEL]
+    for photo, mask in (("a.jpg", "a.png"), ("b.png", "b_mask.png"), ("c.jpg", "c.png")):
+        Image.fromarray(np.dstack([LABEL * 60 + 3] * 3)).save(tmp_path / photo)
+        Image.fromarray(colors if mask != "c.png" else np.dstack([LABEL * 60 + 3] * 3)).save(tmp_path / mask)
+    data = open_data("folder", "all", tmp_path)
+    assert data.names == ["a.jpg", "a.png", "b", "c.jpg", "c.png"]
+    assert "1 files such as b_mask.png look like label maps in colours" in " ".join(data.notes)  # type: ignore[attr-defined]
+    entries = [{"name": n, "color": c} for n, c in zip(NAMES, COLORS, strict=True)]
+    (tmp_path / "classes.json").write_text(json.dumps(entries))
+    data = open_data("folder", "all", tmp_path)
+    assert data.names == ["a", "b", "c.jpg", "c.png"]
+    assert all(np.array_equal(data[i].label, LABEL) for i in range(2))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("images", ["", "images", "train"])
+def test_masks_below_the_images_are_no_photographs(images: str, tmp_path: Path) -> None:
+    for i in range(2):
+        (tmp_path / images / "masks").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.dstack([LABEL * 60] * 3)).save(tmp_path / images / f"s{i}.jpg")
+        Image.fromarray(LABEL).save(tmp_path / images / "masks" / f"s{i}.png")
+    data = open_data("folder", images if images == "train" else "all", tmp_path)
+    assert data.names == ["s0", "s1"]
+    assert np.array_equal(data[1].label, LABEL)  # type: ignore[arg-type]
+
+
+def test_a_folder_without_label_maps_hides_no_other(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "labels").rename(root / "masks")
+    (root / "labels").mkdir()
+    (root / "labels" / "f0.txt").write_text("0 0.5 0.5 0.1 0.1")
+    data = open_data("folder", "all", root)
+    assert data[0].label is not None and not data.notes  # type: ignore[attr-defined]
+    Image.fromarray(LABEL).save(root / "labels" / "f0.png")
+    notes = open_data("folder", "all", root).notes  # type: ignore[attr-defined]
+    assert "label maps are those in labels/, not in masks/; move one away to choose" in notes
 
 
 def test_names_that_some_systems_hold_for_the_same_are_matched(tmp_path: Path) -> None:
