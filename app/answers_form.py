@@ -126,7 +126,9 @@ def _fields(path: Path, verdict: Verdict, kept: Answers) -> dict[str, Any]:
         FIELDS["weights"],
         {"raw": "raw", "ema": "averaged"},
         kept.weights,
-        help="Of a file that holds both: the raw ones, or their average over training (EMA).",
+        help="Of a file that holds both: the raw ones, or their average over training (EMA). Of one that holds several "
+        "networks, type the name under which one lies in it, such as teacher.",
+        accept_new_options=True,
     )
     return {name: value for name, value in given.items() if value not in (None, "")}
 

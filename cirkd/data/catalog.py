@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cirkd.data import ade20k, bdd100k, camvid, cityscapes, coco_stuff, folder, streets, vistas, voc
+from cirkd.data.class_list import class_list_in, read_class_list
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import CheckpointError, DataError
 from cirkd.data.palettes import numbered_classes
@@ -72,11 +73,23 @@ def open_named(text: str, split: str = "val", root: Path | str | None = None) ->
 
 
 def layout_of(root: Path | str) -> str:
-    """Which data set a folder is laid out like; `folder` where it is none."""
+    """Which data set a folder is laid out like; `folder` where it is none, or names classes of its own."""
     place = Path(root)
     if not place.is_dir():
         return "folder"
-    return next((name for name, entry in DATA_SETS.items() if entry.lies_at(place)), "folder")
+    name = next((name for name, entry in DATA_SETS.items() if entry.lies_at(place)), "folder")
+    return "folder" if _names_others(place, DATA_SETS[name].classes) else name
+
+
+def _names_others(root: Path, classes: Classes | None) -> bool:
+    """Whether a class list in a folder names other classes than these, where a data set has its own."""
+    path = class_list_in(root)
+    if path is None or classes is None:
+        return False
+    try:
+        return set(read_class_list(path).classes.names) != set(classes.names)
+    except DataError:
+        return True  # opening it says what is wrong
 
 
 def splits_at(root: Path | str) -> tuple[str, ...]:

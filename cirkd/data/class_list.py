@@ -13,6 +13,8 @@ from cirkd.data.palettes import spread_colors
 from cirkd.data.sample import Classes, Color
 
 _WANTED = 'a list of {"name": "road", "color": [128, 64, 128]}, or of names, was wanted'
+_NUMBERS = ("trainId", "train_id", "id")
+"""Keys by which class lists number classes: places, and values in label maps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,19 +25,27 @@ class ClassList:
         classes: Names and colours; colours that the file does not give are spread over the hues.
         colored: Whether the file gives the colours.
         table: uint8 `[256]`, from a value in a label map to the class; None where values are class numbers.
+        note: Which of its numbers count, where the file has them under other names; "" where nothing is to be said.
     """
 
     classes: Classes
     colored: bool
     table: np.ndarray | None = None
+    note: str = ""
+
+
+def class_list_in(root: Path) -> Path | None:
+    """The class list of a folder, where it has one."""
+    return next((root / name for name in ("classes.json", "classes.txt") if (root / name).is_file()), None)
 
 
 def read_class_list(path: Path) -> ClassList:
     """Read a class list.
 
     It is JSON: a list of names; or of `{"name": ..., "color": [r, g, b], "value": 255}`, of which all but the name may
-    be left out (`value`: what stands for the class in label maps, where that is not its place in the list); or an
-    object from numbers to names, as `id2label` is. Or it is a text file with a name a line.
+    be left out (`value`: what stands for the class in label maps, where that is not its place in the list; `id` means
+    the same, and `trainId` is the place); or an object from numbers to names, as `id2label` is; or one with a list of
+    `categories`. Or it is a text file with a name a line.
 
     Raises:
         DataError: no such file, or none of these; says what was wanted.
@@ -56,17 +66,40 @@ def _entries(found: Any) -> list[dict[str, Any]]:
     """The entries of any of the forms, in class order."""
     if isinstance(found, dict) and isinstance(found.get("id2label"), dict):
         found = found["id2label"]
+    if isinstance(found, dict) and isinstance(found.get("categories"), list):
+        found = found["categories"]
     if isinstance(found, dict):
         numbers = sorted(int(key) for key in found)
         if numbers != list(range(len(found))):
-            raise ValueError(f"the numbers {numbers[:3]}... are not 0, 1, 2, ...")
+            raise ValueError(f"the numbers {numbers[:3]}... are not 0, 1, 2, ...; write a list, with each as a value")
         found = [found[str(number)] for number in numbers]
     if not isinstance(found, list) or not found:
         raise ValueError("there is no class in it")
     return [entry if isinstance(entry, dict) else {"name": entry} for entry in found]
 
 
+def _numbered(entries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """The entries in the order of their train ids, or of their ids, which are then their values; and what was done."""
+    key = next((key for key in _NUMBERS if any(key in entry for entry in entries)), None)
+    if key is None or any("value" in entry for entry in entries):
+        return entries, ""
+    if not all(isinstance(entry.get(key), int) for entry in entries):
+        raise ValueError(f"{key!r}: each class has a whole number of its own")
+    ordered = sorted(entries, key=lambda entry: entry[key])
+    if key == "id":
+        ordered = [{**entry, "value": entry["id"]} for entry in ordered]
+    else:
+        ordered = [entry for entry in ordered if 0 <= entry[key] < 255]
+        if [entry[key] for entry in ordered] != list(range(len(ordered))):
+            raise ValueError(f"{key!r}: 0, 1, 2, ... were wanted, each once, and 255 or -1 for no class")
+    told = ordered != entries and [entry[key] for entry in ordered] != list(range(len(entries)))
+    other = ', not by "id"' if key != "id" and any("id" in entry for entry in entries) else ""
+    note = f'label maps are read by "{key}" of the class list{other}; "value" says otherwise'
+    return ordered, note if told or other else ""
+
+
 def _from_entries(entries: list[dict[str, Any]]) -> ClassList:
+    entries, note = _numbered(entries)
     if not entries:
         raise ValueError("there is no class in it")
     names = [entry["name"] for entry in entries]
@@ -75,7 +108,7 @@ def _from_entries(entries: list[dict[str, Any]]) -> ClassList:
     colored = all("color" in entry for entry in entries)
     spread = spread_colors(len(names))
     colors = tuple(_color(entry.get("color", spread[place])) for place, entry in enumerate(entries))
-    return ClassList(Classes(tuple(names), colors), colored, _table(entries))
+    return ClassList(Classes(tuple(names), colors), colored, _table(entries), note)
 
 
 def _table(entries: list[dict[str, Any]]) -> np.ndarray | None:

@@ -5,27 +5,28 @@
     photos/NAME.* and photos/NAME_mask.png                the same
     root/images/ and root/labels/ (or masks/, ...)        one split, `all`
     root/train/images/, root/train/labels/, root/val/...  a folder a split
+    root/train/, root/train_labels/, root/val/...         the same
     root/images/train/, root/labels/train/, ...           the same, the other way round
-    root/train.txt, root/val.txt with names               a list a split, of root/images/
+    root/train.txt, root/val.txt with names               a list a split, of root/images/; root/splits/val.txt as well
+
+Splits may be called training, valid or validation, and testing, too.
 
 `root/classes.json` or `classes.txt` names the classes, see `cirkd.data.class_list`.
 """
 
-import re
-import unicodedata
-import zlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from cirkd.data.class_list import ClassList, read_class_list
+from cirkd.data.class_list import ClassList, class_list_in, read_class_list
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
+from cirkd.data.folder_labels import labels_beside, labels_in
+from cirkd.data.folder_lists import of_list, of_share
 from cirkd.data.images import read_label_noted
-from cirkd.data.pairs import Frame, Pairs, dead_links, image_files, listed, listed_paths
+from cirkd.data.pairs import Frame, Pairs, dead_links, image_files
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "img_dir", "JPEGImages")
@@ -33,15 +34,12 @@ LABEL_FOLDERS = (
     *("labels", "masks", "annotations", "label", "mask", "annotation", "ann_dir", "gt", "groundtruth", "ground_truth"),
     *("segmentations", "segmentation", "SegmentationClass"),
 )
+_OF_SPLIT = ("annot", *(f"{mark}{name}" for name in LABEL_FOLDERS for mark in "_-"))
+"""What the folder of a split's label maps has after that of its images: val/ and val_labels/, trainannot/."""
 SPLITS = ("all", "val", "train", "test")
-_OF_LABELS = (
-    r"mask|masks|label|labels|lbl|l|gt|seg|segmentation|annotation|annotations|"
-    r"(?:gtfine_)?(?:label)?trainids|(?:gtfine_)?labelids"
-)
-_LABEL_ENDING = re.compile(rf"[-_.](?:{_OF_LABELS})$", re.IGNORECASE)
-_ENDING = re.compile(rf"[-_.](?:image|img|sat|rgb|leftimg8bit|jpe?g|png|tiff?|{_OF_LABELS})$", re.IGNORECASE)
-"""What tools add to the names of images and of label maps; it does not count when they are matched."""
-_SHARE = re.compile(r"(\d{1,3})-(\d{1,3})%")
+_CALLED = {"val": ("val", "valid", "validation"), "train": ("train", "training"), "test": ("test", "testing")}
+_LISTS = ("", "splits", "split", "lists", "ImageSets/Segmentation", "ImageSets")
+"""Where lists of splits lie."""
 
 
 class Folder(Pairs):
@@ -49,8 +47,9 @@ class Folder(Pairs):
 
     Args:
         root: The folder.
-        split: `all`; `train`, `val` or `test` where there are folders or lists of that name; a text file with a name
-            or path a line; or a share of the images in an order drawn from their names, as `0-80%` and `80-100%`.
+        split: `all`; `train`, `val` or `test` where there are folders or lists of that name, and where there are none
+            of any split, these are all images; a text file with a name or path a line; or a share of the images in an
+            order drawn from their names, as `0-80%` and `80-100%`.
 
     Raises:
         DataError: no such folder, split or list, or no image in it.
@@ -61,33 +60,46 @@ class Folder(Pairs):
             raise DataError("a folder of images was wanted; give its path with --root")
         if not _is_folder(root):
             raise DataError(f"{root}: there is no such folder; check the path")
-        images, labels, chosen = _places(root, split)
+        wanted, split = split, _found(root, split)
+        images, labels = _places(root, split)
+        chosen = split != "all" and not _has_folders(root, split)
+        named = _class_list(root)
         files = image_files(images, SUFFIXES, "*" if images == root else "**/*")
-        beside = _labels_beside(files) if labels is None else {}
-        files = [path for path in files if path not in beside.values()]
+        files = [path for path in files if labels is None or not path.is_relative_to(labels)]
+        beside, unread = labels_beside(files, named) if labels is None else ({}, [])
+        files = [path for path in files if path not in {*beside.values(), *unread}]
         if not files:
             raise DataError(_nothing(root, images))
-        found, unmatched = (beside, 0) if labels is None else _matched(files, images, labels)
+        found, unmatched = (beside, 0) if labels is None else labels_in(files, images, labels, SUFFIXES)
         names = {path: path.relative_to(images).with_suffix("").as_posix() for path in files}
         frames = [Frame(names[path], path, found.get(path)) for path in files]
-        named = _class_list(root)
         super().__init__(
             "folder",
-            split if chosen else "all",
+            split,
             named.classes if named is not None else None,
-            _of_split(frames, root, split) if chosen else frames,
+            _of_split(frames, root, images, split) if chosen else frames,
             partial(_read, named),
-            [*_dead(images, labels), *_notes(frames, labels, unmatched, bool(beside))],
+            [
+                *_taken(wanted, split),
+                *([named.note] if named and named.note else []),
+                *_dead(images, labels),
+                *_notes(frames, labels, unmatched, bool(beside)),
+                *_passed_over(labels, unread),
+            ],
         )
 
 
 def _nothing(root: Path, images: Path) -> str:
     """Why there is no image."""
-    own = [split for split in SPLITS[1:] if _has_folders(root, split)]
+    own = [split for split in _CALLED if _has_folders(root, split)]
     dead = "; ".join(_dead(images, None))
     if own and not dead:
         return f"{root}: its images are in folders for {', '.join(own)}; choose one of these splits"
-    return f"{images}: no image files here; {dead or 'PNG, JPEG, WebP, TIFF and BMP are read'}"
+    own = class_list_in(root)
+    known = "PNG, JPEG, WebP, TIFF and BMP are read"
+    if own is not None:
+        known = f"with {own.name} it is a folder of your own; without, it may be a data set by its layout; {known}"
+    return f"{images}: no image files here; {dead or known}"
 
 
 def _dead(*folders: Path | None) -> list[str]:
@@ -107,119 +119,95 @@ def _is_folder(root: Path) -> bool:
         return False
 
 
-def _places(root: Path, split: str) -> tuple[Path, Path | None, bool]:
-    """The folders of images and of labels of a split, and whether the split is still to be chosen from these images."""
-    if _has_folders(root, split):
-        nested = root / split if (root / split).is_dir() else None
-        images = _first(nested or root, IMAGE_FOLDERS) or nested or root
-        labels = _first(nested or root, LABEL_FOLDERS)
-        if nested is None:
-            return images / split, labels / split if labels and (labels / split).is_dir() else labels, False
-        return images, labels, False
+def _found(root: Path, split: str) -> str:
+    """The split that a word stands for; `all` where the folder has no splits.
+
+    Raises:
+        DataError: it has others.
+    """
+    split = next((name for name, called in _CALLED.items() if split.lower() in called), split)
+    own = _own_splits(root)
+    if split in own or split not in _CALLED:
+        return split
+    if own:
+        raise DataError(
+            f"{root}: has no split {split}; choose {' or '.join(own)}, a list FILE.txt, or a share as 0-80%"
+        )
+    # A folder without splits has its images under every name, so that `--split val` need not be left out.
+    return "all"
+
+
+def _taken(wanted: str, split: str) -> list[str]:
+    """A line where all images are taken for a split."""
+    return [f"no split {wanted} was found, so all images are taken"] if split == "all" != wanted else []
+
+
+def _places(root: Path, split: str) -> tuple[Path, Path | None]:
+    """The folders of images and of labels of a split."""
+    nested = _first(root, _CALLED.get(split, ()))
+    if nested is not None:
+        images, beside = _first(nested, IMAGE_FOLDERS) or nested, [f"{nested.name}{end}" for end in _OF_SPLIT]
+        return images, _first(nested, LABEL_FOLDERS) or _first(root, beside) or _first(images, LABEL_FOLDERS)
     images = _first(root, IMAGE_FOLDERS) or root
-    if split in ("train", "val", "test") and not (root / f"{split}.txt").is_file():
-        # A folder without splits has its images under every name, so that `--split val` need not be left out.
-        split = "all"
-    return images, _first(root, LABEL_FOLDERS), split != "all"
+    labels, own = _first(root, LABEL_FOLDERS), _first(images, _CALLED.get(split, ()))
+    if own is None:
+        return images, labels or _first(images, LABEL_FOLDERS)
+    return own, (_first(labels, _CALLED[split]) or labels) if labels is not None else _first(own, LABEL_FOLDERS)
 
 
 def _has_folders(root: Path, split: str) -> bool:
     """Whether a split has folders of its own."""
-    if split not in SPLITS[1:]:
-        return False
-    images = _first(root, IMAGE_FOLDERS)
-    return (root / split).is_dir() or (images is not None and (images / split).is_dir())
+    called, images = _CALLED.get(split, ()), _first(root, IMAGE_FOLDERS)
+    return _first(root, called) is not None or (images is not None and _first(images, called) is not None)
+
+
+def _own_splits(root: Path) -> list[str]:
+    return [name for name in _CALLED if _has_folders(root, name) or _list_of(root, name) is not None]
+
+
+def _list_of(root: Path, split: str) -> Path | None:
+    """The list of a split, where there is one."""
+    names = [f"{called}.txt" for called in _CALLED.get(split, ())]
+    for place in (root / place for place in _LISTS):
+        there = {path.name.lower(): path for path in place.iterdir() if path.is_file()} if place.is_dir() else {}
+        if found := next((there[name] for name in names if name in there), None):
+            return found
+    return None
 
 
 def has_split(root: Path, split: str) -> bool:
     """Whether a folder has a split of that name; `all`, where it has none."""
-    own = [name for name in SPLITS[1:] if _has_folders(root, name) or (root / f"{name}.txt").is_file()]
+    own = _own_splits(root)
     return split in own if split != "all" else not own
 
 
 def _first(root: Path, names: Sequence[str]) -> Path | None:
-    """The first of these folders that is there, whatever its case."""
+    """The first of these folders that is there and holds images, whatever its case; an empty one where none does."""
     if not root.is_dir():
         return None
     there = {path.name.lower(): path for path in root.iterdir() if path.is_dir()}
-    return next((there[name.lower()] for name in names if name.lower() in there), None)
+    found = [there[name.lower()] for name in names if name.lower() in there]
+    return next((folder for folder in found if _has_files(folder)), found[0] if found else None)
 
 
-def _of_split(frames: list[Frame], root: Path, split: str) -> list[Frame]:
+def _has_files(folder: Path) -> bool:
+    return any(path.suffix.lower() in SUFFIXES and not path.name.startswith(".") for path in folder.rglob("*"))
+
+
+def _of_split(frames: list[Frame], root: Path, images: Path, split: str) -> list[Frame]:
     """Those of the images that a list or a share names."""
-    if share := _SHARE.fullmatch(split):
-        first, last = int(share[1]), int(share[2])
-        if not first < last <= 100:
-            raise DataError(f"folder: the share {split!r} holds nothing; write it as 0-80%, from less to more")
-        order = sorted(frames, key=lambda frame: (zlib.crc32(frame.name.encode()), frame.name))
-        low, high = (len(order) * percent // 100 for percent in (first, last))
-        chosen = set(order[low:high])
-        return [frame for frame in frames if frame in chosen]
-    path = root / f"{split}.txt" if split in SPLITS else Path(split).expanduser()
-    if split not in SPLITS and path.suffix != ".txt":
+    if (share := of_share(frames, split)) is not None:
+        return share
+    path = _list_of(root, split) or Path(split).expanduser()
+    if path.suffix != ".txt":
         raise DataError(f"folder has no split {split!r}; choose {', '.join(SPLITS)}, a list FILE.txt, or 0-80%")
     if not path.is_file():
         path = root / path
-    by_name = {key: frame for frame in frames for key in (frame.image.name, frame.image.stem, frame.name)}
-    chosen = []
-    for line in listed(path, "a name a line"):
-        word = listed_paths(line)[0]
-        keys = (word, word.rsplit("/", 1)[-1], str(Path(word).with_suffix("")))
-        frame = next((by_name[key] for key in keys if key in by_name), None)
-        if frame is None:
-            raise DataError(f"{path}: lists {word}, and no image has this name; correct the list")
-        chosen.append(frame)
-    return chosen
-
-
-def _labels_beside(files: list[Path]) -> dict[Path, Path]:
-    """Label maps that lie beside images under the same names, or with `_mask` and the like: image -> label map."""
-    bare = {path: _LABEL_ENDING.sub("", path.stem) for path in files}
-    images = {path.with_name(_ENDING.sub("", path.stem)): path for path in files if bare[path] == path.stem}
-    marked = {
-        images[path.with_name(stem)]: path
-        for path, stem in bare.items()
-        if stem != path.stem and path.with_name(stem) in images and _is_index_map(path)
-    }
-    photos = {path.with_suffix(""): path for path in files if path.suffix.lower() in (".jpg", ".jpeg")}
-    pairs = {photos[p.with_suffix("")]: p for p in files if p.suffix.lower() == ".png" and p.with_suffix("") in photos}
-    return {photo: label for photo, label in pairs.items() if _is_index_map(label)} | marked
-
-
-def _is_index_map(path: Path) -> bool:
-    try:
-        with Image.open(path, formats=("PNG", "TIFF", "BMP")) as picture:
-            return picture.mode in ("P", "L", "1", "I;16")
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
-        return False
-
-
-def _matched(files: list[Path], images: Path, labels: Path) -> tuple[dict[Path, Path], int]:
-    """The label map of each image that has one, by name; and how many label maps match no image."""
-    maps = image_files(labels, SUFFIXES, "**/*")
-    exact = {path.relative_to(labels).with_suffix("").as_posix(): path for path in reversed(maps)}
-    stems = {file: file.relative_to(images).with_suffix("").as_posix() for file in files}
-    found = {file: exact[stem] for file, stem in stems.items() if stem in exact}
-    taken = set(found.values())
-    loose = {key: path for stem, path in exact.items() if path not in taken for key in (_plain(stem), _bare(stem))}
-    for file, stem in stems.items():
-        label = loose.get(_plain(stem)) or loose.get(_bare(stem))
-        if file not in found and label is not None:
-            found[file] = label
-    return found, len(set(maps) - set(found.values()))
-
-
-def _plain(stem: str) -> str:
-    """A name as systems that don't tell cases apart, or spell an umlaut as two characters, would find it."""
-    return unicodedata.normalize("NFC", stem).casefold()
-
-
-def _bare(stem: str) -> str:
-    return _plain(_ENDING.sub("", stem))
+    return of_list(frames, path, root, images)
 
 
 def _class_list(root: Path) -> ClassList | None:
-    path = next((root / name for name in ("classes.json", "classes.txt") if (root / name).is_file()), None)
+    path = class_list_in(root)
     return None if path is None else read_class_list(path)
 
 
@@ -227,6 +215,23 @@ def _read(named: ClassList | None, path: Path) -> tuple[np.ndarray, str]:
     """A label map as class numbers: by the list's values, or by its colours where the map has them."""
     values, note = read_label_noted(path, named.classes if named is not None and named.colored else None)
     return (values, note) if named is None or named.table is None or note else (named.table[values], note)
+
+
+def _passed_over(labels: Path | None, unread: list[Path]) -> list[str]:
+    """A line for what looks like label maps and is not taken as such."""
+    notes = []
+    if unread:
+        notes.append(
+            f"{len(unread)} files such as {unread[0].name} look like label maps in colours and are left out; "
+            "a classes.json with these colours reads them"
+        )
+    if labels is not None and labels.name.lower() in map(str.lower, LABEL_FOLDERS):
+        others = [name for name in LABEL_FOLDERS if (found := _first(labels.parent, (name,))) and _has_files(found)]
+        if passed := [name for name in others if name.lower() != labels.name.lower()]:
+            notes.append(
+                f"label maps are those in {labels.name}/, not in {', '.join(passed)}/; move one away to choose"
+            )
+    return notes
 
 
 def _notes(frames: Sequence[Frame], labels: Path | None, unmatched: int, beside: bool) -> list[str]:

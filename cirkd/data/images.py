@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from cirkd.data.errors import DataError
-from cirkd.data.label_colors import by_color, palette_table
+from cirkd.data.label_colors import by_color, of_one_color, palette_table
 from cirkd.data.sample import Classes
 
 MAX_PIXELS = 64_000_000
@@ -43,7 +43,10 @@ _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _ORIENTATION = 0x0112
 _TURNED = "images with an EXIF orientation are turned upright, and label maps without one of their own along with them"
 _BY_COLOR = "label maps are read by their colours, which are those of the classes"
-_BY_PALETTE = "label maps are read by the colours of their palette: those of the classes, in another order"
+_BY_PALETTE = (
+    "label maps are read by the colours of their palette: those of the classes, in another order; "
+    'without "color" in classes.json they are read by number'
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +131,7 @@ def read_label_noted(source: Path | str | BinaryIO, classes: Classes | None = No
     try:
         if mode in ("RGB", "RGBA") and classes is not None:
             values, note = by_color(np.asarray(picture.image.convert("RGB")), classes, name), _BY_COLOR
+            note = "; ".join(filter(None, (note, of_one_color(classes))))
         elif mode in ("P", "L", "1", *_SIXTEEN_BIT):
             values, note = _by_index(picture, classes, name)
         else:

@@ -6,6 +6,9 @@ from PIL import Image
 from cirkd.data.errors import DataError
 from cirkd.data.sample import Classes
 
+VOID = ((0, 0, 0), (255, 255, 255))
+"""Colours that tools give pixels of no class."""
+
 
 def class_of_color(pixels: np.ndarray, classes: Classes) -> tuple[np.ndarray, np.ndarray]:
     """The class uint8 `[H, W]` whose colour each pixel of an RGB image has, else the ignored label; and where."""
@@ -36,16 +39,32 @@ def by_color(pixels: np.ndarray, classes: Classes, name: str) -> np.ndarray:
 
 
 def palette_table(image: Image.Image, values: np.ndarray, classes: Classes) -> np.ndarray | None:
-    """From index to class by colour, where all that occur have a class's colour and the order is another."""
-    palette = np.array(image.getpalette("RGB") or (), np.uint8).reshape(-1, 3)
+    """From index to class by the palette's colours, where these are the classes' in another order; None elsewhere.
+
+    They are where the palette begins with all of them and at most one more, which stands for no class, or where all
+    that occur are of a class, or black or white of none.
+    """
+    palette = [tuple(color) for color in np.array(image.getpalette("RGB") or (), np.uint8).reshape(-1, 3).tolist()]
     colors = {color: place for place, color in enumerate(classes.colors)}
     if len(colors) < len(classes):
         return None
+    compact = set(colors) <= set(palette[: len(classes) + 1])
     table = np.arange(256, dtype=np.uint8)
-    for index in np.unique(values).tolist():
-        color = tuple(palette[index].tolist()) if index < len(palette) else None
+    shown = np.unique(values).tolist()
+    for index in shown:
+        color = palette[index] if index < len(palette) else None
         if color in colors:
             table[index] = colors[color]
+        elif index <= len(classes) and (compact or color in VOID):
+            table[index] = classes.ignore_index
         elif index < len(classes):
             return None
-    return None if np.array_equal(table[values], values) else table
+    told = compact or any(index < len(palette) and palette[index] in colors for index in shown)
+    return table if told and not np.array_equal(table[values], values) else None
+
+
+def of_one_color(classes: Classes) -> str:
+    """Which classes cannot be told apart by colour, in a line; "" where all can."""
+    first = {color: name for name, color in reversed(list(zip(classes.names, classes.colors, strict=True)))}
+    pairs = [(first[c], n) for n, c in zip(classes.names, classes.colors, strict=True) if first[c] != n]
+    return "; ".join(f"{kept} and {name} have one colour, and its pixels count as {kept}" for kept, name in pairs[:3])

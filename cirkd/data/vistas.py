@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cirkd.data.class_list import class_list_in
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.pairs import Pairs, by_ids, photographs, require_folder
@@ -39,6 +40,11 @@ def open_vistas(split: str, root: Path) -> Pairs:
     return photographs("vistas", split, classes, own / "images", maps, "the data set again", read=by_ids(ids))
 
 
+def _is_vistas(root: Path) -> bool:
+    """Folders of these names with a class list and no configuration are somebody's own."""
+    return class_list_in(root) is None or any((root / config).is_file() for _, config in _FORMS)
+
+
 def _configured(path: Path) -> tuple[Classes, list[int]]:
     """The classes that are evaluated, and their values in label maps."""
     try:
@@ -58,5 +64,6 @@ ENTRY = DataSet(
     open=open_vistas,
     splits=("val", "train", "test"),
     marks=("config_v2.0.json", "config_v1.2.json", "validation/images"),
+    confirm=_is_vistas,
     has_split=lambda root, split: (root / _FOLDERS[split] / "images").is_dir(),
 )

@@ -37,7 +37,7 @@ class Answers:
         channel_order: Of the network's input: rgb or bgr.
         input_scale: Input size divided by image size, per side; 0.5 halves the image.
         align_corners: Whether corner pixels coincide when logits are upsampled to the image's size.
-        weights: Of a file that holds both: raw, or ema for the averaged ones.
+        weights: Of a file that holds several: raw, ema for the averaged ones, or a place in it such as teacher.
     """
 
     architecture: str | None = None
@@ -49,7 +49,7 @@ class Answers:
     channel_order: Literal["rgb", "bgr"] | None = None
     input_scale: float | None = None
     align_corners: bool | None = None
-    weights: Literal["raw", "ema"] | None = None
+    weights: str | None = None
 
     def over(self, other: "Answers") -> "Answers":
         """These answers, and the other's where these say nothing."""
@@ -119,9 +119,10 @@ def checked(**given: Any) -> Answers:
     for name in ("range", "input_scale"):
         if name in given:
             given[name] = float(given[name])
-    for name, offered in (("channel_order", ("rgb", "bgr")), ("weights", ("raw", "ema"))):
-        if name in given and given[name] not in offered:
-            raise ValueError(f"{name} {given[name]!r}: {' or '.join(offered)} was wanted")
+    if given.get("channel_order", "rgb") not in ("rgb", "bgr"):
+        raise ValueError(f"channel_order {given['channel_order']!r}: rgb or bgr was wanted")
+    if not isinstance(given.get("weights", ""), str):
+        raise TypeError(f"weights {given['weights']!r}: raw, ema or a place in the file was wanted")
     if not isinstance(given.get("align_corners", True), bool):
         raise TypeError(f"align_corners {given['align_corners']!r}: true or false was wanted")
     if "classes" in given:
@@ -191,6 +192,12 @@ def _preprocessing(own: Preprocessing, answers: Answers) -> Preprocessing:
         raise CheckpointError(
             f"mean {_listed(mean)} and std {_listed(std)} for pixels in 0..{top:g} make no sense; "
             "give --mean, --std and --range in the same units, such as 123.7 116.3 103.5, 58.4 57.1 57.4 and 255"
+        )
+    small = 0 < max(map(abs, answers.mean or (0,))) <= 1 or max(answers.std or (1,)) < 1
+    if answers.range is None and scale == 255 and small:
+        raise CheckpointError(
+            f"mean {_listed(mean)} and std {_listed(std)} look like those of pixels in 0..1, and this network's are of "
+            "0..255; give --range 1 or --range 255 with them"
         )
     changes: dict[str, Any] = {}
     if {"mean", "std", "range"} & set(answers.given()):

@@ -1,5 +1,8 @@
 """From a file of weights of another project to the network that they belong to, with what the user says about it."""
 
+import math
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +13,10 @@ from cirkd.data.sample import Classes
 from cirkd.models.answers import Answers
 from cirkd.models.fit import MAKE_PLAIN, computed_weight
 from cirkd.models.layouts import ASSUMED, Hints, Recognised, recognise
+from cirkd.models.mmseg_meta import named_in, threshold_of
 from cirkd.models.pickle_names import entries
 from cirkd.models.settings_beside import stated_preprocessing, without_buffers
-from cirkd.models.unwrap import Part, chosen, counterpart, other_weights, parts
+from cirkd.models.unwrap import Part, chosen, counterpart, other_networks, other_weights, parts
 from cirkd.models.weight_files import FileContent
 
 
@@ -29,13 +33,14 @@ def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
             break
     else:
         raise CheckpointError(_unknown(file, listed, answers))
-    found = _two_classes(_without_strange_auxiliary(found))
+    found = _two_classes(_without_strange_auxiliary(found), hints.meta)
     info = found.info
-    stated, note = stated_preprocessing(file.beside, part.file)
-    if stated is not None:
-        kept = tuple(line for line in info.notes if not line.startswith(ASSUMED))
-        info = replace(info, preprocessing=stated, notes=(*kept, note))
-    notes = (*info.notes, *part.notes, *other_weights(listed, part))
+    stated, note = stated_preprocessing(file.beside, part.file, part.prefix)
+    kept = tuple(line for line in info.notes if stated is None or not line.startswith(ASSUMED))
+    info = replace(info, preprocessing=stated or info.preprocessing, notes=(*kept, *([note] if note else ())))
+    told = replace(hints, architecture=None, encoder=None)
+    others = other_networks(listed, part, lambda other: _is_network(file, other, told))
+    notes = (*info.notes, *part.notes, *other_weights(listed, part), *others)
     info = replace(info, notes=notes, provenance={"file": file.path.name})
     ignored, other = (*found.ignored, *part.beside), counterpart(listed, part)
     return replace(found, info=info, path=file.path, ignored=ignored, other=other)
@@ -55,22 +60,33 @@ def _recognised(file: FileContent, part: Part, hints: Hints) -> Recognised | Non
         raise CheckpointError(f"{file.path}: {line}") from None
 
 
-def _two_classes(found: Recognised) -> Recognised:
+def _is_network(file: FileContent, part: Part, hints: Hints) -> bool:
+    with suppress(CheckpointError):
+        return _recognised(file, part, hints) is not None
+    return False
+
+
+def _two_classes(found: Recognised, meta: Mapping[str, Any]) -> Recognised:
     """A network with one output tells a thing from the rest by its sigmoid: two classes, of which one scores 0.
 
-    The softmax of (0, x) is the sigmoid of x.
+    The softmax of (0, x) is the sigmoid of x. Where mmsegmentation sets another threshold than 0.5, the first class
+    scores its logit.
     """
     if len(found.info.classes) != 1:
         return found
+    threshold = threshold_of(meta) if found.info.layout in ("mmseg", "nvlabs") else 0.5
     last = [name for name in found.tensors if name.startswith("classifier.") and found.tensors[name].shape[:1] == (1,)]
     weight = [name for name in last if name.endswith("weight")][-1:]
     tensors = dict(found.tensors)
     for name in weight + [name.removesuffix("weight") + "bias" for name in weight]:
         if name in tensors:
             tensors[name] = torch.cat([torch.zeros_like(tensors[name]), tensors[name]])
+            if name.endswith("bias"):
+                tensors[name][0] = math.log(threshold / (1 - threshold))
     classes = Classes(("background", "foreground"), ((0, 0, 0), (230, 160, 30)), guessed=True)
+    classes = named_in(meta, classes) or classes
     notes = tuple(note for note in found.info.notes if not note.startswith("1 classes"))
-    note = "one output: two classes, background and foreground, told apart where its sigmoid is 0.5"
+    note = f"one output: two classes, {' and '.join(classes.names)}, told apart where its sigmoid is {threshold:g}"
     return _without_auxiliary(replace(found, tensors=tensors), classes=classes, notes=(note, *notes))
 
 
@@ -92,6 +108,10 @@ def _unknown(file: FileContent, listed: list[Part], answers: Answers) -> str:
     tensors = listed[0].tensors if listed else {}
     if not tensors:
         return f"{file.path}: holds no weights; save the network's state_dict() with torch.save or save_file"
+    if answers.weights not in (None, "raw", "ema") and not chosen(listed, answers.weights):
+        places = dict.fromkeys(part.prefix.partition(".")[0] for part in listed if part.prefix)
+        offered = f" or a place in the file, such as {', '.join(list(places)[:4])}" if places else ""
+        return f"{file.path}: holds nothing at {answers.weights!r}; --weights takes raw or ema{offered}"
     if answers.weights is not None and not chosen(listed, answers.weights):
         kind = "averaged" if answers.weights == "ema" else "other than averaged"
         return f"{file.path}: holds no {kind} weights; leave --weights out"

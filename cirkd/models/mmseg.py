@@ -80,7 +80,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         preprocessing=stated.preprocessing,
         options={"backbone": backbone, "encoder": options, "head": _head_options(head, tensors, backbone, stated)},
         layout="mmseg",
-        notes=(stated.note or note, *(() if stated.backbone else (_ASSUMED,))),
+        notes=(stated.note or note, *(() if stated.backbone else (_ASSUMED,)), *stated.assumed),
         align_corners=stated.align_corners,
     )
     ignored = tuple(name for name in tensors if name.startswith("auxiliary_head."))

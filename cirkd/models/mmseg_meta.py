@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cirkd.data.sample import Classes
+from cirkd.models.layouts import ASSUMED
 from cirkd.models.pickle_names import entries
 from cirkd.models.segmenter import Preprocessing
 
 _LONGEST = 2_000_000
 _USUAL = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-_NUMBER = r"\s*(-?\d+(?:\.\d*)?(?:e-?\d+)?)\s*"
+_NUMBER = r"\s*(-?\d+(?:\.\d*)?(?:e[-+]?\d+)?)\s*"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Stated:
         align_corners: Of the head's upsampling and of the last one.
         backbone, head: What the configuration says of either; empty where it is cut off.
         note: How the classes were found; empty where the file does not say.
+        assumed: A line where the configuration does not say mean and std.
     """
 
     classes: Classes
@@ -35,6 +37,7 @@ class Stated:
     backbone: str
     head: str
     note: str
+    assumed: tuple[str, ...]
 
 
 def settings_of(meta: Mapping[str, Any], counted: Classes) -> Stated:
@@ -44,14 +47,31 @@ def settings_of(meta: Mapping[str, Any], counted: Classes) -> Stated:
         meta: As the file holds it.
         counted: The classes that the number of outputs suggests.
     """
-    text = next((v for v in (meta.get("cfg"), meta.get("config")) if isinstance(v, str)), "")[:_LONGEST]
-    data = entries(meta.get("dataset_meta"))
-    classes = _classes(data.get("classes", meta.get("CLASSES")), data.get("palette", meta.get("PALETTE")), counted)
+    text, classes = _text(meta), named_in(meta, counted)
     backbone, head = (_part(text, name) for name in ("backbone", "decode_head"))
     # Of several heads the last one's output counts.
     corners = re.findall(r"\balign_corners\W{1,4}(\w+)", head)[-1:] == ["True"]
     note = f"{len(counted)} classes, as the file names them" if classes is not None else ""
-    return Stated(classes or counted, _preprocessing(text), corners, backbone, head, note)
+    preprocessing, told = _preprocessing(text)
+    assumed = () if told else (f"{ASSUMED}; --mean, --std and --range say otherwise",)
+    return Stated(classes or counted, preprocessing, corners, backbone, head, note, assumed)
+
+
+def threshold_of(meta: Mapping[str, Any]) -> float:
+    """The sigmoid of a head's one output above which it is the thing; mmsegmentation's own is 0.3."""
+    head = _part(_text(meta), "decode_head")
+    found = re.search(r"\bthreshold\W{1,4}(0?\.\d+)", head)
+    return float(found[1]) if found else 0.3 if head else 0.5
+
+
+def named_in(meta: Mapping[str, Any], counted: Classes) -> Classes | None:
+    """The classes that the file names, where they are as many as were counted."""
+    data = entries(meta.get("dataset_meta"))
+    return _classes(data.get("classes", meta.get("CLASSES")), data.get("palette", meta.get("PALETTE")), counted)
+
+
+def _text(meta: Mapping[str, Any]) -> str:
+    return next((v for v in (meta.get("cfg"), meta.get("config")) if isinstance(v, str)), "")[:_LONGEST]
 
 
 def said(part: str, name: str) -> str:
@@ -89,13 +109,46 @@ def _classes(names: Any, palette: Any, counted: Classes) -> Classes | None:
     return Classes(tuple(str(name)[:100] for name in names), colors)
 
 
-def _preprocessing(text: str) -> Preprocessing:
-    values = []
-    for name, usual in zip(("mean", "std"), _USUAL, strict=True):
-        found = re.search(rf"\b{name}\W{{1,4}}[\[(]{_NUMBER},{_NUMBER},{_NUMBER},?\s*[\])]", text)
-        values.append(tuple(float(part) for part in found.groups()) if found else usual)
-    swapped = re.search(r"\b(?:bgr_to_rgb|to_rgb)\W{1,4}(True|False)", text)
-    bgr = swapped is not None and swapped[1] == "False"
+def _preprocessing(text: str) -> tuple[Preprocessing, bool]:
+    """How images become input, and whether the configuration says so.
+
+    What the model does itself counts, else the last step `Normalize`, which is that of the test.
+    """
+    model = _part(text, "model")
+    own = _part(model, "data_preprocessor") or _part(text, "data_preprocessor")
+    steps = [_inside(text, found.end()) for found in re.finditer(r"\btype\W{1,4}Normalize\b", text)]
+    part = own or (steps or [""])[-1] or _part(text, "img_norm_cfg")
+    values = [_three(part, name) for name in ("mean", "std")]
+    if own:
+        # Images are loaded as BGR; either key turns them.
+        bgr = not re.search(r"\b(?:bgr_to_rgb|rgb_to_bgr)\W{1,4}True", own)
+        if not any(re.search(rf"\b{name}\W{{1,4}}[\[(]", own) for name in ("mean", "std")):
+            values = [(0.0,) * 3, (1.0,) * 3]
+    else:
+        bgr = re.search(r"\bto_rgb\W{1,4}False", part) is not None
+    mean, std = (found or usual for found, usual in zip(values, _USUAL, strict=True))
     # Mean and std stand in the order that the network sees; here they are red, green, blue.
-    mean, std = (tuple(v / 255 for v in (part[::-1] if bgr else part)) for part in values)
-    return Preprocessing(mean, std, channel_order="bgr" if bgr else "rgb")
+    told = values[0] is not None and values[1] is not None
+    if told and bgr:
+        mean, std = mean[::-1], std[::-1]
+    red, green, blue = zip(mean, std, strict=True)
+    mean, std = ((red[i] / 255, green[i] / 255, blue[i] / 255) for i in (0, 1))
+    return Preprocessing(mean, std, channel_order="bgr" if bgr else "rgb"), told
+
+
+def _three(part: str, name: str) -> tuple[float, ...] | None:
+    found = re.search(rf"\b{name}\W{{1,4}}[\[(]{_NUMBER},{_NUMBER},{_NUMBER},?\s*[\])]", part)
+    return tuple(float(number) for number in found.groups()) if found else None
+
+
+def _inside(text: str, place: int) -> str:
+    """What stands between the brackets around a place."""
+    depth, start = 1, place
+    while start and depth:
+        start -= 1
+        depth += (text[start] in ")]}") - (text[start] in "([{")
+    depth, end = 1, place
+    while end < len(text) and depth:
+        depth += (text[end] in "([{") - (text[end] in ")]}")
+        end += 1
+    return text[start + 1 : end - 1]

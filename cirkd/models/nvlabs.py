@@ -44,7 +44,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         preprocessing=stated.preprocessing,
         options=sizes_of(kept),
         layout="nvlabs",
-        notes=(stated.note or note,),
+        notes=(stated.note or note, *stated.assumed),
         align_corners=stated.align_corners,
     )
     return Recognised(info, {**kept, "decoder.linear_fuse.0.bias": torch.zeros(classifier.shape[1])}, ignored)

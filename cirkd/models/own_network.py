@@ -5,7 +5,6 @@ In a notebook `wrap_network(module, embedding="decoder.conv")`; elsewhere by a f
 taken from the command line and from Python alone.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,10 @@ from cirkd.data.own_code import call_function
 from cirkd.data.sample import Classes
 from cirkd.models.answers import Answers, answered, checked, named_classes, read_sidecar
 from cirkd.models.fit import compare
+from cirkd.models.own_output import Place, Reading, tried
 from cirkd.models.places import OwnNetwork
 from cirkd.models.segmenter import ModelInfo, SegmentationOutput, Segmenter
-from cirkd.models.unwrap import chosen, counterpart, other_weights, parts
+from cirkd.models.unwrap import chosen, counterpart, other_networks, other_weights, parts
 from cirkd.models.weight_files import read_weights
 
 _TRIED = 96
@@ -31,11 +31,12 @@ _TRIED = 96
 class WrappedNetwork(Segmenter):
     """Any module that returns logits, as a `Segmenter`; see `wrap_network`."""
 
-    def __init__(self, network: nn.Module, embedding: str) -> None:
+    def __init__(self, network: nn.Module, embedding: str, reading: Reading) -> None:
         nn.Module.__init__(self)
         self.network = network
         self.memory = None
         self.embedding = embedding
+        self.reading = reading
 
     def forward(self, batch: Tensor) -> SegmentationOutput:
         held: list[Any] = []
@@ -43,7 +44,7 @@ class WrappedNetwork(Segmenter):
         module = self.network.get_submodule(self.embedding.lstrip("<"))
         hook = module.register_forward_hook(lambda _, inputs, output: held.append(inputs[0] if before else output))
         try:
-            logits = _logits(self.network(batch))
+            logits = self.reading.logits(self.network(batch))
         finally:
             hook.remove()
         embedding = held[-1] if held else None
@@ -53,9 +54,6 @@ class WrappedNetwork(Segmenter):
                 f"{self.embedding.lstrip('<')}: gives {shape} as embedding and {list(logits.shape)} as logits; "
                 "maps [B, d, h, w] and [B, C, h, w] were wanted; name another submodule"
             )
-        if logits.shape[1] == 1:
-            # The softmax of (0, x) is the sigmoid of x.
-            logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
         return SegmentationOutput(logits, embedding)
 
 
@@ -65,17 +63,22 @@ def wrap_network(
     *,
     classes: Classes | list[str] | None = None,
     align_corners: bool = False,
+    output: Place | None = None,
+    probabilities: bool | None = None,
     **answers: Any,
 ) -> WrappedNetwork:
     """A network of your own as one that everything here takes.
 
     Args:
-        network: Takes `[B, 3, H, W]` and returns logits `[B, C, h, w]`, or a dictionary with `out` or `logits`, or a
-            list that begins with them.
+        network: Takes `[B, 3, H, W]` and returns logits `[B, C, h, w]`, or their probabilities; or a dictionary or
+            list with them.
         embedding: Name of the submodule whose output `[B, d, h, w]` is the pixel embedding; the input of the last
             convolution to the classes where not given.
         classes: Their names, in the order of the outputs.
         align_corners: How logits are upsampled to the image's size.
+        output: Where the logits are among several outputs: their number in a list, their name in a dictionary. Where
+            not given, `out`, `logits` or `pred`, or the first in a list that no auxiliary head makes.
+        probabilities: Whether softmax or sigmoid has been taken of them; told by trying the network where not given.
         answers: `mean`, `std`, `range`, `channel_order`, `input_scale`, as for `load_model`.
 
     Raises:
@@ -90,27 +93,33 @@ def wrap_network(
     if embedding is not None and embedding not in known:
         names = ", ".join(name for name in list(known)[-6:] if name)
         raise CheckpointError(f"the network has no submodule {embedding!r}; its last ones are {names}")
-    wrapped = WrappedNetwork(network, embedding if embedding is not None else _before_classifier(network))
-    image = torch.zeros(1, 3, _TRIED, _TRIED, device=next((p.device for p in network.parameters()), None))
+    noise = torch.randn(1, 3, _TRIED, _TRIED, generator=torch.Generator().manual_seed(0))
+    image = noise.to(next((p.device for p in network.parameters()), None))
     was_training = network.training
     network.eval()
     try:
         with torch.inference_mode():
-            output = wrapped(image)
+            reading = tried(network, image, output, probabilities)
+            layer = embedding if embedding is not None else _before_classifier(network, reading.classifier)
+            wrapped = WrappedNetwork(network, layer, reading)
+            shown = wrapped(image)
     except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise CheckpointError(f"the network does not run on [1, 3, {_TRIED}, {_TRIED}]: {str(error)[:120]}") from None
     network.train(was_training)
-    guessed, note = classes_by_count(output.logits.shape[1])
-    layer = wrapped.embedding
+    guessed, note = classes_by_count(shown.logits.shape[1])
     info = ModelInfo(
         architecture=type(network).__name__,
         encoder="of your own",
-        output_stride=max(1, round(_TRIED / output.embedding.shape[2])),
-        embedding_channels=output.embedding.shape[1],
+        output_stride=max(1, round(_TRIED / shown.embedding.shape[2])),
+        embedding_channels=shown.embedding.shape[1],
         auxiliary=False,
         classes=guessed,
         layout="own",
-        notes=(note, f"embedding: {'input' if layer.startswith('<') else 'output'} of {layer.lstrip('<')}"),
+        notes=(
+            note,
+            *reading.notes,
+            f"embedding: {'input' if layer.startswith('<') else 'output'} of {layer.lstrip('<')}",
+        ),
         align_corners=align_corners,
     )
     listed = named_classes(classes) if isinstance(classes, list) else classes
@@ -151,24 +160,13 @@ def _fill(wrapped: WrappedNetwork, path: Path, answers: Answers) -> tuple[str, .
             f"{remedy}"
         )
     network.load_state_dict({name: part.tensors[name] for name in network.state_dict() if name in part.tensors}, False)
-    return other_weights(listed, part)
+    others = other_networks(listed, part, lambda other: compare(network, other.tensors).fits == fit.fits)
+    return (*other_weights(listed, part), *others)
 
 
-def _before_classifier(network: nn.Module) -> str:
-    """The last convolution, whose input is taken: written with a `<` before its name."""
+def _before_classifier(network: nn.Module, classifier: str) -> str:
+    """What makes the classes, else the last convolution; its input is taken: written with a `<` before its name."""
     layers = [name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)]
     if not layers:
         raise CheckpointError("the network has no convolution; name the submodule whose output is the embedding")
-    return f"<{layers[-1]}"
-
-
-def _logits(output: Any) -> Tensor:
-    if isinstance(output, Mapping):
-        output = next((output[name] for name in ("out", "logits", "pred") if name in output), output)
-    elif hasattr(output, "logits"):
-        output = output.logits
-    if isinstance(output, list | tuple) and output:
-        output = output[0]
-    if not isinstance(output, Tensor):
-        raise CheckpointError(f"the network returned a {type(output).__name__}; logits [B, C, h, w] were wanted")
-    return output
+    return f"<{classifier or layers[-1]}"

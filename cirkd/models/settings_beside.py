@@ -2,13 +2,17 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import takewhile
 from typing import Any
 
 from torch import Tensor
 
 from cirkd.data.errors import CheckpointError
 from cirkd.models.segmenter import Preprocessing
+from cirkd.models.unwrap import WRAPPERS
 
 FILES = ("preprocessor_config.json", "albumentations_config_eval.json")
 """Of transformers, and of segmentation-models-pytorch."""
@@ -16,15 +20,19 @@ FILES = ("preprocessor_config.json", "albumentations_config_eval.json")
 BUFFERS = (("mean", "std"), ("pixel_mean", "pixel_std"), ("image_mean", "image_std"))
 """Names that a network gives the tensors by which it normalises its input itself."""
 
+_OF_INPUT = re.compile(r"norm|preproc|prepare|transform|aug|input|image|pixel|rescale", re.IGNORECASE)
+"""Names of modules that make a network's input, as a trainer has them beside the network."""
+
 
 def stated_preprocessing(
-    beside: Mapping[str, Mapping[str, Any]], tensors: Mapping[str, Tensor]
+    beside: Mapping[str, Mapping[str, Any]], tensors: Mapping[str, Tensor], prefix: str = ""
 ) -> tuple[Preprocessing | None, str]:
     """What the files say, else a network's own tensors, and a note of where; None where none does.
 
     Args:
         beside: The files' contents by name.
         tensors: All that stand in the file of weights; their names may have others before them.
+        prefix: What the names of the network's own tensors have before them.
 
     Raises:
         CheckpointError: numbers that no preprocessing has.
@@ -37,7 +45,7 @@ def stated_preprocessing(
                 raise CheckpointError(f"{name}: {str(error)[:100]}; mend it, or give --mean and --std") from None
             if found is not None:
                 return found, f"mean and std as {name} says"
-    return _buffers(tensors)
+    return _buffers(tensors, prefix)
 
 
 def without_buffers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -46,18 +54,34 @@ def without_buffers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value for name, value in tensors.items() if not (name in own and value.numel() == 3)}
 
 
-def _buffers(tensors: Mapping[str, Tensor]) -> tuple[Preprocessing | None, str]:
-    last = {re.split(r"[.\0]", name)[-1]: value for name, value in tensors.items() if value.numel() == 3}
-    for names in BUFFERS:
-        if all(name in last and last[name].is_floating_point() for name in names):
-            mean, std = (last[name].flatten().tolist() for name in names)
-            top = 255.0 if max(map(abs, mean)) > 2 else 1.0
-            unsure = "" if top > 1 else "; --range 255 if it was trained on pixels in 0..255"
-            try:
-                return _scaled(mean, std, top), f"mean and std as {names[0]!r} and {names[1]!r} in the file say{unsure}"
-            except ValueError:
-                continue
+def _buffers(tensors: Mapping[str, Tensor], prefix: str) -> tuple[Preprocessing | None, str]:
+    """From a network's own tensors, or those of what it lies in; not from a teacher's or a loss's beside it."""
+    held: defaultdict[tuple[str, ...], dict[str, Tensor]] = defaultdict(dict)
+    for name, value in tensors.items():
+        if value.numel() == 3 and value.is_floating_point():
+            *place, last = (part for part in re.split(r"[.\0]", name) if part not in WRAPPERS)
+            held[tuple(place)][last] = value
+    stated = {place: names for place in held for names in BUFFERS if held[place].keys() >= set(names)}
+    own = prefix.rstrip(".").split(".")
+    outside = {place: _outside(place, own) for place in stated}
+    strange = {place for place in stated if not all(_OF_INPUT.search(part) for part in outside[place])}
+    for place in sorted(stated, key=lambda place: (place in strange, len(outside[place]), -len(place))):
+        if place in strange:
+            where = ".".join((*place, stated[place][0]))
+            return None, f"{where!r} in the file is not taken for the network's input; --mean and --std give its own"
+        names = stated[place]
+        mean, std = (held[place][name].flatten().tolist() for name in names)
+        top = 255.0 if max(map(abs, (*mean, *std))) > 2 else 1.0
+        unsure = "" if top > 1 else "; --range 255 if it was trained on pixels in 0..255"
+        with suppress(ValueError):
+            return _scaled(mean, std, top), f"mean and std as {names[0]!r} and {names[1]!r} in the file say{unsure}"
     return None, ""
+
+
+def _outside(place: Sequence[str], own: Sequence[str]) -> Sequence[str]:
+    """What a place has below the last module in which the network is, too."""
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(place, own, strict=False)))
+    return place[shared:]
 
 
 def _transformers(found: Mapping[str, Any]) -> Preprocessing | None:

@@ -7,8 +7,9 @@ first; the first one that a layout knows is the network, and what lies beside it
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Any
 
 from torch import Tensor
@@ -32,7 +33,11 @@ _LIKELY = (
 _NO_NETWORK = ("optim", "sched", "loops", "callback", "scaler", "rng", "message_hub")
 _COUNTERS = {"n_averaged", "steps", "num_updates", "decay"}
 _AVERAGED = re.compile(r"(^|[._])(ema|swa|averaged|average|avg|shadow|polyak)([._]|$)|_ema$|^ema")
+_TEACHER = re.compile(r"teacher|(^|[._])(t|tea)([._]|$)|[a-z]T([._]|$)")
+"""Places of a teacher: teacher, model_t, t_net, netT."""
 _DEEPEST = 5
+_LEAST = 10
+"""Tensors that a network has, at least."""
 _MOST_PARTS = 2000
 
 
@@ -98,12 +103,14 @@ def parts(content: Mapping[str, Any]) -> list[Part]:
         dropped = tuple(f"prefix '{wrapper}.' taken off" for wrapper in sorted(wrappers[prefix]))
         notes = (f"weights taken from under {text!r}", *dropped) if text else dropped
         listed.append(Part(f"{text}." if text else "", tensors, averaged, named, notes))
-    return sorted(listed, key=lambda part: (part.prefix.count("."), _rank(part.prefix), -len(part.tensors)))
+    return sorted(listed, key=_order)
 
 
 def chosen(listed: list[Part], weights: str | None) -> list[Part]:
-    """The parts to look at when the user wants `raw` or `ema` weights, or does not say."""
-    return [part for part in listed if weights in (None, part.kind)]
+    """The parts to look at when the user wants `raw` or `ema` weights, those at a place, or does not say."""
+    if weights in (None, "raw", "ema"):
+        return [part for part in listed if weights in (None, part.kind)]
+    return [part for part in listed if f".{weights}." in f".{part.prefix}"]
 
 
 def counterpart(listed: list[Part], taken: Part) -> Part | None:
@@ -122,6 +129,25 @@ def other_weights(listed: list[Part], taken: Part) -> tuple[str, ...]:
     if any(_AVERAGED.search(name) for name in taken.beside):
         return ("of raw and averaged weights the raw ones are taken; the others are in a form that is not read",)
     return ()
+
+
+def other_networks(listed: list[Part], taken: Part, known: Callable[[Part], bool]) -> tuple[str, ...]:
+    """A line where a file holds other networks beside the one that is taken, or only a teacher.
+
+    Args:
+        known: Whether a part is a network.
+    """
+    found: list[Part] = []
+    for part in listed:
+        copies = part.averaged != taken.averaged and part.tensors.keys() == taken.tensors.keys()
+        apart = all(not a.startswith(b) for p in (taken, *found) for a, b in permutations((part.prefix, p.prefix)))
+        if apart and not copies and len(part.tensors) >= _LEAST and known(part):
+            found.append(part)
+    place = taken.prefix.rstrip(".")
+    if found:
+        others = " or ".join(f"--weights {part.prefix.rstrip('.')}" for part in found[:3])
+        return (f"of {1 + len(found)} networks in the file that at {place!r} is taken; {others} takes another",)
+    return (f"by their place, {place!r}, these are a teacher's weights",) if _TEACHER.search(place) else ()
 
 
 def _named(content: Mapping[Any, Any]) -> Iterator[tuple[str, Tensor]]:
@@ -151,11 +177,12 @@ def _segments(key: str) -> list[str]:
     return re.split(r"[.\0]", key)
 
 
-def _rank(prefix: str) -> tuple[bool, bool, int]:
+def _order(part: Part) -> tuple[Any, ...]:
     """Students before their teachers, weights before their averages, likely names before others."""
-    names = prefix.rstrip(".").split(".")
-    likely = max((_LIKELY.index(name) if name in _LIKELY else len(_LIKELY)) for name in names)
-    return any("teacher" in name for name in names), bool(_AVERAGED.search(prefix.rstrip("."))), likely
+    place = part.prefix.rstrip(".")
+    likely = max((_LIKELY.index(name) if name in _LIKELY else len(_LIKELY)) for name in place.split("."))
+    averaged = bool(_AVERAGED.search(place))
+    return bool(_TEACHER.search(place)), part.prefix.count("."), averaged, likely, -len(part.tensors)
 
 
 def _raw_beside_averages(content: Mapping[str, Any]) -> str:

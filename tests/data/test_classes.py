@@ -50,6 +50,48 @@ def test_the_advice_for_labels_from_1_works(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("numbers", "values", "note"),
+    [
+        ([{"id": 1}, {"id": 2}, {"id": 3}, {"id": 4}], [1, 2, 3, 4], 'by "id" of the class list'),
+        ([{"id": 7}, {"id": 3}, {"id": 9}, {"id": 0}], [7, 3, 9, 0], 'by "id" of the class list'),
+        ([{"id": 3}, {"id": 2}, {"id": 1}, {"id": 0}], [3, 2, 1, 0], ""),
+        ([{"trainId": 1}, {"trainId": 0}, {"trainId": 3}, {"trainId": 2}], [1, 0, 3, 2], ""),
+        ([{"id": 9, "trainId": i} for i in range(4)], [0, 1, 2, 3], 'by "trainId" of the class list, not by "id"'),
+        ([{"id": i} for i in range(4)], [0, 1, 2, 3], ""),
+        ([{"id": 9, "value": i + 5} for i in range(4)], [5, 6, 7, 8], ""),
+    ],
+)
+@pytest.mark.parametrize("coco", [False, True])
+def test_numbers_of_a_class_list_count(
+    numbers: list[dict[str, int]], values: list[int], note: str, coco: bool, tmp_path: Path
+) -> None:
+    root = folder(tmp_path)
+    entries = [{"name": name, **more} for name, more in zip(NAMES, numbers, strict=True)]
+    (root / "classes.json").write_text(json.dumps({"categories": entries, "images": []} if coco else entries))
+    Image.fromarray(np.array(values, np.uint8)[LABEL]).save(root / "labels" / "f0.png")
+    data = open_data("folder", "all", root)
+    label = data[0].label
+    assert data.classes is not None and label is not None
+    assert np.array_equal(np.array(data.classes.names)[label], np.array(NAMES)[LABEL])
+    assert bool(note) == bool(data.notes) and note in " ".join(data.notes)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        ([{"id": 1}, {}, {}, {}], "'id': each class has a whole number of its own"),
+        ([{"id": 1}] * 4, "each class has one of its own"),
+        ([{"trainId": 5}, {"trainId": 0}, {"trainId": 255}, {"trainId": -1}], "'trainId': 0, 1, 2, ... were wanted"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(numbers: list[dict[str, int]], line: str, tmp_path: Path) -> None:
+    entries = [{"name": name, **more} for name, more in zip(NAMES, numbers, strict=True)]
+    (folder(tmp_path) / "classes.json").write_text(json.dumps(entries))
+    with pytest.raises(DataError, match=line):
+        open_data("folder", root=tmp_path)
+
+
+@pytest.mark.parametrize(
     ("text", "names"),
     [
         ('["wall", "tree"]', ("wall", "tree")),

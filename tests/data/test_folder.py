@@ -1,5 +1,6 @@
 """Folders of images as people have them: what is found in them, and what is said of the rest."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from cirkd.data.catalog import open_data
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.folder import Folder
-from tests.data.tiny_folder import LABEL, folder
+from tests.data.tiny_folder import COLORS, LABEL, NAMES, folder
 
 
 def test_what_systems_leave_beside_files_is_passed_over(tmp_path: Path) -> None:
@@ -66,6 +67,45 @@ def test_masks_beside_images_by_their_ending(tmp_path: Path) -> None:
     assert "are taken as their label maps" in " ".join(data.notes)  # type: ignore[attr-defined]
 
 
+def test_masks_in_colours_beside_images(tmp_path: Path) -> None:
+    """Read where a class list has their colours; left out and told where none does, and no photographs in any case."""
+    colors = np.array(COLORS, np.uint8)[LABEL]
+    for photo, mask in (("a.jpg", "a.png"), ("b.png", "b_mask.png"), ("c.jpg", "c.png")):
+        Image.fromarray(np.dstack([LABEL * 60 + 3] * 3)).save(tmp_path / photo)
+        Image.fromarray(colors if mask != "c.png" else np.dstack([LABEL * 60 + 3] * 3)).save(tmp_path / mask)
+    data = open_data("folder", "all", tmp_path)
+    assert data.names == ["a.jpg", "a.png", "b", "c.jpg", "c.png"]
+    assert "1 files such as b_mask.png look like label maps in colours" in " ".join(data.notes)  # type: ignore[attr-defined]
+    entries = [{"name": n, "color": c} for n, c in zip(NAMES, COLORS, strict=True)]
+    (tmp_path / "classes.json").write_text(json.dumps(entries))
+    data = open_data("folder", "all", tmp_path)
+    assert data.names == ["a", "b", "c.jpg", "c.png"]
+    assert all(np.array_equal(data[i].label, LABEL) for i in range(2))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("images", ["", "images", "train"])
+def test_masks_below_the_images_are_no_photographs(images: str, tmp_path: Path) -> None:
+    for i in range(2):
+        (tmp_path / images / "masks").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.dstack([LABEL * 60] * 3)).save(tmp_path / images / f"s{i}.jpg")
+        Image.fromarray(LABEL).save(tmp_path / images / "masks" / f"s{i}.png")
+    data = open_data("folder", images if images == "train" else "all", tmp_path)
+    assert data.names == ["s0", "s1"]
+    assert np.array_equal(data[1].label, LABEL)  # type: ignore[arg-type]
+
+
+def test_a_folder_without_label_maps_hides_no_other(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "labels").rename(root / "masks")
+    (root / "labels").mkdir()
+    (root / "labels" / "f0.txt").write_text("0 0.5 0.5 0.1 0.1")
+    data = open_data("folder", "all", root)
+    assert data[0].label is not None and not data.notes  # type: ignore[attr-defined]
+    Image.fromarray(LABEL).save(root / "labels" / "f0.png")
+    notes = open_data("folder", "all", root).notes  # type: ignore[attr-defined]
+    assert "label maps are those in labels/, not in masks/; move one away to choose" in notes
+
+
 def test_names_that_some_systems_hold_for_the_same_are_matched(tmp_path: Path) -> None:
     root = folder(tmp_path)
     for old, image, label in (("f0", "Stra\u00dfe \u00fc", "stra\u00dfe u\u0308"), ("f1", "IMG 1", "img 1_Mask")):
@@ -110,6 +150,78 @@ def test_splits_of_a_folder(tmp_path: Path) -> None:
         open_data("folder", "all", by_folder)
     with pytest.raises(DataError, match="no split 'dance'"):
         open_data("folder", "dance", listed)
+
+
+def by_split(root: Path, pattern: str, **splits: str) -> Path:
+    """A folder whose splits hold an image each, named after the split."""
+    for split, called in splits.items():
+        for part, pixels in (("images", np.dstack([LABEL * 60] * 3)), ("labels", LABEL)):
+            path = root / pattern.format(part=part, split=called) / f"{split}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    return root
+
+
+@pytest.mark.parametrize("pattern", ["{part}/{split}", "{split}/{part}"])
+@pytest.mark.parametrize("val", ["val", "valid", "validation", "Val", "VALID"])
+def test_splits_go_by_many_names(val: str, pattern: str, tmp_path: Path) -> None:
+    root = by_split(tmp_path, pattern, train="training", val=val)
+    for wanted, name in (("val", "val"), ("validation", "val"), ("train", "train")):
+        data = open_data("folder", wanted, root)
+        assert (data.names, data.split, data[0].label is not None) == ([name], name, True)
+    assert catalog.splits_at(root) == ("val", "train")
+    with pytest.raises(DataError, match=r"has no split test; choose val or train, a list FILE\.txt, or a share"):
+        open_data("folder", "test", root)
+
+
+@pytest.mark.parametrize("place", ["val.txt", "splits/val.txt", "splits/Valid.txt", "ImageSets/Segmentation/val.txt"])
+def test_lists_of_splits_are_found(place: str, tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / place).parent.mkdir(parents=True, exist_ok=True)
+    (root / place).write_text("f1\n")
+    assert open_data("folder", "val", root).names == ["f1"]
+    with pytest.raises(DataError, match="has no split train; choose val"):
+        open_data("folder", "train", root)
+
+
+def test_all_images_of_a_folder_without_splits_are_taken_and_it_is_said(tmp_path: Path) -> None:
+    data = open_data("folder", "val", folder(tmp_path))
+    assert (data.names, data.split) == (["f0", "f1"], "all")
+    assert "no split val was found, so all images are taken" in data.notes  # type: ignore[attr-defined]
+    assert not open_data("folder", "all", tmp_path).notes  # type: ignore[attr-defined]
+
+
+def sequences(root: Path) -> Path:
+    """Frames of the same names in two folders."""
+    for name in ("A/0000", "A/0001", "B/0000", "B/0001", "B/0002"):
+        for part, pixels in (("images", np.dstack([LABEL * 60] * 3)), ("labels", LABEL)):
+            (root / part / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(root / part / f"{name}.png")
+    return root
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["A/0000.png", "A/0000", "./A/0000.jpg", "images/A/0000.png labels/A/0000.png", "/home/me/seq/images/A/0000.png"],
+)
+def test_folders_in_a_list_count(line: str, tmp_path: Path) -> None:
+    root = sequences(tmp_path)
+    (root / "val.txt").write_text(line + "\n")
+    assert open_data("folder", "val", root).names == ["A/0000"]
+
+
+def test_a_listed_name_that_fits_several_images_is_refused(tmp_path: Path) -> None:
+    root = sequences(tmp_path)
+    (root / "val.txt").write_text("0002.png\n")
+    assert open_data("folder", "val", root).names == ["B/0002"]
+    for line, says in (("0000", "fits 2 images; list it with its folder"), ("C/0002.png", "no image has this name")):
+        (root / "val.txt").write_text(line)
+        with pytest.raises(DataError, match=says):
+            open_data("folder", "val", root)
+    Image.new("RGB", (8, 6)).save(root / "images" / "A" / "0000.bmp")
+    (root / "val.txt").write_text("A/0000")
+    with pytest.raises(DataError, match="fits 2 images; list it with its ending"):
+        open_data("folder", "val", root)
 
 
 def test_a_data_set_is_one_entry(

@@ -1,5 +1,6 @@
 """Label maps and images as people have them: read right, or refused with a line that says why."""
 
+import json
 import struct
 import zlib
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_image, read_label
-from tests.data.tiny_folder import COLORS, LABEL, folder
+from tests.data.tiny_folder import COLORS, LABEL, NAMES, folder
 
 
 def grey_png(values: np.ndarray, depth: int, path: Path) -> Path:
@@ -84,6 +85,42 @@ def test_a_renumbered_palette_is_read_by_its_colours(order: tuple[int, ...], tmp
     assert sample.label is not None
     assert np.array_equal(sample.label, LABEL)
     assert ("palette" in sample.note) == (order != (0, 1, 2, 3))
+
+
+@pytest.mark.parametrize("void", [(0, 0, 0), (32, 33, 34)])
+@pytest.mark.parametrize("shown", [(0,), (0, 1, 2), (1, 2, 3, 4), (0, 4)])
+def test_a_palette_that_begins_with_void_is_read_by_its_colours(
+    void: tuple[int, ...], shown: tuple[int, ...], tmp_path: Path
+) -> None:
+    root = folder(tmp_path)
+    numbers = np.array(shown, np.uint8)[np.arange(48).reshape(6, 8) % len(shown)]
+    picture = Image.fromarray(numbers, "P")
+    picture.putpalette([value for color in (void, *COLORS) for value in color])
+    picture.save(root / "labels" / "f0.png")
+    sample = open_data("folder", root=root)[0]
+    assert sample.label is not None
+    assert np.array_equal(sample.label, np.array([255, 0, 1, 2, 3], np.uint8)[numbers])
+    assert "by the colours of their palette" in sample.note and '"color"' in sample.note
+
+
+def test_a_palette_of_other_colours_is_read_by_its_numbers(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    for colors in ([(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)], [(i, i, i) for i in range(256)]):
+        picture = Image.fromarray(LABEL, "P")
+        picture.putpalette([value for color in colors for value in color])
+        picture.save(root / "labels" / "f0.png")
+        sample = open_data("folder", root=root)[0]
+        assert sample.label is not None
+        assert np.array_equal(sample.label, LABEL) and not sample.note
+
+
+def test_two_classes_of_one_colour_are_told(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    entries = [{"name": n, "color": c} for n, c in zip(NAMES, (*COLORS[:3], COLORS[0]), strict=True)]
+    (root / "classes.json").write_text(json.dumps(entries))
+    Image.fromarray(np.array(COLORS, np.uint8)[LABEL % 3]).save(root / "labels" / "f0.png")
+    assert "wall and sky have one colour, and its pixels count as wall" in open_data("folder", root=root)[0].note
+    assert open_data("folder", root=root)[1].note == ""
 
 
 def test_a_map_in_the_classes_colours_is_read_by_them(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from torchvision.datasets import Cityscapes
@@ -194,3 +195,46 @@ def test_train_ids_of_cityscapes_are_those_of_torchvision() -> None:
 
 def test_every_data_set_has_splits() -> None:
     assert all(entry.splits for entry in DATA_SETS.values())
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        ("JPEGImages/{0}.png", "SegmentationClass/{0}.png"),
+        ("images/{1}/{0}.png", "annotations/{1}/{0}.png"),
+        ("{0}/{0}.png", "{0}annot/{0}.png"),
+        ("{0}/{0}.png", "{0}_labels/{0}_L.png"),
+        ("{1}/images/{0}.png", "{1}/labels/{0}.png"),
+    ],
+)
+def test_classes_of_its_own_make_a_folder_of_any_layout(image: str, label: str, tmp_path: Path) -> None:
+    """One's own classes count, however a data set is laid out; those of that data set leave it what it is."""
+    values = np.arange(12, dtype=np.uint8).reshape(3, 4) % 3
+    for split, called in (("train", "training"), ("val", "validation")):
+        for path, pixels in ((image, np.dstack([values] * 3)), (label, values)):
+            file = tmp_path / path.format(split, called)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(file)
+        (tmp_path / "ImageSets" / "Segmentation").mkdir(parents=True, exist_ok=True)
+        if "JPEG" in image:
+            (tmp_path / "ImageSets" / "Segmentation" / f"{split}.txt").write_text(split)
+    if "JPEG" not in image:
+        (tmp_path / "ImageSets" / "Segmentation").rmdir()
+    known = DATA_SETS[layout_of(tmp_path)]
+    assert known.name != "folder"
+    (tmp_path / "classes.txt").write_text("field\nhedge\npond\n")
+    assert layout_of(tmp_path) == "folder"
+    data = open_named(str(tmp_path), "val")
+    assert data.classes is not None and data.classes.names == ("field", "hedge", "pond")
+    assert (list(data.names), data.split) == (["val"], "val")
+    assert np.array_equal(data[0].label, values)
+    if known.classes is not None:
+        (tmp_path / "classes.txt").write_text("\n".join(known.classes.names))
+        assert layout_of(tmp_path) == known.name
+
+
+def test_a_layout_that_no_folder_has_says_what_its_class_list_does(tmp_path: Path) -> None:
+    cityscapes(tmp_path)
+    (tmp_path / "classes.txt").write_text("field\nhedge\n")
+    with pytest.raises(DataError, match=r"no image files here; with classes\.txt it is a folder of your own; without"):
+        open_named(str(tmp_path), "val")

@@ -18,9 +18,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from cirkd.checkpoint import load_model
 from cirkd.data.errors import CheckpointError
+from cirkd.data.palettes import CITYSCAPES
 from cirkd.doctor import examine
-from cirkd.models.answers import Answers, read_sidecar, write_sidecar
+from cirkd.models.answers import Answers, answered, checked, read_sidecar, write_sidecar
 from cirkd.models.places import sidecar
+from cirkd.models.published import PREPROCESSING
+from cirkd.models.segmenter import ModelInfo
 from cirkd.models.settings_beside import stated_preprocessing
 from cirkd.models.unwrap import chosen, parts
 
@@ -83,6 +86,28 @@ def test_answers_that_cannot_be(given: dict[str, object], line: str, tmp_path: P
     assert str(refused.value).startswith(str(tmp_path / "w.pth"))
 
 
+def test_numbers_of_another_range_than_the_networks_ask_for_the_range() -> None:
+    wide = ModelInfo("deeplabv3", "resnet18", 8, 128, False, CITYSCAPES, PREPROCESSING, layout="published")
+    for given in (
+        {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
+        {"mean": (0.5,) * 3},
+        {"std": (0.2,) * 3},
+    ):
+        with pytest.raises(
+            CheckpointError, match=r"look like those of pixels in 0\.\.1, .* give --range 1 or --range 255"
+        ):
+            answered(wide, checked(**given))
+        for top in (1.0, 255.0) if "mean" in given else ():
+            said = answered(wide, checked(**given, range=top)).preprocessing
+            assert said.mean == pytest.approx([value / top for value in given["mean"]])
+    for given in (
+        {"mean": (0.0,) * 3},
+        {"std": (1.0,) * 3},
+        {"mean": (123.7, 116.3, 103.5), "std": (58.4, 57.1, 57.4)},
+    ):
+        answered(wide, checked(**given))
+
+
 def test_classes_from_a_file_and_by_name(tmp_path: Path, state: dict[str, Tensor]) -> None:
     torch.save(state, tmp_path / "w.pth")
     (tmp_path / "classes.json").write_text(json.dumps([{"name": n, "color": [i, 2, 3]} for i, n in enumerate("abcd")]))
@@ -128,6 +153,47 @@ def test_wrapped_weights_are_found(kind: str, tmp_path: Path, state: dict[str, T
     model = load_model(tmp_path / "w.pth", "cpu")
     assert torch.equal(model.state_dict()["classifier.weight"], state["segmentation_head.0.weight"])
     assert any("average" in note for note in model.info.notes) == (kind == "averaged")
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher"),
+    [
+        ("student", "teacher"),
+        ("model_s", "model_t"),
+        ("s_net", "t_net"),
+        ("netS", "netT"),
+        ("stu", "tea"),
+        ("s.m", "t"),
+    ],
+)
+@pytest.mark.parametrize("container", ["", "state_dict."])
+def test_of_student_and_teacher_the_student_opens(
+    container: str, student: str, teacher: str, tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    theirs = {name: value + 1 for name, value in state.items()}
+    both = {**prefixed(theirs, f"{teacher}."), **prefixed(state, f"{student}.")}
+    torch.save({"state_dict": both} if container else both, tmp_path / "kd.pth")
+    model = load_model(tmp_path / "kd.pth", "cpu")
+    assert torch.equal(model.state_dict()["classifier.weight"], state["segmentation_head.0.weight"])
+    note = f"of 2 networks in the file that at '{container}{student}' is taken; --weights {container}{teacher} takes"
+    assert any(line.startswith(note) for line in model.info.notes)
+    # What the line advises, also without the container.
+    for place in (f"{container}{teacher}", teacher):
+        other = load_model(tmp_path / "kd.pth", "cpu", weights=place)
+        assert torch.equal(other.state_dict()["classifier.weight"], theirs["segmentation_head.0.weight"])
+
+
+def test_networks_of_any_names_in_one_file_are_told(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save({"small": state, "large": {name: value + 1 for name, value in state.items()}}, tmp_path / "two.pth")
+    notes = load_model(tmp_path / "two.pth", "cpu").info.notes
+    assert any("of 2 networks in the file that at 'small' is taken; --weights large takes" in line for line in notes)
+    torch.save({"model_t": state}, tmp_path / "one.pth")
+    notes = load_model(tmp_path / "one.pth", "cpu").info.notes
+    assert "by their place, 'model_t', these are a teacher's weights" in notes
+    with pytest.raises(
+        CheckpointError, match="holds nothing at 'student'; --weights takes raw or ema or a place in the"
+    ):
+        load_model(tmp_path / "one.pth", "cpu", weights="student")
 
 
 @pytest.mark.slow
@@ -255,6 +321,36 @@ def test_mean_and_std_that_a_network_keeps_among_its_tensors(tmp_path: Path, sta
     for strange in (kept(0.5, 0.0), {"mean": torch.zeros(1), "std": torch.ones(1)}):
         torch.save({**prefixed(state, "net."), **strange}, path)
         assert any("are assumed" in note for note in load_model(path, "cpu").info.notes)
+
+
+@pytest.mark.parametrize(
+    ("lies", "places", "mean"),
+    [
+        ("student.model", {"student": 0.5, "teacher": 0.4}, 0.5),
+        ("model", {"model": 0.5, "criterion.vgg": 0.4}, 0.5),
+        ("model", {"": 0.5, "teacher": 0.4, "zoo.lpips": 0.3}, 0.5),
+        ("module.model", {"normalize": 0.5, "teacher.normalize": 0.4}, 0.5),
+        ("model", {"loss": 0.4, "preprocess": 0.5}, 0.5),
+        ("model", {"criterion.vgg": 0.4}, None),
+        ("model", {"teacher": 0.4}, None),
+    ],
+)
+def test_mean_and_std_of_a_teacher_or_a_loss_are_not_the_networks(
+    lies: str, places: dict[str, float], mean: float | None, tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    held = {".".join(filter(None, (at, n))): torch.full((3,), v) for at, v in places.items() for n in ("mean", "std")}
+    for order in (held, dict(reversed(held.items()))):
+        torch.save({"state_dict": {**order, **prefixed(state, f"{lies}.")}}, tmp_path / "w.ckpt")
+        info = load_model(tmp_path / "w.ckpt", "cpu").info
+        assert info.preprocessing.mean[0] == pytest.approx(0.485 if mean is None else mean)
+        assert any("is not taken for the network's input" in note for note in info.notes) == (mean is None)
+        assert any("are assumed" in note for note in info.notes) == (mean is None)
+
+
+def test_a_std_of_255_is_of_pixels_in_0_to_255(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    kept = {"mean": torch.zeros(3), "std": torch.full((3,), 255.0)}
+    torch.save({"state_dict": {**kept, **prefixed(state, "model.")}}, tmp_path / "w.ckpt")
+    assert load_model(tmp_path / "w.ckpt", "cpu").info.preprocessing.std == pytest.approx((1.0,) * 3)
 
 
 def test_naming_classes_leaves_what_is_said_of_the_input(tmp_path: Path, state: dict[str, Tensor]) -> None:

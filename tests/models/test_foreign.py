@@ -13,6 +13,7 @@ from cirkd.checkpoint import load_model, save_checkpoint
 from cirkd.data.errors import CheckpointError
 from cirkd.data.palettes import CITYSCAPES
 from cirkd.models.hrnet import Exchange
+from cirkd.models.mmseg_meta import settings_of
 from tests.cases import mostly_slow
 from tests.models.foreign_vectors import NAMES, facts, given_input, outputs, weights
 from tests.models.published_vectors import error
@@ -69,6 +70,54 @@ def test_the_configuration_in_the_file_is_read(tmp_path: Path) -> None:
     old = {"state_dict": state, "meta": {"CLASSES": tuple(f"c{i}" for i in range(19)), "config": meta(False)["cfg"]}}
     info = load_model(saved(tmp_path, old), "cpu").info
     assert (info.align_corners, info.classes.names[0]) == (False, "c0")
+
+
+OWN = "data_preprocessor=dict(bgr_to_rgb={}, mean=[1, 2.0, 3e+0], std=[4.0, 5.0, 6.0])"
+USUAL = "mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]"
+
+
+@pytest.mark.parametrize(
+    ("text", "mean", "std", "order"),
+    [
+        # What the model holds counts, not the variable it began as.
+        (f"data_preprocessor = dict({USUAL}, bgr_to_rgb=True)\nmodel = dict({OWN.format(True)})", (1, 2, 3), 4, "rgb"),
+        (f"model = dict({OWN.format(False)})", (3, 2, 1), 6, "bgr"),
+        ("model = dict(data_preprocessor=dict(mean=None, std=None, bgr_to_rgb=True))", (0, 0, 0), 1, "rgb"),
+        ("model = dict(data_preprocessor=dict(size=(512, 512)))", (0, 0, 0), 1, "bgr"),
+        (f"model = dict(data_preprocessor=dict({USUAL}))", (103.53, 116.28, 123.675), 57.375, "bgr"),
+        # The test's own step, not what stands first.
+        (
+            f"noise = dict(mean=[9, 9, 9])\nimg_norm_cfg = dict({USUAL}, to_rgb=True)\n"
+            "data = dict(test=dict(pipeline=[dict(type='Normalize', mean=[1, 2, 3], std=[4, 5, 6], to_rgb=False)]))",
+            (3, 2, 1),
+            6,
+            "bgr",
+        ),
+        ("img_norm_cfg = dict(mean=[1, 2, 3], std=[4, 5, 6], to_rgb=True)", (1, 2, 3), 4, "rgb"),
+        ("noise = dict(mean=[9, 9, 9], std=[9, 9, 9])", (123.675, 116.28, 103.53), 58.395, "rgb"),
+    ],
+)
+def test_mean_and_std_of_a_configuration(text: str, mean: tuple[float, ...], std: float, order: str) -> None:
+    stated = settings_of({"cfg": text}, CITYSCAPES)
+    found = stated.preprocessing
+    assert [255 * v for v in found.mean] == pytest.approx(list(mean), abs=1e-4)
+    assert (255 * found.std[0], found.channel_order) == (pytest.approx(std), order)
+    assert bool(stated.assumed) == text.startswith("noise = dict(mean=[9, 9, 9], std")
+
+
+@pytest.mark.parametrize(("said", "threshold"), [("threshold=0.4, ", 0.4), ("", 0.3)])
+def test_one_output_is_told_apart_at_the_configurations_threshold(said: str, threshold: float, tmp_path: Path) -> None:
+    state = {key: value for key, value in weights(PLAIN).items() if not key.startswith("auxiliary_head.")}
+    for name in ("weight", "bias"):
+        state[f"decode_head.conv_seg.{name}"] = state[f"decode_head.conv_seg.{name}"][:1]
+    text = f"model = dict(backbone=dict(type='ResNetV1c'), decode_head=dict({said}out_channels=1, num_classes=2))"
+    meta = {"dataset_meta": {"classes": ("ground", "crack"), "palette": [[0, 0, 0], [255, 0, 0]]}, "cfg": text}
+    model = load_model(saved(tmp_path, {"state_dict": state, "meta": meta}), "cpu")
+    assert model.info.classes.names == ("ground", "crack")
+    assert any(f"where its sigmoid is {threshold}" in note for note in model.info.notes)
+    with torch.inference_mode():
+        ground, crack = model(torch.randn(1, 3, 64, 64)).logits[0]
+    assert torch.equal(crack > ground, crack.sigmoid() > threshold)
 
 
 def resnet_with(head: dict[str, Tensor], blocks: int = 3) -> dict[str, Tensor]:

@@ -1,12 +1,15 @@
 """A network of one's own opens from Python and from a file, and is told apart from anything else."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 import cirkd
 from cirkd.checkpoint import load_model, save_checkpoint
@@ -130,6 +133,79 @@ def test_a_file_of_python_with_weights(file: Path, tmp_path: Path) -> None:
         load_model(f"{file}:make,{tmp_path / 'w.pth'}", "cpu")
     with pytest.raises(CheckpointError, match=r"save its state_dict\(\)"):
         save_checkpoint(tmp_path / "own.safetensors", plain)
+
+
+class Heads(nn.Module):
+    """A body with an auxiliary head and the one that counts; what it returns is told by a function."""
+
+    def __init__(self, returns: Callable[[Tensor, Tensor], Any], classes: int = 4) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.cls_head = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, classes, 1)
+        self.side = nn.Conv2d(8, 6, 1)
+        self.aux_head = nn.Conv2d(6, classes, 1)
+        self.returns = returns
+
+    def forward(self, x: Tensor) -> Any:
+        features = self.body(x)
+        return self.returns(self.aux_head(self.side(features)), self.cls_head(features))
+
+    def main(self, x: Tensor) -> Tensor:
+        return self.cls_head(self.body(x))
+
+
+def upsampled(logits: Tensor) -> Tensor:
+    return functional.interpolate(logits, scale_factor=2, mode="bilinear")
+
+
+@pytest.mark.parametrize(
+    ("returns", "classes", "note"),
+    [
+        (lambda aux, main: main.softmax(1), 4, "probabilities, of a softmax; probabilities=False takes them as logits"),
+        (lambda aux, main: main.sigmoid(), 4, "probabilities, of a sigmoid"),
+        (lambda aux, main: main.sigmoid(), 1, "probabilities, of a sigmoid"),
+        (lambda aux, main: [aux, main.softmax(1)], 4, "probabilities, of a softmax"),
+        (lambda aux, main: [aux, main], 4, "of its 2 outputs number 1, made by cls_head, is taken as logits; output=0"),
+        (lambda aux, main: (upsampled(main), aux), 4, "of its 2 outputs number 0, made by cls_head, is taken"),
+        (lambda aux, main: main, 4, ""),
+        (lambda aux, main: {"aux": aux, "out": main}, 4, ""),
+    ],
+)
+def test_what_a_network_returns_is_told(returns: Callable[..., Any], classes: int, note: str) -> None:
+    network = Heads(returns, classes).eval()
+    model = wrap_network(network)
+    image = torch.randn(2, 3, 16, 16)
+    with torch.inference_mode():
+        found, wanted = model(image), network.main(image)
+        torch.testing.assert_close(found.embedding, network.body(image))
+        if classes == 1:
+            wanted = torch.cat([torch.zeros_like(wanted), wanted], dim=1)
+        wanted = upsampled(wanted) if found.logits.shape != wanted.shape else wanted
+        if "sigmoid" in note and classes > 1:
+            torch.testing.assert_close(found.logits, wanted, atol=1e-4, rtol=1e-4)
+        else:
+            torch.testing.assert_close(found.logits.softmax(1), wanted.softmax(1))
+    assert note in "; ".join(model.info.notes)
+    assert bool(note) == any("output=" in line or "probabilities" in line for line in model.info.notes)
+
+
+def test_what_a_network_returns_is_overruled() -> None:
+    image = torch.randn(1, 3, 16, 16)
+    two = Heads(lambda aux, main: [aux, main]).eval()
+    soft = Heads(lambda aux, main: main.softmax(1)).eval()
+    named = Heads(lambda aux, main: {"a": aux, "masks": main}).eval()
+    with torch.inference_mode():
+        assert torch.equal(wrap_network(two, output=0)(image).logits, two(image)[0])
+        assert torch.equal(wrap_network(soft, probabilities=False)(image).logits, soft(image))
+        assert torch.equal(wrap_network(named, output="masks")(image).logits, named(image)["masks"])
+    with pytest.raises(
+        CheckpointError, match=r"a dictionary with a, masks; say which .* wrap_network\(\.\.\., output='a'\)"
+    ):
+        wrap_network(named)
+    with pytest.raises(CheckpointError, match="no output 2; choose one of 0, 1"):
+        wrap_network(two, output=2)
+    with pytest.raises(CheckpointError, match="returned class numbers; return its logits"):
+        wrap_network(Heads(lambda aux, main: main.argmax(1, keepdim=True).float()).eval())
 
 
 def mirror(folder: Path) -> Path:
