@@ -133,6 +133,8 @@ def _extract(words: list[str]) -> int:
         )
     if processes.is_main:
         print(f"{path}: embeddings of {', '.join(models)} on {data.name} {data.split}")
+        for note in getattr(data, "notes", ()):
+            print(f"  note: {note}")
         for name, model in models.items():
             matching = match_classes(model.info.classes, data.classes or model.info.classes, data.name)
             for note in filter(None, (*model.info.notes, matching.note)):

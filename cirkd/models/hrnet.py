@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cirkd.data.catalog import classes_by_count
-from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
+from cirkd.models.layouts import ASSUMED_INPUT, Hints, Recognised, count_blocks, renamed
 from cirkd.models.published_networks import ResidualBlock, conv_norm
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
@@ -46,7 +46,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         classes=classes,
         options=options if context is None else {**options, "keys": int(context.shape[1])},
         layout="hrnet",
-        notes=(note, corners),
+        notes=(note, corners, ASSUMED_INPUT),
         align_corners=ocr,
     )
     ignored = () if ocr else tuple(name for name in tensors if name.startswith("aux_head."))

@@ -44,6 +44,7 @@ LAYOUTS: dict[str, Layout] = {
 
 ASSUMED = "input: mean and std of the encoder's ImageNet weights are assumed"
 """The note of a network whose file does not tell; it goes where another file does, or the user."""
+ASSUMED_INPUT = f"{ASSUMED}; --mean, --std and --range say otherwise"
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cirkd.data.sample import Classes
-from cirkd.models.layouts import ASSUMED
+from cirkd.models.layouts import ASSUMED_INPUT
 from cirkd.models.pickle_names import entries
 from cirkd.models.segmenter import Preprocessing
 
@@ -28,7 +28,7 @@ class Stated:
         align_corners: Of the head's upsampling and of the last one.
         backbone, head: What the configuration says of either; empty where it is cut off.
         note: How the classes were found; empty where the file does not say.
-        assumed: A line where the configuration does not say mean and std.
+        assumed: What is to be said of the input, a line each: not told, or not as in the test.
     """
 
     classes: Classes
@@ -53,7 +53,7 @@ def settings_of(meta: Mapping[str, Any], counted: Classes) -> Stated:
     corners = re.findall(r"\balign_corners\W{1,4}(\w+)", head)[-1:] == ["True"]
     note = f"{len(counted)} classes, as the file names them" if classes is not None else ""
     preprocessing, told = _preprocessing(text)
-    assumed = () if told else (f"{ASSUMED}; --mean, --std and --range say otherwise",)
+    assumed = (*(() if told else (ASSUMED_INPUT,)), *_resized(text))
     return Stated(classes or counted, preprocessing, corners, backbone, head, note, assumed)
 
 
@@ -134,6 +134,16 @@ def _preprocessing(text: str) -> tuple[Preprocessing, bool]:
     red, green, blue = zip(mean, std, strict=True)
     mean, std = ((red[i] / 255, green[i] / 255, blue[i] / 255) for i in (0, 1))
     return Preprocessing(mean, std, channel_order="bgr" if bgr else "rgb"), told
+
+
+def _resized(text: str) -> tuple[str, ...]:
+    """A line where the test resizes images, which is not done here."""
+    found = re.search(r"\bscale\W{1,4}[\[(]\s*(\d+)\s*,\s*(\d+)", _part(text, "test_pipeline"))
+    found = found or re.search(r"\bimg_scale\W{1,4}[\[(]\s*(\d+)\s*,\s*(\d+)", _part(text, "test"))
+    if not found:
+        return ()
+    size = f"{found[1]}x{found[2]}"
+    return (f"its test resizes images to {size}, and here they keep their size: --input-scale gives another",)
 
 
 def _three(part: str, name: str) -> tuple[float, ...] | None:

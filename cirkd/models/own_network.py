@@ -18,6 +18,7 @@ from cirkd.data.own_code import call_function
 from cirkd.data.sample import Classes
 from cirkd.models.answers import Answers, answered, checked, named_classes, read_sidecar
 from cirkd.models.fit import compare
+from cirkd.models.layouts import ASSUMED_INPUT
 from cirkd.models.own_output import Place, Reading, tried
 from cirkd.models.places import OwnNetwork
 from cirkd.models.segmenter import ModelInfo, SegmentationOutput, Segmenter
@@ -118,6 +119,7 @@ def wrap_network(
         notes=(
             note,
             *reading.notes,
+            ASSUMED_INPUT,
             f"embedding: {'input' if layer.startswith('<') else 'output'} of {layer.lstrip('<')}",
         ),
         align_corners=align_corners,

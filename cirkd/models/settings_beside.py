@@ -44,8 +44,18 @@ def stated_preprocessing(
             except (TypeError, ValueError, ZeroDivisionError) as error:
                 raise CheckpointError(f"{name}: {str(error)[:100]}; mend it, or give --mean and --std") from None
             if found is not None:
-                return found, f"mean and std as {name} says"
+                return found, f"mean and std as {name} says" + _resized(beside[name])
     return _buffers(tensors, prefix)
+
+
+def _resized(found: Mapping[str, Any]) -> str:
+    """What is to be said where images are resized, which is not done here."""
+    whole = found.get("transform", found)
+    steps = (whole.get("transforms") or ()) if isinstance(whole, Mapping) else ()
+    names = [str(step.get("__class_fullname__", "")) for step in steps if isinstance(step, Mapping)]
+    if (found.get("do_resize") and found.get("size")) or any("Resize" in n or "MaxSize" in n for n in names):
+        return "; it resizes images, too, and here they keep their size: --input-scale gives another"
+    return ""
 
 
 def without_buffers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

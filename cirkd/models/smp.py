@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cirkd.data.catalog import classes_by_count
 from cirkd.data.errors import CheckpointError
-from cirkd.models.layouts import ASSUMED, Hints, Recognised
+from cirkd.models.layouts import ASSUMED_INPUT, Hints, Recognised
 from cirkd.models.segmenter import ModelInfo, Preprocessing, SegmentationOutput, Segmenter
 
 ARCHITECTURES = {
@@ -69,7 +69,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     kept = {_new_name(name, str(encoder)): value for name, value in tensors.items() if name not in ignored}
     last = [name for name in kept if name.startswith("classifier.") and name.endswith("weight")][-1]
     classes, note = classes_by_count(kept[last].shape[0])
-    notes = (note, f"{ASSUMED}; --mean, --std and --range say otherwise")
+    notes = (note, ASSUMED_INPUT)
     if not config:
         notes = (*notes, "what weights don't tell, such as dilations, is taken to be as SMP has it by default")
     info = ModelInfo(

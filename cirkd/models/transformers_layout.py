@@ -12,7 +12,7 @@ from torch import Tensor
 from cirkd.data.catalog import classes_by_count
 from cirkd.data.palettes import numbered_classes
 from cirkd.data.sample import Classes
-from cirkd.models.layouts import Hints, Recognised, renamed
+from cirkd.models.layouts import ASSUMED_INPUT, Hints, Recognised, renamed
 from cirkd.models.mix_transformer import counted_from_one, mix_transformer, sizes_of
 from cirkd.models.published_networks import SegFormerHead
 from cirkd.models.segmenter import ModelInfo, Segmenter
@@ -37,6 +37,8 @@ _PLAIN = {
     "decode_head.classifier.": "classifier.",
 }
 
+_HEADS = "its attention is taken to have 1, 2, 5 and 8 heads, as usual; config.json beside the weights says otherwise"
+
 
 def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     """The SegFormer that a state dict of transformers belongs to; None for other names."""
@@ -47,7 +49,8 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     config = hints.config or {}
     classes, note = _classes(tensors[classifier].shape[0], config)
     # All sizes but the number of heads show in the weights' shapes.
-    heads = config.get("num_attention_heads")
+    heads = config.get("num_attention_heads") or ()
+    told = isinstance(heads, Sequence) and len(heads) == 4
     kept = _renamed(tensors)
     info = ModelInfo(
         architecture="segformer",
@@ -56,9 +59,9 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         embedding_channels=width,
         auxiliary=False,
         classes=classes,
-        options=sizes_of(kept, heads if isinstance(heads, Sequence) and len(heads) == 4 else (1, 2, 5, 8)),
+        options=sizes_of(kept, heads if told else (1, 2, 5, 8)),
         layout="transformers",
-        notes=(note,),
+        notes=(note, ASSUMED_INPUT, *(() if told else (_HEADS,))),
         align_corners=False,
     )
     return Recognised(info, {**kept, "decoder.linear_fuse.0.bias": torch.zeros(width)})

@@ -278,6 +278,9 @@ def test_settings_beside_the_weights() -> None:
     found, where = stated_preprocessing({"preprocessor_config.json": hub}, {})
     assert found is not None
     assert (found.mean, found.std, where) == ((0.5,) * 3, (0.25,) * 3, "mean and std as preprocessor_config.json says")
+    sized = {**hub, "do_resize": True, "size": {"height": 512, "width": 512}}
+    _, where = stated_preprocessing({"preprocessor_config.json": sized}, {})
+    assert "it resizes images, too, and here they keep their size: --input-scale" in where
     found, _ = stated_preprocessing({"preprocessor_config.json": {**hub, "do_rescale": False}}, {})
     assert found is not None
     assert found.std == pytest.approx((0.25 / 255,) * 3)

@@ -105,6 +105,15 @@ def test_mean_and_std_of_a_configuration(text: str, mean: tuple[float, ...], std
     assert bool(stated.assumed) == text.startswith("noise = dict(mean=[9, 9, 9], std")
 
 
+def test_a_resize_of_the_test_is_told() -> None:
+    for text in (
+        f"img_norm_cfg = dict({USUAL})\ntest_pipeline = [dict(type='Resize', scale=(512, 256), keep_ratio=True)]",
+        f"img_norm_cfg = dict({USUAL})\ndata = dict(test=dict(pipeline=[dict(img_scale=(512, 256), flip=False)]))",
+    ):
+        (line,) = settings_of({"cfg": text}, CITYSCAPES).assumed
+        assert "its test resizes images to 512x256" in line and "--input-scale" in line
+
+
 @pytest.mark.parametrize(("said", "threshold"), [("threshold=0.4, ", 0.4), ("", 0.3)])
 def test_one_output_is_told_apart_at_the_configurations_threshold(said: str, threshold: float, tmp_path: Path) -> None:
     state = {key: value for key, value in weights(PLAIN).items() if not key.startswith("auxiliary_head.")}

@@ -68,6 +68,8 @@ def test_a_module_in_a_notebook() -> None:
             torch.testing.assert_close(output.logits, network(image)["out"])
         assert (len(model.info.classes), model.info.embedding_channels, model.info.output_stride) == (5, 6, 4)
         assert model.info.preprocessing.mean == (0.5, 0.5, 0.5)
+        assert not any("are assumed" in note for note in model.info.notes)
+    assert any("are assumed; --mean" in note for note in wrap_network(network).info.notes)
     with pytest.raises(CheckpointError, match="no submodule 'tail'; its last ones are body, head"):
         wrap_network(network, "tail")
     with pytest.raises(CheckpointError, match="does not run on"):

@@ -46,6 +46,7 @@ def test_the_auxiliary_head_is_kept(tmp_path: Path) -> None:
     output = loaded(torch.randn(2, 3, 64, 64))
     assert output.auxiliary is not None
     assert output.auxiliary.shape[:2] == (2, 7)
+    assert any("mean and std of the encoder's ImageNet weights are assumed" in note for note in loaded.info.notes)
 
 
 def test_saved_in_our_format_they_come_back(tmp_path: Path) -> None:

@@ -60,6 +60,11 @@ def test_renamed_it_gives_the_published_outputs(tmp_path: Path) -> None:
     assert error(output.logits, wanted["logits"]) < 2e-3
     assert error(output.embedding[:, ::4], wanted["embedding"]) < 2e-3
     assert model.info.classes.names[3] == "thing 3"
+    assert not any("heads, as usual" in note for note in model.info.notes)
+    (tmp_path / "config.json").unlink()
+    notes = load_model(tmp_path / "model.safetensors", "cpu").info.notes
+    for guess in ("mean and std of the encoder's ImageNet weights are assumed", "1, 2, 5 and 8 heads, as usual"):
+        assert any(guess in note for note in notes)
 
 
 def test_a_tiny_one_gives_the_outputs_of_the_library(tmp_path: Path) -> None:
