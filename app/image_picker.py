@@ -150,10 +150,11 @@ def _upload() -> None:
         key="bar_images",
         max_upload_size=UPLOAD_LIMIT,
         help="Kept in a private folder of this window and removed when it is closed.",
+        on_change=_emptied,
     )
     folder = cached.private_folder() / "images"
     if not files:
-        return shutil.rmtree(folder, ignore_errors=True)
+        return
     if len(files) > MOST_IMAGES:
         st.warning(f"{len(files)} images were uploaded: the first {MOST_IMAGES} are taken.", icon=":material/info:")
     wanted = {Path(file.name).name: file for file in files[:MOST_IMAGES]}
@@ -167,6 +168,12 @@ def _upload() -> None:
             (folder / name).unlink(missing_ok=True)
             _keep_readable(folder / name, file)
     st.session_state["_images_seen"] = {name: file.file_id for name, file in wanted.items()}
+
+
+def _emptied() -> None:
+    """Remove what was uploaded once its last file is taken back, not when another source is merely looked at."""
+    if not st.session_state.get("bar_images"):
+        shutil.rmtree(cached.private_folder() / "images", ignore_errors=True)
 
 
 def _keep_readable(path: Path, file: Any) -> None:

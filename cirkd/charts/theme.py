@@ -74,7 +74,8 @@ _SYMBOLS = (
     ("triangle-left", "◄"),
     ("triangle-right", "►"),
 )
-_further: defaultdict[str, int] = defaultdict(count().__next__)  # further students, in the order of their first look
+_further: defaultdict[str, int] = defaultdict(count().__next__)
+"""Further students, numbered as this process first shows them."""
 
 
 def _hex(color: pictures.Color) -> str:
@@ -104,7 +105,7 @@ FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Source Sans', sans-serif"
 
 
 def role(name: str) -> Role:
-    """The look of a model by its name in the study; of 24 further students no two share both colour and symbol."""
+    """The look of a model by its name in the study; no two of a process's first 24 further students share theirs."""
     if name in ROLES:
         return ROLES[name]
     place = _further[name]

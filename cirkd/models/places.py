@@ -21,6 +21,8 @@ _LONGEST = 1_000_000
 MOST_STEPS = 8
 """Checkpoints of one student that are shown over time, at most."""
 SUFFIXES = (".safetensors", ".pth.tar", ".tar", ".pth", ".pt", ".ckpt", ".bin")
+_READ = (*SUFFIXES, ".json", ".py", ".yaml", ".yml", ".txt")
+"""What is read of a folder of weights; notes and pictures that lie there are not."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def read_with(path: Path) -> list[Path]:
             named = json.loads(opened.read(_LONGEST)).get("classes")
     except (OSError, ValueError, AttributeError, RecursionError):
         named = None
-    inside = sorted(path.iterdir()) if path.is_dir() else []
+    inside = sorted(part for part in path.iterdir() if part.name.endswith(_READ)) if path.is_dir() else []
     return [path, *inside, file, *([file.parent / str(named)] if named else [])]
 
 

@@ -4,7 +4,7 @@ measured on every image of a split: confusion, outlines, calibration."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,8 @@ def kept_row(job: Job, teacher: Path | None, images: int) -> dict[str, Any] | No
     path = _path(job)
     kept = json.loads(path.read_text()) if path.is_file() else {}
     wanted, asked = _asked(job, teacher, images), kept.get("asked", {})
-    asked = {"files": {}, **asked, "recipe": _computed(asked.get("recipe", {}))}
-    return kept["row"] if asked == wanted else None
+    same = {**asked, "recipe": _computed(asked.get("recipe", {})), "files": None} == {**wanted, "files": None}
+    return kept["row"] if same and _of_same_files(asked, wanted) else None
 
 
 def other_rows(jobs: Sequence[Job], teachers: Sequence[Path | None], images: int) -> list[dict[str, Any]]:
@@ -72,17 +72,26 @@ def other_rows(jobs: Sequence[Job], teachers: Sequence[Path | None], images: int
 
     They were measured earlier in the same way, against one of the same teachers, and differ in what they distil alone.
     """
-    known = [_comparable(_asked(job, teacher, images)) for job, teacher in zip(jobs, teachers, strict=True)]
+    known = [_asked(job, teacher, images) for job, teacher in zip(jobs, teachers, strict=True)]
     own = {_path(job) for job in jobs}
     kept = [json.loads(path.read_text()) for path in sorted(_path(jobs[0]).parent.glob("*.json")) if path not in own]
-    return [item["row"] for item in kept if _comparable(item["asked"]) in known]
+    return [item["row"] for item in kept if any(_comparable(item["asked"], asked) for asked in known)]
 
 
-def _comparable(asked: Mapping[str, Any]) -> list[Any]:
-    """What two rows have in common that stand in one table: all but the objective, the seed and what it needs."""
-    recipe = {name: value for name, value in _computed(asked["recipe"]).items() if name not in _METHOD}
-    files = {flag: digest for flag, digest in asked.get("files", {}).items() if flag.partition(".")[0] not in _METHOD}
-    return [asked["images"], asked["teacher"], recipe, files]
+def _comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two rows may stand in one table: alike in all but the objective, the seed and what it needs."""
+    told = []
+    for asked in (one, other):
+        recipe = {name: value for name, value in _computed(asked["recipe"]).items() if name not in _METHOD}
+        told.append([asked["images"], asked["teacher"], recipe])
+    return told[0] == told[1] and _of_same_files(one, other, _METHOD)
+
+
+def _of_same_files(one: Mapping[str, Any], other: Mapping[str, Any], free: Set[str] = frozenset()) -> bool:
+    """Whether the files that both name are the same; rows from before files were told by their content name none."""
+    files, others = one.get("files", {}), other.get("files", {})
+    both = (flag for flag in files.keys() & others.keys() if flag.partition(".")[0] not in free)
+    return all(files[flag] == others[flag] for flag in both)
 
 
 def _path(job: Job) -> Path:

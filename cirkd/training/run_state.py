@@ -167,8 +167,8 @@ def _refuse_other_files(path: Path, started: Mapping[str, str], wanted: Mapping[
     for flag in sorted(started.keys() & wanted.keys()):
         if started[flag] != wanted[flag]:
             raise TrainingError(
-                f"{path.parent}: started with another --{flag} of the same name; resume with what it was started "
-                "with, or train again under another --name"
+                f"{path.parent}: started with another --{flag} of the same name, or with other answers beside it; "
+                "resume with what it was started with, or train again under another --name"
             )
 
 

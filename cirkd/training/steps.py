@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -177,13 +178,14 @@ class Steps:
         number = self.recipe.accumulate
         pairs = zip(batch.images.chunk(number), batch.labels.chunk(number), strict=True)
         parts = [Batch(*pair) for pair in pairs]
-        teach, share = self.teaching, None
-        taught = [teach(part.images, self.done, place) for place, part in enumerate(parts)] if teach else []
-        if number > 1:
-            predicted = bool(taught) and self.recipe.objective.teacher_labels
-            share = Share(batch.labels, torch.cat([output.logits for output in taught]) if predicted else None)
-        for place, part in enumerate(parts):
-            yield part, taught[place] if taught else None, share, place == number - 1
+        teach = self.teaching
+        taught = (teach(part.images, self.done, place) if teach else None for place, part in enumerate(parts))
+        share = Share(batch.labels) if number > 1 else None
+        if share and teach and self.recipe.objective.teacher_labels:
+            outputs = [teach(part.images, self.done, place) for place, part in enumerate(parts)]
+            taught, share = iter(outputs), replace(share, teacher_logits=torch.cat([o.logits for o in outputs]))
+        for place, (part, output) in enumerate(zip(parts, taught, strict=True)):
+            yield part, output, share, place == number - 1
 
     def _part(
         self, part: Batch, taught: SegmentationOutput | None, share: Share | None, last: bool, draws: Draws

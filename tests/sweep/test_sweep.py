@@ -221,6 +221,11 @@ def test_a_row_of_another_folder_of_images_is_not_kept(tmp_path: Path, monkeypat
     assert kept(roots[0]) and kept(roots[1]) is None
     roots[0].rename(tmp_path / "images")
     assert kept(tmp_path / "images"), "the same images elsewhere"
+    path = tmp_path / "measures" / "streets-baseline-seed0.json"
+    earlier = json.loads(path.read_text())
+    del earlier["asked"]["files"]
+    path.write_text(json.dumps(earlier))
+    assert kept(tmp_path / "images"), "measured before images were told by their content"
 
 
 def test_what_is_measured_on_val_is_the_recipes_own_validation_split(
