@@ -130,8 +130,10 @@ def _found(root: Path, split: str) -> str:
     if split in own or split not in _CALLED:
         return split
     if own:
+        images = _first(root, IMAGE_FOLDERS)
+        known = [*own, "all"] if images is not None and image_files(images, SUFFIXES) else own
         raise DataError(
-            f"{root}: has no split {split}; choose {' or '.join(own)}, a list FILE.txt, or a share as 0-80%"
+            f"{root}: has no split {split}; choose {' or '.join(known)}, a list FILE.txt, or a share as 0-80%"
         )
     # A folder without splits has its images under every name, so that `--split val` need not be left out.
     return "all"
@@ -145,7 +147,7 @@ def _taken(wanted: str, split: str) -> list[str]:
 def _places(root: Path, split: str) -> tuple[Path, Path | None]:
     """The folders of images and of labels of a split."""
     nested = _first(root, _CALLED.get(split, ()))
-    if nested is not None:
+    if nested is not None and _has_files(nested):
         images, beside = _first(nested, IMAGE_FOLDERS) or nested, [f"{nested.name}{end}" for end in _OF_SPLIT]
         return images, _first(nested, LABEL_FOLDERS) or _first(root, beside) or _first(images, LABEL_FOLDERS)
     images = _first(root, IMAGE_FOLDERS) or root
@@ -156,9 +158,11 @@ def _places(root: Path, split: str) -> tuple[Path, Path | None]:
 
 
 def _has_folders(root: Path, split: str) -> bool:
-    """Whether a split has folders of its own."""
-    called, images = _CALLED.get(split, ()), _first(root, IMAGE_FOLDERS)
-    return _first(root, called) is not None or (images is not None and _first(images, called) is not None)
+    """Whether a split has a folder of its own with images in it; what trainers write may lie in one of its name."""
+    found = [
+        _first(place, _CALLED.get(split, ())) for place in (root, _first(root, IMAGE_FOLDERS)) if place is not None
+    ]
+    return any(folder is not None and _has_files(folder) for folder in found)
 
 
 def _own_splits(root: Path) -> list[str]:

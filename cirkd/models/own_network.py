@@ -104,7 +104,7 @@ def wrap_network(
             layer = embedding if embedding is not None else _before_classifier(network, reading.classifier)
             wrapped = WrappedNetwork(network, layer, reading)
             shown = wrapped(image)
-    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError, AssertionError) as error:
         raise CheckpointError(f"the network does not run on [1, 3, {_TRIED}, {_TRIED}]: {str(error)[:120]}") from None
     network.train(was_training)
     guessed, note = classes_by_count(shown.logits.shape[1])
@@ -138,17 +138,19 @@ def open_own(own: OwnNetwork, answers: Answers, classes: Classes | None = None) 
     made = call_function(own.file, own.function, CheckpointError)
     if not isinstance(made, nn.Module):
         raise CheckpointError(f"{own.file}:{own.function} returned a {type(made).__name__}; return a torch.nn.Module")
-    wrapped = made if isinstance(made, WrappedNetwork) else wrap_network(made)
     answers = answers.over(read_sidecar(own.weights or own.file))
-    notes = _fill(wrapped, own.weights, answers) if own.weights is not None else ()
+    network = made.network if isinstance(made, WrappedNetwork) else made
+    # Before it is tried: a head that begins at zero says nothing of what the network ends with.
+    notes = _fill(network, own.weights, answers) if own.weights is not None else ()
+    wrapped = made if isinstance(made, WrappedNetwork) else wrap_network(made)
     corrected = answered(replace(wrapped.info, notes=(*wrapped.info.notes, *notes)), answers, classes)
     wrapped.info = replace(corrected, provenance={"file": (own.weights or own.file).name})
     return wrapped
 
 
-def _fill(wrapped: WrappedNetwork, path: Path, answers: Answers) -> tuple[str, ...]:
+def _fill(network: nn.Module, path: Path, answers: Answers) -> tuple[str, ...]:
     """Put a file's weights into the network; what there is to say of them."""
-    listed, network = parts(read_weights(path).content), wrapped.network
+    listed = parts(read_weights(path).content)
     offered = [(compare(network, part.tensors), part) for part in chosen(listed, answers.weights)]
     if not offered:
         raise CheckpointError(f"{path}: holds no such weights; leave --weights out, or give the network's state_dict()")

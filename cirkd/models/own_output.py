@@ -5,6 +5,7 @@ Nothing says so, so the network is tried on noise, and what was found is said in
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -79,7 +80,9 @@ def tried(network: nn.Module, noise: Tensor, place: Place | None, probabilities:
         made = f", made by {makers[place]}," if makers[place] else ""
         others = " or ".join(f"output={key!r}" for key in maps if key != place)
         notes.append(f"of its {len(maps)} outputs number {place}{made} is taken as logits; {others} takes another")
-    pair = [_map(network(noise * factor), place) for factor in (1.0, _LOUD)]
+    pair = [_map(network(noise.clone()), place)]
+    with suppress(Exception):  # whatever a network that checks its input raises
+        pair.append(_map(network(noise * _LOUD), place))
     activation = _activation(pair, probabilities)
     if activation:
         notes.append(f"its outputs are probabilities, of a {activation}; probabilities=False takes them as logits")
@@ -135,6 +138,8 @@ def _disturb(layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:
 def _activation(pair: list[Tensor], probabilities: bool | None) -> Literal["", "sigmoid", "softmax"]:
     """What a network ends with, going by what it gives for noise that is quiet and for noise that is loud.
 
+    Logits, where it takes no loud noise, or gives the same everywhere: that says nothing.
+
     Raises:
         CheckpointError: class numbers.
     """
@@ -142,7 +147,8 @@ def _activation(pair: list[Tensor], probabilities: bool | None) -> Literal["", "
     whole = bool((held[0] == held[0].round()).all())
     if pair[0].shape[1] == 1 and whole and any(bool(v.any()) for v in held):
         raise CheckpointError("the network returned class numbers; return its logits, before the argmax")
-    within = all(bool(((v >= 0) & (v <= 1)).all()) for v in held) and pair[0].is_floating_point()
+    varied = len(pair) == 2 and all(len(v) and float(v.min()) < float(v.max()) for v in held)
+    within = varied and all(bool(((v >= 0) & (v <= 1)).all()) for v in held) and pair[0].is_floating_point()
     if probabilities is False or not (within or probabilities):
         return ""
     sums = pair[0].float().sum(dim=1)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import takewhile
@@ -20,8 +20,8 @@ FILES = ("preprocessor_config.json", "albumentations_config_eval.json")
 BUFFERS = (("mean", "std"), ("pixel_mean", "pixel_std"), ("image_mean", "image_std"))
 """Names that a network gives the tensors by which it normalises its input itself."""
 
-_OF_INPUT = re.compile(r"norm|preproc|prepare|transform|aug|input|image|pixel|rescale", re.IGNORECASE)
-"""Names of modules that make a network's input, as a trainer has them beside the network."""
+_OF_INPUT = re.compile(r"norm|preproc|prepare|transform|aug|input|image|pixel|scale|standardi[sz]|^\d+$", re.IGNORECASE)
+"""Names of modules that make a network's input, as a trainer has them beside the network; numbers of a sequence."""
 
 
 def stated_preprocessing(
@@ -67,14 +67,17 @@ def without_buffers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _buffers(tensors: Mapping[str, Tensor], prefix: str) -> tuple[Preprocessing | None, str]:
     """From a network's own tensors, or those of what it lies in; not from a teacher's or a loss's beside it."""
     held: defaultdict[tuple[str, ...], dict[str, Tensor]] = defaultdict(dict)
+    below: Counter[tuple[str, ...]] = Counter()
     for name, value in tensors.items():
+        *place, last = (part for part in re.split(r"[.\0]", name) if part not in WRAPPERS)
+        below.update(tuple(place[:depth]) for depth in range(1, len(place) + 1))
         if value.numel() == 3 and value.is_floating_point():
-            *place, last = (part for part in re.split(r"[.\0]", name) if part not in WRAPPERS)
             held[tuple(place)][last] = value
     stated = {place: names for place in held for names in BUFFERS if held[place].keys() >= set(names)}
     own = prefix.rstrip(".").split(".")
     outside = {place: _outside(place, own) for place in stated}
-    strange = {place for place in stated if not all(_OF_INPUT.search(part) for part in outside[place])}
+    networks = {place for place in stated if outside[place] and below[place] > len(held[place])}
+    strange = networks | {place for place in stated if not all(_OF_INPUT.search(part) for part in outside[place])}
     for place in sorted(stated, key=lambda place: (place in strange, len(outside[place]), -len(place))):
         if place in strange:
             where = ".".join((*place, stated[place][0]))

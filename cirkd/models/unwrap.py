@@ -33,7 +33,7 @@ _LIKELY = (
 _NO_NETWORK = ("optim", "sched", "loops", "callback", "scaler", "rng", "message_hub")
 _COUNTERS = {"n_averaged", "steps", "num_updates", "decay"}
 _AVERAGED = re.compile(r"(^|[._])(ema|swa|averaged|average|avg|shadow|polyak)([._]|$)|_ema$|^ema")
-_TEACHER = re.compile(r"teacher|(^|[._])(t|tea)([._]|$)|[a-z]T([._]|$)")
+_TEACHER = re.compile(r"teacher|(^|[._])(t|tea)([._]|$)|([nN]et|[mM]odel)T([._]|$)")
 """Places of a teacher: teacher, model_t, t_net, netT."""
 _DEEPEST = 5
 _LEAST = 10

@@ -184,6 +184,19 @@ def test_lists_of_splits_are_found(place: str, tmp_path: Path) -> None:
         open_data("folder", "train", root)
 
 
+def test_a_folder_of_a_splits_name_without_images_is_no_split(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "training").mkdir()
+    (root / "training" / "log.txt").write_text("step 1")
+    assert catalog.splits_at(root) == ("all",)
+    assert open_data("folder", "train", root).names == ["f0", "f1"]
+    Image.new("RGB", (16, 16)).save(root / "training" / "f9.png")
+    assert open_data("folder", "train", root).names == ["f9"]
+    with pytest.raises(DataError, match="has no split val; choose train or all, a list"):
+        open_data("folder", "val", root)
+    assert open_data("folder", "all", root).names == ["f0", "f1"]
+
+
 def test_all_images_of_a_folder_without_splits_are_taken_and_it_is_said(tmp_path: Path) -> None:
     data = open_data("folder", "val", folder(tmp_path))
     assert (data.names, data.split) == (["f0", "f1"], "all")

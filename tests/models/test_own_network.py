@@ -191,6 +191,37 @@ def test_what_a_network_returns_is_told(returns: Callable[..., Any], classes: in
     assert bool(note) == any("output=" in line or "probabilities" in line for line in model.info.notes)
 
 
+def test_a_head_that_begins_at_zero_is_read_with_its_weights(tmp_path: Path) -> None:
+    made = "def zero():\n    network = make()\n    nn.init.zeros_(network[1].weight), nn.init.zeros_(network[1].bias)\n"
+    (tmp_path / "mine.py").write_text(f"{FILE}\n{made}    return network\n")
+    network = nn.Sequential(nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU()), nn.Conv2d(8, 4, 1)).eval()
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    image = torch.randn(1, 3, 32, 32)
+    with torch.inference_mode():
+        for place, wanted in ((",w.pth", network(image)), ("", torch.zeros(1, 4, 16, 16))):
+            model = load_model(f"{tmp_path}/mine.py:zero{place.replace(',', f',{tmp_path}/')}", "cpu")
+            torch.testing.assert_close(model(image).logits, wanted)
+            assert not any("probabilities" in note for note in model.info.notes)
+
+
+class Checked(nn.Module):
+    """A network that looks at its input."""
+
+    def __init__(self, most: float) -> None:
+        super().__init__()
+        self.most, self.body, self.head = most, nn.Conv2d(3, 6, 3), nn.Conv2d(6, 5, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert x.abs().max() < self.most, "normalise the image"
+        return self.head(self.body(x))
+
+
+def test_a_network_that_takes_no_loud_noise_opens() -> None:
+    assert wrap_network(Checked(100)).info.embedding_channels == 6
+    with pytest.raises(CheckpointError, match=r"does not run on .* normalise the image"):
+        wrap_network(Checked(1))
+
+
 def test_what_a_network_returns_is_overruled() -> None:
     image = torch.randn(1, 3, 16, 16)
     two = Heads(lambda aux, main: [aux, main]).eval()
