@@ -41,8 +41,8 @@ def by_color(pixels: np.ndarray, classes: Classes, name: str) -> np.ndarray:
 def palette_table(image: Image.Image, values: np.ndarray, classes: Classes) -> np.ndarray | None:
     """From index to class by the palette's colours, where these are the classes' in another order; None elsewhere.
 
-    They are where the palette begins with all of them and at most one more, which stands for no class, or where all
-    that occur are of a class, or black or white of none.
+    They are where the palette holds all of them, or those of what occurs; what low numbers occur beside must be black
+    or white of no class, unless the palette begins with all classes and at most one more, which stands for none.
     """
     palette = [tuple(color) for color in np.array(image.getpalette("RGB") or (), np.uint8).reshape(-1, 3).tolist()]
     colors = {color: place for place, color in enumerate(classes.colors)}
@@ -59,7 +59,7 @@ def palette_table(image: Image.Image, values: np.ndarray, classes: Classes) -> n
             table[index] = classes.ignore_index
         elif index < len(classes):
             return None
-    told = compact or any(index < len(palette) and palette[index] in colors for index in shown)
+    told = set(colors) <= set(palette) or any(i < len(palette) and palette[i] in colors for i in shown)
     return table if told and not np.array_equal(table[values], values) else None
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import DataError
 from cirkd.data.images import read_image, read_label
+from cirkd.data.palettes import VOC
 from tests.data.tiny_folder import COLORS, LABEL, NAMES, folder
 
 
@@ -101,6 +102,21 @@ def test_a_palette_that_begins_with_void_is_read_by_its_colours(
     assert sample.label is not None
     assert np.array_equal(sample.label, np.array([255, 0, 1, 2, 3], np.uint8)[numbers])
     assert "by the colours of their palette" in sample.note and '"color"' in sample.note
+
+
+@pytest.mark.parametrize("shown", [(0,), (0, 12), (0, 12, 15)])
+def test_some_classes_of_a_long_palette_are_read_alike_whichever_occur(shown: tuple[int, ...], tmp_path: Path) -> None:
+    root, chosen = folder(tmp_path), (8, 12, 15, 7)
+    entries = [{"name": name, "color": VOC.colors[c]} for name, c in zip(NAMES, chosen, strict=True)]
+    (root / "classes.json").write_text(json.dumps(entries))
+    numbers = np.array(shown, np.uint8)[np.arange(48).reshape(6, 8) % len(shown)]
+    picture = Image.fromarray(numbers, "P")
+    picture.putpalette([value for color in VOC.colors for value in color])
+    picture.save(root / "labels" / "f0.png")
+    sample = open_data("folder", root=root)[0]
+    assert sample.label is not None
+    of = {8: 0, 12: 1, 15: 2, 7: 3, 0: 255}
+    assert np.array_equal(sample.label, np.vectorize(of.__getitem__)(numbers))
 
 
 def test_a_palette_of_other_colours_is_read_by_its_numbers(tmp_path: Path) -> None:
