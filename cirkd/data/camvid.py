@@ -96,6 +96,11 @@ def _read_colors(path: Path) -> tuple[np.ndarray, str]:
     return label, ""
 
 
+def _no_jpeg(root: Path) -> bool:
+    """CamVid's photographs are PNG files; a folder of JPEG files laid out alike is somebody's own."""
+    return not any(next(root.glob(f"*/*.{ending}"), None) for ending in ("jpg", "jpeg", "JPG"))
+
+
 ENTRY = DataSet(
     name="camvid",
     title="CamVid",
@@ -103,6 +108,7 @@ ENTRY = DataSet(
     open=open_camvid,
     splits=SPLITS,
     marks=("camvid_*_list.txt", "trainannot", "valannot", "testannot"),
+    confirm=_no_jpeg,
     has_split=lambda root, split: _list(root, split).is_file() or (root / f"{split}annot").is_dir(),
     classes=CAMVID,
     labelled_test=True,
@@ -114,6 +120,7 @@ ENTRY_32 = DataSet(
     open=open_camvid_32,
     splits=COLOR_SPLITS,
     marks=("LabeledApproved_full", "train_labels", "val_labels", "test_labels"),
+    confirm=_no_jpeg,
     has_split=_has_color_split,
     classes=CAMVID_32,
     labelled_test=True,

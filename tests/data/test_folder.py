@@ -184,6 +184,17 @@ def test_lists_of_splits_are_found(place: str, tmp_path: Path) -> None:
         open_data("folder", "train", root)
 
 
+@pytest.mark.parametrize("labels", ["val_labels", "valannot"])
+def test_photographs_beside_a_splits_label_maps(labels: str, tmp_path: Path) -> None:
+    for name in ("val", labels):
+        (tmp_path / name).mkdir()
+    Image.new("RGB", (8, 6)).save(tmp_path / "val" / "f0.jpg")
+    Image.new("L", (8, 6), 3).save(tmp_path / labels / "f0.png")
+    assert catalog.layout_of(tmp_path) == "folder"
+    sample = open_data("folder", "val", tmp_path)[0]
+    assert sample.label is not None and set(sample.label.flat) == {3}
+
+
 def test_a_folder_of_a_splits_name_without_images_is_no_split(tmp_path: Path) -> None:
     root = folder(tmp_path)
     (root / "training").mkdir()
