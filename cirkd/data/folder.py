@@ -227,7 +227,7 @@ def _passed_over(labels: Path | None, unread: list[Path]) -> list[str]:
     if unread:
         notes.append(
             f"{len(unread)} files such as {unread[0].name} look like label maps in colours and are left out; "
-            "a classes.json with these colours reads them"
+            "as PNG files they are read where a classes.json has these colours"
         )
     if labels is not None and labels.name.lower() in map(str.lower, LABEL_FOLDERS):
         others = [name for name in LABEL_FOLDERS if (found := _first(labels.parent, (name,))) and _has_files(found)]

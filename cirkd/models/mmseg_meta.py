@@ -117,7 +117,8 @@ def _preprocessing(text: str) -> tuple[Preprocessing, bool]:
     model = _part(text, "model")
     own = _part(model, "data_preprocessor") or _part(text, "data_preprocessor")
     steps = [_inside(text, found.end()) for found in re.finditer(r"\btype\W{1,4}Normalize\b", text)]
-    part = own or (steps or [""])[-1] or _part(text, "img_norm_cfg")
+    # A step may take its numbers from img_norm_cfg, which older configurations have beside it.
+    part = own or ([step for step in steps if re.search(r"\bmean\W", step)] or [_part(text, "img_norm_cfg")])[-1]
     values = [_three(part, name) for name in ("mean", "std")]
     if own:
         # Images are loaded as BGR; either key turns them.

@@ -94,6 +94,13 @@ USUAL = "mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]"
             "bgr",
         ),
         ("img_norm_cfg = dict(mean=[1, 2, 3], std=[4, 5, 6], to_rgb=True)", (1, 2, 3), 4, "rgb"),
+        (
+            "img_norm_cfg = dict(mean=[3, 2, 1], std=[4, 4, 4], to_rgb=False)\n"
+            "test_pipeline = [dict(type='Normalize', **img_norm_cfg)]",
+            (1, 2, 3),
+            4,
+            "bgr",
+        ),
         ("noise = dict(mean=[9, 9, 9], std=[9, 9, 9])", (123.675, 116.28, 103.53), 58.395, "rgb"),
     ],
 )
