@@ -10,7 +10,7 @@ import numpy as np
 from cirkd.data.errors import DataError
 from cirkd.data.pairs import text_of
 from cirkd.data.palettes import spread_colors
-from cirkd.data.sample import Classes, Color
+from cirkd.data.sample import IGNORED, Classes, Color
 
 _WANTED = 'a list of {"name": "road", "color": [128, 64, 128]}, or of names, was wanted'
 _NUMBERS = ("trainId", "train_id", "id")
@@ -24,7 +24,8 @@ class ClassList:
     Args:
         classes: Names and colours; colours that the file does not give are spread over the hues.
         colored: Whether the file gives the colours.
-        table: uint8 `[256]`, from a value in a label map to the class; None where values are class numbers.
+        table: uint8 `[256]`, from a value in a label map to the class; None where values are class numbers. A value of
+            no class stays what it is, so that it is counted as such; where that is the number of a class, it is 255.
         note: Which of its numbers count, where the file has them under other names; "" where nothing is to be said.
     """
 
@@ -32,6 +33,17 @@ class ClassList:
     colored: bool
     table: np.ndarray | None = None
     note: str = ""
+
+    def numbered(self, values: np.ndarray) -> tuple[np.ndarray, str]:
+        """The values of a label map as class numbers; and a note where some of no class had to become 255."""
+        if self.table is None:
+            return values, ""
+        found = self.table[values]
+        if not ((found == IGNORED) & (values != IGNORED)).any():
+            return found, ""
+        # All that could be hidden rather than what this map has, so that a data set has one such note and no hundreds.
+        hidden = ", ".join(str(value) for value in np.flatnonzero(self.table[:IGNORED] == IGNORED))
+        return found, f"label maps have values that no class of the class list has and that count as 255: of {hidden}"
 
 
 def class_list_in(root: Path) -> Path | None:
@@ -117,7 +129,10 @@ def _table(entries: list[dict[str, Any]]) -> np.ndarray | None:
     values = [int(entry.get("value", place)) for place, entry in enumerate(entries)]
     if len(set(values)) < len(values) or not all(0 <= value < 256 for value in values):
         raise ValueError(f"values {values}: each class has one of its own, from 0 to 255")
-    table = np.full(256, 255, np.uint8)
+    if values == list(range(len(values))):
+        return None
+    table = np.arange(256, dtype=np.uint8)
+    table[: len(values)] = IGNORED
     table[values] = np.arange(len(values))
     return table
 

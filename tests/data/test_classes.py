@@ -77,6 +77,36 @@ def test_numbers_of_a_class_list_count(
 
 
 @pytest.mark.parametrize(
+    ("key", "numbers", "strange", "hidden"),
+    [
+        ("id", [0, 1, 2, 3], "labels 4, 19, 33 are none of the 4 classes", ""),
+        ("value", [0, 1, 2, 3], "labels 4, 19, 33 are none of the 4 classes", ""),
+        ("id", [0, 1, 2, 4], "labels 19, 33 are none of the 4 classes", "count as 255: of 3"),
+        ("value", [0, 33, 2, 4], "labels 19 are none of the 4 classes", "count as 255: of 1, 3"),
+        ("id", [1, 2, 3, 4], "labels 19, 33 are none of the 4 classes", "count as 255: of 0"),
+    ],
+)
+def test_values_that_no_class_has_are_told_by_their_own_numbers(
+    key: str, numbers: list[int], strange: str, hidden: str, tmp_path: Path
+) -> None:
+    """A class list's numbers hide no wrong label: each is counted under the number that the file has."""
+    root = folder(tmp_path)
+    label = np.resize(np.array([0, 1, 2, 3, 4, 19, 33, 255], np.uint8), LABEL.shape)
+    Image.fromarray(label).save(root / "labels" / "f0.png")
+    entries = [{"name": name, key: number} for name, number in zip(NAMES, numbers, strict=True)]
+    (root / "classes.json").write_text(json.dumps(entries))
+    data = open_data("folder", "all", root)
+    sample = data[0]
+    assert data.classes is not None and sample.label is not None
+    for place, number in enumerate(numbers):
+        assert np.array_equal(sample.label == place, label == number)
+    assert (sample.label[label == 255] == 255).all()
+    notes = unscored_notes(label_counts(sample.label), data.classes)
+    assert strange in notes[0] and notes[1].startswith("label 255 counts as unlabelled")
+    assert bool(sample.note) == bool(hidden) and sample.note.endswith(hidden)
+
+
+@pytest.mark.parametrize(
     ("numbers", "line"),
     [
         ([{"id": 1}, {}, {}, {}], "'id': each class has a whole number of its own"),
