@@ -15,6 +15,10 @@ from cirkd.data.sample import IGNORED, Classes, Color
 _WANTED = 'a list of {"name": "road", "color": [128, 64, 128]}, or of names, was wanted'
 _NUMBERS = ("trainId", "train_id", "id")
 """Keys by which class lists number classes: places, and values in label maps."""
+_UNREAD_IDS = (
+    'classes are numbered by their places in the class list, not by "id", as not all of these can stand in label maps '
+    '(0 to 254; 255 or -1 for no class); "value" says otherwise'
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +60,9 @@ def read_class_list(path: Path) -> ClassList:
 
     It is JSON: a list of names; or of `{"name": ..., "color": [r, g, b], "value": 255}`, of which all but the name may
     be left out (`value`: what stands for the class in label maps, where that is not its place in the list; `id` means
-    the same, and `trainId` is the place); or an object from numbers to names, as `id2label` is; or one with a list of
-    `categories`. Or it is a text file with a name a line.
+    the same where all can stand there, and `trainId` is the place; an entry whose `id` or `trainId` is -1 or 255 is no
+    class); or an object from numbers to names, as `id2label` is; or one with a list of `categories`. Or it is a text
+    file with a name a line.
 
     Raises:
         DataError: no such file, or none of these; says what was wanted.
@@ -95,19 +100,35 @@ def _numbered(entries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]
     key = next((key for key in _NUMBERS if any(key in entry for entry in entries)), None)
     if key is None or any("value" in entry for entry in entries):
         return entries, ""
-    if not all(isinstance(entry.get(key), int) for entry in entries):
+    whole = all(type(entry.get(key)) is int for entry in entries)
+    ordered = sorted((entry for entry in entries if _is_class(entry[key])), key=lambda e: e[key]) if whole else []
+    if key == "id" and not (ordered and all(-1 <= entry["id"] <= IGNORED for entry in entries)):
+        return entries, _UNREAD_IDS
+    if not whole:
         raise ValueError(f"{key!r}: each class has a whole number of its own")
-    ordered = sorted(entries, key=lambda entry: entry[key])
+    found = [entry[key] for entry in ordered]
     if key == "id":
         ordered = [{**entry, "value": entry["id"]} for entry in ordered]
-    else:
-        ordered = [entry for entry in ordered if 0 <= entry[key] < 255]
-        if [entry[key] for entry in ordered] != list(range(len(ordered))):
-            raise ValueError(f"{key!r}: 0, 1, 2, ... were wanted, each once, and 255 or -1 for no class")
-    told = ordered != entries and [entry[key] for entry in ordered] != list(range(len(entries)))
+    elif found != list(range(len(ordered))):
+        raise ValueError(f"{key!r}: 0, 1, 2, ... were wanted, each once, and 255 or -1 for no class")
+    return ordered, _note(key, entries, found)
+
+
+def _is_class(number: int) -> bool:
+    """Whether a number stands for a class; 255 and -1 stand for none."""
+    return 0 <= number < IGNORED
+
+
+def _note(key: str, entries: list[dict[str, Any]], found: list[int]) -> str:
+    """What is to be said of numbers that count, where they are not the places in the list."""
     other = ', not by "id"' if key != "id" and any("id" in entry for entry in entries) else ""
-    note = f'label maps are read by "{key}" of the class list{other}; "value" says otherwise'
-    return ordered, note if told or other else ""
+    void = [str(entry.get("name")) for entry in entries if not _is_class(entry[key])]
+    if not (other or void or found != list(range(len(entries)))):
+        return ""
+    text = f'label maps are read by "{key}" of the class list{other}; "value" says otherwise'
+    if void:
+        text += f"; its 255 and -1 are no class: {', '.join(void[:3])}{', ...' if len(void) > 3 else ''}"
+    return text
 
 
 def _from_entries(entries: list[dict[str, Any]]) -> ClassList:
