@@ -7,6 +7,8 @@ from cirkd.data import ade20k, bdd100k, camvid, cityscapes, coco_stuff, folder, 
 from cirkd.data.class_list import class_list_in, read_class_list
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import CheckpointError, DataError
+from cirkd.data.matching import match_classes
+from cirkd.data.pairs import Pairs
 from cirkd.data.palettes import numbered_classes
 from cirkd.data.sample import MOST_CLASSES, Classes, SegmentationData
 
@@ -25,6 +27,9 @@ DATA_SETS: dict[str, DataSet] = {
         folder.ENTRY,
     )
 }
+
+_VOID = ("background", "void", "unlabeled", "unlabelled", "ignore", "ignored")
+"""Names in class lists that say nothing of which data set it is: lists of one have them, and leave them out."""
 
 
 def open_data(name: str, split: str = "val", root: Path | str | None = None) -> SegmentationData:
@@ -45,7 +50,11 @@ def open_data(name: str, split: str = "val", root: Path | str | None = None) -> 
     """
     if name not in DATA_SETS:
         raise DataError(f"there is no data set {name!r}; choose one of: {', '.join(DATA_SETS)}")
-    return DATA_SETS[name].opened(split, expanded(root) if root is not None else None)
+    place = expanded(root) if root is not None else None
+    data = DATA_SETS[name].opened(split, place)
+    if place is not None and isinstance(data, Pairs):
+        data.notes = (*_of_class_list(name, place), *data.notes)
+    return data
 
 
 def expanded(path: Path | str) -> Path:
@@ -77,19 +86,55 @@ def layout_of(root: Path | str) -> str:
     place = Path(root)
     if not place.is_dir():
         return "folder"
-    name = next((name for name, entry in DATA_SETS.items() if entry.lies_at(place)), "folder")
-    return "folder" if _names_others(place, DATA_SETS[name].classes) else name
+    name = _by_folders(place)
+    return "folder" if _named_there(place, DATA_SETS[name].classes) == 0 else name
 
 
-def _names_others(root: Path, classes: Classes | None) -> bool:
-    """Whether a class list in a folder names other classes than these, where a data set has its own."""
+def _by_folders(root: Path) -> str:
+    """Which data set a folder is laid out like, whatever classes it names."""
+    return next((name for name, entry in DATA_SETS.items() if entry.lies_at(root)), "folder")
+
+
+def _named_there(root: Path, classes: Classes | None) -> float:
+    """Which share of a data set's classes a folder's class list names; 0 where it is one of other classes.
+
+    It is where it names one that the data set has not, or so few that it is hardly a list of these. Names are compared
+    as those of networks are; "background" and the like count on neither side. 1 where there is no list or no class.
+    """
     path = class_list_in(root)
     if path is None or classes is None:
-        return False
+        return 1
     try:
-        return set(read_class_list(path).classes.names) != set(classes.names)
+        own, common = _without_void(read_class_list(path).classes), _without_void(classes)
     except DataError:
-        return True  # opening it says what is wrong
+        return 0  # opening it says what is wrong
+    share = len(own) / len(common)
+    return share if share > 0.5 and match_classes(common, own).table is not None else 0
+
+
+def _without_void(classes: Classes) -> Classes:
+    kept = [pair for pair in zip(classes.names, classes.colors, strict=True) if pair[0].strip().lower() not in _VOID]
+    return Classes(tuple(name for name, _ in kept), tuple(color for _, color in kept))
+
+
+def _of_class_list(name: str, root: Path) -> list[str]:
+    """A line where a folder's layout and its class list do not say the same, on which of them counts."""
+    path = class_list_in(root)
+    if path is None:
+        return []
+    like = DATA_SETS[_by_folders(root) if name == "folder" else name]
+    share = _named_there(root, like.classes)
+    if name == "folder" and share == 0:
+        return [
+            f"{path.name} names classes of your own, so this is read as a folder, though it is laid out like "
+            f"{like.title}; if it is that, choose {like.name} with this root"
+        ]
+    if name != "folder" and 0 < share < 1:
+        return [
+            f"{path.name} names most classes of {like.title}, not all, so this is read as that; if they are your own, "
+            "choose folder with this root"
+        ]
+    return []
 
 
 def splits_at(root: Path | str) -> tuple[str, ...]:

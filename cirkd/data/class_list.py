@@ -10,11 +10,15 @@ import numpy as np
 from cirkd.data.errors import DataError
 from cirkd.data.pairs import text_of
 from cirkd.data.palettes import spread_colors
-from cirkd.data.sample import Classes, Color
+from cirkd.data.sample import IGNORED, Classes, Color
 
 _WANTED = 'a list of {"name": "road", "color": [128, 64, 128]}, or of names, was wanted'
 _NUMBERS = ("trainId", "train_id", "id")
 """Keys by which class lists number classes: places, and values in label maps."""
+_UNREAD_IDS = (
+    'classes are numbered by their places in the class list, not by "id", as not all of these can stand in label maps '
+    '(0 to 254; 255 or -1 for no class); "value" says otherwise'
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +28,8 @@ class ClassList:
     Args:
         classes: Names and colours; colours that the file does not give are spread over the hues.
         colored: Whether the file gives the colours.
-        table: uint8 `[256]`, from a value in a label map to the class; None where values are class numbers.
+        table: uint8 `[256]`, from a value in a label map to the class; None where values are class numbers. A value of
+            no class stays what it is, so that it is counted as such; where that is the number of a class, it is 255.
         note: Which of its numbers count, where the file has them under other names; "" where nothing is to be said.
     """
 
@@ -32,6 +37,17 @@ class ClassList:
     colored: bool
     table: np.ndarray | None = None
     note: str = ""
+
+    def numbered(self, values: np.ndarray) -> tuple[np.ndarray, str]:
+        """The values of a label map as class numbers; and a note where some of no class had to become 255."""
+        if self.table is None:
+            return values, ""
+        found = self.table[values]
+        if not ((found == IGNORED) & (values != IGNORED)).any():
+            return found, ""
+        # All that could be hidden rather than what this map has, so that a data set has one such note and no hundreds.
+        hidden = ", ".join(str(value) for value in np.flatnonzero(self.table[:IGNORED] == IGNORED))
+        return found, f"label maps have values that no class of the class list has and that count as 255: of {hidden}"
 
 
 def class_list_in(root: Path) -> Path | None:
@@ -44,8 +60,9 @@ def read_class_list(path: Path) -> ClassList:
 
     It is JSON: a list of names; or of `{"name": ..., "color": [r, g, b], "value": 255}`, of which all but the name may
     be left out (`value`: what stands for the class in label maps, where that is not its place in the list; `id` means
-    the same, and `trainId` is the place); or an object from numbers to names, as `id2label` is; or one with a list of
-    `categories`. Or it is a text file with a name a line.
+    the same where all can stand there, and `trainId` is the place; an entry whose `id` or `trainId` is -1 or 255 is no
+    class); or an object from numbers to names, as `id2label` is; or one with a list of `categories`. Or it is a text
+    file with a name a line.
 
     Raises:
         DataError: no such file, or none of these; says what was wanted.
@@ -83,19 +100,35 @@ def _numbered(entries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]
     key = next((key for key in _NUMBERS if any(key in entry for entry in entries)), None)
     if key is None or any("value" in entry for entry in entries):
         return entries, ""
-    if not all(isinstance(entry.get(key), int) for entry in entries):
+    whole = all(type(entry.get(key)) is int for entry in entries)
+    ordered = sorted((entry for entry in entries if _is_class(entry[key])), key=lambda e: e[key]) if whole else []
+    if key == "id" and not (ordered and all(-1 <= entry["id"] <= IGNORED for entry in entries)):
+        return entries, _UNREAD_IDS
+    if not whole:
         raise ValueError(f"{key!r}: each class has a whole number of its own")
-    ordered = sorted(entries, key=lambda entry: entry[key])
+    found = [entry[key] for entry in ordered]
     if key == "id":
         ordered = [{**entry, "value": entry["id"]} for entry in ordered]
-    else:
-        ordered = [entry for entry in ordered if 0 <= entry[key] < 255]
-        if [entry[key] for entry in ordered] != list(range(len(ordered))):
-            raise ValueError(f"{key!r}: 0, 1, 2, ... were wanted, each once, and 255 or -1 for no class")
-    told = ordered != entries and [entry[key] for entry in ordered] != list(range(len(entries)))
+    elif found != list(range(len(ordered))):
+        raise ValueError(f"{key!r}: 0, 1, 2, ... were wanted, each once, and 255 or -1 for no class")
+    return ordered, _note(key, entries, found)
+
+
+def _is_class(number: int) -> bool:
+    """Whether a number stands for a class; 255 and -1 stand for none."""
+    return 0 <= number < IGNORED
+
+
+def _note(key: str, entries: list[dict[str, Any]], found: list[int]) -> str:
+    """What is to be said of numbers that count, where they are not the places in the list."""
     other = ', not by "id"' if key != "id" and any("id" in entry for entry in entries) else ""
-    note = f'label maps are read by "{key}" of the class list{other}; "value" says otherwise'
-    return ordered, note if told or other else ""
+    void = [str(entry.get("name")) for entry in entries if not _is_class(entry[key])]
+    if not (other or void or found != list(range(len(entries)))):
+        return ""
+    text = f'label maps are read by "{key}" of the class list{other}; "value" says otherwise'
+    if void:
+        text += f"; its 255 and -1 are no class: {', '.join(void[:3])}{', ...' if len(void) > 3 else ''}"
+    return text
 
 
 def _from_entries(entries: list[dict[str, Any]]) -> ClassList:
@@ -117,7 +150,10 @@ def _table(entries: list[dict[str, Any]]) -> np.ndarray | None:
     values = [int(entry.get("value", place)) for place, entry in enumerate(entries)]
     if len(set(values)) < len(values) or not all(0 <= value < 256 for value in values):
         raise ValueError(f"values {values}: each class has one of its own, from 0 to 255")
-    table = np.full(256, 255, np.uint8)
+    if values == list(range(len(values))):
+        return None
+    table = np.arange(256, dtype=np.uint8)
+    table[: len(values)] = IGNORED
     table[values] = np.arange(len(values))
     return table
 

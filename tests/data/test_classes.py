@@ -77,9 +77,72 @@ def test_numbers_of_a_class_list_count(
 
 
 @pytest.mark.parametrize(
+    "ids",
+    [[3482911, 3482912, 3482913, 3482914], ["x0", "x1", "x2", "x3"], [1, None, 2, 3], [0.0, 1.0, 2.0, 3.0], [-1] * 4],
+)
+def test_ids_that_cannot_stand_in_label_maps_do_not_count(ids: list[object], tmp_path: Path) -> None:
+    """Keys of an annotation tool say nothing of label maps: the places count, and a note says so."""
+    root = folder(tmp_path)
+    entries = [{"name": name, "id": number} for name, number in zip(NAMES, ids, strict=True)]
+    (root / "classes.json").write_text(json.dumps(entries))
+    data = open_data("folder", "all", root)
+    assert data.classes is not None and data.classes.names == NAMES
+    assert np.array_equal(data[0].label, LABEL)
+    assert 'by their places in the class list, not by "id"' in data.notes[0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("key", ["id", "trainId"])
+@pytest.mark.parametrize("void", [-1, 255])
+@pytest.mark.parametrize("place", [0, 4])
+def test_entries_for_no_class_are_none(key: str, void: int, place: int, tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    entries = [{"name": name, key: number} for number, name in enumerate(NAMES)]
+    entries.insert(place, {"name": "nothing", key: void})
+    (root / "classes.json").write_text(json.dumps(entries))
+    label = np.where(LABEL == 3, 255, LABEL).astype(np.uint8)
+    Image.fromarray(label).save(root / "labels" / "f0.png")
+    data = open_data("folder", "all", root)
+    assert data.classes is not None and data.classes.names == NAMES
+    assert np.array_equal(data[0].label, label)
+    assert "255 and -1 are no class: nothing" in data.notes[0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("key", "numbers", "strange", "hidden"),
+    [
+        ("id", [0, 1, 2, 3], "labels 4, 19, 33 are none of the 4 classes", ""),
+        ("value", [0, 1, 2, 3], "labels 4, 19, 33 are none of the 4 classes", ""),
+        ("id", [0, 1, 2, 4], "labels 19, 33 are none of the 4 classes", "count as 255: of 3"),
+        ("value", [0, 33, 2, 4], "labels 19 are none of the 4 classes", "count as 255: of 1, 3"),
+        ("id", [1, 2, 3, 4], "labels 19, 33 are none of the 4 classes", "count as 255: of 0"),
+    ],
+)
+def test_values_that_no_class_has_are_told_by_their_own_numbers(
+    key: str, numbers: list[int], strange: str, hidden: str, tmp_path: Path
+) -> None:
+    """A class list's numbers hide no wrong label: each is counted under the number that the file has."""
+    root = folder(tmp_path)
+    label = np.resize(np.array([0, 1, 2, 3, 4, 19, 33, 255], np.uint8), LABEL.shape)
+    Image.fromarray(label).save(root / "labels" / "f0.png")
+    entries = [{"name": name, key: number} for name, number in zip(NAMES, numbers, strict=True)]
+    (root / "classes.json").write_text(json.dumps(entries))
+    data = open_data("folder", "all", root)
+    sample = data[0]
+    assert data.classes is not None and sample.label is not None
+    for place, number in enumerate(numbers):
+        assert np.array_equal(sample.label == place, label == number)
+    assert (sample.label[label == 255] == 255).all()
+    notes = unscored_notes(label_counts(sample.label), data.classes)
+    assert strange in notes[0] and notes[1].startswith("label 255 counts as unlabelled")
+    assert bool(sample.note) == bool(hidden) and sample.note.endswith(hidden)
+
+
+@pytest.mark.parametrize(
     ("numbers", "line"),
     [
-        ([{"id": 1}, {}, {}, {}], "'id': each class has a whole number of its own"),
+        ([{"trainId": 1}, {}, {}, {}], "'trainId': each class has a whole number of its own"),
+        ([{"value": 256}, {}, {}, {}], "each class has one of its own, from 0 to 255"),
+        ([{"value": -1}, {}, {}, {}], "each class has one of its own, from 0 to 255"),
         ([{"id": 1}] * 4, "each class has one of its own"),
         ([{"trainId": 5}, {"trainId": 0}, {"trainId": 255}, {"trainId": -1}], "'trainId': 0, 1, 2, ... were wanted"),
     ],

@@ -1,5 +1,6 @@
 """Published data sets in their real layouts, on tiny trees."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -229,8 +230,53 @@ def test_classes_of_its_own_make_a_folder_of_any_layout(image: str, label: str, 
     assert (list(data.names), data.split) == (["val"], "val")
     assert np.array_equal(data[0].label, values)
     if known.classes is not None:
+        assert f"though it is laid out like {known.title}; if" in data.notes[0]  # type: ignore[attr-defined]
         (tmp_path / "classes.txt").write_text("\n".join(known.classes.names))
         assert layout_of(tmp_path) == known.name
+        (tmp_path / "classes.txt").write_text("\n".join(known.classes.names[1:4]))
+        assert layout_of(tmp_path) == "folder", "a few classes that a data set has, too, are not its list"
+
+
+def renamed(spelling: str, names: tuple[str, ...]) -> list[str]:
+    """A data set's names as lists of them spell them."""
+    spellings = {
+        "as they are": list(names),
+        "underscores": [name.replace(" ", "_") for name in names],
+        "no spaces": [name.replace(" ", "") for name in names],
+        "capitals": [name.title() for name in names],
+        "no background": [name for name in names if name != "background"],
+        "background first": ["Background", *(name for name in names if name != "background")],
+        "void last": [*names, "void"],
+    }
+    return spellings[spelling]
+
+
+@pytest.mark.parametrize("write", [cityscapes, voc])
+@pytest.mark.parametrize(
+    "spelling",
+    ["as they are", "underscores", "no spaces", "capitals", "no background", "background first", "void last"],
+)
+def test_a_class_list_in_other_spelling_leaves_a_data_set_what_it_is(
+    write: Callable[[Path], object], spelling: str, tmp_path: Path
+) -> None:
+    write(tmp_path)
+    name = layout_of(tmp_path)
+    classes = DATA_SETS[name].classes
+    assert name in ("cityscapes", "voc") and classes is not None
+    (tmp_path / "classes.txt").write_text("\n".join(renamed(spelling, classes.names)))
+    assert layout_of(tmp_path) == name
+    data = open_named(str(tmp_path), "val")
+    assert (data.name, data.classes, list(data.notes)) == (name, classes, [])  # type: ignore[attr-defined]
+
+
+def test_a_class_list_of_most_of_a_data_sets_classes_is_told(tmp_path: Path) -> None:
+    """As the 16 classes that SYNTHIA shares with Cityscapes: label maps are Cityscapes' all the same."""
+    cityscapes(tmp_path)
+    kept = [name for name in CITYSCAPES.names if name not in ("terrain", "truck", "train")]
+    (tmp_path / "classes.txt").write_text("\n".join(kept))
+    data = open_named(str(tmp_path), "val")
+    assert (data.name, data.classes) == ("cityscapes", CITYSCAPES)
+    assert "classes.txt names most classes of Cityscapes, not all" in data.notes[0]  # type: ignore[attr-defined]
 
 
 def test_a_layout_that_no_folder_has_says_what_its_class_list_does(tmp_path: Path) -> None:
