@@ -102,16 +102,19 @@ def _numbered(entries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]
         return entries, ""
     whole = all(type(entry.get(key)) is int for entry in entries)
     ordered = sorted((entry for entry in entries if _is_class(entry[key])), key=lambda e: e[key]) if whole else []
+    if key == "id" and len(ordered) == 1:  # 255 is the other class of a mask of 0 and 255
+        ordered += [entry for entry in entries if entry["id"] == IGNORED]
     if key == "id" and not (ordered and all(-1 <= entry["id"] <= IGNORED for entry in entries)):
         return entries, _UNREAD_IDS
     if not whole:
         raise ValueError(f"{key!r}: each class has a whole number of its own")
     found = [entry[key] for entry in ordered]
+    note = _note(key, entries, found)
     if key == "id":
         ordered = [{**entry, "value": entry["id"]} for entry in ordered]
     elif found != list(range(len(ordered))):
         raise ValueError(f"{key!r}: 0, 1, 2, ... were wanted, each once, and 255 or -1 for no class")
-    return ordered, _note(key, entries, found)
+    return ordered, note
 
 
 def _is_class(number: int) -> bool:
@@ -122,7 +125,7 @@ def _is_class(number: int) -> bool:
 def _note(key: str, entries: list[dict[str, Any]], found: list[int]) -> str:
     """What is to be said of numbers that count, where they are not the places in the list."""
     other = ', not by "id"' if key != "id" and any("id" in entry for entry in entries) else ""
-    void = [str(entry.get("name")) for entry in entries if not _is_class(entry[key])]
+    void = [str(entry.get("name")) for entry in entries if entry[key] not in found]
     if not (other or void or found != list(range(len(entries)))):
         return ""
     text = f'label maps are read by "{key}" of the class list{other}; "value" says otherwise'

@@ -107,6 +107,16 @@ def test_entries_for_no_class_are_none(key: str, void: int, place: int, tmp_path
     assert "255 and -1 are no class: nothing" in data.notes[0]  # type: ignore[attr-defined]
 
 
+def test_a_mask_of_0_and_255_has_two_classes(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    entries = [{"name": "ground", "id": 0}, {"name": "crack", "id": 255}]
+    (root / "classes.json").write_text(json.dumps(entries))
+    Image.fromarray(np.where(LABEL == 3, 255, 0).astype(np.uint8)).save(root / "labels" / "f0.png")
+    data = open_data("folder", "all", root)
+    assert data.classes is not None and data.classes.names == ("ground", "crack")
+    assert np.array_equal(data[0].label, (LABEL == 3).astype(np.uint8))
+
+
 @pytest.mark.parametrize(
     ("key", "numbers", "strange", "hidden"),
     [
