@@ -67,7 +67,8 @@ class Folder(Pairs):
         files = image_files(images, SUFFIXES, "*" if images == root else "**/*")
         files = [path for path in files if labels is None or not path.is_relative_to(labels)]
         beside, unread = labels_beside(files, named) if labels is None else ({}, [])
-        files = [path for path in files if path not in {*beside.values(), *unread}]
+        taken = {*beside.values(), *unread}
+        files = [path for path in files if path not in taken]
         if not files:
             raise DataError(_nothing(root, images))
         found, unmatched = (beside, 0) if labels is None else labels_in(files, images, labels, SUFFIXES)

@@ -226,7 +226,7 @@ def sequences(root: Path) -> Path:
 
 @pytest.mark.parametrize(
     "line",
-    ["A/0000.png", "A/0000", "./A/0000.jpg", "images/A/0000.png labels/A/0000.png", "/home/me/seq/images/A/0000.png"],
+    ["A/0000.png", "A/0000", "./A/0000.jpg", "images/A/0000.png labels/A/0000.png", "/elsewhere/seq/images/A/0000.png"],
 )
 def test_folders_in_a_list_count(line: str, tmp_path: Path) -> None:
     root = sequences(tmp_path)
