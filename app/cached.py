@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -237,7 +236,11 @@ def _refuse_code(path: str) -> None:
         )
 
 
-@st.cache_resource(scope="session", on_release=lambda folder: shutil.rmtree(folder, ignore_errors=True))
 def private_folder() -> Path:
-    """A folder for this window's uploads that nobody else can read; removed when the window is closed."""
-    return Path(tempfile.mkdtemp(prefix="cirkd-"))
+    """A folder for this window's uploads that nobody else can read; removed with the window, or with the server."""
+    return Path(_private_folder().name)
+
+
+@st.cache_resource(scope="session", on_release=lambda folder: folder.cleanup())
+def _private_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="cirkd-", ignore_cleanup_errors=True)

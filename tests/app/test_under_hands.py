@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
@@ -21,6 +24,7 @@ from tests.app.conftest import choose, settle
 from tests.app.explorer_view import View
 from tests.factories import make_features
 from tests.training.test_runs import wait
+from tools.serving import serving
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
@@ -155,6 +159,23 @@ def test_one_broken_upload_leaves_the_others(browser_page: Open) -> None:
     expect(tab.get_by_text("broken.png").last).to_be_visible(timeout=30_000)
     expect(tab.get_by_role("button", name="2 of 2 images")).to_be_visible(timeout=30_000)
     expect(tab.locator("[data-testid=stMain] img[alt^='image good']").first).to_be_visible(timeout=60_000)
+
+
+def test_uploads_are_gone_once_the_server_is_stopped(chromium: Any, study_folders: Path, tmp_path: Path) -> None:
+    """Its windows are still open then, and tell nobody that they were closed."""
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 48), (90, 120, 150)).save(picture, "PNG")
+    with serving(env=os.environ | {"TMPDIR": str(tmp_path)}) as server:
+        tab = chromium.new_page()
+        tab.goto(server.address)
+        choose(tab, "bar_data", "Upload images")
+        file = {"name": "private.png", "mimeType": "image/png", "buffer": picture.getvalue()}
+        tab.locator(".st-key-bar_images input[type=file]").set_input_files(file)
+        wait(lambda: any(tmp_path.glob("cirkd-*/images/private.png")))
+        os.kill(server.pid, signal.SIGINT)
+        wait(lambda: not psutil.pid_exists(server.pid) or psutil.Process(server.pid).status() == psutil.STATUS_ZOMBIE)
+    tab.close()
+    assert not list(tmp_path.glob("cirkd-*"))
 
 
 def test_the_uploader_names_the_limit_that_holds(browser_page: Open) -> None:
