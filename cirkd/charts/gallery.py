@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ class Picture:
     Attributes:
         name: for files; section: one of `SECTIONS`; title, about: words for people; width: in pixels, of its file.
         draw: makes the figure for the mode that `theme.mode()` says; see `drawn`.
+        models: of the study, in order; how further students look follows from it.
     """
 
     name: str
@@ -37,10 +38,11 @@ class Picture:
     about: str
     width: int
     draw: Callable[[], Figure]
+    models: tuple[str, ...] = ()
 
     def drawn(self, mode: theme.Theme = "light") -> Figure:
         """The figure on the page's own colour, for a light or a dark page."""
-        with theme.held(mode):
+        with theme.held(mode, self.models):
             figure = self.draw()
             figure.update_layout(width=None, paper_bgcolor=theme.paper(), plot_bgcolor=theme.paper())
         return figure
@@ -60,7 +62,7 @@ def gallery(study: Study) -> list[Picture]:
         found += [*_banks(study), *_stored(study)]
     if len(features.models) > 1:
         found += _layers(study)
-    return found
+    return [replace(picture, models=study.names) for picture in found]
 
 
 def _scores(study: Study) -> Iterator[Picture]:
