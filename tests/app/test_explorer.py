@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -139,10 +138,8 @@ def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
     assert not test.error
 
 
-def test_images_without_labels(page: Open, study_folders: Path, tmp_path: Path) -> None:
-    for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
-        shutil.copy(file, tmp_path)
-    test = page("explorer", data="folder", folder=str(tmp_path))
+def test_images_without_labels(page: Open, unlabelled: Path) -> None:
+    test = page("explorer", data="folder", folder=str(unlabelled))
     tell(test, pin=3, selection=[0, 40], tau=0.1)
     assert not test.exception
     assert not test.error
