@@ -91,7 +91,7 @@ def _images(study: Handle, found: list[ConfusedImage], cell: tuple[str, int, int
     names, look = study.features().classes.names, theme.role(cell[0])
     label, predicted = names[cell[1]], names[cell[2]]
     if not found:
-        st.caption(f":material/info: {look.label} takes no pixel of `{label}` for `{predicted}`.")
+        st.caption(f":material/info: {theme.plain(look.label)} takes no pixel of `{label}` for `{predicted}`.")
         return
     for number, (place, item) in enumerate(zip(panels.row(f"{key}-lit", len(found), 14), found, strict=True)):
         with place:

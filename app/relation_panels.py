@@ -92,8 +92,8 @@ def row_of_pixel(study: Handle, part: str) -> None:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"**The row of one pixel**: {kind}, row {where.row[pixel]}, column {where.column[pixel]} of "
-                f"{theme.plain(features.image_names[image])}"
+                f"**The row of one pixel**: {theme.plain(kind)}, row {where.row[pixel]}, "
+                f"column {where.column[pixel]} of {theme.plain(features.image_names[image])}"
             )
             st.button(
                 "Clear selection",
@@ -153,5 +153,5 @@ def loss(study: Handle) -> None:
     st.caption(
         f"`cirkd.losses.Objective` on the {found[0].images} images in view as one batch, whole and in evaluation mode, "
         f"in nats, temperature {found[0].provenance['temperature']:g}; keys drawn from the memory with seed "
-        f"{found[0].provenance['seed']}. {' '.join([f'One objective for all students: {whose}.', *notes])}"
+        f"{found[0].provenance['seed']}. {theme.plain(' '.join([f'One objective for all students: {whose}.', *notes]))}"
     )

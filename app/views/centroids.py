@@ -100,7 +100,7 @@ def _map(study: Handle, found: Centroids) -> None:
     places = panels.row("map", 2 if scored else 1, 24)
     with places[0]:
         marks = " · ".join(theme.role(name).named for name in found.map)
-        arrows = f" · arrows: {pair[0]} → {pair[1]}" if pair else ""
+        arrows = f" · arrows: {theme.plain(' → '.join(pair))}" if pair else ""
         st.caption(marks + arrows)
         panels.chart(
             charts.drift_map(found, classes, pair),
@@ -129,7 +129,7 @@ def _cosines(study: Handle, found: Centroids) -> None:
     matrices.draw("centroids", compared, side, side, "cosine of centroids")
     st.caption(
         f"A centroid is the mean of a class's l2-normalised pixel embeddings; classes by "
-        f"{study.features().grouping().source}. {captions.extraction(study).capitalize()}."
+        f"{study.features().grouping().source}. Models: {captions.extraction(study)}."
     )
 
 

@@ -41,7 +41,7 @@ def main() -> None:
         "confusion matrices, with the pixels behind each cell."
     )
     for line in _unscored(study):
-        st.caption(f":material/info: {line}")
+        st.caption(f":material/info: {theme.plain(line)}")
     if not st.toggle(
         f"Go through all {len(names):,} images",
         key="split_go",
@@ -96,12 +96,13 @@ def _headline(found: SplitScores, pair: tuple[str, str] | None) -> None:
     if parts:
         st.markdown(f"**mIoU on all {len(found.names):,} images.** {' · '.join(parts)}")
     for note in dict.fromkeys(score.note for score in found.scores.models.values() if score.note):
-        st.caption(f":material/info: {note}")
+        st.caption(f":material/info: {theme.plain(note)}")
     if pair and set(pair) <= set(scored):
         change = found.miou_change(*pair)
         rose, fell = int((change > 0).sum()), int((change < 0).sum())
+        first, second = (theme.plain(theme.role(name).label) for name in pair)
         st.markdown(
-            f"From {theme.role(pair[0]).label} to {theme.role(pair[1]).label}, mIoU rose on {rose:,} images and fell "
+            f"From {first} to {second}, mIoU rose on {rose:,} images and fell "
             f"on {fell:,}; relation divergence fell on {int((found.divergence_change(*pair) < 0).sum()):,}."
         )
 
