@@ -34,6 +34,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+IDLE_BUDGET = 300_000_000
+"""Bytes of results that stay when nobody has asked for them for a while: those of the study that opens first."""
+
+
 @dataclass(frozen=True)
 class StudyKey:
     """What a study is made of; equal keys are the same study.
@@ -99,13 +103,14 @@ def study(key: StudyKey) -> Study:
 
 @st.cache_resource(show_spinner=False)
 def cache() -> Cache:
-    """What is kept in memory beside the opened models, for all windows together; `CIRKD_CACHE_GB` sets how much.
+    """What is kept in memory beside the opened models, for all windows together.
 
-    All results stand in it, what the models gave for images, and what else this module makes.
+    All results stand in it, what the models gave for images, and what else this module makes. `CIRKD_CACHE_GB` sets
+    how much, in use or idle.
     """
     wanted = os.environ.get("CIRKD_CACHE_GB", "")
     try:
-        return Cache(int(float(wanted) * 1e9) if wanted else BUDGET)
+        return Cache(int(float(wanted) * 1e9)) if wanted else Cache(BUDGET, IDLE_BUDGET)
     except ValueError:
         raise DataError(f"CIRKD_CACHE_GB={wanted}: a number of gigabytes is wanted, such as 1.5") from None
 

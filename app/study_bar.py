@@ -141,8 +141,9 @@ def _settings(chosen: StudyState, from_address: bool, stored: bool) -> StudyStat
             "of their data set. Results are recoloured; the models don't run again.",
         )
         held = cached.cache()
+        idle = f", {held.idle_budget / 1e9:g} GB once idle" if held.idle_budget < held.budget else ""
         st.caption(
-            f"Results kept in memory: {held.used() / 1e9:.2f} of {held.budget / 1e9:g} GB beside the models; the "
+            f"Results kept in memory: {held.used() / 1e9:.2f} of {held.budget / 1e9:g} GB beside the models{idle}; the "
             "least recently used are dropped first. `CIRKD_CACHE_GB` sets how much."
         )
     return replace(chosen, palette=SAFE if safe else OWN)

@@ -207,9 +207,11 @@ def test_a_number_without_end_in_the_address_is_no_selection() -> None:
 
 
 def test_models_look_as_on_the_other_pages() -> None:
-    found = look(["teacher", "after", "mine"])
-    for name in ("teacher", "after", "mine"):
-        role = theme.role(name)
-        assert found["models"][name] == {"label": role.label, "color": role.color, "glyph": role.glyph}
+    names = ("teacher", "after", "other", "mine")
+    found = look(names)
+    with theme.held("light", names):
+        for role in map(theme.role, names):
+            shown = {"label": role.label, "color": role.color, "glyph": role.glyph}
+            assert shown in found["models"].values()
     told = {kind.name: kind.color("light").upper() for kind in CHANGED}
     assert (told["fixed"], told["broken"]) == (theme.FIXED, theme.BROKEN)
