@@ -208,7 +208,6 @@ except TrainingError:
 """
 
 
-@pytest.mark.slow
 def test_of_processes_that_come_at_once_one_takes_a_dead_ones_place(tmp_path: Path) -> None:
     written(tmp_path / "run", os.getpid(), began=1.0)
     command = [sys.executable, "-c", HOLDS, str(tmp_path), "4"]
