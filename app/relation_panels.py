@@ -106,9 +106,9 @@ def row_of_pixel(study: Handle, part: str) -> None:
         signed = matrix.Scale(theme.diverging(), -end, end, "relation to the pixel (cosine)")
         scale = matrix.Scale(theme.SEQUENTIAL, low, 1.0, "relation to the pixel (cosine)") if low >= 0 else signed
         st.html(scale.bar())
-        for name, row in found.similarity.items():
+        for number, (name, row) in enumerate(found.similarity.items()):
             st.markdown(theme.role(name).heading)
-            for i, panel in enumerate(panels.row(f"row-{part}-{name}", len(features.images), 9)):
+            for i, panel in enumerate(panels.row(f"row-{part}-{number}", len(features.images), 9)):
                 with panel:
                     panels.chart(
                         heat.heat(features, row, i, scale, width=170, mark=pixel),
