@@ -69,7 +69,7 @@ def _trained_cells(features: FeatureSet) -> str:
         if (recipe := model.info.get("provenance", {}).get("recipe", {})).get("teacher")
     }
     return "".join(
-        f" {theme.plain(theme.role(name).label)} was distilled between means over cells of {stride} x {stride} pixels."
+        f" {theme.plain(theme.label(name))} was distilled between means over cells of {stride} x {stride} pixels."
         for name, objective in objectives.items()
         if (stride := objective.get("relation_stride", 0)) and objective.get("minibatch_pixel")
     )

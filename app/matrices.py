@@ -20,7 +20,7 @@ def draw(
     key: str, compared: MatrixComparison, rows: matrix.Side, columns: matrix.Side, what: str, mark: int | None = None
 ) -> None:
     """A panel per model, its difference to the reference below. what: the quantity, for the legends; mark: a row."""
-    reference = theme.role(compared.reference).label.lower()
+    reference = theme.label(compared.reference).lower()
     scale = matrix.cosine_scale(compared, what)
     difference = matrix.difference_scale(compared, f"difference to the {reference}")
     _scales([scale, difference] if compared.differences else [scale])

@@ -27,7 +27,7 @@ def regions(study: Handle) -> None:
         names = features.image_names
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             image = controls.pick("Pixels of", dict(enumerate(names)), "relations_region_image", width=220)
-            sources = {VIEW: VIEW} | {name: f"memory bank of {theme.role(name).label}" for name in banks}
+            sources = {VIEW: VIEW} | {name: f"memory bank of {theme.label(name)}" for name in banks}
             source = controls.pick("Regions", sources, "relations_regions", width=320)
         bank = None if source == VIEW else source
         found = study.region_relations(image) if bank is None else study.bank_relations(bank, image)
@@ -148,8 +148,8 @@ def loss(study: Handle) -> None:
     columns["Weight"] = [theme.number(weights.get(term)) for term in terms] + [""]
     st.table(columns)
     recipe = found[0].recipe
-    whose = f"that of {theme.role(recipe).label}'s recipe" if recipe else "the paper's"
-    notes = [f"{theme.role(part.student).label}: {part.note}." for part in found if part.note]
+    whose = f"that of {theme.label(recipe)}'s recipe" if recipe else "the paper's"
+    notes = [f"{theme.label(part.student)}: {part.note}." for part in found if part.note]
     st.caption(
         f"`cirkd.losses.Objective` on the {found[0].images} images in view as one batch, whole and in evaluation mode, "
         f"in nats, temperature {found[0].provenance['temperature']:g}; keys drawn from the memory with seed "

@@ -235,7 +235,7 @@ def _layers(study: Handle) -> None:
 
 
 def _heatmaps(found: LayerSimilarity, pair: tuple[str, str] | None) -> None:
-    reference = theme.role(found.reference).label.lower()
+    reference = theme.label(found.reference).lower()
     scales, shown = [layer_charts.similarity_scale()], []
     for name in found.cka:
         look = theme.role(name)

@@ -71,7 +71,7 @@ def _unscored(study: Handle) -> list[str]:
             own = Classes(tuple(own["names"]), tuple(map(tuple, own["colors"])), guessed=own.get("guessed", False))
         if data.classes is not None and match_classes(own, data.classes, data.name).table is None:
             what = "knows other classes than these labels: its divergence is measured, and no mIoU."
-            lines.append(f"{theme.role(name).label} {what}")
+            lines.append(f"{theme.label(name)} {what}")
     return lines
 
 
@@ -100,7 +100,7 @@ def _headline(found: SplitScores, pair: tuple[str, str] | None) -> None:
     if pair and set(pair) <= set(scored):
         change = found.miou_change(*pair)
         rose, fell = int((change > 0).sum()), int((change < 0).sum())
-        first, second = (theme.plain(theme.role(name).label) for name in pair)
+        first, second = (theme.plain(theme.label(name)) for name in pair)
         st.markdown(
             f"From {first} to {second}, mIoU rose on {rose:,} images and fell "
             f"on {fell:,}; relation divergence fell on {int((found.divergence_change(*pair) < 0).sum()):,}."

@@ -97,7 +97,7 @@ def _confusions(study: Study) -> Iterator[Picture]:
     for name in (n for n in study.names if _comparable(study, n)):
         yield picture(
             f"confusion-{name}",
-            title=f"{theme.role(name).label}: {title}",
+            title=f"{theme.label(name)}: {title}",
             about=about,
             draw=lambda name=name: _scaled(confusion.confusion(study.scores(), classes, name), "share"),
         )
@@ -124,7 +124,7 @@ def _divergence(study: Study) -> Iterator[Picture]:
         draw=lambda: scores.class_divergence(study.divergence(), known.classes),
     )
     for name in (n for n in study.names if n != features.reference):
-        label = theme.role(name).label
+        label = theme.label(name)
         yield picture(
             f"divergence-pairs-{name}",
             title=f"{label}: relation divergence by image pair",
@@ -154,7 +154,7 @@ def _class_relations(study: Study) -> Iterator[Picture]:
         return _scaled(matrix.heatmap(found.matrices[name], side, side, scale, height=520), "cosine")
 
     for name in study.names:
-        title = f"{theme.role(name).label}: mean relations of classes"
+        title = f"{theme.label(name)}: mean relations of classes"
         about = "Mean cosine of all pairs of pixels in view."
         yield Picture(f"class-relations-{name}", "Relations", title, about, 640, partial(draw, name))
 
@@ -171,7 +171,7 @@ def _maps(study: Study) -> Iterator[Picture]:
         "is a hint, not a measurement."
     )
     for name in study.names:
-        title = f"{theme.role(name).label}: pixel embeddings"
+        title = f"{theme.label(name)}: pixel embeddings"
         yield Picture(f"map-{name}", "Embeddings", title, about, 820, partial(draw, name))
 
 
@@ -210,7 +210,7 @@ def _layers(study: Study) -> Iterator[Picture]:
     for name in students:
         yield picture(
             f"layers-{name}",
-            title=f"{theme.role(name).label}: every layer with the {reference}'s",
+            title=f"{theme.label(name)}: every layer with the {reference}'s",
             about=about,
             draw=lambda name=name: _scaled(layers.similarity(study.layer_similarity(), name), "CKA"),
         )
@@ -228,7 +228,7 @@ def _banks(study: Study) -> Iterator[Picture]:
     about = "Age: training steps. Purity: share of keys most similar to their class's centroid."
     for name in study.memory_banks():
         for key, (words, chart) in charts.items():
-            title = f"{theme.role(name).label}'s queues: {words}"
+            title = f"{theme.label(name)}'s queues: {words}"
             draw = partial(lambda chart, name: chart(study.memory_bank(name)), chart, name)
             yield Picture(f"bank-{key}-{name}", "Memory bank", title, about, 640, draw)
 

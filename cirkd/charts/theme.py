@@ -111,6 +111,11 @@ def roles(models: Iterable[str]) -> dict[str, Role]:
     return {name: ROLES.get(name) or _further(name, next(places)) for name in models}
 
 
+def label(name: str) -> str:
+    """A model's name for people; it asks for no study."""
+    return ROLES[name].label if name in ROLES else name
+
+
 def role(name: str) -> Role:
     """The look of a model of the study that is drawn: on screen as `follow` says, in files as `held` does.
 

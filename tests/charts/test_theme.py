@@ -38,7 +38,8 @@ def test_models_differ_in_colour_and_symbol() -> None:
     looks = [theme.role(name) for name in ("teacher", "before", "after")]
     for part in ("color", "symbol", "glyph", "tint", "label"):
         assert len({getattr(look, part) for look in looks}) == 3
-    assert theme.role("another").label == "another"
+    assert theme.label("another") == theme.role("another").label == "another"
+    assert [theme.label(name) for name in ("teacher", "before", "after")] == [look.label for look in looks]
 
 
 def test_further_students_look_unlike_each_other_and_the_roles() -> None:
