@@ -81,7 +81,7 @@ def _cell(
         if st.session_state.get(name) not in options:
             st.session_state[name] = default
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.selectbox("Pixels that", models, key=of, format_func=lambda n: theme.label(n), width=200)
+        st.selectbox("Pixels that", models, key=of, format_func=theme.label, width=200)
         st.selectbox("of those labelled", known, key=label, format_func=names.__getitem__, width=220)
         st.selectbox("takes for", known, key=predicted, format_func=names.__getitem__, width=220)
     return st.session_state[of], st.session_state[label], st.session_state[predicted]

@@ -235,16 +235,17 @@ def _layers(study: Handle) -> None:
 
 
 def _heatmaps(found: LayerSimilarity, pair: tuple[str, str] | None) -> None:
-    reference = theme.label(found.reference).lower()
     scales, shown = [layer_charts.similarity_scale()], []
     for name in found.cka:
         look = theme.role(name)
-        alt = f"heatmap, CKA of every layer of {look.label} (rows) with every layer of the {reference} (columns)"
-        shown.append((f"{look.heading} with the {reference}", layer_charts.similarity(found, name), alt))
+        alt = f"heatmap, CKA of every layer of {look.label} (rows) with every layer of the {found.reference} (columns)"
+        shown.append(
+            (f"{look.heading} with the {theme.plain(found.reference)}", layer_charts.similarity(found, name), alt)
+        )
     if pair:
         first, second = (theme.role(name) for name in pair)
         scales.append(layer_charts.change_scale(found, *pair))
-        alt = f"heatmap, change of the layers' CKA with the {reference}'s from {first.label} to {second.label}"
+        alt = f"heatmap, change of the layers' CKA with the {found.reference}'s from {first.label} to {second.label}"
         shown.append((f"{second.heading} minus {first.named}", layer_charts.change(found, *pair), alt))
     matrices.row("layers", scales, shown, 20)
 

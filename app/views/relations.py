@@ -111,7 +111,7 @@ def _classes(study: Handle) -> None:
 @st.fragment
 def _divergence(study: Handle) -> None:
     """Where relations diverge from the teacher's."""
-    st.subheader(f"Where relations diverge from the {theme.label(study.features().reference).lower()}'s")
+    st.subheader(f"Where relations diverge from the {theme.plain(study.features().reference)}'s")
     with guard():
         names = study.features().image_names
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
