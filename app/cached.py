@@ -154,9 +154,7 @@ def stored_counts(images: Images) -> dict[str, int]:
 
 def stamps(images: Images, names: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
     """What changes when the files of these images do; () for each that is not there."""
-    opened = data(images)
-    known = {name: index for index, name in enumerate(opened.names)}
-    stamp = getattr(opened, "stamp", lambda index: ())
+    known, stamp = _numbers(images), getattr(data(images), "stamp", lambda index: ())
     return tuple(stamp(known[name]) if name in known else () for name in names)
 
 
@@ -172,10 +170,15 @@ def sample(images: Images, name: str) -> Sample:
 
 def _place(images: Images, name: str) -> int:
     """The number of an image in its data set."""
-    names = list(data(images).names)
-    if name not in names:
+    if name not in _numbers(images):
         raise DataError(f"{name}: no such image in {images.name} {images.split}; choose the images again")
-    return names.index(name)
+    return _numbers(images)[name]
+
+
+@kept
+def _numbers(images: Images) -> dict[str, int]:
+    """name -> number, of all images of a data set: it may have a hundred thousand."""
+    return {name: number for number, name in enumerate(data(images).names)}
 
 
 @kept
