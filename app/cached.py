@@ -33,6 +33,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+IDLE_BUDGET = 300_000_000
+"""Bytes of results that stay when nobody has asked for them for a while: those of the study that opens first."""
+
+
 @dataclass(frozen=True)
 class StudyKey:
     """What a study is made of; equal keys are the same study.
@@ -98,13 +102,14 @@ def study(key: StudyKey) -> Study:
 
 @st.cache_resource(show_spinner=False)
 def cache() -> Cache:
-    """What is kept in memory beside the opened models, for all windows together; `CIRKD_CACHE_GB` sets how much.
+    """What is kept in memory beside the opened models, for all windows together.
 
-    All results stand in it, what the models gave for images, and what else this module makes.
+    All results stand in it, what the models gave for images, and what else this module makes. `CIRKD_CACHE_GB` sets
+    how much, in use or idle.
     """
     wanted = os.environ.get("CIRKD_CACHE_GB", "")
     try:
-        return Cache(int(float(wanted) * 1e9) if wanted else BUDGET)
+        return Cache(int(float(wanted) * 1e9)) if wanted else Cache(BUDGET, IDLE_BUDGET)
     except ValueError:
         raise DataError(f"CIRKD_CACHE_GB={wanted}: a number of gigabytes is wanted, such as 1.5") from None
 
@@ -148,9 +153,7 @@ def stored_counts(images: Images) -> dict[str, int]:
 
 def stamps(images: Images, names: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
     """What changes when the files of these images do; () for each that is not there."""
-    opened = data(images)
-    known = {name: index for index, name in enumerate(opened.names)}
-    stamp = getattr(opened, "stamp", lambda index: ())
+    known, stamp = _numbers(images), getattr(data(images), "stamp", lambda index: ())
     return tuple(stamp(known[name]) if name in known else () for name in names)
 
 
@@ -166,10 +169,15 @@ def sample(images: Images, name: str) -> Sample:
 
 def _place(images: Images, name: str) -> int:
     """The number of an image in its data set."""
-    names = list(data(images).names)
-    if name not in names:
+    if name not in _numbers(images):
         raise DataError(f"{name}: no such image in {images.name} {images.split}; choose the images again")
-    return names.index(name)
+    return _numbers(images)[name]
+
+
+@kept
+def _numbers(images: Images) -> dict[str, int]:
+    """name -> number, of all images of a data set: it may have a hundred thousand."""
+    return {name: number for number, name in enumerate(data(images).names)}
 
 
 @kept

@@ -25,11 +25,11 @@ def study(handle: Handle) -> str:
 
 
 def extraction(handle: Handle) -> str:
-    """Layer, device, precision and time of the features in view."""
+    """Layer, device, precision and time of the features in view, as Markdown."""
     found = handle.features().provenance
     parts = [f"{found.get('layer', '')} embedding", *(found.get(name) for name in ("averaged", "device", "precision"))]
     seconds = f"{found['seconds']:.1f} s" if "seconds" in found else ""
-    return ", ".join(str(part) for part in (*parts, seconds) if part)
+    return theme.plain(", ".join(str(part) for part in (*parts, seconds) if part))
 
 
 def miou(handle: Handle) -> str:
@@ -52,7 +52,7 @@ def scored(handle: Handle) -> bool:
 def divergence(handle: Handle, result: Divergence) -> str:
     """How the relation divergence on this page was computed."""
     pixels = len(handle.features().pixels)
-    jointly = ", ".join(f"{name} {value:.3g}" for name, value in result.jointly.items())
+    jointly = ", ".join(f"{theme.plain(name)} {value:.3g}" for name, value in result.jointly.items())
     return (
         f"KL divergence of a pixel's relation distribution from the {result.reference}'s, in nats: cosines with the "
         f"pixels of one image, softmax at temperature {result.temperature:g}, mean over the images in view and their "
@@ -69,7 +69,7 @@ def _trained_cells(features: FeatureSet) -> str:
         if (recipe := model.info.get("provenance", {}).get("recipe", {})).get("teacher")
     }
     return "".join(
-        f" {theme.plain(theme.role(name).label)} was distilled between means over cells of {stride} x {stride} pixels."
+        f" {theme.plain(theme.label(name))} was distilled between means over cells of {stride} x {stride} pixels."
         for name, objective in objectives.items()
         if (stride := objective.get("relation_stride", 0)) and objective.get("minibatch_pixel")
     )
@@ -101,7 +101,7 @@ def notes(features: FeatureSet) -> None:
     """What is special about the models in view, if anything."""
     lines = [model.note for model in features.models.values()] + list(features.provenance.get("notes", []))
     for line in dict.fromkeys(part for told in lines if told for part in told.split("; ")):
-        st.caption(f":material/info: {line}")
+        st.caption(f":material/info: {theme.plain(line)}")
 
 
 def fixed_and_broken(change: PixelChange) -> str:

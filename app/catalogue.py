@@ -160,8 +160,7 @@ def stored(folder: Path) -> Images | None:
     """The folder of embeddings that a path stands for; None where it is none."""
     if not is_stored(folder):
         return None
-    stamps = [path.stat().st_mtime for path in folder.iterdir() if path.is_file()]
-    return Images(STORED, "all", str(folder), max(stamps, default=0.0))
+    return Images(STORED, "all", str(folder), _stamped(sorted(folder.iterdir())))
 
 
 def _checkpoint(key: str, path: Path) -> Checkpoint:

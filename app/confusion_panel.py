@@ -81,7 +81,7 @@ def _cell(
         if st.session_state.get(name) not in options:
             st.session_state[name] = default
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.selectbox("Pixels that", models, key=of, format_func=lambda n: theme.role(n).label, width=200)
+        st.selectbox("Pixels that", models, key=of, format_func=theme.label, width=200)
         st.selectbox("of those labelled", known, key=label, format_func=names.__getitem__, width=220)
         st.selectbox("takes for", known, key=predicted, format_func=names.__getitem__, width=220)
     return st.session_state[of], st.session_state[label], st.session_state[predicted]
@@ -91,7 +91,7 @@ def _images(study: Handle, found: list[ConfusedImage], cell: tuple[str, int, int
     names, look = study.features().classes.names, theme.role(cell[0])
     label, predicted = names[cell[1]], names[cell[2]]
     if not found:
-        st.caption(f":material/info: {look.label} takes no pixel of `{label}` for `{predicted}`.")
+        st.caption(f":material/info: {theme.plain(look.label)} takes no pixel of `{label}` for `{predicted}`.")
         return
     for number, (place, item) in enumerate(zip(panels.row(f"{key}-lit", len(found), 14), found, strict=True)):
         with place:

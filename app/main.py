@@ -35,7 +35,7 @@ if (!window.cirkdHistory) {
 def main() -> None:
     """Draw the sidebar and the page that is chosen."""
     warm_up()
-    theme.follow(screen_mode)
+    theme.follow(screen_mode, study_bar.models)
     st.set_page_config("CIRKD Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
     st.html(f"<style>{style()}</style>")
     st.html(work.style())

@@ -20,18 +20,17 @@ def draw(
     key: str, compared: MatrixComparison, rows: matrix.Side, columns: matrix.Side, what: str, mark: int | None = None
 ) -> None:
     """A panel per model, its difference to the reference below. what: the quantity, for the legends; mark: a row."""
-    reference = theme.role(compared.reference).label.lower()
     scale = matrix.cosine_scale(compared, what)
-    difference = matrix.difference_scale(compared, f"difference to the {reference}")
+    difference = matrix.difference_scale(compared, f"difference to the {compared.reference}")
     _scales([scale, difference] if compared.differences else [scale])
     for panel, name in zip(panels.row(key, len(compared.matrices), 20), compared.matrices, strict=True):
         shown = [(name, "", compared.matrices[name], scale)]
         if name in compared.differences:
-            shown.append((f"{name}-difference", f"minus {reference}", compared.differences[name], difference))
+            shown.append((f"{name}-difference", f"minus {compared.reference}", compared.differences[name], difference))
         with panel:
             for place, note, z, colors in shown:
                 look = theme.role(name)
-                st.markdown(f"{look.heading} {note}")
+                st.markdown(f"{look.heading} {theme.plain(note)}")
                 figure = matrix.heatmap(z, rows, columns, colors, mark=mark)
                 panels.chart(figure, f"{key}-{place}", f"heatmap, {look.label} {note}: {colors.label}")
 

@@ -55,7 +55,7 @@ def draw(chosen: StudyState) -> StudyState:
         shown = st.session_state.setdefault(f"bar_{role}", getattr(chosen, role) or NONE)
         options = list(dict.fromkeys([NONE, *known, shown]))
         picked[role] = st.selectbox(
-            theme.role(role).label,
+            theme.label(role),
             options,
             key=f"bar_{role}",
             format_func=_title,
@@ -214,7 +214,7 @@ def ask(key: str, prefix: str) -> bool:
     """
     st.markdown("Show it in the place of")
     with st.container(horizontal=True, gap="xsmall"):
-        pressed = [role for role in theme.ROLES if st.button(theme.role(role).label, key=f"{prefix}_{role}")]
+        pressed = [role for role in theme.ROLES if st.button(theme.label(role), key=f"{prefix}_{role}")]
     for role in pressed:
         _place(key, role)
     return bool(pressed)

@@ -18,7 +18,7 @@ def row(
 ) -> list[DeltaGenerator]:
     """`count` containers of one size next to each other, each at least `width` rem wide; what does not fit wraps.
 
-    key: unique on the page.
+    key: unique on the page; letters, digits and hyphens, as it is part of a style sheet.
     """
     name = f"panels-{key}"
     rule = f"display:grid;grid-template-columns:repeat(auto-fit,minmax(min({width}rem,100%),1fr))"

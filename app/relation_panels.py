@@ -27,7 +27,7 @@ def regions(study: Handle) -> None:
         names = features.image_names
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             image = controls.pick("Pixels of", dict(enumerate(names)), "relations_region_image", width=220)
-            sources = {VIEW: VIEW} | {name: f"memory bank of {theme.role(name).label}" for name in banks}
+            sources = {VIEW: VIEW} | {name: f"memory bank of {theme.label(name)}" for name in banks}
             source = controls.pick("Regions", sources, "relations_regions", width=320)
         bank = None if source == VIEW else source
         found = study.region_relations(image) if bank is None else study.bank_relations(bank, image)
@@ -92,8 +92,8 @@ def row_of_pixel(study: Handle, part: str) -> None:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"**The row of one pixel**: {kind}, row {where.row[pixel]}, column {where.column[pixel]} of "
-                f"{theme.plain(features.image_names[image])}"
+                f"**The row of one pixel**: {theme.plain(kind)}, row {where.row[pixel]}, "
+                f"column {where.column[pixel]} of {theme.plain(features.image_names[image])}"
             )
             st.button(
                 "Clear selection",
@@ -106,9 +106,9 @@ def row_of_pixel(study: Handle, part: str) -> None:
         signed = matrix.Scale(theme.diverging(), -end, end, "relation to the pixel (cosine)")
         scale = matrix.Scale(theme.SEQUENTIAL, low, 1.0, "relation to the pixel (cosine)") if low >= 0 else signed
         st.html(scale.bar())
-        for name, row in found.similarity.items():
+        for number, (name, row) in enumerate(found.similarity.items()):
             st.markdown(theme.role(name).heading)
-            for i, panel in enumerate(panels.row(f"row-{part}-{name}", len(features.images), 9)):
+            for i, panel in enumerate(panels.row(f"row-{part}-{number}", len(features.images), 9)):
                 with panel:
                     panels.chart(
                         heat.heat(features, row, i, scale, width=170, mark=pixel),
@@ -148,10 +148,10 @@ def loss(study: Handle) -> None:
     columns["Weight"] = [theme.number(weights.get(term)) for term in terms] + [""]
     st.table(columns)
     recipe = found[0].recipe
-    whose = f"that of {theme.role(recipe).label}'s recipe" if recipe else "the paper's"
-    notes = [f"{theme.role(part.student).label}: {part.note}." for part in found if part.note]
+    whose = f"that of {theme.label(recipe)}'s recipe" if recipe else "the paper's"
+    notes = [f"{theme.label(part.student)}: {part.note}." for part in found if part.note]
     st.caption(
         f"`cirkd.losses.Objective` on the {found[0].images} images in view as one batch, whole and in evaluation mode, "
         f"in nats, temperature {found[0].provenance['temperature']:g}; keys drawn from the memory with seed "
-        f"{found[0].provenance['seed']}. {' '.join([f'One objective for all students: {whose}.', *notes])}"
+        f"{found[0].provenance['seed']}. {theme.plain(' '.join([f'One objective for all students: {whose}.', *notes]))}"
     )

@@ -20,7 +20,8 @@ def draw(folder: Images) -> None:
         found = cached.stored(folder)
     except StudyError:
         return  # the page says why
-    models = " · ".join(f"{theme.role(shown).markdown} {theme.plain(name)}" for shown, name in found.models.items())
+    looks = theme.roles(found.models)
+    models = " · ".join(f"{looks[shown].markdown} {theme.plain(name)}" for shown, name in found.models.items())
     st.markdown(f":material/folder_data: **Stored embeddings**  \n{models}")
     settings = found.settings
     st.caption(

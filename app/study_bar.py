@@ -18,6 +18,7 @@ _WIDGETS = tuple(
     f"bar_{name}"
     for name in (*theme.ROLES, "others", "data", "folder", "split", "layer", "device", "precision", "palette")
 )
+_MODELS = "bar_models"  # session key: the names of the models that the page shows
 _SHOWN = "bar_shown"  # session key: the page whose run came to its end, so that the browser has every widget's value
 
 
@@ -72,12 +73,19 @@ def current() -> Handle:
     """
     chosen, _ = state.read()
     try:
-        return Handle(study_key(chosen))
+        study = Handle(study_key(chosen))
     except DataError as error:
         if chosen.data != "folder" or chosen.images:
             raise
         image_picker.ask_folder(str(error) if chosen.folder else "")
         st.stop()
+    st.session_state[_MODELS] = study.names
+    return study
+
+
+def models() -> tuple[str, ...]:
+    """The names of the models of the study on screen, in order."""
+    return st.session_state.get(_MODELS, ())
 
 
 def study_key(chosen: StudyState) -> cached.StudyKey:
@@ -133,8 +141,9 @@ def _settings(chosen: StudyState, from_address: bool, stored: bool) -> StudyStat
             "of their data set. Results are recoloured; the models don't run again.",
         )
         held = cached.cache()
+        idle = f", {held.idle_budget / 1e9:g} GB once idle" if held.idle_budget < held.budget else ""
         st.caption(
-            f"Results kept in memory: {held.used() / 1e9:.2f} of {held.budget / 1e9:g} GB beside the models; the "
+            f"Results kept in memory: {held.used() / 1e9:.2f} of {held.budget / 1e9:g} GB beside the models{idle}; the "
             "least recently used are dropped first. `CIRKD_CACHE_GB` sets how much."
         )
     return replace(chosen, palette=SAFE if safe else OWN)

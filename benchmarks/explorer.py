@@ -88,7 +88,6 @@ def page(data: bytes) -> str:
 def drive(tab: Any) -> None:
     """Point at 200 pixels and dots, draw lassos around many dots, zoom."""
     tab.wait_for_selector(READY, timeout=120_000)
-    tab.evaluate("performance.getEntriesByName('explorer:hover').length")
     for name in ("tile-before-0", "scatter-after"):
         element = tab.get_by_test_id(name)
         element.scroll_into_view_if_needed()

@@ -92,9 +92,7 @@ def _changes(server: Served, browser: Any) -> dict[str, float]:
     found |= _change(server, tab, "and back", lambda: _choose(tab, ".st-key-embeddings_by", "class"))
     tab.goto(f"{server.address}/relations")
     tab.wait_for_function(DRAWN, timeout=1000 * LIMIT)
-    second = tab.locator(".st-key-relations_b")
     found |= _change(server, tab, "change of pair", lambda: _choose(tab, ".st-key-relations_b", 3))
-    assert second.count() == 1
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ T = TypeVar("T")
 
 BUDGET = 1_500_000_000
 """Bytes that a cache may hold where nothing else is said."""
+IDLE = 600.0
+"""Seconds after which a value that nobody has asked for is idle."""
 
 
 class Cache:
@@ -25,13 +28,16 @@ class Cache:
     >>> cache.get("answer", lambda: 42), cache.get("answer", lambda: 0)
     (42, 42)
 
-    Attributes:
+    Args:
         budget: in bytes. The latest value is kept even if it alone is larger.
+        idle_budget: in bytes, of all values together as long as idle ones are among them; None = the same.
     """
 
-    def __init__(self, budget: int = BUDGET) -> None:
+    def __init__(self, budget: int = BUDGET, idle_budget: int | None = None) -> None:
         self.budget = budget
+        self.idle_budget = budget if idle_budget is None else min(idle_budget, budget)
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
+        self._used: dict[Hashable, float] = {}  # when each was last asked for
         self._makers: dict[Hashable, tuple[threading.Lock, int]] = {}
         self._lock = threading.Lock()
 
@@ -50,26 +56,33 @@ class Cache:
         with self._lock:
             if key not in self._values:
                 return default
-            self._values.move_to_end(key)
+            self._touch(key)
             return self._values[key]
 
     def keep(self, key: Hashable, value: Any) -> None:
         """Put a value under a key, and let go of the oldest ones that are too much."""
         with self._lock:
             self._values[key] = value
-            self._values.move_to_end(key)
+            now = self._touch(key)
             seen: set[int] = set()
             held = 0
             for number, known in enumerate(reversed(list(self._values))):
                 held += size(self._values[known], seen)
-                if number and held > self.budget:
-                    del self._values[known]
+                idle = now - self._used[known] > IDLE
+                if number and held > (self.idle_budget if idle else self.budget):
+                    del self._values[known], self._used[known]
 
     def used(self) -> int:
         """Bytes of all values together."""
         with self._lock:
             values, seen = list(self._values.values()), set()
         return sum(size(value, seen) for value in values)
+
+    def _touch(self, key: Hashable) -> float:
+        """Make a value the latest one. Returns the time."""
+        self._values.move_to_end(key)
+        self._used[key] = time.monotonic()
+        return self._used[key]
 
     @contextmanager
     def _making(self, key: Hashable) -> Iterator[None]:

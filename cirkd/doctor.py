@@ -131,7 +131,8 @@ def _judge(path: Path | str, found: Recognised) -> Verdict:
         "notes": found.info.notes,
     }
     if found.ignored:
-        known["notes"] += (f"not needed here and left out: {found.ignored[0]} and {len(found.ignored) - 1} more",)
+        first, *others = found.ignored
+        known["notes"] += (f"not needed here and left out: {first}" + (f" and {len(others)} more" if others else ""),)
     if memory is not None and fit.complete:
         fit = compare(memory, found.memory_tensors)
         known["fit"] = known["fit"] if fit.complete else fit

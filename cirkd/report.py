@@ -211,7 +211,7 @@ def _images(study: Study) -> str:
             shown.append(_picture(colors, f"prediction of {model.name} for {name}"))
         cells = "".join(f"<td>{picture}</td>" for picture in shown)
         rows.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
-    head = "".join(f"<th>{escape(theme.role(text).label)}</th>" for text in heads)
+    head = "".join(f"<th>{escape(theme.label(text))}</th>" for text in heads)
     known = features.classes
     chips = "".join(
         f'<span class=chip><i style="background:{theme.class_color(color)}"></i>{escape(name)}</span>'

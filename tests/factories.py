@@ -14,6 +14,7 @@ from cirkd.data.sample import Classes, Sample
 from cirkd.declaration import Declaration
 from cirkd.features.extract import make_pixels
 from cirkd.features.feature_set import FeatureSet, ModelFeatures
+from cirkd.study import Study
 
 NAMES = ("road", "building", "pole", "sky", "car", "tree", "fence", "person")
 COLORS = (
@@ -194,3 +195,15 @@ def make_samples(
         )
         for i in range(count)
     ]
+
+
+def make_study(**changes: Any) -> Study:
+    """A study of three such networks on three random images, on the processor; changes: arguments of `Study.open`."""
+    arguments: dict[str, Any] = {
+        "teacher": FakeSegmenter(width=12),
+        "before": FakeSegmenter(seed=1),
+        "after": FakeSegmenter(seed=2),
+        "images": make_samples(3),
+        "device": "cpu",
+    }
+    return Study.open(**arguments | changes)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from cirkd.cache import Cache, size
+from cirkd.cache import IDLE, Cache, size
 
 
 @dataclass
@@ -38,6 +38,21 @@ def test_the_oldest_go_first_and_the_latest_stays():
     assert [cache.find(name) is None for name in "bcd"] == [False, True, False]
     cache.keep("large", np.zeros(5000, np.uint8))
     assert cache.used() == 5000 and [cache.find(name) is None for name in (*"abcd", "large")] == [True] * 4 + [False]
+
+
+def test_idle_values_have_a_budget_of_their_own(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("cirkd.cache.time.monotonic", lambda: clock[0])
+    cache = Cache(budget=1000, idle_budget=500)
+    for name in "abc":
+        cache.keep(name, np.zeros(200, np.uint8))
+    clock[0] = IDLE - 1
+    cache.find("b")
+    clock[0] = IDLE + 1
+    cache.keep("d", np.zeros(200, np.uint8))  # b was asked for; a and c are idle, and 500 bytes hold neither
+    assert [cache.find(name) is None for name in "abcd"] == [True, False, True, False]
+    cache.keep("e", np.zeros(400, np.uint8))
+    assert [cache.find(name) is None for name in "bde"] == [False, False, False]
 
 
 def test_threads_make_a_value_once_and_other_values_do_not_wait():

@@ -19,8 +19,7 @@ from cirkd.data.errors import ExportError, StudyError
 from cirkd.data.sample import Classes
 from cirkd.report import export_figures, open_study, write_report
 from cirkd.study import Study
-from tests.export.test_export import make_study
-from tests.factories import FakeSegmenter, make_classes, make_samples
+from tests.factories import FakeSegmenter, make_classes, make_samples, make_study
 
 
 def test_the_report_holds_every_figure_table_and_image_and_nothing_from_elsewhere(tmp_path: Path) -> None:
@@ -98,6 +97,16 @@ def test_of_a_student_over_time_the_first_and_the_last_are_compared() -> None:
     table = study.tables()["centroids"]
     np.testing.assert_array_equal(table.columns["drift"], found.drift("step1", "step3"))
     assert (table.about["from"], table.about["to"]) == ("step1", "step3")
+
+
+def test_further_students_are_drawn_by_their_place_in_the_study_whatever_was_drawn_before() -> None:
+    for names in (("one", "two"), ("two", "three")):
+        study = make_study(before=None, after=None, students={name: FakeSegmenter(seed=1) for name in names})
+        drift = next(picture for picture in gallery(study) if picture.name == "drift").drawn()
+        shown = {trace.hovertemplate.split(":")[0]: trace.marker for trace in drift.data if trace.hovertemplate}
+        looks = theme.roles(study.names)
+        assert {name: shown[name].symbol for name in names} == {name: looks[name].symbol for name in names}
+        assert {name: shown[name].line.color for name in names} == {name: looks[name].color for name in names}
 
 
 def test_without_a_teacher_nothing_is_said_to_come_closer() -> None:

@@ -18,19 +18,7 @@ from cirkd.declaration import NEEDS
 from cirkd.features.sources import open_images
 from cirkd.results import Results
 from cirkd.study import Study
-from tests.factories import FakeSegmenter, declarations, make_classes, make_samples
-
-
-def make_study(**changes):
-    arguments = {
-        "teacher": FakeSegmenter(width=12),
-        "before": FakeSegmenter(seed=1),
-        "after": FakeSegmenter(seed=2),
-        "images": make_samples(3),
-        "device": "cpu",
-        **changes,
-    }
-    return Study.open(**arguments)
+from tests.factories import FakeSegmenter, declarations, make_classes, make_samples, make_study
 
 
 class Data:

@@ -1,4 +1,4 @@
-"""Processes that meet: a function of a test's module in several of them at once.
+"""Processes that meet: commands, or a function of a test's module, in several of them at once.
 
 They are started anew: a fork of a process whose threads have computed never ends.
 `torch.distributed.nn.functional` is imported before they meet: its functions' defaults hold the group that is
@@ -7,6 +7,7 @@ abort the process at its end.
 """
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,16 +24,29 @@ from {module} import {name}
 def in_processes(function: Callable[[int, str], None], folder: Path, count: int = 2) -> None:
     """Call `function(rank, folder)` in each; what they printed is shown where one fails."""
     code = _CHILD.format(module=function.__module__, name=function.__name__)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    run_together(*(([sys.executable, "-c", code, str(rank), str(folder)], path) for rank in range(count)))
+
+
+def run_together(*processes: tuple[list[str], dict[str, str]]) -> list[str]:
+    """Run commands at once, each with its further environment variables; what each printed, once all ended well."""
     started = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(rank), str(folder)],
-            env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        for rank in range(count)
+        subprocess.Popen(command, env=os.environ | more, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for command, more in processes
     ]
-    said = [process.communicate(timeout=300)[0] for process in started]
+    try:
+        said = [process.communicate(timeout=300)[0] for process in started]
+    finally:  # where one does not end, none is left behind to wait for the others
+        for process in started:
+            process.kill()
     assert all(process.returncode == 0 for process in started), "\n".join(said)
+    return said
+
+
+def launched(count: int) -> list[dict[str, str]]:
+    """The environment variables by which so many processes find each other, as a launcher sets them for each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return [shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]

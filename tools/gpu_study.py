@@ -1,4 +1,4 @@
-"""A sweep with a time limit, for a GPU that is lent for minutes: everything that gets finished is kept.
+"""A sweep with a time limit, for a GPU of which one has some minutes: everything that gets finished is kept.
 
     python -m tools.gpu_study --minutes 12 --output OUT --folder docs/study/streets --seeds 0 1 2 --at-once 18 \\
         streets-baseline streets-kd streets-cirkd

@@ -62,7 +62,7 @@ def pin(study: Handle, pixel: int, temperature: float) -> None:
         f"From the exact embeddings, over all {len(features.pixels):,} positions; classes by "
         f"{features.grouping().source}. Relation distribution: softmax of the cosines with one image's positions at "
         f"τ = {temperature:g}, for each image by itself, as in the loss; shares and divergence are means over the "
-        f"images. {captions.extraction(study).capitalize()}."
+        f"images. Models: {captions.extraction(study)}."
     )
 
 
@@ -76,7 +76,9 @@ def selection(
     st.subheader("The chosen pixels", anchor=False)
     parts = [f"{theme.percent(n / made_of.pixels, 0)} {theme.class_name(classes, c)}" for c, n in made_of.classes]
     more = f" and {len(parts) - 5} more classes" if len(parts) > 5 else ""
-    st.markdown(f"**{made_of.pixels:,} pixels** in {_images(len(made_of.images))}: {', '.join(parts[:5])}{more}")
+    st.markdown(
+        f"**{made_of.pixels:,} pixels** in {_images(len(made_of.images))}: {theme.plain(', '.join(parts[:5]))}{more}"
+    )
     panels.chart(
         charts.make_up(made_of, features),
         "explorer_make_up",

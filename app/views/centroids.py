@@ -100,7 +100,7 @@ def _map(study: Handle, found: Centroids) -> None:
     places = panels.row("map", 2 if scored else 1, 24)
     with places[0]:
         marks = " · ".join(theme.role(name).named for name in found.map)
-        arrows = f" · arrows: {pair[0]} → {pair[1]}" if pair else ""
+        arrows = f" · arrows: {theme.plain(' → '.join(pair))}" if pair else ""
         st.caption(marks + arrows)
         panels.chart(
             charts.drift_map(found, classes, pair),
@@ -129,7 +129,7 @@ def _cosines(study: Handle, found: Centroids) -> None:
     matrices.draw("centroids", compared, side, side, "cosine of centroids")
     st.caption(
         f"A centroid is the mean of a class's l2-normalised pixel embeddings; classes by "
-        f"{study.features().grouping().source}. {captions.extraction(study).capitalize()}."
+        f"{study.features().grouping().source}. Models: {captions.extraction(study)}."
     )
 
 
@@ -235,16 +235,17 @@ def _layers(study: Handle) -> None:
 
 
 def _heatmaps(found: LayerSimilarity, pair: tuple[str, str] | None) -> None:
-    reference = theme.role(found.reference).label.lower()
     scales, shown = [layer_charts.similarity_scale()], []
     for name in found.cka:
         look = theme.role(name)
-        alt = f"heatmap, CKA of every layer of {look.label} (rows) with every layer of the {reference} (columns)"
-        shown.append((f"{look.heading} with the {reference}", layer_charts.similarity(found, name), alt))
+        alt = f"heatmap, CKA of every layer of {look.label} (rows) with every layer of the {found.reference} (columns)"
+        shown.append(
+            (f"{look.heading} with the {theme.plain(found.reference)}", layer_charts.similarity(found, name), alt)
+        )
     if pair:
         first, second = (theme.role(name) for name in pair)
         scales.append(layer_charts.change_scale(found, *pair))
-        alt = f"heatmap, change of the layers' CKA with the {reference}'s from {first.label} to {second.label}"
+        alt = f"heatmap, change of the layers' CKA with the {found.reference}'s from {first.label} to {second.label}"
         shown.append((f"{second.heading} minus {first.named}", layer_charts.change(found, *pair), alt))
     matrices.row("layers", scales, shown, 20)
 

@@ -26,7 +26,7 @@ def main() -> None:
     if names:
         name = names[-1]
         if len(names) > 1:
-            labels = {name: theme.role(name).label for name in names}
+            labels = {name: theme.label(name) for name in names}
             name = controls.one_of("Whose bank", labels, "memory_of", names[-1])
         with guard():
             bank = study.memory_bank(name)

@@ -98,7 +98,7 @@ def _place(study: Handle, number: int, place: ChangedPlace, views: list[tuple[st
         panels.row(f"place-{number}", len(views), width=5.2, gap="xsmall"), views, strict=True
     ):
         with column_.container(gap="xxsmall"):
-            what = theme.role(model).label if model else title
+            what = theme.label(model) if model else title
             st.image(tiles.crop(study, place, kind, model), width="stretch", alt=f"{name}, {place.kind} part: {what}")
             st.caption(title)
 
@@ -139,8 +139,7 @@ def _divergence_card(study: Handle, card: DeltaGenerator) -> None:
     delta = theme.relative_delta(pair[0], pair[1]) if both else None
     panels.metric(card, label, theme.number(value), delta, False, captions.divergence(study, divergence))
     if both:
-        reference = theme.role(divergence.reference).label.lower()
-        card.caption(f"before: {theme.number(pair[0])} · nats, to the {reference}")
+        card.caption(f"before: {theme.number(pair[0])} · nats, to the {theme.plain(divergence.reference)}")
 
 
 def _strip(study: Handle) -> list[DeltaGenerator]:
@@ -190,13 +189,12 @@ def _classes(study: Handle) -> None:
 
 def _relations(study: Handle) -> None:
     features, divergence = study.features(), study.divergence(TEMPERATURE)
-    reference = theme.role(divergence.reference).label.lower()
-    st.subheader(f"Relations to other pixels, compared with the {reference}'s")
+    st.subheader(f"Relations to other pixels, compared with the {theme.plain(divergence.reference)}'s")
     figure = charts.class_divergence(divergence, features.grouping().classes)
     panels.chart(
         figure,
         "overview_divergence",
-        f"For each class, the mean relation divergence of every model's pixels from the {reference}'s.",
+        f"For each class, the mean relation divergence of every model's pixels from the {divergence.reference}'s.",
     )
     st.caption(captions.divergence(study, divergence))
 

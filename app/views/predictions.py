@@ -143,7 +143,7 @@ def _changes(study: Handle) -> None:
     change, features = study.pixel_change(), study.features()
     st.subheader("Fixed and broken")
     if change.note:
-        st.caption(f":material/info: {change.note}")
+        st.caption(f":material/info: {theme.plain(change.note)}")
         return
     panels.chart(
         charts.change_by_class(change, features.classes),

@@ -50,7 +50,7 @@ def _pair(study: Handle) -> None:
     with guard():
         features = study.features()
         a, b, order, budget = _choose_pair(study)
-        shown = ["all images" if image is None else features.image_names[image] for image in (a, b)]
+        shown = ["all images" if image is None else theme.plain(features.image_names[image]) for image in (a, b)]
         pair = study.relations(a, b, order=order, budget=budget)
         compared = compare_matrices(pair.matrices, features.reference)
         rows, columns = matrix.pixel_sides(pair, features)
@@ -59,7 +59,7 @@ def _pair(study: Handle) -> None:
         st.caption(
             f"Cosine similarity of {len(pair.rows)} × {len(pair.columns)} pixel embeddings, spread evenly over the "
             f"grids of {shown[0]} (rows) and {shown[1]} (columns), sorted by {order}; "
-            f"classes by {pair.provenance.get('grouped_by', 'label')}. {captions.extraction(study).capitalize()}."
+            f"classes by {pair.provenance.get('grouped_by', 'label')}. Models: {captions.extraction(study)}."
         )
         relation_panels.clicked_row(study, "pair", pair.rows)
 
@@ -111,7 +111,7 @@ def _classes(study: Handle) -> None:
 @st.fragment
 def _divergence(study: Handle) -> None:
     """Where relations diverge from the teacher's."""
-    st.subheader(f"Where relations diverge from the {theme.role(study.features().reference).label.lower()}'s")
+    st.subheader(f"Where relations diverge from the {theme.plain(study.features().reference)}'s")
     with guard():
         names = study.features().image_names
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -163,7 +163,7 @@ def _maps(study: Handle, found: Divergence, shown: list[int], opacity: float) ->
     places = [(image, name) for image in shown for name in found.per_pixel]
     for panel, (image, name) in zip(panels.row("maps", len(places), 13.4), places, strict=True):
         with panel:
-            st.markdown(f"{theme.role(name).heading} {features.image_names[image]}")
+            st.markdown(f"{theme.role(name).heading} {theme.plain(features.image_names[image])}")
             key, mark = f"relations_map_{image}_{name}", relation_panels.chosen(study, "map")
             panels.chart(
                 charts.divergence_map(features, found, name, image, opacity=opacity, mark=mark, choose=True),

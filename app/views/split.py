@@ -41,7 +41,7 @@ def main() -> None:
         "confusion matrices, with the pixels behind each cell."
     )
     for line in _unscored(study):
-        st.caption(f":material/info: {line}")
+        st.caption(f":material/info: {theme.plain(line)}")
     if not st.toggle(
         f"Go through all {len(names):,} images",
         key="split_go",
@@ -71,7 +71,7 @@ def _unscored(study: Handle) -> list[str]:
             own = Classes(tuple(own["names"]), tuple(map(tuple, own["colors"])), guessed=own.get("guessed", False))
         if data.classes is not None and match_classes(own, data.classes, data.name).table is None:
             what = "knows other classes than these labels: its divergence is measured, and no mIoU."
-            lines.append(f"{theme.role(name).label} {what}")
+            lines.append(f"{theme.label(name)} {what}")
     return lines
 
 
@@ -96,12 +96,13 @@ def _headline(found: SplitScores, pair: tuple[str, str] | None) -> None:
     if parts:
         st.markdown(f"**mIoU on all {len(found.names):,} images.** {' · '.join(parts)}")
     for note in dict.fromkeys(score.note for score in found.scores.models.values() if score.note):
-        st.caption(f":material/info: {note}")
+        st.caption(f":material/info: {theme.plain(note)}")
     if pair and set(pair) <= set(scored):
         change = found.miou_change(*pair)
         rose, fell = int((change > 0).sum()), int((change < 0).sum())
+        first, second = (theme.plain(theme.label(name)) for name in pair)
         st.markdown(
-            f"From {theme.role(pair[0]).label} to {theme.role(pair[1]).label}, mIoU rose on {rose:,} images and fell "
+            f"From {first} to {second}, mIoU rose on {rose:,} images and fell "
             f"on {fell:,}; relation divergence fell on {int((found.divergence_change(*pair) < 0).sum()):,}."
         )
 

@@ -140,7 +140,8 @@ def _check(method: str, dimensions: int, space: str, index: np.ndarray, pixels: 
     if len(index) < LEAST_PIXELS:
         raise StudyError(f"{len(index)} pixels are too few to project; choose at least {LEAST_PIXELS}")
     if index.min() < 0 or index.max() >= pixels:
-        raise StudyError(f"pixel {index.max()} is not among the {pixels} of this study; choose the pixels again")
+        wrong = index[(index < 0) | (index >= pixels)][0]
+        raise StudyError(f"pixel {wrong} is not among the {pixels} of this study; choose the pixels again")
 
 
 Points = dict[str, np.ndarray]

@@ -187,8 +187,8 @@ def _scores(
     scored = {}
     for name, own in rows.items():
         known = match_classes(models[name].info.classes, classes, data).table is not None
-        note = "" if known else f"{name} predicts other classes than the labels"
-        note = note if labelled else "no image of this split is labelled"
+        note = "" if labelled else "no image of this split is labelled"
+        note = note if known else f"{name} predicts other classes than the labels"
         scored[name] = unscored(count, len(own), note) if note else score_of(_matrices(own, count))
     every = [np.sum([matrix.sum(axis=1) for matrix in _matrices(own, count)], axis=0) for own in rows.values()]
     pixels = max(every, key=lambda labels: int(labels.sum()))  # a model of other classes has counted none

@@ -149,7 +149,7 @@ def _class_change(features: FeatureSet, scores: Scores | None, centroids: Centro
 
 
 def _moved(centroids: Centroids | None, c: int) -> str:
-    """ ", and its centroid's relations came 0.21 closer to the teacher's" where that can be said of class c."""
+    """How much closer class c's centroid relations came to the teacher's; "" where that is not known."""
     if centroids is None or centroids.reference != TEACHER or c not in centroids.classes:
         return ""
     if centroids.provenance.get("grouped_by") != "label":

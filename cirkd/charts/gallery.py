@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ class Picture:
     Attributes:
         name: for files; section: one of `SECTIONS`; title, about: words for people; width: in pixels, of its file.
         draw: makes the figure for the mode that `theme.mode()` says; see `drawn`.
+        models: of the study, in order; how further students look follows from it.
     """
 
     name: str
@@ -37,10 +38,11 @@ class Picture:
     about: str
     width: int
     draw: Callable[[], Figure]
+    models: tuple[str, ...] = ()
 
     def drawn(self, mode: theme.Theme = "light") -> Figure:
         """The figure on the page's own colour, for a light or a dark page."""
-        with theme.held(mode):
+        with theme.held(mode, self.models):
             figure = self.draw()
             figure.update_layout(width=None, paper_bgcolor=theme.paper(), plot_bgcolor=theme.paper())
         return figure
@@ -60,7 +62,7 @@ def gallery(study: Study) -> list[Picture]:
         found += [*_banks(study), *_stored(study)]
     if len(features.models) > 1:
         found += _layers(study)
-    return found
+    return [replace(picture, models=study.names) for picture in found]
 
 
 def _scores(study: Study) -> Iterator[Picture]:
@@ -95,7 +97,7 @@ def _confusions(study: Study) -> Iterator[Picture]:
     for name in (n for n in study.names if _comparable(study, n)):
         yield picture(
             f"confusion-{name}",
-            title=f"{theme.role(name).label}: {title}",
+            title=f"{theme.label(name)}: {title}",
             about=about,
             draw=lambda name=name: _scaled(confusion.confusion(study.scores(), classes, name), "share"),
         )
@@ -122,7 +124,7 @@ def _divergence(study: Study) -> Iterator[Picture]:
         draw=lambda: scores.class_divergence(study.divergence(), known.classes),
     )
     for name in (n for n in study.names if n != features.reference):
-        label = theme.role(name).label
+        label = theme.label(name)
         yield picture(
             f"divergence-pairs-{name}",
             title=f"{label}: relation divergence by image pair",
@@ -152,7 +154,7 @@ def _class_relations(study: Study) -> Iterator[Picture]:
         return _scaled(matrix.heatmap(found.matrices[name], side, side, scale, height=520), "cosine")
 
     for name in study.names:
-        title = f"{theme.role(name).label}: mean relations of classes"
+        title = f"{theme.label(name)}: mean relations of classes"
         about = "Mean cosine of all pairs of pixels in view."
         yield Picture(f"class-relations-{name}", "Relations", title, about, 640, partial(draw, name))
 
@@ -169,7 +171,7 @@ def _maps(study: Study) -> Iterator[Picture]:
         "is a hint, not a measurement."
     )
     for name in study.names:
-        title = f"{theme.role(name).label}: pixel embeddings"
+        title = f"{theme.label(name)}: pixel embeddings"
         yield Picture(f"map-{name}", "Embeddings", title, about, 820, partial(draw, name))
 
 
@@ -208,7 +210,7 @@ def _layers(study: Study) -> Iterator[Picture]:
     for name in students:
         yield picture(
             f"layers-{name}",
-            title=f"{theme.role(name).label}: every layer with the {reference}'s",
+            title=f"{theme.label(name)}: every layer with the {reference}'s",
             about=about,
             draw=lambda name=name: _scaled(layers.similarity(study.layer_similarity(), name), "CKA"),
         )
@@ -226,7 +228,7 @@ def _banks(study: Study) -> Iterator[Picture]:
     about = "Age: training steps. Purity: share of keys most similar to their class's centroid."
     for name in study.memory_banks():
         for key, (words, chart) in charts.items():
-            title = f"{theme.role(name).label}'s queues: {words}"
+            title = f"{theme.label(name)}'s queues: {words}"
             draw = partial(lambda chart, name: chart(study.memory_bank(name)), chart, name)
             yield Picture(f"bank-{key}-{name}", "Memory bank", title, about, 640, draw)
 

@@ -13,8 +13,8 @@ from cirkd.features.feature_set import compared
 
 
 def look(names: Iterable[str]) -> dict[str, Any]:
-    """What the view's header says about colours; names: of the models."""
-    models = {name: theme.role(name) for name in names}
+    """What the view's header says about colours; names: of the study's models, in order."""
+    models = theme.roles(names)
     return {
         "models": {n: {"label": r.label, "color": r.color, "glyph": r.glyph} for n, r in models.items()},
         "sequential": list(sequential.Cividis),

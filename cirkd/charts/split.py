@@ -47,7 +47,7 @@ def changes(found: SplitScores, before: str, after: str) -> Figure:
         marker={"color": look.color, "symbol": look.symbol, "size": 9, "opacity": 0.75},
         hovertemplate="%{text}<br>mIoU %{x:+.1f} points<br>divergence %{y:+.3f} nats<extra></extra>",
     )
-    title = f"{theme.role(after).label} minus {theme.role(before).label}"
+    title = f"{theme.label(after)} minus {theme.label(before)}"
     figure.update_xaxes(title=f"mIoU of the image, {title} (points)", zeroline=True, zerolinecolor=theme.muted())
     figure.update_yaxes(title="relation divergence (nats)", zeroline=True, zerolinecolor=theme.muted())
     figure.update_layout(dragmode="select", clickmode="event+select")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
+from zlib import crc32
 
 from cirkd.analysis import pictures
 
@@ -74,8 +74,6 @@ _SYMBOLS = (
     ("triangle-left", "◄"),
     ("triangle-right", "►"),
 )
-_further: defaultdict[str, int] = defaultdict(count().__next__)
-"""Further students, numbered as this process first shows them."""
 
 
 def _hex(color: pictures.Color) -> str:
@@ -104,28 +102,53 @@ _PAPER = {"light": "#FFFFFF", "dark": "#11161F"}
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Source Sans', sans-serif"
 
 
+def roles(models: Iterable[str]) -> dict[str, Role]:
+    """The look of every model of a study, by name.
+
+    A further student's follows from its place among the study's further students; no two of the first 24 share theirs.
+    """
+    places = count()
+    return {name: ROLES.get(name) or _further(name, next(places)) for name in models}
+
+
+def label(name: str) -> str:
+    """A model's name for people; it asks for no study."""
+    return ROLES[name].label if name in ROLES else name
+
+
 def role(name: str) -> Role:
-    """The look of a model by its name in the study; no two of a process's first 24 further students share theirs."""
+    """The look of a model of the study that is drawn: on screen as `follow` says, in files as `held` does.
+
+    Where the study is not known, a further student's look follows from its name, and two may look alike.
+    """
     if name in ROLES:
         return ROLES[name]
-    place = _further[name]
+    held = _held.get()
+    models = held[1] if held else _screen[1]() if _screen else ()
+    return roles(models).get(name) or _further(name, crc32(name.encode()))
+
+
+def _further(name: str, place: int) -> Role:
     return Role(name, _COLORS[place % len(_COLORS)], *_SYMBOLS[place % len(_SYMBOLS)])
 
 
-_ask: Callable[[], Theme] | None = None
-_held: ContextVar[Theme | None] = ContextVar("held", default=None)
+_screen: tuple[Callable[[], Theme], Callable[[], Sequence[str]]] | None = None
+_held: ContextVar[tuple[Theme, Sequence[str]] | None] = ContextVar("held", default=None)
 
 
-def follow(ask: Callable[[], Theme]) -> None:
-    """Let charts be drawn for the mode that a screen is in; without a screen they are light."""
-    global _ask
-    _ask = ask
+def follow(mode: Callable[[], Theme], models: Callable[[], Sequence[str]]) -> None:
+    """Draw for a screen: `mode` gives the mode that it is in, `models` the names of its study's models, in order.
+
+    Without a screen charts are light.
+    """
+    global _screen
+    _screen = mode, models
 
 
 @contextmanager
-def held(theme: Theme) -> Iterator[None]:
-    """Draw for this mode here, whatever the screen: for files."""
-    token = _held.set(theme)
+def held(theme: Theme, models: Sequence[str] = ()) -> Iterator[None]:
+    """Draw for this mode and a study of these models here, whatever the screen: for files."""
+    token = _held.set((theme, models))
     try:
         yield
     finally:
@@ -134,7 +157,8 @@ def held(theme: Theme) -> Iterator[None]:
 
 def mode() -> Theme:
     """`"light"` or `"dark"`: what charts are drawn for."""
-    return _held.get() or (_ask() if _ask is not None else "light")
+    held = _held.get()
+    return held[0] if held else _screen[0]() if _screen else "light"
 
 
 def ink(theme: Theme | None = None) -> str:

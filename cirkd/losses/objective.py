@@ -221,7 +221,7 @@ def with_terms(terms: Mapping[str, Term]) -> type[Objective]:
         terms: by the names of their weights.
 
     Raises:
-        ValueError: a name that is taken.
+        ValueError: a name that is taken, of a term or of another head.
 
     Example:
         >>> import torch
@@ -230,9 +230,13 @@ def with_terms(terms: Mapping[str, Term]) -> type[Objective]:
         >>> Mine(sharpness=0.5).weight("sharpness")
         0.5
     """
-    taken = sorted(terms.keys() & {item.name for item in fields(Objective)})
-    if taken:
+    known = {item.name for item in fields(Objective)}
+    if taken := sorted(terms.keys() & known):
         raise ValueError(f"there is a field {taken[0]!r} already; choose another name for your term")
+    heads = {term.head.name: term.head for term in terms.values() if term.head is not None}
+    ours = {"context", *(term.head.name for name, term in TERMS.items() if name in known and term.head is not None)}
+    if taken := sorted(name for name in heads.keys() & ours if heads[name] is not HEADS[name]):
+        raise ValueError(f"there is a head {taken[0]!r} already; choose another name for yours")
     TERMS.update(terms)
-    HEADS.update({term.head.name: term.head for term in terms.values() if term.head is not None})
+    HEADS.update(heads)
     return _weights(terms, Objective)

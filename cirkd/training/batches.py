@@ -15,6 +15,10 @@ from cirkd.data.unscored import label_counts, unscored_notes
 from cirkd.losses.inputs import UNLABELLED
 from cirkd.models.segmenter import Preprocessing
 
+DECODED = 4 * 2**30
+"""Bytes of decoded images that a run keeps, over all processes that read them; of a larger data set the rest is read
+again in each epoch."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -28,7 +32,7 @@ class Batches(Dataset[Batch]):
     """The batches of a run, indexed by step.
 
     Every epoch visits each image once, in an order drawn from seed and epoch; every crop is drawn from seed, step and
-    place in the batch. Decoded images stay in memory. Resuming needs no state but the step.
+    place in the batch. Decoded images stay in memory, up to `DECODED`. Resuming needs no state but the step.
 
     Args:
         data: Labelled samples.
@@ -75,6 +79,7 @@ class Batches(Dataset[Batch]):
         self.fill = np.array([round(255 * value) for value in preprocessing.mean], np.uint8)
         self._known = frozenset(self.labelled)
         self._decoded: dict[int, Sample] = {}
+        self._room = DECODED
 
     def _labelled(self, sample: Sample) -> Sample:
         """The sample, with label values that belong to no class set to the ignored value; a warning says so once.
@@ -113,6 +118,7 @@ class Batches(Dataset[Batch]):
 
     def loader(self, steps: range, workers: int) -> DataLoader[Batch]:
         """Batches of these steps, prepared ahead by `workers` processes."""
+        self._room = DECODED // max(workers, 1)  # each has images of its own
         return DataLoader(
             self,
             batch_size=None,
@@ -125,11 +131,9 @@ class Batches(Dataset[Batch]):
 
     def _crop(self, index: int, step: int, place: int) -> tuple[np.ndarray, np.ndarray]:
         known = index in self._known
-        if index not in self._decoded:
-            self._decoded[index] = self._labelled(self.data[index]) if known else self._blank(self.data[index])
         rng = np.random.default_rng([self.seed, 2, step, place])
         image, drawn = augment(
-            self._decoded[index],
+            self._sample(index, known),
             self.augmentation,
             rng,
             ignore_index=self.ignore_index,
@@ -138,6 +142,16 @@ class Batches(Dataset[Batch]):
         )
         label = drawn.astype(np.int64)
         return image, label if known else np.where(label == self.ignore_index, label, UNLABELLED)
+
+    def _sample(self, index: int, known: bool) -> Sample:
+        """A sample, decoded once as long as there is room."""
+        if index in self._decoded:
+            return self._decoded[index]
+        sample = self._labelled(self.data[index]) if known else self._blank(self.data[index])
+        size = sample.image.nbytes + (0 if sample.label is None else sample.label.nbytes)
+        if size <= self._room:
+            self._decoded[index], self._room = sample, self._room - size
+        return sample
 
 
 def evenly_spread(count: int, share: float) -> list[int]:

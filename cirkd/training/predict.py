@@ -47,7 +47,7 @@ def predict(
 
     Raises:
         DataError: an image can't be read, or classes that are not Cityscapes' for its form.
-        ExportError: the folder can't be written, or holds the images themselves.
+        ExportError: the folder can't be written, or holds the images themselves, their label maps or other classes.
         DeviceError: as of `cirkd.models.inference.run`.
     """
     write = _writer(model.info.classes, form)
@@ -55,22 +55,31 @@ def predict(
         raise ExportError(f"scales {list(scales)}: numbers above 0 were wanted, such as 0.75 1 1.25")
     own = model.info.preprocessing
     kinds = [replace(own, scale=own.scale * scale) for scale in scales]
-    sources = {frame.image.resolve() for frame in getattr(data, "frames", ())}
+    frames = getattr(data, "frames", ())
+    sources = {file.resolve() for frame in frames for file in (frame.image, frame.label) if file is not None}
+    named = None if form == "cityscapes" else _class_list(model.info.classes, folder / "classes.json")
     written = []
     with inference.evaluating(model), torch.inference_mode():
         for item in stream(data, range(len(data)), kinds, workers=workers):
             path = folder / f"{item.name}.png"
             if path.resolve() in sources:
-                raise ExportError(f"{path}: is one of the images; choose another folder with --output")
-            _save(path, write(_classes_of(model, item, flip, precision)))
+                raise ExportError(f"{path}: is one of the images or label maps; choose another folder with --output")
+            _save(path, write(_classes_of(model, item, flip, precision)).save)
             written.append(path)
             if progress is not None:
                 progress(len(written) / len(data))
-    if form != "cityscapes":
-        names, colors = model.info.classes.names, model.info.classes.colors
-        entries = [{"name": name, "color": list(color)} for name, color in zip(names, colors, strict=True)]
-        (folder / "classes.json").write_text(json.dumps(entries, indent=1), encoding="utf-8")
+    if named is not None:
+        _save(folder / "classes.json", lambda path: path.write_bytes(named))
     return written
+
+
+def _class_list(classes: Classes, path: Path) -> bytes:
+    """What names the classes beside their label maps; a list of others that lies there stays."""
+    entries = [{"name": name, "color": list(c)} for name, c in zip(classes.names, classes.colors, strict=True)]
+    content = json.dumps(entries, indent=1).encode()
+    if path.is_file() and path.read_bytes() != content:
+        raise ExportError(f"{path}: is there and names other classes; choose another folder with --output")
+    return content
 
 
 def _classes_of(model: Segmenter, item: Item, flip: bool, precision: str) -> np.ndarray:
@@ -104,9 +113,9 @@ def _writer(classes: Classes, form: Form) -> Callable[[np.ndarray], Image.Image]
     return lambda found: Image.fromarray(table[found])
 
 
-def _save(path: Path, picture: Image.Image) -> None:
+def _save(path: Path, write: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path)
+        write(path)
     except OSError as error:
         raise ExportError(f"{path}: cannot be written ({error.strerror}); choose another place") from None

@@ -1,8 +1,9 @@
 """Runs as processes of their own: started, watched, stopped and resumed from anywhere, one process a folder.
 
 A run's folder holds, beside journal, state and snapshots: `process.json` (who trains here: process id and the time it
-began, so that a reused id is not taken for it), `launch.json` (recipe and flags, for resuming; written by every
-`cirkd train` alone in its folder, wherever it was started) and `log.txt` (what it printed, where it was started here).
+began, so that a reused id is not taken for it), `process.lock` (held while that is written), `launch.json` (recipe and
+flags, for resuming; written by every `cirkd train` alone in its folder, wherever it was started) and `log.txt` (what it
+printed, where it was started here).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
+from filelock import FileLock
 
 from cirkd.data.errors import TrainingError
 from cirkd.data.whole_files import replacing, writable_folder
@@ -28,7 +30,7 @@ from cirkd.models.places import WEIGHTS
 from cirkd.training.journal import LOG, ended_with, read_history, refused
 
 Status = Literal["running", "stopped", "finished", "failed"]
-_PROCESS, _LAUNCH = "process.json", "launch.json"
+_PROCESS, _LAUNCH, _LOCK = "process.json", "launch.json", "process.lock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLACES = ("--name", "--runs")
 """Flags that say which folder is a run's: the folder knows it, even when it was moved."""
@@ -153,7 +155,7 @@ def delete(folder: Path) -> None:
     """
     _refuse_living(folder)
     state = {"state.pt", "state.previous.pt", "snapshots", WEIGHTS, f"{folder.name}.safetensors"}
-    known = {_PROCESS, _LAUNCH, LOG, "journal.jsonl", *state}
+    known = {_PROCESS, _LAUNCH, _LOCK, LOG, "journal.jsonl", *state}
     if foreign := sorted(path.name for path in folder.iterdir() if path.name not in known):
         raise TrainingError(f"{folder}: holds {foreign[0]}, which no run writes; remove the folder by hand")
     shutil.rmtree(folder)
@@ -221,19 +223,13 @@ def _without_places(flags: Sequence[str]) -> list[str]:
 
 
 def _claim(folder: Path, pid: int) -> None:
-    """Write who trains here; only one process can create the file, and a dead one's is put aside."""
+    """Write who trains here, unless another living process does; one process at a time looks and writes."""
     writable_folder(folder, TrainingError)
-    who = {"pid": pid, "began": _began(pid)}
-    while True:
-        try:
-            with (folder / _PROCESS).open("x") as file:
-                file.write(json.dumps(who))
-            return
-        except FileExistsError:
-            if _read(folder / _PROCESS).get("pid") == pid:
-                return
+    with FileLock(folder / _LOCK):
+        if _read(folder / _PROCESS).get("pid") != pid:
             _refuse_living(folder)
-            (folder / _PROCESS).unlink(missing_ok=True)
+        with replacing(folder / _PROCESS) as temporary:
+            temporary.write_text(json.dumps({"pid": pid, "began": _began(pid)}))
 
 
 def _refuse_living(folder: Path) -> None:

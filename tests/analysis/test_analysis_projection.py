@@ -142,7 +142,8 @@ def test_without_labels_the_teachers_predictions_group():
         ({"space": "outer"}, "space 'outer'"),
         ({"dimensions": 4}, "4 dimensions"),
         ({"index": np.arange(3)}, "3 pixels are too few"),
-        ({"index": np.arange(5) + 10**6}, "pixel 1000004"),
+        ({"index": np.arange(5) + 10**6}, "pixel 1000000"),
+        ({"index": np.arange(5) - 1}, "pixel -1"),
     ],
 )
 def test_settings_that_do_not_exist(change, message):

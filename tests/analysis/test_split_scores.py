@@ -135,6 +135,8 @@ def test_images_without_labels_have_their_divergence_and_others_classes_no_score
     models["after"] = other
     found = split_scores(models, Split(), device="cpu")
     assert "other classes" in found.scores.models["after"].note and not found.scores.models["before"].note
+    found = split_scores({"after": other}, Split(), device="cpu")
+    assert "other classes" in found.scores.models["after"].note, "labels there are, though nothing was counted"
 
 
 def test_the_table_begins_with_the_image_that_lost_most() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,15 @@ def study_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("CIRKD_RUNS", str(root / "runs"))
         patch.setenv("CIRKD_CACHE", str(root / "cache"))
         yield root
+
+
+@pytest.fixture(scope="session")
+def unlabelled(study_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the images of that study alone."""
+    folder = tmp_path_factory.mktemp("unlabelled")
+    for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
+        shutil.copy(file, folder)
+    return folder
 
 
 @pytest.fixture

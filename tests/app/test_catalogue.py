@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,14 @@ def test_a_folder_with_a_null_byte_in_its_name_is_one_that_is_not_there() -> Non
     found = catalogue.images("folder", "val", Path("\x00/etc"))
     with pytest.raises(DataError, match="there is no such folder"):
         open_data(found.name, found.split, found.root)
+
+
+def test_embeddings_that_an_older_copy_replaces_are_others(tmp_path: Path) -> None:
+    file = tmp_path / "pixels.parquet"
+    file.write_bytes(b"first")
+    os.utime(file, (2, 2))
+    (tmp_path / "settings.json").write_text("{}")  # the newest file of all, which stays
+    before = catalogue.stored(tmp_path)
+    file.write_bytes(b"other")
+    os.utime(file, (1, 1))
+    assert before is not None and catalogue.stored(tmp_path) not in (None, before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,10 +89,8 @@ def test_without_a_teacher_nothing_is_said_to_come_closer(page: Open) -> None:
     assert not [text for text in told if re.search("teacher's|in the teacher|closer", text)]
 
 
-def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_path: Path) -> None:
-    for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
-        shutil.copy(file, tmp_path)
-    test = page("centroids", data="folder", folder=str(tmp_path))
+def test_images_without_labels_still_work(page: Open, unlabelled: Path) -> None:
+    test = page("centroids", data="folder", folder=str(unlabelled))
     assert not test.exception
     assert not test.error
     assert any("No labels" in c.value for c in test.caption)

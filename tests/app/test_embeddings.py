@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,10 +99,8 @@ def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
     assert any(("No teacher" if "teacher" in missing else "No before") in c.value for c in test.caption)
 
 
-def test_images_without_labels_are_coloured_by_prediction(page: Open, study_folders: Path, tmp_path: Path) -> None:
-    for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
-        shutil.copy(file, tmp_path)
-    test = page("embeddings", data="folder", folder=str(tmp_path))
+def test_images_without_labels_are_coloured_by_prediction(page: Open, unlabelled: Path) -> None:
+    test = page("embeddings", data="folder", folder=str(unlabelled))
     assert not test.exception
     assert not test.error
     assert any("No labels" in c.value for c in test.caption)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -139,10 +138,8 @@ def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
     assert not test.error
 
 
-def test_images_without_labels(page: Open, study_folders: Path, tmp_path: Path) -> None:
-    for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
-        shutil.copy(file, tmp_path)
-    test = page("explorer", data="folder", folder=str(tmp_path))
+def test_images_without_labels(page: Open, unlabelled: Path) -> None:
+    test = page("explorer", data="folder", folder=str(unlabelled))
     tell(test, pin=3, selection=[0, 40], tau=0.1)
     assert not test.exception
     assert not test.error
@@ -210,9 +207,11 @@ def test_a_number_without_end_in_the_address_is_no_selection() -> None:
 
 
 def test_models_look_as_on_the_other_pages() -> None:
-    found = look(["teacher", "after", "mine"])
-    for name in ("teacher", "after", "mine"):
-        role = theme.role(name)
-        assert found["models"][name] == {"label": role.label, "color": role.color, "glyph": role.glyph}
+    names = ("teacher", "after", "other", "mine")
+    found = look(names)
+    with theme.held("light", names):
+        for role in map(theme.role, names):
+            shown = {"label": role.label, "color": role.color, "glyph": role.glyph}
+            assert shown in found["models"].values()
     told = {kind.name: kind.color("light").upper() for kind in CHANGED}
     assert (told["fixed"], told["broken"]) == (theme.FIXED, theme.BROKEN)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,10 +40,8 @@ def test_every_view_draws(page: Open, label: str, view: str) -> None:
 
 
 @pytest.mark.slow
-def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_path: Path) -> None:
-    for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
-        shutil.copy(file, tmp_path)
-    test = page("predictions", data="folder", folder=str(tmp_path))
+def test_images_without_labels_still_work(page: Open, unlabelled: Path) -> None:
+    test = page("predictions", data="folder", folder=str(unlabelled))
     assert not test.exception
     assert not test.error
     assert not test.dataframe

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -100,10 +99,8 @@ def test_any_model_may_be_missing(page: Open, missing: tuple[str, ...]) -> None:
 
 
 @pytest.mark.slow
-def test_images_without_labels_still_work(page: Open, study_folders: Path, tmp_path: Path) -> None:
-    for file in (study_folders / "data" / "streets" / "val").glob("*.webp"):
-        shutil.copy(file, tmp_path)
-    test = page("relations", data="folder", folder=str(tmp_path))
+def test_images_without_labels_still_work(page: Open, unlabelled: Path) -> None:
+    test = page("relations", data="folder", folder=str(unlabelled))
     assert not test.exception
     assert not test.error
     assert any("No labels" in c.value for c in test.caption)

@@ -38,17 +38,27 @@ def test_models_differ_in_colour_and_symbol() -> None:
     looks = [theme.role(name) for name in ("teacher", "before", "after")]
     for part in ("color", "symbol", "glyph", "tint", "label"):
         assert len({getattr(look, part) for look in looks}) == 3
-    assert theme.role("another").label == "another"
+    assert theme.label("another") == theme.role("another").label == "another"
+    assert [theme.label(name) for name in ("teacher", "before", "after")] == [look.label for look in looks]
 
 
 def test_further_students_look_unlike_each_other_and_the_roles() -> None:
     names = [f"step{n:06}" for n in range(500, 12_500, 500)]
-    looks = [theme.role(name) for name in names]
+    found = theme.roles(names)
+    looks = [found[name] for name in names]
     assert len({(look.color, look.symbol) for look in looks}) == len(names) == 24
     for first in range(0, 24, MOST_STEPS):  # as many as are shown over time
         assert len({look.glyph for look in looks[first : first + MOST_STEPS]}) == MOST_STEPS
     assert not {look.glyph for look in looks} & {look.glyph for look in theme.ROLES.values()}
-    assert [theme.role(name) for name in reversed(names)] == looks[::-1]
+
+
+def test_a_further_students_look_follows_from_its_place_in_the_study() -> None:
+    for study in (("teacher", "first", "second"), ("second", "before"), ("other", "second")):
+        with theme.held("light", study):
+            assert {name: theme.role(name) for name in study} == {name: theme.roles(study)[name] for name in study}
+    assert theme.roles(["teacher", "before", "a"])["a"].color == theme.roles(["b"])["b"].color
+    unknown = theme.role("unknown")
+    assert (unknown.color, unknown.symbol) == ("#5B87A6", "triangle-right"), "the same in every process"
 
 
 def test_numbers_as_people_read_them() -> None:

@@ -16,20 +16,7 @@ from cirkd.export import embeddings as projector
 from cirkd.export.embeddings import write_embeddings
 from cirkd.export.files import through_file, whole, write_all
 from cirkd.export.table import Table, write_table
-from cirkd.study import Study
-from tests.factories import FakeSegmenter, make_features, make_samples
-
-
-def make_study(**changes):
-    arguments = {
-        "teacher": FakeSegmenter(width=12),
-        "before": FakeSegmenter(seed=1),
-        "after": FakeSegmenter(seed=2),
-        "images": make_samples(3),
-        "device": "cpu",
-        **changes,
-    }
-    return Study.open(**arguments)
+from tests.factories import make_features, make_samples, make_study
 
 
 def test_tables_hold_the_studys_numbers():

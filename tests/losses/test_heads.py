@@ -122,3 +122,12 @@ def test_stages_that_one_side_lacks_are_left_out() -> None:
     found = objective.terms(student, teacher, make_labels())["pixel_similarity"]
     stages = [[one.embedding, one.logits] for one in (student, teacher)]
     torch.testing.assert_close(found, as_published(losses.pixel_similarity(*stages), 24))
+
+
+@pytest.mark.parametrize("name", ["hint", "context"])
+def test_a_head_of_ones_own_does_not_take_the_place_of_another(name: str) -> None:
+    term = losses.Term("Own", "#000000", "Of a test.", lambda batch: None, head=losses.Head(name, lambda sizes: None))
+    before = dict(TERMS), dict(HEADS)
+    with pytest.raises(ValueError, match=f"there is a head '{name}' already"):
+        losses.with_terms({"own": term})
+    assert (dict(TERMS), dict(HEADS)) == before

@@ -1,12 +1,6 @@
 import pytest
-import torch
 
 from cirkd.relations.engine import tiles
-
-
-@pytest.fixture(autouse=True)
-def seeded_draws() -> None:
-    torch.manual_seed(0)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import torch
 from tests.step_parity.compare import PRECISIONS, compare
 from tests.step_parity.repeat import INDEXING
 from tests.step_parity.trace import Trace
+from tests.together import launched
 
 
 def main() -> int:
@@ -62,15 +62,8 @@ def _repeat(folder: Path, name: str, precision: str) -> bool:
 
 def _together(processes: int) -> int:
     """This command in processes that find each other as a launcher's do."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
     command = [sys.executable, "-m", "tests.step_parity", *sys.argv[1:]]
-    started = []
-    for rank in range(processes):
-        place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes)}
-        place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        started.append(subprocess.Popen(command, env={**os.environ, **place}))
+    started = [subprocess.Popen(command, env=os.environ | place) for place in launched(processes)]
     return max(abs(process.wait()) for process in started)
 
 

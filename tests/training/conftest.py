@@ -8,9 +8,9 @@ import torch
 
 from cirkd.data.transforms import Augmentation
 from cirkd.losses.objective import Objective
-from cirkd.training.recipes import Memory, Network, Recipe
+from cirkd.training.recipes import Network, Recipe
 from cirkd.training.trainer import train
-from tests.training.tiny import write_camvid
+from tests.training.tiny import MEMORY, write_camvid
 
 SMALL = Network(embedding_channels=16, atrous_rates=(1, 2, 3))
 
@@ -77,5 +77,5 @@ def distilled(baseline: Recipe, teacher: Path) -> Recipe:
         teacher=teacher,
         teacher_precision="float32",
         objective=Objective(auxiliary=0.0),
-        memory=Memory(pixel_queue_size=20, region_queue_size=4, pixel_contrast=44, region_contrast=22),
+        memory=MEMORY,
     )

@@ -47,6 +47,19 @@ def test_worker_processes_give_the_same_batches(camvid: Path) -> None:
     assert all(torch.equal(batch.images, batches(camvid)[step].images) for step, batch in enumerate(made, 2))
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_images_beyond_what_may_be_kept_are_read_again(
+    camvid: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, sample = batches(camvid), open_data("camvid", "train", camvid)[0]
+    assert sample.label is not None
+    monkeypatch.setattr("cirkd.training.batches.DECODED", 2 * (sample.image.nbytes + sample.label.nbytes))
+    few = batches(camvid)
+    for step, batch in enumerate(few.loader(range(6), workers)):
+        assert torch.equal(batch.images, usual[step].images) and torch.equal(batch.labels, usual[step].labels)
+    assert len(few._decoded) == (0 if workers else 2) and len(usual._decoded) == 6
+
+
 def test_uneven_shares_are_refused(camvid: Path) -> None:
     with pytest.raises(DataError, match="multiple of 3"):
         batches(camvid, process=0, processes=3)

@@ -15,13 +15,12 @@ from cirkd.data.errors import CheckpointError
 from cirkd.data.transforms import Augmentation
 from cirkd.models.build import build_segmenter
 from cirkd.training import trainer
-from cirkd.training.recipes import Memory, Recipe, find_recipe, paper
+from cirkd.training.recipes import Recipe, find_recipe, paper
 from cirkd.training.setup import build_student
 from tests.data.trees import cityscapes, voc
-from tests.training.tiny import write_camvid
+from tests.training.tiny import MEMORY, write_camvid
 
 TREES: dict[str, Callable[[Path], object]] = {"cityscapes": cityscapes, "voc": voc, "camvid": write_camvid}
-SMALL = Memory(pixel_queue_size=20, region_queue_size=4, pixel_contrast=44, region_contrast=22)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def tiny(recipe: Recipe, folders: dict[str, tuple[Path, Path]], runs: Path) -> R
         runs=runs,
         batch_size=2,
         workers=0,
-        memory=SMALL,
+        memory=MEMORY,
         augmentation=Augmentation(crop=(64, 64)),
         network=replace(recipe.network, pretrained=False),
     )

@@ -68,9 +68,26 @@ def test_forms(images: Folder, tmp_path: Path) -> None:
 
 def test_what_cannot_be_written(images: Folder, tmp_path: Path) -> None:
     model = network()
-    with pytest.raises(ExportError, match="is one of the images; choose another folder"):
+    with pytest.raises(ExportError, match="is one of the images or label maps; choose another folder"):
         predict(model, images, tmp_path / "in")
     with pytest.raises(DataError, match="label ids of Cityscapes"):
         predict(model, images, tmp_path / "out", form="cityscapes")
     with pytest.raises(ExportError, match="numbers above 0"):
         predict(model, images, tmp_path / "out", scales=(0.0,))
+
+
+def test_label_maps_and_class_lists_that_are_there_stay(tmp_path: Path) -> None:
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+        Image.fromarray(np.zeros((32, 48), np.uint8)).save(tmp_path / part / "a.png")
+    list_of_others = json.dumps(["a", "b", "c", "d"])
+    (tmp_path / "classes.json").write_text(list_of_others)
+    data = Folder(tmp_path)
+    assert data[0].label is not None
+    for folder in (tmp_path / "labels", tmp_path):
+        with pytest.raises(ExportError, match="choose another folder with --output"):
+            predict(network(), data, folder)
+    assert not np.array(Image.open(tmp_path / "labels" / "a.png")).any() and not (tmp_path / "a.png").exists()
+    assert (tmp_path / "classes.json").read_text() == list_of_others
+    for _ in range(2):
+        predict(network(), data, tmp_path / "out")

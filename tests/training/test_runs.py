@@ -16,6 +16,7 @@ import pytest
 from cirkd.data.errors import TrainingError
 from cirkd.training import runs
 from cirkd.training.journal import Journal, log, read_history
+from tests.together import run_together
 
 SMALL = [
     "--network.embedding-channels",
@@ -181,6 +182,37 @@ def test_a_living_process_holds_its_folder(tmp_path: Path) -> None:
         assert other.wait(timeout=20) != 0
     finally:
         other.kill()
+
+
+HOLDS = """
+import os, sys, time
+from pathlib import Path
+from cirkd.data.errors import TrainingError
+from cirkd.training import runs
+
+folder, count = Path(sys.argv[1]), int(sys.argv[2])
+
+def met(what, wanted):
+    (folder / f"{what}-{os.getpid()}").touch()
+    while len(list(folder.glob(f"{what}-*"))) < wanted:
+        time.sleep(0.001)
+
+met("there", count)
+try:
+    with runs.holding(folder / "run"):
+        print("held")
+        met("asked", count)
+except TrainingError:
+    print("refused")
+    met("asked", 1)
+"""
+
+
+def test_of_processes_that_come_at_once_one_takes_a_dead_ones_place(tmp_path: Path) -> None:
+    written(tmp_path / "run", os.getpid(), began=1.0)
+    command = [sys.executable, "-c", HOLDS, str(tmp_path), "4"]
+    said = run_together(*[(command, {"PYTHONPATH": os.pathsep.join(sys.path)})] * 4)
+    assert sorted(text.split()[-1] for text in said) == ["held", "refused", "refused", "refused"]
 
 
 def test_a_reused_process_id_is_not_taken_for_the_run(tmp_path: Path) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import socket
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +14,7 @@ from cirkd.losses.objective import Objective
 from cirkd.training import trainer
 from cirkd.training.journal import read_journal
 from cirkd.training.recipes import Recipe
+from tests.together import launched, run_together
 from tests.training.test_trainer import assert_same_run
 
 PROJECT = Path(__file__).parents[2]
@@ -67,24 +65,10 @@ OBJECTIVE = Objective(
 
 def run(recipe: Recipe, processes: int, *, stop_at: int = 0, resume: bool = False, dropout: bool = False) -> list[str]:
     """Train in so many processes that find each other as a launcher's do; what each printed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
     command = [sys.executable, "-c", CHILD, pickle.dumps((recipe, stop_at, resume, dropout)).hex()]
-    started = []
-    for rank in range(processes):
-        place = {
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": str(processes),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": port,
-        }
-        found = {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
-        environment = {**os.environ, **found, **(place if processes > 1 else {})}
-        started.append(subprocess.Popen(command, env=environment, text=True, stdout=-1, stderr=subprocess.STDOUT))
-    said = [process.communicate(timeout=200)[0] for process in started]
-    assert all(process.returncode == 0 for process in started), "\n".join(said)
+    found = {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
+    places = launched(processes) if processes > 1 else [{}]
+    said = run_together(*((command, found | place) for place in places))
     # A thread of the group that is left as the process ends can abort it.
     assert not any("gloo" in text for text in said), "\n".join(said)
     return said

@@ -82,7 +82,7 @@ def test_relations_across_images(javascript: Callable[..., Any], widths: tuple[i
     found = javascript(call, student=student, teacher=teacher)
     value = oracles.minibatch_pixel_relation(maps(student), maps(teacher), tau)
     torch.testing.assert_close(torch.tensor(found["pairs"]).double().mean(), value.detach().double())
-    assert float(losses.minibatch_pixel_relation(maps(student), maps(teacher), tau)) == pytest.approx(
+    assert losses.minibatch_pixel_relation(maps(student), maps(teacher), tau).item() == pytest.approx(
         found["value"], rel=1e-4
     )
     # The oracle normalises its input, which takes the part along each row out of its gradient.

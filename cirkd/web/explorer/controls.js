@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 import { OVERLAYS, overlayOf } from "./heat.js";
 
 export const MAPS = [["pca", "PCA"], ["umap", "UMAP"], ["tsne", "t-SNE"], ["relation", "Relation space"]];
-export const TOOLS = [
+const TOOLS = [
   ["point", "Point", "Point and click; draw around dots in a map, or a box in an image"],
   ["lasso", "Lasso", "Draw around dots in a map, or a box in an image (L)"],
   ["box", "Box", "Draw a box in a map or an image (B)"],
@@ -12,7 +12,7 @@ export const TOOLS = [
 ];
 
 /** Kinds of places that can be visited one after the other. */
-export const TOUR = [
+const TOUR = [
   ["fixed", "fixed", "Pin the next place where most pixels were wrong before and are right after"],
   ["broken", "broken", "Pin the next place where most pixels were right before and are wrong after"],
   ["diverged", "diverged", "Pin the next place whose relations diverge most, in the last student"],

@@ -27,7 +27,7 @@ export function coloring(board, model) {
   return board.colors.get(model);
 }
 
-export function drawMaps(board) {
+function drawMaps(board) {
   for (const panel of board.panels) {
     panel.view = board.mapZoom;
     panel.place();
@@ -73,7 +73,7 @@ function qualityOf(board, name) {
   return parts.join(" · ");
 }
 
-export function layersOf(board, tile) {
+function layersOf(board, tile) {
   const { overlay, opacity } = board.view;
   const { photos, greys, labels, predictions } = board.pictures;
   if (overlay === "labels") return [[greys[tile.index], 1], [labels[tile.index], opacity]];

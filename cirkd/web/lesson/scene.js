@@ -4,7 +4,7 @@
 import { CrossImage, classification, normalized, probabilities, withinImage, withKeys } from "./gradients.js";
 
 export const IMAGES = 3;
-export const PER_IMAGE = 8;
+const PER_IMAGE = 8;
 export const COUNT = IMAGES * PER_IMAGE;
 const SHARPNESS = 3; // how much longer than 1 a classifier's weights are at the start
 const RATE = 0.35; // radians for a gradient of 1 by an angle, per pixel
@@ -38,14 +38,14 @@ export function dice(seed) {
 const targets = () => Float64Array.from({ length: 2 * COUNT }, (_, i) => Number(classOf(i >> 1) === i % 2));
 
 /** Points on the circle: [cos, sin] of every angle. */
-export function onCircle(angles) {
+function onCircle(angles) {
   const out = new Float64Array(2 * angles.length);
   angles.forEach((angle, a) => ([out[2 * a], out[2 * a + 1]] = [Math.cos(angle), Math.sin(angle)]));
   return out;
 }
 
 /** Where the teacher has the pixels: two classes on opposite sides, spread out, every image a little otherwise. */
-export function teacherAngles(seed = 1) {
+function teacherAngles(seed = 1) {
   const random = dice(seed);
   return Float64Array.from({ length: COUNT }, (_, a) => {
     const place = (a % (PER_IMAGE / 2)) / (PER_IMAGE / 2 - 1) - 0.5;
