@@ -218,8 +218,10 @@ def _class_list(root: Path) -> ClassList | None:
 
 def _read(named: ClassList | None, path: Path) -> tuple[np.ndarray, str]:
     """A label map as class numbers: by the list's values, or by its colours where the map has them."""
-    values, note = read_label_noted(path, named.classes if named is not None and named.colored else None)
-    return (values, note) if named is None or note else named.numbered(values)
+    if named is None:
+        return read_label_noted(path)
+    values, note = read_label_noted(path, named.classes if named.colored else None, named.void)
+    return (values, note) if note else named.numbered(values)
 
 
 def _passed_over(labels: Path | None, unread: list[Path]) -> list[str]:

@@ -35,7 +35,7 @@ def labels_beside(files: list[Path], named: ClassList | None) -> tuple[dict[Path
     }
     photos = {path.with_suffix(""): path for path in files if path.suffix.lower() in (".jpg", ".jpeg")}
     pairs = {p: photos[p.with_suffix("")] for p in files if p.suffix.lower() == ".png" and p.with_suffix("") in photos}
-    colors = set(named.classes.colors) if named is not None and named.colored else None
+    colors = {*named.classes.colors, *named.void} if named is not None and named.colored else None
     maps = {path: pairs[path] for path in pairs if _is_index_map(path) or (colors and _is_of(path, colors))}
     maps |= {path: marked[path] for path in marked if _is_index_map(path) or colors}
     return {image: path for path, image in maps.items()}, [path for path in marked if path not in maps]

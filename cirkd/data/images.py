@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from cirkd.data.errors import DataError
 from cirkd.data.label_colors import by_color, of_one_color, palette_table
-from cirkd.data.sample import Classes
+from cirkd.data.sample import Classes, Color
 
 MAX_PIXELS = 64_000_000
 """Largest image accepted, in pixels: a bound on memory (192 MB as RGB), far above any camera frame."""
@@ -112,12 +112,15 @@ def read_pair(image: Path, label: Path | None, read: Any) -> tuple[np.ndarray, n
     return pixels, values, note
 
 
-def read_label_noted(source: Path | str | BinaryIO, classes: Classes | None = None) -> tuple[np.ndarray, str]:
+def read_label_noted(
+    source: Path | str | BinaryIO, classes: Classes | None = None, void: Sequence[Color] = ()
+) -> tuple[np.ndarray, str]:
     """As `read_label`, with a note where the map was read by colour.
 
     Args:
         classes: Where a map is of their colours, it is read by them: a colour image, or one whose palette has them in
             another order.
+        void: Further colours, which stand for no class.
     """
     picture = _open(source)
     name, mode = _name(source), picture.image.mode
@@ -130,10 +133,10 @@ def read_label_noted(source: Path | str | BinaryIO, classes: Classes | None = No
         raise DataError(f"{name}: JPEG changes the values that a label map holds; save it as PNG from its source")
     try:
         if mode in ("RGB", "RGBA") and classes is not None:
-            values, note = by_color(np.asarray(picture.image.convert("RGB")), classes, name), _BY_COLOR
+            values, note = by_color(np.asarray(picture.image.convert("RGB")), classes, name, void), _BY_COLOR
             note = "; ".join(filter(None, (note, of_one_color(classes))))
         elif mode in ("P", "L", "1", *_SIXTEEN_BIT):
-            values, note = _by_index(picture, classes, name)
+            values, note = _by_index(picture, classes, name, void)
         else:
             raise DataError(
                 f"{name}: a label map holds one class index a pixel, this image is {mode}; "
@@ -199,7 +202,7 @@ def _holds(image: Image.Image) -> bool:
     return any(extreme[1] > 0 for extreme in np.atleast_2d(np.array(image.getextrema())))
 
 
-def _by_index(picture: _Picture, classes: Classes | None, name: str) -> tuple[np.ndarray, str]:
+def _by_index(picture: _Picture, classes: Classes | None, name: str, void: Sequence[Color]) -> tuple[np.ndarray, str]:
     values = np.asarray(picture.image)
     if values.min(initial=0) < 0 or values.max(initial=0) > 255:
         found = ", ".join(str(value) for value in np.unique(values[(values < 0) | (values > 255)])[:3])
@@ -208,7 +211,7 @@ def _by_index(picture: _Picture, classes: Classes | None, name: str) -> tuple[np
     if picture.maximum:
         # Grey of few bits is stretched to 0..255 when it is decoded; an index is the number that was stored.
         values = np.rint(values * (picture.maximum / 255)).astype(np.uint8)
-    table = palette_table(picture.image, values, classes) if picture.image.mode == "P" and classes else None
+    table = palette_table(picture.image, values, classes, void) if picture.image.mode == "P" and classes else None
     return (values, "") if table is None else (table[values], _BY_PALETTE)
 
 

@@ -184,3 +184,22 @@ def test_what_is_no_label_map_is_said(tmp_path: Path) -> None:
     Image.fromarray(np.where(LABEL == 0, -1, LABEL.astype(np.int32)).astype(np.int32)).save(tmp_path / "m.tif")
     with pytest.raises(DataError, match="label -1 found"):
         read_label(tmp_path / "m.tif")
+
+
+@pytest.mark.parametrize("key", ["id", "trainId"])
+@pytest.mark.parametrize("form", ["RGB", "P"])
+def test_a_void_colour_of_the_class_list_is_ignored(key: str, form: str, tmp_path: Path) -> None:
+    """An entry for no class has a colour, too; label maps that show it are read, in pixels and in palettes."""
+    root = folder(tmp_path)
+    entries = [{"name": n, "color": c, key: i} for i, (n, c) in enumerate(zip(NAMES[:3], COLORS[:3], strict=True))]
+    entries.append({"name": "void", "color": COLORS[3], key: 255})
+    (root / "classes.json").write_text(json.dumps(entries))
+    if form == "RGB":
+        picture = Image.fromarray(np.array(COLORS, np.uint8)[LABEL])
+    else:
+        picture = Image.fromarray(np.where(LABEL == 3, 9, LABEL).astype(np.uint8))
+        picture.putpalette([part for color in (*COLORS[:3], *[(7, 7, 7)] * 6, COLORS[3]) for part in color])
+    picture.save(root / "labels" / "f0.png")
+    label = open_data("folder", root=root)[0].label
+    assert label is not None
+    assert np.array_equal(label, np.where(LABEL == 3, 255, LABEL))
