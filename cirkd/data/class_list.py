@@ -195,7 +195,8 @@ def _table(entries: list[dict[str, Any]]) -> np.ndarray | None:
 def _color(value: Any) -> Color:
     """Three numbers, a fourth for alpha, or #rrggbb."""
     code = re.fullmatch(r"#?([0-9a-fA-F]{6})(?:[0-9a-fA-F]{2})?", value) if isinstance(value, str) else None
-    red, green, blue = bytes.fromhex(code[1]) if code else value[: 3 if len(value) == 4 else None]
+    parts: list[Any] = list(bytes.fromhex(code[1])) if code else list(value)
+    red, green, blue = parts[:3] if len(parts) == 4 else parts
     if not all(int(part) == part and 0 <= part <= 255 for part in (red, green, blue)):
         raise ValueError(f"colour {value}: three whole numbers from 0 to 255, or #rrggbb")
     return int(red), int(green), int(blue)

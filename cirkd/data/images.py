@@ -8,7 +8,7 @@ refused.
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from cirkd.data.errors import DataError
-from cirkd.data.label_colors import by_color, of_one_color, palette_table
+from cirkd.data.label_colors import are_greys, by_color, of_one_color, palette_table
+from cirkd.data.label_values import LabelMap, as_bytes, from_array, from_black_and_white, from_grey_colors
 from cirkd.data.sample import Classes, Color
 
 MAX_PIXELS = 64_000_000
@@ -75,7 +76,7 @@ def read_image(source: Path | str | BinaryIO) -> np.ndarray:
 
 
 def read_label(source: Path | str | BinaryIO) -> np.ndarray:
-    """Read a label map: a palette or grey image whose values are class indices.
+    """Read a label map: a palette or grey image, or an array in a .npy file, whose values are class indices.
 
     Returns:
         uint8 `[H, W]`, upright as its own EXIF orientation says.
@@ -103,7 +104,7 @@ def read_pair(image: Path, label: Path | None, read: Any) -> tuple[np.ndarray, n
     if label is None:
         return pixels, None, ""
     values, note = read(label)
-    if orientation > 1 and label.suffix != ".mat" and _open(label).orientation == 1:
+    if orientation > 1 and label.suffix != ".mat" and (label.suffix == ".npy" or _open(label).orientation == 1):
         turned = np.ascontiguousarray(_turned(values, orientation))
         if turned.shape == pixels.shape[:2]:
             values, note = turned, "; ".join(filter(None, (note, _TURNED)))
@@ -112,39 +113,60 @@ def read_pair(image: Path, label: Path | None, read: Any) -> tuple[np.ndarray, n
     return pixels, values, note
 
 
-def read_label_noted(
+def read_label_noted(source: Path | str | BinaryIO, classes: Classes | None = None) -> tuple[np.ndarray, str]:
+    """As `read_label`, with what is to be said of how it was read; see `read_label_map`."""
+    found = read_label_map(source, classes)
+    return found.values, found.note
+
+
+def read_label_map(
     source: Path | str | BinaryIO, classes: Classes | None = None, void: Sequence[Color] = ()
-) -> tuple[np.ndarray, str]:
-    """As `read_label`, with a note where the map was read by colour.
+) -> LabelMap:
+    """A label map in any form: grey, palette or colour image, a mask of black and white in JPEG, or an array (.npy).
 
     Args:
         classes: Where a map is of their colours, it is read by them: a colour image, or one whose palette has them in
             another order.
         void: Further colours, which stand for no class.
+
+    Raises:
+        DataError: as of `read_label`.
     """
+    name = _name(source)
+    if isinstance(source, str | Path) and Path(source).suffix.lower() == ".npy":
+        return LabelMap(as_bytes(from_array(Path(source), MAX_PIXELS), name))
     picture = _open(source)
-    name, mode = _name(source), picture.image.mode
     if picture.pages > 1:
         raise DataError(
             f"{name}: {picture.pages} pages; a label map has one page with one class index a pixel; where each page is "
             "a class, save the number of the page that holds a pixel, from 0 on, as an 8-bit grey PNG"
         )
-    if picture.image.format == "JPEG":
-        raise DataError(f"{name}: JPEG changes the values that a label map holds; save it as PNG from its source")
     try:
-        if mode in ("RGB", "RGBA") and classes is not None:
-            values, note = by_color(np.asarray(picture.image.convert("RGB")), classes, name, void), _BY_COLOR
-            note = "; ".join(filter(None, (note, of_one_color(classes))))
-        elif mode in ("P", "L", "1", *_SIXTEEN_BIT):
-            values, note = _by_index(picture, classes, name, void)
-        else:
-            raise DataError(
-                f"{name}: a label map holds one class index a pixel, this image is {mode}; "
-                "save it as an 8-bit grey or palette PNG"
-            )
+        found = _label_map(picture, classes, void, name)
     except _DAMAGE as error:
         raise DataError(f"{name}: the label map is damaged ({error}); copy it again") from None
-    return np.ascontiguousarray(_turned(values, picture.orientation)), note
+    return replace(found, values=np.ascontiguousarray(_turned(found.values, picture.orientation)))
+
+
+def _label_map(picture: _Picture, classes: Classes | None, void: Sequence[Color], name: str) -> LabelMap:
+    """What an image holds, as stored."""
+    image, mode = picture.image, picture.image.mode
+    if image.format == "JPEG":
+        if (mask := from_black_and_white(image)) is None:
+            raise DataError(f"{name}: JPEG changes the values that a label map holds; save it as PNG from its source")
+        return mask
+    if mode in ("P", "L", "1", *_SIXTEEN_BIT):
+        return _by_index(picture, classes, name, void)
+    grey = from_grey_colors(image) if mode in ("RGB", "RGBA", "LA") else None
+    if mode in ("RGB", "RGBA") and classes is not None and (grey is None or are_greys(grey.values, classes, void)):
+        values = by_color(np.asarray(image.convert("RGB")), classes, name, void)
+        return LabelMap(values, "; ".join(filter(None, (_BY_COLOR, of_one_color(classes)))), by_color=True)
+    if grey is None:
+        raise DataError(
+            f"{name}: a label map holds one class index a pixel, this image is {mode}; "
+            "save it as an 8-bit grey or palette PNG"
+        )
+    return grey
 
 
 def scaled_size(shape: Sequence[int], factor: float) -> tuple[int, int]:
@@ -202,17 +224,13 @@ def _holds(image: Image.Image) -> bool:
     return any(extreme[1] > 0 for extreme in np.atleast_2d(np.array(image.getextrema())))
 
 
-def _by_index(picture: _Picture, classes: Classes | None, name: str, void: Sequence[Color]) -> tuple[np.ndarray, str]:
-    values = np.asarray(picture.image)
-    if values.min(initial=0) < 0 or values.max(initial=0) > 255:
-        found = ", ".join(str(value) for value in np.unique(values[(values < 0) | (values > 255)])[:3])
-        raise DataError(f"{name}: label {found} found, labels go from 0 to 255; renumber the classes, void as 255")
-    values = values.astype(np.uint8)
+def _by_index(picture: _Picture, classes: Classes | None, name: str, void: Sequence[Color]) -> LabelMap:
+    values = as_bytes(np.asarray(picture.image), name)
     if picture.maximum:
         # Grey of few bits is stretched to 0..255 when it is decoded; an index is the number that was stored.
         values = np.rint(values * (picture.maximum / 255)).astype(np.uint8)
     table = palette_table(picture.image, values, classes, void) if picture.image.mode == "P" and classes else None
-    return (values, "") if table is None else (table[values], _BY_PALETTE)
+    return LabelMap(values) if table is None else LabelMap(table[values], _BY_PALETTE, by_color=True)
 
 
 def _turned(values: np.ndarray, orientation: int) -> np.ndarray:

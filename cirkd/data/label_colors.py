@@ -42,6 +42,11 @@ def by_color(pixels: np.ndarray, classes: Classes, name: str, void: Sequence[Col
     return label
 
 
+def are_greys(values: np.ndarray, classes: Classes, void: Sequence[Color] = ()) -> bool:
+    """Whether the greys of these values are colours of classes or of none, rather than class numbers."""
+    return {(value,) * 3 for value in np.unique(values).tolist()} <= {*classes.colors, *VOID, *void}
+
+
 def palette_table(
     image: Image.Image, values: np.ndarray, classes: Classes, void: Sequence[Color] = ()
 ) -> np.ndarray | None:

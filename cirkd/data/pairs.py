@@ -17,6 +17,10 @@ Reader = Callable[[Path], tuple[np.ndarray, str]]
 """Turns a label map's file into uint8 `[H, W]` of train ids, and a note on how it was read ("" = nothing special)."""
 
 
+_OF_TOOLS = ("__macosx", "@eadir", "$recycle.bin")
+"""Folders that archives, NAS systems and Windows fill with copies."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """One image file and its label map's file, where there is one."""
@@ -90,10 +94,16 @@ def _unique(frames: list[Frame]) -> list[Frame]:
 def image_files(folder: Path, suffixes: Sequence[str], pattern: str = "*") -> list[Path]:
     """The files of a folder with one of these endings, whatever their case, in order of their paths.
 
-    What operating systems leave beside them (`._NAME`, `.DS_Store`) is passed over; links are followed.
+    What systems and tools leave beside them is passed over, see `left_by_tools`; links are followed.
     """
     found = (path for path in folder.glob(pattern) if path.suffix.lower() in suffixes)
-    return sorted(path for path in found if not path.name.startswith(".") and path.is_file())
+    return sorted(path for path in found if not left_by_tools(path, folder) and path.is_file())
+
+
+def left_by_tools(path: Path, folder: Path) -> bool:
+    """Whether a path below a folder is hidden (`._NAME`, `.DS_Store`, `.ipynb_checkpoints/`) or in a tool's folder."""
+    parts = path.relative_to(folder).parts
+    return any(part.startswith(".") or part.lower() in _OF_TOOLS for part in parts)
 
 
 def dead_links(folder: Path, suffixes: Sequence[str]) -> int:

@@ -298,7 +298,7 @@ def test_colours_in_a_text_list_count(text: str, tmp_path: Path) -> None:
     "text",
     [
         '{"classes": [{"title": "wall", "color": "#010203"}, {"title": "tree", "color": "#040506"}]}',
-        '[{"label": "wall", "index": "0", "rgb": [1, 2, 3, 255]}, {"label": "tree", "index": "1", "rgb": [4, 5, 6, 255]}]',
+        '[{"label": "wall", "index": "0", "rgb": [1, 2, 3, 9]}, {"label": "tree", "index": "1", "rgb": [4, 5, 6, 9]}]',
     ],
 )
 def test_class_lists_spell_their_keys_in_many_ways(text: str, tmp_path: Path) -> None:
