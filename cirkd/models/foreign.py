@@ -14,7 +14,7 @@ from cirkd.models.answers import Answers
 from cirkd.models.fit import MAKE_PLAIN, computed_weight
 from cirkd.models.layouts import ASSUMED, Hints, Recognised, recognise
 from cirkd.models.mmseg_meta import named_in, threshold_of
-from cirkd.models.pickle_names import entries
+from cirkd.models.pickle_names import TENSORS_OF_ARRAYS, entries, holds_arrays
 from cirkd.models.settings_beside import stated_preprocessing, without_buffers
 from cirkd.models.unwrap import Part, chosen, counterpart, other_networks, other_weights, parts
 from cirkd.models.weight_files import FileContent
@@ -40,7 +40,7 @@ def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
     info = replace(info, preprocessing=stated or info.preprocessing, notes=(*kept, *([note] if note else ())))
     told = replace(hints, architecture=None, encoder=None)
     others = other_networks(listed, part, lambda other: _is_network(file, other, told))
-    notes = (*info.notes, *part.notes, *other_weights(listed, part), *others)
+    notes = (*info.notes, *part.notes, *_rounded(part), *other_weights(listed, part), *others)
     info = replace(info, notes=notes, provenance={"file": file.path.name})
     ignored, other = (*found.ignored, *part.beside), counterpart(listed, part)
     return replace(found, info=info, path=file.path, ignored=ignored, other=other)
@@ -58,6 +58,13 @@ def _recognised(file: FileContent, part: Part, hints: Hints) -> Recognised | Non
     except CheckpointError as error:
         line = f"{computed}; {MAKE_PLAIN}" if (computed := computed_weight(part.tensors)) else error
         raise CheckpointError(f"{file.path}: {line}") from None
+
+
+def _rounded(part: Part) -> tuple[str, ...]:
+    """A line where weights are kept in fewer bits than a network computes with to some purpose."""
+    small = next((v.dtype for v in part.tensors.values() if v.is_floating_point() and v.element_size() == 1), None)
+    text = f"weights are stored as {str(small).removeprefix('torch.')}, in 8 bits: predictions differ from those before"
+    return (text,) if small is not None else ()
 
 
 def _is_network(file: FileContent, part: Part, hints: Hints) -> bool:
@@ -106,6 +113,8 @@ def _without_auxiliary(found: Recognised, **changes: Any) -> Recognised:
 
 def _unknown(file: FileContent, listed: list[Part], answers: Answers) -> str:
     tensors = listed[0].tensors if listed else {}
+    if not tensors and holds_arrays(file.content):
+        return f"{file.path}: its weights are arrays of NumPy; {TENSORS_OF_ARRAYS}"
     if not tensors:
         return f"{file.path}: holds no weights; save the network's state_dict() with torch.save or save_file"
     if answers.weights not in (None, "raw", "ema") and not chosen(listed, answers.weights):
@@ -118,7 +127,9 @@ def _unknown(file: FileContent, listed: list[Part], answers: Answers) -> str:
     if answers.weights == "ema":
         return f"{file.path}: its averaged weights are in a form that is not read; leave --weights out"
     names = ", ".join(list(tensors)[:2])
-    what = f"weights of an unknown network ({len(tensors)} tensors: {names[:80]}, ...)"
+    said = (file.config or {}).get("model_type")
+    kind = f"{said[:40]} by its config.json, " if isinstance(said, str) else ""
+    what = f"weights of an unknown network ({kind}{len(tensors)} tensors: {names[:80]}, ...)"
     if all(name.startswith("encoder.") for name in tensors):
         return (
             f"{file.path}: an encoder alone, without what makes classes of its maps; give the whole network's weights"
