@@ -34,6 +34,7 @@ from cirkd.data.folder_places import (
     first,
     folders_in,
     has_folders,
+    is_of_split,
     list_of,
     own_splits,
     pairs_below,
@@ -89,12 +90,13 @@ class Folder(Pairs):
             raise DataError(_nothing(root, images))
         names = {path: path.relative_to(images).with_suffix("").as_posix() for path in files}
         frames = [Frame(names[path], path, found.of.get(path)) for path in files]
+        frames = _of_split(frames, root, images, split) if chosen else frames
         beside = bool(found.of) and labels is None and not nested
         super().__init__(
             "folder",
             split,
             named.classes if named is not None else None,
-            _of_split(frames, root, images, split) if chosen else frames,
+            frames,
             partial(_read, named),
             [
                 *_taken(wanted, split),
@@ -102,7 +104,7 @@ class Folder(Pairs):
                 *_dead(images, labels),
                 *_notes(frames, found, labels, beside),
                 *_passed_over(root, images, labels, found),
-                *(_not_found(root, images, files) if not found.of and labels is None else []),
+                *(_not_found(root, images, files) if labels is None and not any(f.label for f in frames) else []),
             ],
         )
 
@@ -247,8 +249,7 @@ def _not_found(root: Path, images: Path, files: Sequence[Path]) -> list[str]:
         names = ", ".join(sorted(inside)[:4])
         return [f"{names} hold files of the same names; if some are label maps, call the folders images/ and labels/"]
     beside = with_files(folders_in(images.parent if images != root else root).values())
-    others = {images.name.lower(), *(called for names in CALLED.values() for called in names)}
-    if beside := [name for name in beside if name.lower() not in others]:
+    if beside := [name for name in beside if name != images.name and not is_of_split(name)]:
         return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder labels/"]
     return []
 
@@ -260,7 +261,9 @@ def _notes(frames: Sequence[Frame], found: FoundLabels, labels: Path | None, bes
         notes.append("files beside images, of the same names or with _mask and the like, are taken as their label maps")
     if found.unmatched:
         where = f"{labels.name}/ has" if labels is not None else "there are"
-        notes.append(f"{where} {found.unmatched} label maps that match no image; name each like its image")
+        notes.append(
+            f"{where} {found.unmatched} label maps that match no image; name each like its image, folder and all"
+        )
     if 0 < without < len(frames):
         notes.append(f"{without} of {len(frames)} images have no label map")
     return notes

@@ -22,6 +22,10 @@ _OF_LABELS = (
 _LABEL_ENDING = re.compile(rf"[-_.](?:{_OF_LABELS})$", re.IGNORECASE)
 _ENDING = re.compile(rf"[-_.](?:image|img|sat|rgb|leftimg8bit|jpe?g|png|tiff?|{_OF_LABELS})$", re.IGNORECASE)
 """What tools add to the names of images and of label maps; it does not count when they are matched."""
+_BEGINNING = re.compile(
+    r"(?<![^/])(?:images?|img|photo|masks?|labels?|lbl|gt|seg|annotation)[-_](?=[^/]+$)", re.IGNORECASE
+)
+"""The same before a name: image_1 and label_1."""
 _RANKS = ("trainids", "labelids", "color")
 """Endings of several label maps of one image: after all others, and in this order."""
 _OF_THINGS = re.compile(r"instances?(?:ids)?$", re.IGNORECASE)
@@ -134,4 +138,4 @@ def _plain(stem: str) -> str:
 
 
 def _bare(stem: str) -> str:
-    return _plain(_ENDING.sub("", stem))
+    return _plain(_BEGINNING.sub("", _ENDING.sub("", stem)))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cirkd.data.errors import DataError
-from cirkd.data.pairs import image_files, left_by_tools
+from cirkd.data.pairs import image_files, left_by_tools, paths_below
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 LABEL_SUFFIXES = (*SUFFIXES, ".npy")
@@ -59,7 +59,7 @@ def places(root: Path, split: str) -> tuple[Path, Path | None]:
 
 def pairs_below(folder: Path) -> list[tuple[Path, Path]]:
     """Folders of images and of label maps side by side anywhere below: train/Rural/images/ and train/Rural/masks/."""
-    inside = sorted(path for path in folder.rglob("*") if path.is_dir() and not left_by_tools(path, folder))
+    inside = sorted(path for path in paths_below(folder) if path.is_dir() and not left_by_tools(path, folder))
     found = ((first(place, IMAGE_FOLDERS), first(place, LABEL_FOLDERS, LABEL_SUFFIXES)) for place in inside)
     return [(images, labels) for images, labels in found if images is not None and labels is not None]
 
@@ -105,6 +105,11 @@ def folders_in(root: Path) -> dict[str, Path]:
     return {path.name.lower(): path for path in inside if path.is_dir() and not left_by_tools(path, root)}
 
 
+def is_of_split(name: str) -> bool:
+    """Whether a folder of this name is one of a split's: val/, train2017/."""
+    return _FORM.sub("", name.lower()) in {called for names in CALLED.values() for called in names}
+
+
 def with_files(folders: Iterable[Path]) -> list[str]:
     """The names of those folders that hold images, themselves or below them."""
     return [folder.name for folder in folders if _has_files(folder, SUFFIXES)]
@@ -129,4 +134,4 @@ def _joined(word: str, names: Sequence[str]) -> list[str]:
 
 
 def _has_files(folder: Path, suffixes: Sequence[str]) -> bool:
-    return any(path.suffix.lower() in suffixes and not left_by_tools(path, folder) for path in folder.rglob("*"))
+    return any(path.suffix.lower() in suffixes and not left_by_tools(path, folder) for path in paths_below(folder))

@@ -1,8 +1,9 @@
 """Images and label maps in folders: what every data set of files comes down to."""
 
+import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -96,8 +97,19 @@ def image_files(folder: Path, suffixes: Sequence[str], pattern: str = "*") -> li
 
     What systems and tools leave beside them is passed over, see `left_by_tools`; links are followed.
     """
-    found = (path for path in folder.glob(pattern) if path.suffix.lower() in suffixes)
+    there = paths_below(folder) if pattern == "**/*" else folder.glob(pattern)
+    found = (path for path in there if path.suffix.lower() in suffixes)
     return sorted(path for path in found if not left_by_tools(path, folder) and path.is_file())
+
+
+def paths_below(folder: Path) -> Iterator[Path]:
+    """All files and folders below a folder; links to folders are followed, but not in a circle."""
+    for place, inside, files in os.walk(folder, followlinks=True):
+        here = os.path.realpath(place)
+        links = [name for name in inside if os.path.islink(os.path.join(place, name))]
+        circles = {name for name in links if Path(here).is_relative_to(os.path.realpath(os.path.join(place, name)))}
+        inside[:] = [name for name in inside if name not in circles]
+        yield from (Path(place, name) for name in (*inside, *files))
 
 
 def left_by_tools(path: Path, folder: Path) -> bool:
@@ -108,7 +120,7 @@ def left_by_tools(path: Path, folder: Path) -> bool:
 
 def dead_links(folder: Path, suffixes: Sequence[str]) -> int:
     """How many files of a folder and those below it are links to what is not there."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    found = (path for path in paths_below(folder) if path.suffix.lower() in suffixes)
     return sum(path.is_symlink() and not path.exists() for path in found)
 
 

@@ -14,6 +14,9 @@ from cirkd.data.catalog import open_data
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.folder import Folder
+from cirkd.features.sources import open_images
+from cirkd.training.recipes import Recipe
+from cirkd.training.setup import warn_of_files
 from tests.data.tiny_folder import COLORS, LABEL, NAMES, folder
 
 
@@ -382,3 +385,50 @@ def test_cvats_export_is_no_pascal_voc(tmp_path: Path) -> None:
     (tmp_path / "labelmap.txt").write_text("# label:color_rgb:parts:actions\n" + "\n".join(lines))
     assert catalog.layout_of(tmp_path) == "folder"
     assert opened(tmp_path)[1] == [[0, 1, 2, 3]]
+
+
+def test_links_to_folders_are_followed_and_not_in_a_circle(tmp_path: Path) -> None:
+    photograph(tmp_path / "store" / "city" / "a.jpg")
+    (tmp_path / "root" / "images").mkdir(parents=True)
+    (tmp_path / "root" / "images" / "linked").symlink_to(tmp_path / "store" / "city")
+    (tmp_path / "root" / "images" / "circle").symlink_to(tmp_path / "root")
+    assert opened(tmp_path / "root")[0] == ["linked/a"]
+
+
+@pytest.mark.parametrize(("image", "label"), [("image_1.png", "label_1.png"), ("x/img_1.jpg", "x/mask_1.png")])
+def test_what_stands_before_names_does_not_count(image: str, label: str, tmp_path: Path) -> None:
+    photograph(tmp_path / "images" / image)
+    drawn(tmp_path / "labels" / label)
+    assert opened(tmp_path)[1] == [[0, 1, 2, 3]]
+
+
+def test_a_list_may_name_the_label_map_too(tmp_path: Path) -> None:
+    for name in "ab":
+        photograph(tmp_path / "images" / f"{name}.jpg")
+        drawn(tmp_path / "labels" / f"{name}.png")
+    drawn(tmp_path / "drawn" / "z.png", np.full_like(LABEL, 9))
+    (tmp_path / "val.txt").write_text("images/a.jpg drawn/z.png\nimages/b.jpg /elsewhere/labels/b.png\n")
+    assert opened(tmp_path, "val")[1] == [[9], [0, 1, 2, 3]]
+    (tmp_path / "val.txt").write_text("images/a.jpg,drawn/y.png\n")
+    with pytest.raises(DataError, match=r"lists the label map drawn/y\.png, and it is not in this folder"):
+        open_data("folder", "val", tmp_path)
+
+
+def test_what_is_said_of_files_reaches_studies_and_runs(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    drawn(root / "labels" / "f0_mask.png")
+    (said,) = open_data("folder", root=root, split="all").notes  # type: ignore[attr-defined]
+    assert "an image has several label maps" in said
+    assert open_images(root, split="all").notes == (said,)
+    data = open_data("folder", "all", root)
+    with pytest.warns(UserWarning, match="an image has several label maps"):
+        warn_of_files(Recipe("own"), data, data)
+
+
+def test_a_data_set_that_a_layout_tells_is_said(tmp_path: Path) -> None:
+    photograph(tmp_path / "val" / "a.png")
+    drawn(tmp_path / "valannot" / "a.png")
+    data = catalog.open_named(str(tmp_path))
+    assert (data.name, "is laid out like CamVid and read as that" in data.notes[0]) == ("camvid", True)  # type: ignore[attr-defined]
+    # As it says.
+    assert opened(tmp_path, "val")[1] == [[0, 1, 2, 3]]
