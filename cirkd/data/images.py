@@ -42,6 +42,8 @@ _DAMAGE = (
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _ORIENTATION = 0x0112
+_BANDS = 277  # of TIFF: how many numbers a pixel has
+_FIRST_BANDS = "of images of four or more bands the first three are taken for red, green and blue"
 _TURNED = "images with an EXIF orientation are turned upright, and label maps without one of their own along with them"
 _BY_COLOR = "label maps are read by their colours, which are those of the classes"
 _BY_PALETTE = (
@@ -100,10 +102,11 @@ def read_pair(image: Path, label: Path | None, read: Any) -> tuple[np.ndarray, n
     Raises:
         DataError: one can't be read, or they differ in size.
     """
-    pixels, orientation = _read_image(image)
+    pixels, orientation, said = _read_image(image)
     if label is None:
-        return pixels, None, ""
+        return pixels, None, said
     values, note = read(label)
+    note = "; ".join(filter(None, (said, note)))
     if orientation > 1 and label.suffix != ".mat" and (label.suffix == ".npy" or _open(label).orientation == 1):
         turned = np.ascontiguousarray(_turned(values, orientation))
         if turned.shape == pixels.shape[:2]:
@@ -189,14 +192,17 @@ def resize_label(label: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(Image.fromarray(label).resize((size[1], size[0]), Image.Resampling.NEAREST))
 
 
-def _read_image(source: Path | str | BinaryIO) -> tuple[np.ndarray, int]:
-    """uint8 `[H, W, 3]`, upright, and the EXIF orientation that was undone."""
+def _read_image(source: Path | str | BinaryIO) -> tuple[np.ndarray, int, str]:
+    """uint8 `[H, W, 3]`, upright; the EXIF orientation that was undone; and what is to be said of it."""
     picture = _open(source)
     try:
         pixels = _as_rgb(picture, _name(source))
     except _DAMAGE as error:
         raise DataError(f"{_name(source)}: the image is damaged ({error}); copy or export it again") from None
-    return np.ascontiguousarray(_turned(pixels, picture.orientation)), picture.orientation
+    note = (
+        _FIRST_BANDS if getattr(picture.image, "tag_v2", {}).get(_BANDS, 0) > 3 and picture.image.mode == "RGB" else ""
+    )
+    return np.ascontiguousarray(_turned(pixels, picture.orientation)), picture.orientation, note
 
 
 def _as_rgb(picture: _Picture, name: str) -> np.ndarray:
@@ -211,17 +217,13 @@ def _as_rgb(picture: _Picture, name: str) -> np.ndarray:
         pixels = np.repeat(grey[..., None], 3, axis=2)
     else:
         pixels = np.array((image.convert("RGBA") if image.mode in ("LA", "PA", "La") else image).convert("RGB"))
-    if (image.mode in _SIXTEEN_BIT or ";16" in picture.packing) and 0 <= pixels.max(initial=0) < 64 and _holds(image):
+    black = not np.atleast_2d(np.array(image.getextrema()))[:, 1].any()
+    if (image.mode in _SIXTEEN_BIT or ";16" in picture.packing) and 0 <= pixels.max(initial=0) < 64 and not black:
         raise DataError(
             f"{name}: 16-bit numbers of which none reaches a quarter of the range, so perhaps 12 bits in 16; "
             "scale them to the full range, or save as 8 bits"
         )
     return pixels
-
-
-def _holds(image: Image.Image) -> bool:
-    """Whether anything but black is in an image."""
-    return any(extreme[1] > 0 for extreme in np.atleast_2d(np.array(image.getextrema())))
 
 
 def _by_index(picture: _Picture, classes: Classes | None, name: str, void: Sequence[Color]) -> LabelMap:
@@ -263,7 +265,9 @@ def _open(source: Path | str | BinaryIO) -> _Picture:
             f"{_name(source)}: the image is far over {MAX_PIXELS // 10**6} megapixels; scale the image down first"
         ) from None
     except UnidentifiedImageError:
-        raise DataError(f"{_name(source)}: this is not an image; PNG, JPEG, WebP, TIFF and BMP are read") from None
+        bands = " of up to 6 bands (save red, green and blue alone)" if ".tif" in _name(source).lower() else ""
+        known = f"this is not an image that can be read; PNG, JPEG, WebP, BMP and TIFF{bands} are read"
+        raise DataError(f"{_name(source)}: {known}") from None
     except _DAMAGE as error:
         raise DataError(f"{_name(source)}: the image is damaged ({error}); copy or export it again") from None
 
