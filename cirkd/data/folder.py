@@ -7,11 +7,15 @@
     root/train/images/, root/train/labels/, root/val/...  a folder a split
     root/train/, root/train_labels/, root/val/...         the same
     root/images/train/, root/labels/train/, ...           the same, the other way round
-    root/train.txt, root/val.txt with names               a list a split, of root/images/; root/splits/val.txt as well
+    root/train_images/, root/train_masks/, ...            the same
+    root/train/CITY/images/, root/train/CITY/masks/, ...  pairs of folders further down
+    root/train.txt, root/val.txt with names               a list a split, of root/images/; root/splits/val.txt as well;
+                                                          a second path in a line is that of the label map
 
 Splits may be called training, valid or validation, and testing, too.
 
-`root/classes.json` or `classes.txt` names the classes, see `cirkd.data.class_list`.
+`root/classes.json` or `classes.txt` names the classes, see `cirkd.data.class_list`; where there is neither, a list that
+a tool has left.
 """
 
 from collections import Counter

@@ -1,6 +1,7 @@
 """From a file of weights of another project to the network that they belong to, with what the user says about it."""
 
 import math
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +16,9 @@ from cirkd.models.fit import MAKE_PLAIN, computed_weight
 from cirkd.models.layouts import ASSUMED, Hints, Recognised, recognise
 from cirkd.models.mmseg_meta import named_in, threshold_of
 from cirkd.models.pickle_names import TENSORS_OF_ARRAYS, entries, holds_arrays
+from cirkd.models.segmenter import ModelInfo
 from cirkd.models.settings_beside import stated_preprocessing, without_buffers
+from cirkd.models.stated_classes import stated_classes
 from cirkd.models.unwrap import Part, chosen, counterpart, other_networks, other_weights, parts
 from cirkd.models.weight_files import FileContent
 
@@ -34,7 +37,7 @@ def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
     else:
         raise CheckpointError(_unknown(file, listed, answers))
     found = _two_classes(_without_strange_auxiliary(found), hints.meta)
-    info = found.info
+    info = _named(found.info, file)
     stated, note = stated_preprocessing(file.beside, part.file, part.prefix)
     kept = tuple(line for line in info.notes if stated is None or not line.startswith(ASSUMED))
     info = replace(info, preprocessing=stated or info.preprocessing, notes=(*kept, *([note] if note else ())))
@@ -71,6 +74,17 @@ def _is_network(file: FileContent, part: Part, hints: Hints) -> bool:
     with suppress(CheckpointError):
         return _recognised(file, part, hints) is not None
     return False
+
+
+def _named(info: ModelInfo, file: FileContent) -> ModelInfo:
+    """With the classes that the file names, where they were guessed."""
+    said = (file.content, file.metadata, file.config or {})
+    named = stated_classes(said, info.classes) if info.classes.guessed else None
+    if named is None:
+        return info
+    old, new = (" and ".join(classes.names) for classes in (info.classes, named[0]))
+    kept = tuple(note.replace(old, new) for note in info.notes if not re.match(r"\d+ classes[:,]", note))
+    return replace(info, classes=named[0], notes=(named[1], *kept))
 
 
 def _two_classes(found: Recognised, meta: Mapping[str, Any]) -> Recognised:

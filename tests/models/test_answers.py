@@ -7,6 +7,7 @@ import pickle
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,6 +28,8 @@ from cirkd.models.published import PREPROCESSING
 from cirkd.models.segmenter import ModelInfo
 from cirkd.models.settings_beside import stated_preprocessing
 from cirkd.models.unwrap import chosen, parts
+
+TREES = ("wall", "tree", "road", "sky")
 
 
 @pytest.fixture(scope="module")
@@ -527,3 +530,41 @@ def test_an_unknown_network_goes_by_what_its_config_says(tmp_path: Path, state: 
     )
     with pytest.raises(CheckpointError, match=r"unknown network \(mask2former by its config\.json, .*FILE\.py:make"):
         load_model(tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"class_names": list(TREES)},
+        {"hyper_parameters": {"num_classes": 4, "classes": TREES}},
+        {"args": argparse.Namespace(classes=list(TREES))},
+        {"id2label": dict(enumerate(TREES))},
+        {"labels": {name: place for place, name in enumerate(TREES)}},
+    ],
+)
+def test_class_names_beside_the_weights_are_read(
+    beside: dict[str, Any], tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    torch.save({"state_dict": state, **beside}, tmp_path / "w.pth")
+    info = load_model(tmp_path / "w.pth", "cpu").info
+    assert info.classes.names == TREES
+    assert not info.classes.guessed
+    assert f"{next(iter(beside))!r}" in info.notes[0] and "in the file names them" in info.notes[0]
+    told = load_model(tmp_path / "w.pth", "cpu", classes=["a", "b", "c", "d"])
+    assert told.info.classes.names == ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"classes": ["wall", "tree"]}, {"classes": 4}, {"names": [f"LABEL_{i}" for i in range(4)]}, {"labels": {}}],
+)
+def test_other_things_beside_the_weights_are_no_class_names(
+    beside: dict[str, Any], tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    torch.save({"state_dict": state, **beside}, tmp_path / "w.pth")
+    assert load_model(tmp_path / "w.pth", "cpu").info.classes.guessed
+
+
+def test_class_names_in_a_safetensors_header(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    save_file(state, tmp_path / "w.safetensors", metadata={"classes": json.dumps(TREES)})
+    assert load_model(tmp_path / "w.safetensors", "cpu").info.classes.names == TREES
