@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -37,8 +37,10 @@ def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
     else:
         raise CheckpointError(_unknown(file, listed, answers))
     found = _two_classes(_without_strange_auxiliary(found), hints.meta)
-    info = _named(found.info, file)
-    stated, note = stated_preprocessing(file.beside, part.file, part.prefix)
+    said = (file.content, file.metadata, file.config or {})
+    info = _named(found.info, said)
+    assumed = any(note.startswith(ASSUMED) for note in info.notes)
+    stated, note = stated_preprocessing(file.beside, part.file, part.prefix, said if assumed else ())
     kept = tuple(line for line in info.notes if stated is None or not line.startswith(ASSUMED))
     info = replace(info, preprocessing=stated or info.preprocessing, notes=(*kept, *([note] if note else ())))
     told = replace(hints, architecture=None, encoder=None)
@@ -76,9 +78,8 @@ def _is_network(file: FileContent, part: Part, hints: Hints) -> bool:
     return False
 
 
-def _named(info: ModelInfo, file: FileContent) -> ModelInfo:
+def _named(info: ModelInfo, said: Sequence[Mapping[str, Any]]) -> ModelInfo:
     """With the classes that the file names, where they were guessed."""
-    said = (file.content, file.metadata, file.config or {})
     named = stated_classes(said, info.classes) if info.classes.guessed else None
     if named is None:
         return info

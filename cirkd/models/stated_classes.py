@@ -20,7 +20,7 @@ def stated_classes(said: Sequence[Mapping[str, Any]], counted: Classes) -> tuple
         said: What the file holds and what is said beside it; that which comes first counts.
         counted: The classes that the number of outputs suggests.
     """
-    for where, held in _held(said):
+    for where, held in places_of(said):
         for key in _NAMES:
             names = _listed(held.get(key))
             if names is not None and len(names) == len(counted):
@@ -30,7 +30,8 @@ def stated_classes(said: Sequence[Mapping[str, Any]], counted: Classes) -> tuple
     return None
 
 
-def _held(said: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+def places_of(said: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    """Where a trainer keeps what it says of a network, in words, and what it keeps there."""
     for content in said:
         yield "", content
         for place in _PLACES:

@@ -568,3 +568,41 @@ def test_other_things_beside_the_weights_are_no_class_names(
 def test_class_names_in_a_safetensors_header(tmp_path: Path, state: dict[str, Tensor]) -> None:
     save_file(state, tmp_path / "w.safetensors", metadata={"classes": json.dumps(TREES)})
     assert load_model(tmp_path / "w.safetensors", "cpu").info.classes.names == TREES
+
+
+@pytest.mark.parametrize(
+    ("beside", "place"),
+    [
+        ({"mean": [0.5, 0.4, 0.3], "std": (0.2, 0.2, 0.2)}, "'mean' and 'std'"),
+        (
+            {"hyper_parameters": {"mean": [127.5, 102, 76.5], "std": [51, 51, 51]}},
+            "'hyper_parameters', 'mean' and 'std'",
+        ),
+    ],
+)
+def test_mean_and_std_that_a_trainer_saved_beside_the_weights(
+    beside: dict[str, Any], place: str, tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    torch.save({"state_dict": state, **beside}, tmp_path / "w.pth")
+    info = load_model(tmp_path / "w.pth", "cpu").info
+    assert info.preprocessing.mean == pytest.approx((0.5, 0.4, 0.3)) and info.preprocessing.std == pytest.approx(
+        (0.2, 0.2, 0.2)
+    )
+    assert any(f"mean and std as {place} in the file say" in note for note in info.notes)
+    assert not any("are assumed" in note for note in info.notes)
+    assert load_model(tmp_path / "w.pth", "cpu", mean=(0.1, 0.1, 0.1), range=1).info.preprocessing.mean == (
+        0.1,
+        0.1,
+        0.1,
+    )
+
+
+def test_numbers_that_are_no_mean_of_an_input_are_passed_over(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save({"state_dict": state, "mean": 0.3, "std": [1.0, 0.0, 1.0]}, tmp_path / "w.pth")
+    assert any("are assumed" in note for note in load_model(tmp_path / "w.pth", "cpu").info.notes)
+
+
+def test_a_part_of_an_encoder_is_no_network_for_other_images(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save({name: value for name, value in state.items() if name != "encoder.conv1.weight"}, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match=r"an encoder with .* weights that is none of those tried"):
+        load_model(tmp_path / "w.pth", "cpu")
