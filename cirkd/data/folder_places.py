@@ -1,5 +1,6 @@
 """Where images, label maps and splits of a folder of one's own lie, by what its folders are called."""
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -93,16 +94,21 @@ def first(root: Path, names: Sequence[str], suffixes: Sequence[str] = SUFFIXES) 
     """
     there = folders_in(root)
     found = [there[name.lower()] for name in names if name.lower() in there]
-    if not any(map(lambda folder: _has_files(folder, suffixes), found)) and not image_files(root, suffixes):
+    held = next((folder for folder in found if _has_files(folder, suffixes)), None)
+    if held is None and there and not any(path.suffix.lower() in suffixes for path in root.iterdir()):
         formed = {_FORM.sub("", name): folder for name, folder in reversed(there.items())}
         found += [formed[name.lower()] for name in names if name.lower() in formed]
-    return next((folder for folder in found if _has_files(folder, suffixes)), found[0] if found else None)
+        held = next((folder for folder in found if _has_files(folder, suffixes)), None)
+    return held or (found[0] if found else None)
 
 
 def folders_in(root: Path) -> dict[str, Path]:
     """The folders in a folder by their names in lower case."""
-    inside = sorted(root.iterdir()) if root.is_dir() else []
-    return {path.name.lower(): path for path in inside if path.is_dir() and not left_by_tools(path, root)}
+    if not root.is_dir():
+        return {}
+    with os.scandir(root) as entries:  # which tells folders from files without a look at each
+        inside = sorted(root / entry.name for entry in entries if entry.is_dir())
+    return {path.name.lower(): path for path in inside if not left_by_tools(path, root)}
 
 
 def is_of_split(name: str) -> bool:
