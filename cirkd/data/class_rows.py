@@ -34,7 +34,7 @@ def rows(text: str) -> list[dict[str, Any]]:
 
     Example:
         >>> rows("0: road\\n1: car")
-        [{'id': 0, 'name': 'road'}, {'id': 1, 'name': 'car'}]
+        [{'name': 'road', 'id': 0}, {'name': 'car', 'id': 1}]
         >>> rows("3d model\\nroad")
         [{'name': '3d model'}, {'name': 'road'}]
     """
