@@ -57,7 +57,7 @@ class FoundLabels:
             names = ", ".join(path.name for path in self.others[several[0]][:3])
             what = f"{len(several)} images have" if len(several) > 1 else "an image has"
             taken = self.of[several[0]].name
-            notes.append(f"{what} several label maps: {taken} is taken, not {names}; move it away to have the next")
+            notes.append(f"{what} several label maps: {taken} is taken, not {names} (move it away to have the next)")
         return notes
 
 
