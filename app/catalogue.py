@@ -12,8 +12,8 @@ from pathlib import Path
 
 from cirkd.data.bundled import FIRST, KINDS, PARTS, bundled, data_of, members, study_of
 from cirkd.data.catalog import DATA_SETS, expanded, layout_of
-from cirkd.data.folder import IMAGE_FOLDERS, LABEL_FOLDERS
 from cirkd.data.folder import SPLITS as FOLDER_SPLITS
+from cirkd.data.folder_places import IMAGE_FOLDERS, LABEL_FOLDERS
 from cirkd.data.pairs import file_stamp
 from cirkd.features.stored import is_stored
 from cirkd.models.places import SUFFIXES, commanded, own_network, read_with

@@ -264,7 +264,7 @@ def _predict(words: list[str]) -> int:
             progress=progress,
         )
     print(f"{options.output}: {len(written)} label maps")
-    for note in model.info.notes:
+    for note in (*getattr(data, "notes", ()), *model.info.notes):
         print(f"  note: {note}")
     return 0
 

@@ -195,6 +195,7 @@ class Study(Results):
             classes=self.source.classes,
             kept=self.cache,
             fine=fine,
+            told=self.source.notes,
         )
         return found.in_palette(self.palette)
 

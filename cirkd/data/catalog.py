@@ -78,7 +78,15 @@ def open_named(text: str, split: str = "val", root: Path | str | None = None) ->
         raise DataError(f"{text}: there is no such data set or folder; choose one of: {', '.join(DATA_SETS)}")
     if root is not None:
         raise DataError(f"{text} is a folder, and so is the root {root}; give one of them alone")
-    return open_data(layout_of(expanded(text)), split, text)
+    like = layout_of(expanded(text))
+    data = open_data(like, split, text)
+    if like != "folder" and isinstance(data, Pairs) and class_list_in(expanded(text)) is None:
+        data.notes = (
+            f"{text} is laid out like {DATA_SETS[like].title} and read as that; if it is your own, choose folder with "
+            "this root",
+            *data.notes,
+        )
+    return data
 
 
 def layout_of(root: Path | str) -> str:

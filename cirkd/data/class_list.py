@@ -1,12 +1,14 @@
 """Class lists in files: `classes.json` of a folder, and what `--classes` names."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cirkd.data.class_rows import entries_of, rows
 from cirkd.data.errors import DataError
 from cirkd.data.pairs import text_of
 from cirkd.data.palettes import spread_colors
@@ -15,6 +17,13 @@ from cirkd.data.sample import IGNORED, Classes, Color
 _WANTED = 'a list of {"name": "road", "color": [128, 64, 128]}, or of names, was wanted'
 _NUMBERS = ("trainId", "train_id", "id")
 """Keys by which class lists number classes: places, and values in label maps."""
+_SPELLINGS = {
+    "name": ("name", "title", "label", "class", "class_name", "readable"),
+    "color": ("color", "colour", "rgb", "color_rgb"),
+    "id": ("id", "index", "class_id", "label_id"),
+}
+"""What class lists call what is called so here; the first that is there counts."""
+_CONTAINERS = ("id2label", "categories", "classes", "labels", "names")
 _UNREAD_IDS = (
     'classes are numbered by their places in the class list, not by "id", as not all of these can stand in label maps '
     '(0 to 254; 255 or -1 for no class); "value" says otherwise'
@@ -31,12 +40,14 @@ class ClassList:
         table: uint8 `[256]`, from a value in a label map to the class; None where values are class numbers. A value of
             no class stays what it is, so that it is counted as such; where that is the number of a class, it is 255.
         note: Which of its numbers count, where the file has them under other names; "" where nothing is to be said.
+        void: Colours of its entries for no class.
     """
 
     classes: Classes
     colored: bool
     table: np.ndarray | None = None
     note: str = ""
+    void: tuple[Color, ...] = ()
 
     def numbered(self, values: np.ndarray) -> tuple[np.ndarray, str]:
         """The values of a label map as class numbers; and a note where some of no class had to become 255."""
@@ -69,22 +80,24 @@ def read_class_list(path: Path) -> ClassList:
     """
     try:
         text = text_of(path)
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: this class list is not written in UTF-8; save it in that encoding") from None
+    except OSError as error:
         raise DataError(f"{path}: cannot be read ({error}); {_WANTED}") from None
     try:
         if path.suffix == ".json" or text.lstrip()[:1] in ("[", "{"):
             return _from_entries(_entries(json.loads(text)))
-        return _from_entries([{"name": line.strip()} for line in text.splitlines() if line.strip()])
+        return _from_entries(rows(text))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: {_WANTED} ({error!r})") from None
 
 
 def _entries(found: Any) -> list[dict[str, Any]]:
     """The entries of any of the forms, in class order."""
-    if isinstance(found, dict) and isinstance(found.get("id2label"), dict):
-        found = found["id2label"]
-    if isinstance(found, dict) and isinstance(found.get("categories"), list):
-        found = found["categories"]
+    if isinstance(found, dict):
+        found = next((found[key] for key in _CONTAINERS if isinstance(found.get(key), dict | list)), found)
+    if isinstance(found, dict) and all(type(value) is int for value in found.values()):
+        found = [{"name": name, "id": number} for name, number in found.items()]
     if isinstance(found, dict):
         numbers = sorted(int(key) for key in found)
         if numbers != list(range(len(found))):
@@ -92,7 +105,24 @@ def _entries(found: Any) -> list[dict[str, Any]]:
         found = [found[str(number)] for number in numbers]
     if not isinstance(found, list) or not found:
         raise ValueError("there is no class in it")
-    return [entry if isinstance(entry, dict) else {"name": entry} for entry in found]
+    if all(isinstance(entry, str) for entry in found):
+        return entries_of(found)
+    return [_spelled(entry) if isinstance(entry, dict) else {"name": entry} for entry in found]
+
+
+def _spelled(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry under the names that count here, its numbers as numbers."""
+    found = dict(entry)
+    for name, others in _SPELLINGS.items():
+        value = next((entry[other] for other in others if entry.get(other) is not None), None)
+        if value is None:
+            found.pop(name, None)
+        else:
+            found[name] = value
+    for name in (*_NUMBERS, "value"):
+        if re.fullmatch(r"-?\d{1,9}", str(found.get(name))):
+            found[name] = int(found[name])
+    return found
 
 
 def _numbered(entries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
@@ -135,7 +165,7 @@ def _note(key: str, entries: list[dict[str, Any]], found: list[int]) -> str:
 
 
 def _from_entries(entries: list[dict[str, Any]]) -> ClassList:
-    entries, note = _numbered(entries)
+    listed, (entries, note) = entries, _numbered(entries)
     if not entries:
         raise ValueError("there is no class in it")
     names = [entry["name"] for entry in entries]
@@ -144,7 +174,8 @@ def _from_entries(entries: list[dict[str, Any]]) -> ClassList:
     colored = all("color" in entry for entry in entries)
     spread = spread_colors(len(names))
     colors = tuple(_color(entry.get("color", spread[place])) for place, entry in enumerate(entries))
-    return ClassList(Classes(tuple(names), colors), colored, _table(entries), note)
+    void = {_color(entry["color"]) for entry in listed if "color" in entry} - set(colors)
+    return ClassList(Classes(tuple(names), colors), colored, _table(entries), note, tuple(sorted(void)))
 
 
 def _table(entries: list[dict[str, Any]]) -> np.ndarray | None:
@@ -162,7 +193,10 @@ def _table(entries: list[dict[str, Any]]) -> np.ndarray | None:
 
 
 def _color(value: Any) -> Color:
-    red, green, blue = (int(part) for part in value)
-    if not all(0 <= part <= 255 for part in (red, green, blue)):
-        raise ValueError(f"colour {value}: three numbers from 0 to 255")
-    return red, green, blue
+    """Three numbers, a fourth for alpha, or #rrggbb."""
+    code = re.fullmatch(r"#?([0-9a-fA-F]{6})(?:[0-9a-fA-F]{2})?", value) if isinstance(value, str) else None
+    parts: list[Any] = list(bytes.fromhex(code[1])) if code else list(value)
+    red, green, blue = parts[:3] if len(parts) == 4 else parts
+    if not all(int(part) == part and 0 <= part <= 255 for part in (red, green, blue)):
+        raise ValueError(f"colour {value}: three whole numbers from 0 to 255, or #rrggbb")
+    return int(red), int(green), int(blue)

@@ -7,13 +7,18 @@
     root/train/images/, root/train/labels/, root/val/...  a folder a split
     root/train/, root/train_labels/, root/val/...         the same
     root/images/train/, root/labels/train/, ...           the same, the other way round
-    root/train.txt, root/val.txt with names               a list a split, of root/images/; root/splits/val.txt as well
+    root/train_images/, root/train_masks/, ...            the same
+    root/train/CITY/images/, root/train/CITY/masks/, ...  pairs of folders further down
+    root/train.txt, root/val.txt with names               a list a split, of root/images/; root/splits/val.txt as well;
+                                                          a second path in a line is that of the label map
 
 Splits may be called training, valid or validation, and testing, too.
 
-`root/classes.json` or `classes.txt` names the classes, see `cirkd.data.class_list`.
+`root/classes.json` or `classes.txt` names the classes, see `cirkd.data.class_list`; where there is neither, a list that
+a tool has left.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,23 +28,33 @@ import numpy as np
 from cirkd.data.class_list import ClassList, class_list_in, read_class_list
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.folder_labels import labels_beside, labels_in
+from cirkd.data.folder_labels import FoundLabels, labels_beside, labels_in
 from cirkd.data.folder_lists import of_list, of_share
-from cirkd.data.images import read_label_noted
+from cirkd.data.folder_places import (
+    CALLED,
+    LABEL_FOLDERS,
+    LABEL_SUFFIXES,
+    SUFFIXES,
+    first,
+    folders_in,
+    has_folders,
+    is_of_split,
+    list_of,
+    own_splits,
+    pairs_below,
+    places,
+    split_found,
+    with_files,
+)
+from cirkd.data.images import read_label_map
 from cirkd.data.pairs import Frame, Pairs, dead_links, image_files
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-IMAGE_FOLDERS = ("images", "image", "imgs", "img", "img_dir", "JPEGImages")
-LABEL_FOLDERS = (
-    *("labels", "masks", "annotations", "label", "mask", "annotation", "ann_dir", "gt", "groundtruth", "ground_truth"),
-    *("segmentations", "segmentation", "SegmentationClass"),
-)
-_OF_SPLIT = ("annot", *(f"{mark}{name}" for name in LABEL_FOLDERS for mark in "_-"))
-"""What the folder of a split's label maps has after that of its images: val/ and val_labels/, trainannot/."""
 SPLITS = ("all", "val", "train", "test")
-_CALLED = {"val": ("val", "valid", "validation"), "train": ("train", "training"), "test": ("test", "testing")}
-_LISTS = ("", "splits", "split", "lists", "ImageSets/Segmentation", "ImageSets")
-"""Where lists of splits lie."""
+_CLASS_LISTS = ("_classes.csv", "class_dict.csv", "classes.csv", "labelmap.txt", "class_names.txt", "label_colors.txt")
+"""Class lists as tools call them; where a folder has neither classes.json nor classes.txt."""
+_PICTURES = (".gif", ".jp2", ".avif", ".heic", ".heif", ".exr", ".dcm", ".nef", ".cr2", ".dng", ".nii")
+_ANNOTATIONS = (*_PICTURES, ".npz", ".mat", ".json", ".xml", ".txt")
+"""Endings of pictures and of annotations in forms that are not read."""
 
 
 class Folder(Pairs):
@@ -58,49 +73,80 @@ class Folder(Pairs):
     def __init__(self, root: Path | None, split: str = "all") -> None:
         if root is None:
             raise DataError("a folder of images was wanted; give its path with --root")
+        if root.is_file():
+            raise DataError(f"{root}: this is a file, a folder of images was wanted; give the folder that holds it")
         if not _is_folder(root):
             raise DataError(f"{root}: there is no such folder; check the path")
-        wanted, split = split, _found(root, split)
-        images, labels = _places(root, split)
-        chosen = split != "all" and not _has_folders(root, split)
-        named = _class_list(root)
+        wanted, split = split, split_found(root, split)
+        images, labels = places(root, split)
+        chosen = split != "all" and not has_folders(root, split)
+        named, said = _class_list(root, images)
         files = image_files(images, SUFFIXES, "*" if images == root else "**/*")
         files = [path for path in files if labels is None or not path.is_relative_to(labels)]
-        beside, unread = labels_beside(files, named) if labels is None else ({}, [])
-        taken = {*beside.values(), *unread}
+        below = labels is None and (images != root or not (files or own_splits(root)))
+        nested = pairs_below(images) if below else []
+        if nested:
+            files = [path for pictures, _ in nested for path in image_files(pictures, SUFFIXES, "**/*")]
+        found = _labels(files, [(images, labels)] if labels is not None else nested, named)
+        taken = {*found.of.values(), *found.unread, *(path for others in found.others.values() for path in others)}
         files = [path for path in files if path not in taken]
         if not files:
             raise DataError(_nothing(root, images))
-        found, unmatched = (beside, 0) if labels is None else labels_in(files, images, labels, SUFFIXES)
         names = {path: path.relative_to(images).with_suffix("").as_posix() for path in files}
-        frames = [Frame(names[path], path, found.get(path)) for path in files]
+        frames = [Frame(names[path], path, found.of.get(path)) for path in files]
+        frames = _of_split(frames, root, images, split) if chosen else frames
+        beside = bool(found.of) and labels is None and not nested
         super().__init__(
             "folder",
             split,
             named.classes if named is not None else None,
-            _of_split(frames, root, images, split) if chosen else frames,
+            frames,
             partial(_read, named),
             [
                 *_taken(wanted, split),
-                *([named.note] if named and named.note else []),
+                *said,
                 *_dead(images, labels),
-                *_notes(frames, labels, unmatched, bool(beside)),
-                *_passed_over(labels, unread),
+                *_notes(frames, found, labels, beside),
+                *_passed_over(root, images, labels, found),
+                *(_not_found(root, images, files) if labels is None and not any(f.label for f in frames) else []),
             ],
         )
 
 
+def _labels(files: list[Path], folders: list[tuple[Path, Path]], named: ClassList | None) -> FoundLabels:
+    """The label maps of images: in folders of their own, given in pairs, or beside them."""
+    if not folders:
+        return labels_beside(files, named)
+    found = [
+        labels_in([path for path in files if path.is_relative_to(images)], images, labels, LABEL_SUFFIXES)
+        for images, labels in folders
+    ]
+    return FoundLabels(
+        {image: path for one in found for image, path in one.of.items()},
+        {image: others for one in found for image, others in one.others.items()},
+        sum(one.unmatched for one in found),
+    )
+
+
 def _nothing(root: Path, images: Path) -> str:
     """Why there is no image."""
-    own = [split for split in _CALLED if _has_folders(root, split)]
+    own = [split for split in CALLED if has_folders(root, split)]
     dead = "; ".join(_dead(images, None))
     if own and not dead:
         return f"{root}: its images are in folders for {', '.join(own)}; choose one of these splits"
     own = class_list_in(root)
-    known = "PNG, JPEG, WebP, TIFF and BMP are read"
+    known = []
     if own is not None:
-        known = f"with {own.name} it is a folder of your own; without, it may be a data set by its layout; {known}"
-    return f"{images}: no image files here; {dead or known}"
+        known.append(f"with {own.name} it is a folder of your own; without, it may be a data set by its layout")
+    if inside := with_files(folders_in(images).values()):
+        known.append(
+            f"there are in {', '.join(inside[:4])}: call the folder of images images/ and that of their label maps "
+            "labels/, or give the one that holds the images"
+        )
+    else:
+        known.append("PNG, JPEG, WebP, TIFF and BMP are read")
+    others = "".join(f"; {line}" for line in _unread(images, _PICTURES, "*", "images"))
+    return f"{images}: no image files here; {dead or '; '.join(known)}{others}"
 
 
 def _dead(*folders: Path | None) -> list[str]:
@@ -120,90 +166,22 @@ def _is_folder(root: Path) -> bool:
         return False
 
 
-def _found(root: Path, split: str) -> str:
-    """The split that a word stands for; `all` where the folder has no splits.
-
-    Raises:
-        DataError: it has others.
-    """
-    split = next((name for name, called in _CALLED.items() if split.lower() in called), split)
-    own = _own_splits(root)
-    if split in own or split not in _CALLED:
-        return split
-    if own:
-        images = _first(root, IMAGE_FOLDERS)
-        known = [*own, "all"] if images is not None and image_files(images, SUFFIXES) else own
-        raise DataError(
-            f"{root}: has no split {split}; choose {' or '.join(known)}, a list FILE.txt, or a share as 0-80%"
-        )
-    # A folder without splits has its images under every name, so that `--split val` need not be left out.
-    return "all"
-
-
 def _taken(wanted: str, split: str) -> list[str]:
     """A line where all images are taken for a split."""
     return [f"no split {wanted} was found, so all images are taken"] if split == "all" != wanted else []
 
 
-def _places(root: Path, split: str) -> tuple[Path, Path | None]:
-    """The folders of images and of labels of a split."""
-    nested = _first(root, _CALLED.get(split, ()))
-    if nested is not None and _has_files(nested):
-        images, beside = _first(nested, IMAGE_FOLDERS) or nested, [f"{nested.name}{end}" for end in _OF_SPLIT]
-        return images, _first(nested, LABEL_FOLDERS) or _first(root, beside) or _first(images, LABEL_FOLDERS)
-    images = _first(root, IMAGE_FOLDERS) or root
-    labels, own = _first(root, LABEL_FOLDERS), _first(images, _CALLED.get(split, ()))
-    if own is None:
-        return images, labels or _first(images, LABEL_FOLDERS)
-    return own, (_first(labels, _CALLED[split]) or labels) if labels is not None else _first(own, LABEL_FOLDERS)
-
-
-def _has_folders(root: Path, split: str) -> bool:
-    """Whether a split has a folder of its own with images in it; what trainers write may lie in one of its name."""
-    found = [
-        _first(place, _CALLED.get(split, ())) for place in (root, _first(root, IMAGE_FOLDERS)) if place is not None
-    ]
-    return any(folder is not None and _has_files(folder) for folder in found)
-
-
-def _own_splits(root: Path) -> list[str]:
-    return [name for name in _CALLED if _has_folders(root, name) or _list_of(root, name) is not None]
-
-
-def _list_of(root: Path, split: str) -> Path | None:
-    """The list of a split, where there is one."""
-    names = [f"{called}.txt" for called in _CALLED.get(split, ())]
-    for place in (root / place for place in _LISTS):
-        there = {path.name.lower(): path for path in place.iterdir() if path.is_file()} if place.is_dir() else {}
-        if found := next((there[name] for name in names if name in there), None):
-            return found
-    return None
-
-
 def has_split(root: Path, split: str) -> bool:
     """Whether a folder has a split of that name; `all`, where it has none."""
-    own = _own_splits(root)
+    own = own_splits(root)
     return split in own if split != "all" else not own
-
-
-def _first(root: Path, names: Sequence[str]) -> Path | None:
-    """The first of these folders that is there and holds images, whatever its case; an empty one where none does."""
-    if not root.is_dir():
-        return None
-    there = {path.name.lower(): path for path in root.iterdir() if path.is_dir()}
-    found = [there[name.lower()] for name in names if name.lower() in there]
-    return next((folder for folder in found if _has_files(folder)), found[0] if found else None)
-
-
-def _has_files(folder: Path) -> bool:
-    return any(path.suffix.lower() in SUFFIXES and not path.name.startswith(".") for path in folder.rglob("*"))
 
 
 def _of_split(frames: list[Frame], root: Path, images: Path, split: str) -> list[Frame]:
     """Those of the images that a list or a share names."""
     if (share := of_share(frames, split)) is not None:
         return share
-    path = _list_of(root, split) or Path(split).expanduser()
+    path = list_of(root, split) or Path(split).expanduser()
     if path.suffix != ".txt":
         raise DataError(f"folder has no split {split!r}; choose {', '.join(SPLITS)}, a list FILE.txt, or 0-80%")
     if not path.is_file():
@@ -211,41 +189,85 @@ def _of_split(frames: list[Frame], root: Path, images: Path, split: str) -> list
     return of_list(frames, path, root, images)
 
 
-def _class_list(root: Path) -> ClassList | None:
+def _class_list(root: Path, images: Path) -> tuple[ClassList | None, list[str]]:
+    """The class list of a folder, or the one that a tool left in it; and what is to be said of it."""
     path = class_list_in(root)
-    return None if path is None else read_class_list(path)
+    if path is not None:
+        named = read_class_list(path)
+        return named, [named.note] if named.note else []
+    near = (root, images, *([images.parent] if images != root else []))
+    path = next((place / name for place in near for name in _CLASS_LISTS if (place / name).is_file()), None)
+    if path is None:
+        return None, []
+    try:
+        named = read_class_list(path)
+    except DataError:
+        return None, [f"{path.name} is no class list that can be read; write a classes.json for it"]
+    said = f"classes are those of {path.name}; a classes.json in this folder overrules it"
+    return named, [said, *([named.note] if named.note else [])]
 
 
 def _read(named: ClassList | None, path: Path) -> tuple[np.ndarray, str]:
     """A label map as class numbers: by the list's values, or by its colours where the map has them."""
-    values, note = read_label_noted(path, named.classes if named is not None and named.colored else None)
-    return (values, note) if named is None or note else named.numbered(values)
+    found = read_label_map(path, named.classes if named and named.colored else None, named.void if named else ())
+    if named is None or found.by_color:
+        return found.values, found.note
+    values, note = named.numbered(found.values)
+    return values, "; ".join(filter(None, (found.note, note)))
 
 
-def _passed_over(labels: Path | None, unread: list[Path]) -> list[str]:
-    """A line for what looks like label maps and is not taken as such."""
-    notes = []
-    if unread:
+def _passed_over(root: Path, images: Path, labels: Path | None, found: FoundLabels) -> list[str]:
+    """A line for what looks like images or label maps and is not taken as such."""
+    notes = found.notes()
+    if found.unread:
         notes.append(
-            f"{len(unread)} files such as {unread[0].name} look like label maps in colours and are left out; "
-            "as PNG files they are read where a classes.json has these colours"
+            f"{len(found.unread)} files such as {found.unread[0].name} look like label maps in colours and are left "
+            "out; as PNG files they are read where a classes.json has these colours"
         )
     if labels is not None and labels.name.lower() in map(str.lower, LABEL_FOLDERS):
-        others = [name for name in LABEL_FOLDERS if (found := _first(labels.parent, (name,))) and _has_files(found)]
-        if passed := [name for name in others if name.lower() != labels.name.lower()]:
+        others = (first(labels.parent, (name,), LABEL_SUFFIXES) for name in LABEL_FOLDERS)
+        holding = with_files(folder for folder in others if folder is not None)
+        if passed := [name for name in dict.fromkeys(holding) if name != labels.name]:
             notes.append(
                 f"label maps are those in {labels.name}/, not in {', '.join(passed)}/; move one away to choose"
             )
+    notes += _unread(images, _PICTURES, "*" if images == root else "**/*", "images; save them as PNG or JPEG")
+    if labels is not None:
+        notes += _unread(labels, _ANNOTATIONS, "**/*", "label maps; draw them as PNG files, a class number a pixel")
     return notes
 
 
-def _notes(frames: Sequence[Frame], labels: Path | None, unmatched: int, beside: bool) -> list[str]:
+def _unread(folder: Path, endings: Sequence[str], pattern: str, what: str) -> list[str]:
+    """A line where a folder has files in a form that is not read."""
+    count = Counter(path.suffix.lower() for path in image_files(folder, endings, pattern))
+    if not count:
+        return []
+    kinds = ", ".join(ending for ending, _ in count.most_common(3))
+    return [f"{folder.name}/ has {sum(count.values())} files ({kinds}) that are not read as {what}"]
+
+
+def _not_found(root: Path, images: Path, files: Sequence[Path]) -> list[str]:
+    """A line on what may be the label maps of images that have none."""
+    inside = {path.relative_to(images).parts[0] for path in files if path.parent != images}
+    if len(inside) > 1 and len({path.stem for path in files}) <= len(files) / 2:
+        names = ", ".join(sorted(inside)[:4])
+        return [f"{names} hold files of the same names; if some are label maps, call the folders images/ and labels/"]
+    beside = with_files(folders_in(images.parent if images != root else root).values())
+    if beside := [name for name in beside if name != images.name and not is_of_split(name)]:
+        return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder labels/"]
+    return []
+
+
+def _notes(frames: Sequence[Frame], found: FoundLabels, labels: Path | None, beside: bool) -> list[str]:
     notes = []
     without = sum(frame.label is None for frame in frames)
     if beside:
         notes.append("files beside images, of the same names or with _mask and the like, are taken as their label maps")
-    if unmatched and labels is not None:
-        notes.append(f"{labels.name}/ has {unmatched} label maps that match no image; name each like its image")
+    if found.unmatched:
+        where = f"{labels.name}/ has" if labels is not None else "there are"
+        notes.append(
+            f"{where} {found.unmatched} label maps that match no image; name each like its image, folder and all"
+        )
     if 0 < without < len(frames):
         notes.append(f"{without} of {len(frames)} images have no label map")
     return notes

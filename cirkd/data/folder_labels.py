@@ -2,8 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
@@ -14,17 +17,54 @@ from cirkd.data.sample import Color
 
 _OF_LABELS = (
     r"mask|masks|label|labels|lbl|l|gt|seg|segmentation|annotation|annotations|"
-    r"(?:gtfine_)?(?:label)?trainids|(?:gtfine_)?labelids"
+    r"(?:gt(?:fine|coarse)_)?(?:(?:label)?trainids|labelids|instanceids|instances?|color)"
 )
 _LABEL_ENDING = re.compile(rf"[-_.](?:{_OF_LABELS})$", re.IGNORECASE)
 _ENDING = re.compile(rf"[-_.](?:image|img|sat|rgb|leftimg8bit|jpe?g|png|tiff?|{_OF_LABELS})$", re.IGNORECASE)
 """What tools add to the names of images and of label maps; it does not count when they are matched."""
+_BEGINNING = re.compile(
+    r"(?<![^/])(?:images?|img|photo|masks?|labels?|lbl|gt|seg|annotation)[-_](?=[^/]+$)", re.IGNORECASE
+)
+"""The same before a name: image_1 and label_1."""
+_RANKS = ("trainids", "labelids", "color")
+"""Endings of several label maps of one image: after all others, and in this order."""
+_OF_THINGS = re.compile(r"instances?(?:ids)?$", re.IGNORECASE)
+"""The ending of maps that number things and no classes."""
 
 
-def labels_beside(files: list[Path], named: ClassList | None) -> tuple[dict[Path, Path], list[Path]]:
-    """Label maps that lie beside images under the same names, or with `_mask` and the like: image -> label map.
+@dataclass(frozen=True, eq=False)
+class FoundLabels:
+    """The label maps of a folder's images.
 
-    And those that cannot be read: in colours, where no class list has them.
+    Args:
+        of: Image -> its label map.
+        others: Label maps beside the one that was taken, by image.
+        unmatched: How many match no image.
+        unread: Those in colours that no class list has.
+    """
+
+    of: dict[Path, Path]
+    others: dict[Path, list[Path]] = field(default_factory=dict)
+    unmatched: int = 0
+    unread: list[Path] = field(default_factory=list)
+
+    def notes(self) -> list[str]:
+        """A line where images have several label maps: which is taken, and how to choose."""
+        several = [image for image in self.others if image in self.of]
+        alone = [others[0].name for image, others in self.others.items() if image not in self.of]
+        notes = [f"{alone[0]} and the like number things, not classes, and are no label maps"] if alone else []
+        if several:
+            names = ", ".join(path.name for path in self.others[several[0]][:3])
+            what = f"{len(several)} images have" if len(several) > 1 else "an image has"
+            taken = self.of[several[0]].name
+            notes.append(f"{what} several label maps: {taken} is taken, not {names} (move it away to have the next)")
+        return notes
+
+
+def labels_beside(files: list[Path], named: ClassList | None) -> FoundLabels:
+    """Label maps that lie beside images under the same names, or with `_mask` and the like.
+
+    Those that cannot be read are in colours, where no class list has them.
     """
     bare = {path: _LABEL_ENDING.sub("", path.stem) for path in files}
     images = {path.with_name(_ENDING.sub("", path.stem)): path for path in files if bare[path] == path.stem}
@@ -35,10 +75,43 @@ def labels_beside(files: list[Path], named: ClassList | None) -> tuple[dict[Path
     }
     photos = {path.with_suffix(""): path for path in files if path.suffix.lower() in (".jpg", ".jpeg")}
     pairs = {p: photos[p.with_suffix("")] for p in files if p.suffix.lower() == ".png" and p.with_suffix("") in photos}
-    colors = set(named.classes.colors) if named is not None and named.colored else None
+    colors = {*named.classes.colors, *named.void} if named is not None and named.colored else None
     maps = {path: pairs[path] for path in pairs if _is_index_map(path) or (colors and _is_of(path, colors))}
     maps |= {path: marked[path] for path in marked if _is_index_map(path) or colors}
-    return {image: path for path, image in maps.items()}, [path for path in marked if path not in maps]
+    by_image: defaultdict[Path, list[Path]] = defaultdict(list)
+    for path in sorted(maps, key=_rank):
+        by_image[maps[path]].append(path)
+    return _chosen(by_image, unread=[path for path in marked if path not in maps])
+
+
+def labels_in(files: list[Path], images: Path, labels: Path, suffixes: Sequence[str]) -> FoundLabels:
+    """The label map of each image that has one, by name."""
+    maps = {path: path.relative_to(labels).with_suffix("").as_posix() for path in image_files(labels, suffixes, "**/*")}
+    own = {file: file.relative_to(images).with_suffix("").as_posix() for file in files}
+    names = set(own.values())
+    # Names as they are come first, then those that a system may hold for the same, then without what tools add.
+    by_image: defaultdict[Path, list[Path]] = defaultdict(list)
+    for spelled in (str, _plain, _bare):
+        by_name: defaultdict[str, list[Path]] = defaultdict(list)
+        for path in sorted(maps, key=_rank):
+            if spelled is str or maps[path] not in names:
+                by_name[spelled(maps[path])].append(path)
+        for file, stem in own.items():
+            by_image[file] += [path for path in by_name[spelled(stem)] if path not in by_image[file]]
+    return _chosen(by_image, unmatched=len(set(maps) - {path for found in by_image.values() for path in found}))
+
+
+def _chosen(maps: Mapping[Path, Sequence[Path]], **more: Any) -> FoundLabels:
+    """Of each image's label maps the first one that numbers classes, not things."""
+    first = {image: next((p for p in found if not _OF_THINGS.search(p.stem)), None) for image, found in maps.items()}
+    others = {image: [path for path in found if path != first[image]] for image, found in maps.items()}
+    taken = {image: path for image, path in first.items() if path is not None}
+    return FoundLabels(taken, {image: found for image, found in others.items() if found}, **more)
+
+
+def _rank(path: Path) -> tuple[int, Path]:
+    ranks = [place for place, ending in enumerate(_RANKS, 1) if path.stem.lower().endswith(ending)]
+    return (len(_RANKS) + 1 if _OF_THINGS.search(path.stem) else ranks[0] if ranks else 0), path
 
 
 def _is_of(path: Path, colors: set[Color]) -> bool:
@@ -59,25 +132,10 @@ def _is_index_map(path: Path) -> bool:
         return False
 
 
-def labels_in(files: list[Path], images: Path, labels: Path, suffixes: Sequence[str]) -> tuple[dict[Path, Path], int]:
-    """The label map of each image that has one, by name; and how many label maps match no image."""
-    maps = image_files(labels, suffixes, "**/*")
-    exact = {path.relative_to(labels).with_suffix("").as_posix(): path for path in reversed(maps)}
-    stems = {file: file.relative_to(images).with_suffix("").as_posix() for file in files}
-    found = {file: exact[stem] for file, stem in stems.items() if stem in exact}
-    taken = set(found.values())
-    loose = {key: path for stem, path in exact.items() if path not in taken for key in (_plain(stem), _bare(stem))}
-    for file, stem in stems.items():
-        label = loose.get(_plain(stem)) or loose.get(_bare(stem))
-        if file not in found and label is not None:
-            found[file] = label
-    return found, len(set(maps) - set(found.values()))
-
-
 def _plain(stem: str) -> str:
     """A name as systems that don't tell cases apart, or spell an umlaut as two characters, would find it."""
     return unicodedata.normalize("NFC", stem).casefold()
 
 
 def _bare(stem: str) -> str:
-    return _plain(_ENDING.sub("", stem))
+    return _plain(_BEGINNING.sub("", _ENDING.sub("", stem)))

@@ -4,10 +4,12 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from cirkd.data.errors import DataError
-from cirkd.data.pairs import Frame, listed, listed_paths
+from cirkd.data.folder_places import LABEL_SUFFIXES
+from cirkd.data.pairs import Frame, listed, listed_paths, within
 
 _SHARE = re.compile(r"(\d{1,3})-(\d{1,3})%")
 
@@ -34,10 +36,10 @@ def of_list(frames: Sequence[Frame], path: Path, root: Path, images: Path) -> li
     """The frames that a list names, in its order.
 
     A line gives a name or a path, with or without a file's ending. Its folders count: it is the end of an image's path
-    below `root`, or it ends with an image's path below `images`.
+    below `root`, or it ends with an image's path below `images`. A second path is that of the image's label map.
 
     Raises:
-        DataError: no such list, or a line that fits no image, or several.
+        DataError: no such list, a line that fits no image, or several, or a label map that is not there.
     """
     ends: defaultdict[str, list[Frame]] = defaultdict(list)
     wholes: defaultdict[str, list[Frame]] = defaultdict(list)
@@ -49,7 +51,7 @@ def of_list(frames: Sequence[Frame], path: Path, root: Path, images: Path) -> li
             wholes[spelled].append(frame)
     chosen = []
     for line in listed(path, "a name a line"):
-        word = listed_paths(line)[0]
+        word, *more = listed_paths(line)
         spelled = _spellings("/".join(part for part in word.split("/") if part not in ("", ".")))
         tries = [ends[text] for text in spelled if text in ends]
         tries += [wholes[end] for pair in zip(*map(_ends, spelled), strict=True) for end in pair if end in wholes]
@@ -58,8 +60,19 @@ def of_list(frames: Sequence[Frame], path: Path, root: Path, images: Path) -> li
         if len(tries[0]) > 1:
             what = "folder" if len({frame.image.parent for frame in tries[0]}) > 1 else "ending"
             raise DataError(f"{path}: lists {word}, which fits {len(tries[0])} images; list it with its {what}")
-        chosen.append(tries[0][0])
+        chosen.append(_with_label(tries[0][0], more[0], path, root) if more else tries[0][0])
     return chosen
+
+
+def _with_label(frame: Frame, word: str, path: Path, root: Path) -> Frame:
+    """An image with the label map that a list names; as it is where the word is no file's name."""
+    if not word.lower().endswith(LABEL_SUFFIXES):
+        return frame
+    places = (within(root, end) for end in _ends("/".join(part for part in word.split("/") if part not in ("", "."))))
+    found = next((place for place in places if place.is_file()), None)
+    if found is None and (frame.label is None or frame.label.name != word.rsplit("/", 1)[-1]):
+        raise DataError(f"{path}: lists the label map {word}, and it is not in this folder; correct the list")
+    return frame if found is None else replace(frame, label=found)
 
 
 def _spellings(path: str) -> list[str]:

@@ -8,7 +8,7 @@ refused.
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,8 +16,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from cirkd.data.errors import DataError
-from cirkd.data.label_colors import by_color, of_one_color, palette_table
-from cirkd.data.sample import Classes
+from cirkd.data.label_colors import are_greys, by_color, of_one_color, palette_table
+from cirkd.data.label_values import LabelMap, as_bytes, from_array, from_black_and_white, from_grey_colors
+from cirkd.data.sample import Classes, Color
 
 MAX_PIXELS = 64_000_000
 """Largest image accepted, in pixels: a bound on memory (192 MB as RGB), far above any camera frame."""
@@ -41,6 +42,8 @@ _DAMAGE = (
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _ORIENTATION = 0x0112
+_BANDS = 277  # of TIFF: how many numbers a pixel has
+_FIRST_BANDS = "of images of four or more bands the first three are taken for red, green and blue"
 _TURNED = "images with an EXIF orientation are turned upright, and label maps without one of their own along with them"
 _BY_COLOR = "label maps are read by their colours, which are those of the classes"
 _BY_PALETTE = (
@@ -75,7 +78,7 @@ def read_image(source: Path | str | BinaryIO) -> np.ndarray:
 
 
 def read_label(source: Path | str | BinaryIO) -> np.ndarray:
-    """Read a label map: a palette or grey image whose values are class indices.
+    """Read a label map: a palette or grey image, or an array in a .npy file, whose values are class indices.
 
     Returns:
         uint8 `[H, W]`, upright as its own EXIF orientation says.
@@ -99,11 +102,12 @@ def read_pair(image: Path, label: Path | None, read: Any) -> tuple[np.ndarray, n
     Raises:
         DataError: one can't be read, or they differ in size.
     """
-    pixels, orientation = _read_image(image)
+    pixels, orientation, said = _read_image(image)
     if label is None:
-        return pixels, None, ""
+        return pixels, None, said
     values, note = read(label)
-    if orientation > 1 and label.suffix != ".mat" and _open(label).orientation == 1:
+    note = "; ".join(filter(None, (said, note)))
+    if orientation > 1 and label.suffix != ".mat" and (label.suffix == ".npy" or _open(label).orientation == 1):
         turned = np.ascontiguousarray(_turned(values, orientation))
         if turned.shape == pixels.shape[:2]:
             values, note = turned, "; ".join(filter(None, (note, _TURNED)))
@@ -113,35 +117,59 @@ def read_pair(image: Path, label: Path | None, read: Any) -> tuple[np.ndarray, n
 
 
 def read_label_noted(source: Path | str | BinaryIO, classes: Classes | None = None) -> tuple[np.ndarray, str]:
-    """As `read_label`, with a note where the map was read by colour.
+    """As `read_label`, with what is to be said of how it was read; see `read_label_map`."""
+    found = read_label_map(source, classes)
+    return found.values, found.note
+
+
+def read_label_map(
+    source: Path | str | BinaryIO, classes: Classes | None = None, void: Sequence[Color] = ()
+) -> LabelMap:
+    """A label map in any form: grey, palette or colour image, a mask of black and white in JPEG, or an array (.npy).
 
     Args:
         classes: Where a map is of their colours, it is read by them: a colour image, or one whose palette has them in
             another order.
+        void: Further colours, which stand for no class.
+
+    Raises:
+        DataError: as of `read_label`.
     """
+    name = _name(source)
+    if isinstance(source, str | Path) and Path(source).suffix.lower() == ".npy":
+        return LabelMap(as_bytes(from_array(Path(source), MAX_PIXELS), name))
     picture = _open(source)
-    name, mode = _name(source), picture.image.mode
     if picture.pages > 1:
         raise DataError(
             f"{name}: {picture.pages} pages; a label map has one page with one class index a pixel; where each page is "
             "a class, save the number of the page that holds a pixel, from 0 on, as an 8-bit grey PNG"
         )
-    if picture.image.format == "JPEG":
-        raise DataError(f"{name}: JPEG changes the values that a label map holds; save it as PNG from its source")
     try:
-        if mode in ("RGB", "RGBA") and classes is not None:
-            values, note = by_color(np.asarray(picture.image.convert("RGB")), classes, name), _BY_COLOR
-            note = "; ".join(filter(None, (note, of_one_color(classes))))
-        elif mode in ("P", "L", "1", *_SIXTEEN_BIT):
-            values, note = _by_index(picture, classes, name)
-        else:
-            raise DataError(
-                f"{name}: a label map holds one class index a pixel, this image is {mode}; "
-                "save it as an 8-bit grey or palette PNG"
-            )
+        found = _label_map(picture, classes, void, name)
     except _DAMAGE as error:
         raise DataError(f"{name}: the label map is damaged ({error}); copy it again") from None
-    return np.ascontiguousarray(_turned(values, picture.orientation)), note
+    return replace(found, values=np.ascontiguousarray(_turned(found.values, picture.orientation)))
+
+
+def _label_map(picture: _Picture, classes: Classes | None, void: Sequence[Color], name: str) -> LabelMap:
+    """What an image holds, as stored."""
+    image, mode = picture.image, picture.image.mode
+    if image.format == "JPEG":
+        if (mask := from_black_and_white(image)) is None:
+            raise DataError(f"{name}: JPEG changes the values that a label map holds; save it as PNG from its source")
+        return mask
+    if mode in ("P", "L", "1", *_SIXTEEN_BIT):
+        return _by_index(picture, classes, name, void)
+    grey = from_grey_colors(image) if mode in ("RGB", "RGBA", "LA") else None
+    if mode in ("RGB", "RGBA") and classes is not None and (grey is None or are_greys(grey.values, classes, void)):
+        values = by_color(np.asarray(image.convert("RGB")), classes, name, void)
+        return LabelMap(values, "; ".join(filter(None, (_BY_COLOR, of_one_color(classes)))), by_color=True)
+    if grey is None:
+        raise DataError(
+            f"{name}: a label map holds one class index a pixel, this image is {mode}; "
+            "save it as an 8-bit grey or palette PNG"
+        )
+    return grey
 
 
 def scaled_size(shape: Sequence[int], factor: float) -> tuple[int, int]:
@@ -164,14 +192,17 @@ def resize_label(label: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(Image.fromarray(label).resize((size[1], size[0]), Image.Resampling.NEAREST))
 
 
-def _read_image(source: Path | str | BinaryIO) -> tuple[np.ndarray, int]:
-    """uint8 `[H, W, 3]`, upright, and the EXIF orientation that was undone."""
+def _read_image(source: Path | str | BinaryIO) -> tuple[np.ndarray, int, str]:
+    """uint8 `[H, W, 3]`, upright; the EXIF orientation that was undone; and what is to be said of it."""
     picture = _open(source)
     try:
         pixels = _as_rgb(picture, _name(source))
     except _DAMAGE as error:
         raise DataError(f"{_name(source)}: the image is damaged ({error}); copy or export it again") from None
-    return np.ascontiguousarray(_turned(pixels, picture.orientation)), picture.orientation
+    note = (
+        _FIRST_BANDS if getattr(picture.image, "tag_v2", {}).get(_BANDS, 0) > 3 and picture.image.mode == "RGB" else ""
+    )
+    return np.ascontiguousarray(_turned(pixels, picture.orientation)), picture.orientation, note
 
 
 def _as_rgb(picture: _Picture, name: str) -> np.ndarray:
@@ -186,7 +217,8 @@ def _as_rgb(picture: _Picture, name: str) -> np.ndarray:
         pixels = np.repeat(grey[..., None], 3, axis=2)
     else:
         pixels = np.array((image.convert("RGBA") if image.mode in ("LA", "PA", "La") else image).convert("RGB"))
-    if (image.mode in _SIXTEEN_BIT or ";16" in picture.packing) and 0 <= pixels.max(initial=0) < 64 and _holds(image):
+    black = not np.atleast_2d(np.array(image.getextrema()))[:, 1].any()
+    if (image.mode in _SIXTEEN_BIT or ";16" in picture.packing) and 0 <= pixels.max(initial=0) < 64 and not black:
         raise DataError(
             f"{name}: 16-bit numbers of which none reaches a quarter of the range, so perhaps 12 bits in 16; "
             "scale them to the full range, or save as 8 bits"
@@ -194,22 +226,13 @@ def _as_rgb(picture: _Picture, name: str) -> np.ndarray:
     return pixels
 
 
-def _holds(image: Image.Image) -> bool:
-    """Whether anything but black is in an image."""
-    return any(extreme[1] > 0 for extreme in np.atleast_2d(np.array(image.getextrema())))
-
-
-def _by_index(picture: _Picture, classes: Classes | None, name: str) -> tuple[np.ndarray, str]:
-    values = np.asarray(picture.image)
-    if values.min(initial=0) < 0 or values.max(initial=0) > 255:
-        found = ", ".join(str(value) for value in np.unique(values[(values < 0) | (values > 255)])[:3])
-        raise DataError(f"{name}: label {found} found, labels go from 0 to 255; renumber the classes, void as 255")
-    values = values.astype(np.uint8)
+def _by_index(picture: _Picture, classes: Classes | None, name: str, void: Sequence[Color]) -> LabelMap:
+    values = as_bytes(np.asarray(picture.image), name)
     if picture.maximum:
         # Grey of few bits is stretched to 0..255 when it is decoded; an index is the number that was stored.
         values = np.rint(values * (picture.maximum / 255)).astype(np.uint8)
-    table = palette_table(picture.image, values, classes) if picture.image.mode == "P" and classes else None
-    return (values, "") if table is None else (table[values], _BY_PALETTE)
+    table = palette_table(picture.image, values, classes, void) if picture.image.mode == "P" and classes else None
+    return LabelMap(values) if table is None else LabelMap(table[values], _BY_PALETTE, by_color=True)
 
 
 def _turned(values: np.ndarray, orientation: int) -> np.ndarray:
@@ -242,7 +265,9 @@ def _open(source: Path | str | BinaryIO) -> _Picture:
             f"{_name(source)}: the image is far over {MAX_PIXELS // 10**6} megapixels; scale the image down first"
         ) from None
     except UnidentifiedImageError:
-        raise DataError(f"{_name(source)}: this is not an image; PNG, JPEG, WebP, TIFF and BMP are read") from None
+        bands = " of up to 6 bands (save red, green and blue alone)" if ".tif" in _name(source).lower() else ""
+        known = f"this is not an image that can be read; PNG, JPEG, WebP, BMP and TIFF{bands} are read"
+        raise DataError(f"{_name(source)}: {known}") from None
     except _DAMAGE as error:
         raise DataError(f"{_name(source)}: the image is damaged ({error}); copy or export it again") from None
 

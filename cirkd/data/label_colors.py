@@ -1,10 +1,12 @@
 """Label maps that show classes by colour: by the colours of their pixels, or of their palette."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
 from cirkd.data.errors import DataError
-from cirkd.data.sample import Classes
+from cirkd.data.sample import Classes, Color
 
 VOID = ((0, 0, 0), (255, 255, 255))
 """Colours that tools give pixels of no class."""
@@ -22,14 +24,16 @@ def class_of_color(pixels: np.ndarray, classes: Classes) -> tuple[np.ndarray, np
     return label, known
 
 
-def by_color(pixels: np.ndarray, classes: Classes, name: str) -> np.ndarray:
-    """The class of each pixel of a label map in the classes' colours; black and white of no class are ignored.
+def by_color(pixels: np.ndarray, classes: Classes, name: str, void: Sequence[Color] = ()) -> np.ndarray:
+    """The class of each pixel of a label map in the classes' colours; black, white and void of no class are ignored.
 
     Raises:
         DataError: another colour of no class.
     """
     label, known = class_of_color(pixels, classes)
-    strange = pixels[~known & pixels.any(axis=2) & (pixels != 255).any(axis=2)]
+    for color in (*VOID, *void):
+        known |= (pixels == color).all(axis=2)
+    strange = pixels[~known]
     if len(strange):
         raise DataError(
             f"{name}: a label map holds one class index a pixel, this image is RGB and its colour "
@@ -38,11 +42,19 @@ def by_color(pixels: np.ndarray, classes: Classes, name: str) -> np.ndarray:
     return label
 
 
-def palette_table(image: Image.Image, values: np.ndarray, classes: Classes) -> np.ndarray | None:
+def are_greys(values: np.ndarray, classes: Classes, void: Sequence[Color] = ()) -> bool:
+    """Whether the greys of these values are colours of classes or of none, rather than class numbers."""
+    return {(value,) * 3 for value in np.unique(values).tolist()} <= {*classes.colors, *VOID, *void}
+
+
+def palette_table(
+    image: Image.Image, values: np.ndarray, classes: Classes, void: Sequence[Color] = ()
+) -> np.ndarray | None:
     """From index to class by the palette's colours, where these are the classes' in another order; None elsewhere.
 
     They are where the palette holds all of them, or those of what occurs; what low numbers occur beside must be black
     or white of no class, unless the palette begins with all classes and at most one more, which stands for none.
+    What is of a void colour is ignored.
     """
     palette = [tuple(color) for color in np.array(image.getpalette("RGB") or (), np.uint8).reshape(-1, 3).tolist()]
     colors = {color: place for place, color in enumerate(classes.colors)}
@@ -55,7 +67,7 @@ def palette_table(image: Image.Image, values: np.ndarray, classes: Classes) -> n
         color = palette[index] if index < len(palette) else None
         if color in colors:
             table[index] = colors[color]
-        elif index <= len(classes) and (compact or color in VOID):
+        elif color in void or (index <= len(classes) and (compact or color in VOID)):
             table[index] = classes.ignore_index
         elif index < len(classes):
             return None

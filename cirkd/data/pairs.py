@@ -1,8 +1,9 @@
 """Images and label maps in folders: what every data set of files comes down to."""
 
+import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,10 @@ from cirkd.data.sample import Classes, Sample
 
 Reader = Callable[[Path], tuple[np.ndarray, str]]
 """Turns a label map's file into uint8 `[H, W]` of train ids, and a note on how it was read ("" = nothing special)."""
+
+
+_OF_TOOLS = ("__macosx", "@eadir", "$recycle.bin")
+"""Folders that archives, NAS systems and Windows fill with copies."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +95,32 @@ def _unique(frames: list[Frame]) -> list[Frame]:
 def image_files(folder: Path, suffixes: Sequence[str], pattern: str = "*") -> list[Path]:
     """The files of a folder with one of these endings, whatever their case, in order of their paths.
 
-    What operating systems leave beside them (`._NAME`, `.DS_Store`) is passed over; links are followed.
+    What systems and tools leave beside them is passed over, see `left_by_tools`; links are followed.
     """
-    found = (path for path in folder.glob(pattern) if path.suffix.lower() in suffixes)
-    return sorted(path for path in found if not path.name.startswith(".") and path.is_file())
+    there = paths_below(folder) if pattern == "**/*" else folder.glob(pattern)
+    found = (path for path in there if path.suffix.lower() in suffixes)
+    return sorted(path for path in found if not left_by_tools(path, folder) and path.is_file())
+
+
+def paths_below(folder: Path) -> Iterator[Path]:
+    """All files and folders below a folder; links to folders are followed, but not in a circle."""
+    for place, inside, files in os.walk(folder, followlinks=True):
+        here = os.path.realpath(place)
+        links = [name for name in inside if os.path.islink(os.path.join(place, name))]
+        circles = {name for name in links if Path(here).is_relative_to(os.path.realpath(os.path.join(place, name)))}
+        inside[:] = [name for name in inside if name not in circles]
+        yield from (Path(place, name) for name in (*inside, *files))
+
+
+def left_by_tools(path: Path, folder: Path) -> bool:
+    """Whether a path below a folder is hidden (`._NAME`, `.DS_Store`, `.ipynb_checkpoints/`) or in a tool's folder."""
+    parts = path.relative_to(folder).parts
+    return any(part.startswith(".") or part.lower() in _OF_TOOLS for part in parts)
 
 
 def dead_links(folder: Path, suffixes: Sequence[str]) -> int:
     """How many files of a folder and those below it are links to what is not there."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    found = (path for path in paths_below(folder) if path.suffix.lower() in suffixes)
     return sum(path.is_symlink() and not path.exists() for path in found)
 
 

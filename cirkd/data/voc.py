@@ -77,5 +77,7 @@ ENTRY = DataSet(
     open=open_voc,
     splits=("val", "train", "trainval", "train_aug"),
     marks=("ImageSets/Segmentation", "VOC2012/ImageSets/Segmentation", "VOCdevkit/VOC2012/ImageSets/Segmentation"),
+    # CVAT exports folders of these names, with classes of one's own in this file.
+    confirm=lambda root: not (root / "labelmap.txt").is_file(),
     classes=VOC,
 )

@@ -37,6 +37,7 @@ def extract(
     classes: Classes | None = None,
     kept: Cache | None = None,
     fine: bool = False,
+    told: Sequence[str] = (),
 ) -> FeatureSet:
     """Embeddings, predictions and confidences of every model at every grid position of every image.
 
@@ -49,6 +50,7 @@ def extract(
         classes: what the labels are numbered in; None = the reference model's. A model of others is not scored.
         kept: outputs of earlier calls, used again where model, image and settings are the same, and added to.
         fine: for what is drawn position by position: up to 16,384 of them, too many to relate all with all.
+        told: what is to be said of the images' files, a line each; it goes to the notes.
 
     Raises:
         StudyError: no model or image, an unknown layer, device or precision, memory too small, numbers not finite.
@@ -82,7 +84,7 @@ def extract(
             "reference": reference,
             "batch_size": runner.batch.size,
             "seconds": time.perf_counter() - started,
-            "notes": [note for note in [*(model.note for model in found.values()), *label_notes] if note],
+            "notes": [note for note in [*(model.note for model in found.values()), *told, *label_notes] if note],
         },
     )
 

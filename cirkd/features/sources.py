@@ -43,6 +43,11 @@ class ImageSource:
         return self.data if self.data is not None else self
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What a user should know about which files were found and how they are read, a line each."""
+        return getattr(self.data, "notes", ())
+
+    @property
     def name(self) -> str:
         return self.text
 

@@ -1,7 +1,8 @@
 """From a file of weights of another project to the network that they belong to, with what the user says about it."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,10 @@ from cirkd.models.answers import Answers
 from cirkd.models.fit import MAKE_PLAIN, computed_weight
 from cirkd.models.layouts import ASSUMED, Hints, Recognised, recognise
 from cirkd.models.mmseg_meta import named_in, threshold_of
-from cirkd.models.pickle_names import entries
+from cirkd.models.pickle_names import TENSORS_OF_ARRAYS, entries, holds_arrays
+from cirkd.models.segmenter import ModelInfo
 from cirkd.models.settings_beside import stated_preprocessing, without_buffers
+from cirkd.models.stated_classes import stated_classes
 from cirkd.models.unwrap import Part, chosen, counterpart, other_networks, other_weights, parts
 from cirkd.models.weight_files import FileContent
 
@@ -34,13 +37,15 @@ def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
     else:
         raise CheckpointError(_unknown(file, listed, answers))
     found = _two_classes(_without_strange_auxiliary(found), hints.meta)
-    info = found.info
-    stated, note = stated_preprocessing(file.beside, part.file, part.prefix)
+    said = (file.content, file.metadata, file.config or {})
+    info = _named(found.info, said)
+    assumed = any(note.startswith(ASSUMED) for note in info.notes)
+    stated, note = stated_preprocessing(file.beside, part.file, part.prefix, said if assumed else ())
     kept = tuple(line for line in info.notes if stated is None or not line.startswith(ASSUMED))
     info = replace(info, preprocessing=stated or info.preprocessing, notes=(*kept, *([note] if note else ())))
     told = replace(hints, architecture=None, encoder=None)
     others = other_networks(listed, part, lambda other: _is_network(file, other, told))
-    notes = (*info.notes, *part.notes, *other_weights(listed, part), *others)
+    notes = (*info.notes, *part.notes, *_rounded(part), *other_weights(listed, part), *others)
     info = replace(info, notes=notes, provenance={"file": file.path.name})
     ignored, other = (*found.ignored, *part.beside), counterpart(listed, part)
     return replace(found, info=info, path=file.path, ignored=ignored, other=other)
@@ -60,10 +65,27 @@ def _recognised(file: FileContent, part: Part, hints: Hints) -> Recognised | Non
         raise CheckpointError(f"{file.path}: {line}") from None
 
 
+def _rounded(part: Part) -> tuple[str, ...]:
+    """A line where weights are kept in fewer bits than a network computes with to some purpose."""
+    small = next((v.dtype for v in part.tensors.values() if v.is_floating_point() and v.element_size() == 1), None)
+    text = f"weights are stored as {str(small).removeprefix('torch.')}, in 8 bits: predictions differ from those before"
+    return (text,) if small is not None else ()
+
+
 def _is_network(file: FileContent, part: Part, hints: Hints) -> bool:
     with suppress(CheckpointError):
         return _recognised(file, part, hints) is not None
     return False
+
+
+def _named(info: ModelInfo, said: Sequence[Mapping[str, Any]]) -> ModelInfo:
+    """With the classes that the file names, where they were guessed."""
+    named = stated_classes(said, info.classes) if info.classes.guessed else None
+    if named is None:
+        return info
+    old, new = (" and ".join(classes.names) for classes in (info.classes, named[0]))
+    kept = tuple(note.replace(old, new) for note in info.notes if not re.match(r"\d+ classes[:,]", note))
+    return replace(info, classes=named[0], notes=(named[1], *kept))
 
 
 def _two_classes(found: Recognised, meta: Mapping[str, Any]) -> Recognised:
@@ -106,6 +128,8 @@ def _without_auxiliary(found: Recognised, **changes: Any) -> Recognised:
 
 def _unknown(file: FileContent, listed: list[Part], answers: Answers) -> str:
     tensors = listed[0].tensors if listed else {}
+    if not tensors and holds_arrays(file.content):
+        return f"{file.path}: its weights are arrays of NumPy; {TENSORS_OF_ARRAYS}"
     if not tensors:
         return f"{file.path}: holds no weights; save the network's state_dict() with torch.save or save_file"
     if answers.weights not in (None, "raw", "ema") and not chosen(listed, answers.weights):
@@ -118,7 +142,9 @@ def _unknown(file: FileContent, listed: list[Part], answers: Answers) -> str:
     if answers.weights == "ema":
         return f"{file.path}: its averaged weights are in a form that is not read; leave --weights out"
     names = ", ".join(list(tensors)[:2])
-    what = f"weights of an unknown network ({len(tensors)} tensors: {names[:80]}, ...)"
+    said = (file.config or {}).get("model_type")
+    kind = f"{said[:40]} by its config.json, " if isinstance(said, str) else ""
+    what = f"weights of an unknown network ({kind}{len(tensors)} tensors: {names[:80]}, ...)"
     if all(name.startswith("encoder.") for name in tensors):
         return (
             f"{file.path}: an encoder alone, without what makes classes of its maps; give the whole network's weights"

@@ -120,6 +120,16 @@ def entries(value: Any) -> Mapping[Any, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+TENSORS_OF_ARRAYS = "make each array a tensor (torch.from_numpy) and save the dictionary with torch.save"
+"""What to do with a file that `holds_arrays`."""
+
+
+def holds_arrays(content: Mapping[Any, Any]) -> bool:
+    """Whether a dictionary, or one in it, holds arrays of NumPy, whose numbers are not read."""
+    values = [*content.values(), *(inner for value in content.values() for inner in entries(value).values())]
+    return any(isinstance(value, Record) and value.path.endswith("._reconstruct") for value in values)
+
+
 def module_tensors(record: Record) -> dict[str, Any]:
     """Tensors of a `torch.nn.Module` that was pickled whole, by their names in its state dict."""
     found: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cirkd.data.errors import CheckpointError
 from cirkd.models.segmenter import Preprocessing
+from cirkd.models.stated_classes import places_of
 from cirkd.models.unwrap import WRAPPERS
 
 FILES = ("preprocessor_config.json", "albumentations_config_eval.json")
@@ -25,14 +26,18 @@ _OF_INPUT = re.compile(r"norm|preproc|prepare|transform|aug|input|image|pixel|sc
 
 
 def stated_preprocessing(
-    beside: Mapping[str, Mapping[str, Any]], tensors: Mapping[str, Tensor], prefix: str = ""
+    beside: Mapping[str, Mapping[str, Any]],
+    tensors: Mapping[str, Tensor],
+    prefix: str = "",
+    said: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Preprocessing | None, str]:
-    """What the files say, else a network's own tensors, and a note of where; None where none does.
+    """What the files say, else a network's own tensors, else its trainer, and a note of where; None where none does.
 
     Args:
         beside: The files' contents by name.
         tensors: All that stand in the file of weights; their names may have others before them.
         prefix: What the names of the network's own tensors have before them.
+        said: What a trainer keeps in the file beside the weights.
 
     Raises:
         CheckpointError: numbers that no preprocessing has.
@@ -45,7 +50,31 @@ def stated_preprocessing(
                 raise CheckpointError(f"{name}: {str(error)[:100]}; mend it, or give --mean and --std") from None
             if found is not None:
                 return found, f"mean and std as {name} says" + _resized(beside[name])
-    return _buffers(tensors, prefix)
+    found, note = _buffers(tensors, prefix)
+    return (found, note) if found is not None or note else _settings(said)
+
+
+def _settings(said: Sequence[Mapping[str, Any]]) -> tuple[Preprocessing | None, str]:
+    """From lists of three numbers in what a trainer says."""
+    for where, held in places_of(said):
+        for names in BUFFERS:
+            mean, std = (held.get(name) for name in names)
+            if _is_triple(mean) and _is_triple(std):
+                return _told(mean, std, f"{where}{names[0]!r} and {names[1]!r}")
+    return None, ""
+
+
+def _is_triple(found: Any) -> bool:
+    return isinstance(found, list | tuple) and len(found) == 3 and all(type(v) in (int, float) for v in found)
+
+
+def _told(mean: Any, std: Any, where: str) -> tuple[Preprocessing | None, str]:
+    """Of pixels in 0..255 where the numbers are that large, else in 0..1."""
+    top = 255.0 if max(map(abs, (*mean, *std))) > 2 else 1.0
+    unsure = "" if top > 1 else "; --range 255 if it was trained on pixels in 0..255"
+    with suppress(ValueError):
+        return _scaled(mean, std, top), f"mean and std as {where} in the file say{unsure}"
+    return None, ""
 
 
 def _resized(found: Mapping[str, Any]) -> str:
@@ -84,10 +113,8 @@ def _buffers(tensors: Mapping[str, Tensor], prefix: str) -> tuple[Preprocessing 
             return None, f"{where!r} in the file is not taken for the network's input; --mean and --std give its own"
         names = stated[place]
         mean, std = (held[place][name].flatten().tolist() for name in names)
-        top = 255.0 if max(map(abs, (*mean, *std))) > 2 else 1.0
-        unsure = "" if top > 1 else "; --range 255 if it was trained on pixels in 0..255"
-        with suppress(ValueError):
-            return _scaled(mean, std, top), f"mean and std as {names[0]!r} and {names[1]!r} in the file say{unsure}"
+        if (told := _told(mean, std, f"{names[0]!r} and {names[1]!r}"))[0] is not None:
+            return told
     return None, ""
 
 

@@ -61,6 +61,10 @@ _TIMM = (
 """Encoders of timm that are tried without being named; it has over a thousand."""
 
 
+_INNER = 16
+"""Channels that no image has: what reads so many is not the first layer, which is missing then."""
+
+
 def infer_architecture(tensors: Mapping[str, Tensor]) -> str:
     """The architecture whose decoder has these weights.
 
@@ -114,7 +118,7 @@ def infer_encoder(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) ->
     names = list(_TIMM) if timm else [n for n in encoders if family is not None and n.startswith(family)]
     own = _shapes({k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")})
     channels = next((shape[1] for shape in own.values() if len(shape) == 4), 3)
-    if channels != 3:
+    if channels != 3 and channels < _INNER:
         raise CheckpointError(f"its first layer takes images of {channels} channels; a network for RGB was wanted")
     found = next((name for name in names if has_encoder(name, tensors, settings)), None)
     if found is None:

@@ -10,13 +10,23 @@ import torch
 from torch import Tensor
 
 from cirkd.data.errors import CheckpointError, line_of
-from cirkd.models.pickle_names import Record, UnsafePickleError, entries, module_tensors
+from cirkd.models.pickle_names import TENSORS_OF_ARRAYS, Record, UnsafePickleError, entries, module_tensors
 from cirkd.models.pickle_reader import read_pickle
 from cirkd.models.pickle_tensors import Storage, Unsupported
 
 _OLD_FORM = 0x1950A86A20F9469CFC6C
 """The number with which the first of an old file's pickles begins."""
 _CONVERT = "where you trust it, load it where it was made and save the network's state_dict() alone with torch.save"
+
+
+_OTHER = {
+    "/constants.pkl": "a TorchScript program, not weights; save its state_dict() with torch.save",
+    "/models/model.json": "a program of torch.export, not weights; save its state_dict with torch.save",
+    "serialized_exported_program.json": "a program of torch.export, not weights; save its state_dict with torch.save",
+    "model.weights.h5": "a model of Keras, whose networks are not read; give the weights of a network of PyTorch",
+    ".npy": f"arrays of NumPy; {TENSORS_OF_ARRAYS}",
+}
+"""What other archives hold, by the end of a name in them."""
 
 
 def read_torch(path: Path, *, zipped: bool) -> Mapping[str, Any]:
@@ -55,8 +65,8 @@ def _read_zip(path: Path, data: memoryview) -> Any:
     with zipfile.ZipFile(path) as archive:
         listed = archive.infolist()
     by_name = {entry.filename: entry for entry in listed}
-    if any(name.endswith("/constants.pkl") for name in by_name):
-        raise CheckpointError(f"{path}: a TorchScript program, not weights; save its state_dict() with torch.save")
+    if other := next((text for end, text in _OTHER.items() if any(name.endswith(end) for name in by_name)), ""):
+        raise CheckpointError(f"{path}: {other}")
     if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in listed):
         raise CheckpointError(
             f"{path}: a packed or encrypted archive, torch.save writes neither; unpack it, give the file in it"
@@ -112,7 +122,11 @@ def _read_old_form(path: Path, data: memoryview) -> Any:
     for _ in range(5):
         content, length = read_pickle(data[at:], numbers)
         if not contents and content != _OLD_FORM:
-            raise CheckpointError(f"{path}: a pickle that torch.save did not write; {_CONVERT}")
+            raise CheckpointError(
+                f"{path}: a pickle that torch.save did not write; where you trust it, load it where it was made; "
+                f"where that gives arrays, as of PaddlePaddle and detectron2, {TENSORS_OF_ARRAYS}, else save the "
+                "state_dict() alone"
+            )
         contents.append(content)
         at += length
     for key in contents[4]:

@@ -29,9 +29,25 @@ _WEIGHTS_OF_FOLDER = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+_ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pth.tar")
 _SHARD = re.compile(
     r"(model|pytorch_model)(?:-\d+-of-\d+)\.(safetensors|bin)|(?:model|pytorch_model)\.\w+\.index\.json"
 )
+
+
+_PROGRAM = "which holds a program: save the state_dict() of the network that it was made from"
+_BY_ENDING = {
+    ".onnx": f"ONNX, {_PROGRAM}",
+    ".engine": f"an engine of TensorRT, {_PROGRAM}",
+    ".trt": f"an engine of TensorRT, {_PROGRAM}",
+    ".mlmodel": f"Core ML, {_PROGRAM}",
+    ".tflite": "TensorFlow Lite, whose networks are not read",
+    ".pb": "TensorFlow's, whose networks are not read",
+    ".index": "TensorFlow's, whose networks are not read",
+    ".7z": "an archive; unpack it, and give the file in it",
+    ".rar": "an archive; unpack it, and give the file in it",
+}
+"""What a file is whose beginning does not tell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,14 +139,23 @@ def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
         return index, config
     config = _config(path / "config.json")
     if config is None:
-        raise CheckpointError(
-            f"{path}: this is a folder, a checkpoint file was wanted, or config.json and model.safetensors in it"
-        )
+        raise CheckpointError(f"{path}: this is a folder, {_held_by(path)}")
     for name in _WEIGHTS_OF_FOLDER:
         if (path / name).exists() or (path / name).is_symlink():
             require_file(path / name)
             return path / name, config
     raise CheckpointError(f"{path}: there is a config.json and no {_WEIGHTS_OF_FOLDER[0]} beside it; copy it there")
+
+
+def _held_by(folder: Path) -> str:
+    """What was wanted in place of a folder without `config.json`, and what in it might be that."""
+    names = sorted(file.name for file in folder.iterdir() if file.is_file())
+    if any(name.endswith(".distcp") for name in names):
+        return "a sharded checkpoint of torch.distributed; join it with dcp_to_torch_save, and give the file"
+    inside = [str(file.relative_to(folder)) for file in folder.glob("*/*_model_states.pt")]
+    held = [name for name in names if name.endswith(_ENDINGS)] or sorted(inside)
+    offered = f"; give a file in it, such as {', '.join(held[:3])}" if held else ""
+    return f"a checkpoint file was wanted, or config.json and model.safetensors in it{offered}"
 
 
 def require_file(path: Path) -> None:
@@ -201,12 +226,12 @@ def kind_of(path: Path) -> str:
         what = "empty" if size == 0 else "its header is cut off or no header"
         raise CheckpointError(f"{path}: damaged or not a safetensors file ({what}); copy it again")
     raise CheckpointError(
-        f"{path}: not a file of plain weights (it begins like {_looks_like(start)}); "
+        f"{path}: not a file of plain weights (it begins like {_looks_like(start, path.suffix.lower())}); "
         "safetensors and files of torch.save are read"
     )
 
 
-def _looks_like(start: bytes) -> str:
+def _looks_like(start: bytes, ending: str) -> str:
     if not start:
         return "nothing: it is empty"
     if start.startswith(b"version https://"):
@@ -216,7 +241,7 @@ def _looks_like(start: bytes) -> str:
     if start[257:262] == b"ustar":
         return "a tar archive; unpack it"
     if start[:1] == b"\x08" and b"pytorch" in start:
-        return "ONNX, which holds a program: save the state_dict() of the network that it was exported from"
+        return _BY_ENDING[".onnx"]
     known = {
         b"\x89HDF": "HDF5, as Keras writes it",
         b"\x93NUM": "an array of NumPy",
@@ -227,7 +252,7 @@ def _looks_like(start: bytes) -> str:
     }
     found = next((text for mark, text in known.items() if start.startswith(mark)), None)
     is_text = all(byte >= 32 or byte in b"\t\r\n" for byte in start[:16])
-    return found or ("text" if is_text else "nothing that is known here")
+    return found or ("text" if is_text else _BY_ENDING.get(ending, "nothing that is known here"))
 
 
 @contextmanager

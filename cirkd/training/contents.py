@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -13,14 +12,18 @@ from cirkd.data.catalog import open_data
 from cirkd.data.errors import DataError
 from cirkd.data.pairs import file_stamp
 from cirkd.models.places import own_network, read_with
+from cirkd.training.progress import bar
 from cirkd.training.recipes import Recipe
 
 
-def contents(recipe: Recipe) -> dict[str, str]:
+def contents(recipe: Recipe, shown: bool = False) -> dict[str, str]:
     """Digests of the files that a recipe names and of a folder of one's own images, by the flags that name them.
 
     They tell files and folders of one name apart, and say nothing of where these lie. A named data set needs none: it
     is the same wherever it lies.
+
+    Args:
+        shown: Whether it is shown how far the reading of a folder of images is; a large one takes minutes.
     """
     files = {
         "teacher": recipe.teacher,
@@ -28,7 +31,7 @@ def contents(recipe: Recipe) -> dict[str, str]:
         "network.encoder-weights": recipe.network.encoder_weights,
     }
     found = {flag: content(path) for flag, path in files.items() if path is not None}
-    return found | ({"root": _images(recipe, recipe.root)} if recipe.data == "folder" and recipe.root else {})
+    return found | ({"root": _images(recipe, recipe.root, shown)} if recipe.data == "folder" and recipe.root else {})
 
 
 def content(path: Path) -> str:
@@ -42,24 +45,34 @@ def content(path: Path) -> str:
     return found[0] if found else path.name
 
 
-def _images(recipe: Recipe, root: Path) -> str:
+def _images(recipe: Recipe, root: Path, shown: bool) -> str:
     """Digest of the class names, images and label maps that are trained on and evaluated on, and of their names.
 
     What cannot be opened goes by the folder's name.
     """
     try:
-        told = list(_told(recipe, root))
+        told = _told(recipe, root, shown)
     except (DataError, OSError):
         return root.name
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def _told(recipe: Recipe, root: Path) -> Iterator[list[str]]:
-    for split in (recipe.train_split, recipe.val_split):
-        data = open_data(recipe.data, split, root)
-        yield [split, *(data.classes.names if data.classes else ())]
+def _told(recipe: Recipe, root: Path, shown: bool) -> list[list[str]]:
+    """A line for each split and each of its images."""
+    splits = [(split, open_data(recipe.data, split, root)) for split in (recipe.train_split, recipe.val_split)]
+    frames = [frame for _, data in splits for frame in getattr(data, "frames", ())]
+    files = dict.fromkeys(file for frame in frames for file in (frame.image, frame.label) if file)
+    digests = {}
+    with bar(f"reading the files of {root.name}/ once, to know them again", shown, lines=True) as progress:
+        for place, file in enumerate(files, 1):
+            digests[file] = _digest(file, *file_stamp(file))
+            progress(place / len(files))
+    found = []
+    for split, data in splits:
+        found.append([split, *(data.classes.names if data.classes else ())])
         for frame in getattr(data, "frames", ()):
-            yield [frame.name, *(_digest(file, *file_stamp(file)) for file in (frame.image, frame.label) if file)]
+            found.append([frame.name, *(digests[file] for file in (frame.image, frame.label) if file)])
+    return found
 
 
 @cache

@@ -73,12 +73,26 @@ class Progress:
 
 
 @contextmanager
-def bar(text: str, shown: bool) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr with the time left, to call with the share done; nothing where that is no terminal."""
+def bar(text: str, shown: bool, *, lines: bool = False) -> Iterator[Callable[[float], None]]:
+    """A bar on stderr with the time left, to call with the share done; nothing where that is no terminal.
+
+    Args:
+        shown: False keeps silent, as in all processes but the first.
+        lines: Whether there is a line after five seconds and every half minute where it is no terminal.
+    """
     console = Console(stderr=True)
+    last = time.monotonic() - 25
     with Bar(console=console, transient=True, disable=not (shown and console.is_terminal)) as drawn:
         task = drawn.add_task(text, total=1.0)
-        yield lambda share: drawn.update(task, completed=share)
+
+        def update(share: float) -> None:
+            nonlocal last
+            drawn.update(task, completed=share)
+            if lines and shown and not console.is_terminal and time.monotonic() - last > 30:
+                last = time.monotonic()
+                console.print(f"{text}: {share:.0%}", soft_wrap=True)
+
+        yield update
 
 
 @dataclass

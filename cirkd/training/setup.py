@@ -108,6 +108,12 @@ class Channels(nn.Module):
         return scores[:, self.get_buffer("order")]
 
 
+def warn_of_files(recipe: Recipe, *splits: SegmentationData) -> None:
+    """Say which files were passed over or read in a way that had to be chosen."""
+    for note in dict.fromkeys(note for data in splits for note in getattr(data, "notes", ())):
+        warnings.warn(f"{recipe.name}: {note}", stacklevel=2)
+
+
 def warn_of_overlap(recipe: Recipe, train: SegmentationData, val: SegmentationData) -> None:
     """Say loudly where images that are trained on are evaluated on as well: their scores say nothing about others."""
     files = [{frame.image for frame in getattr(data, "frames", ())} for data in (train, val)]

@@ -141,7 +141,7 @@ class Steps:
         self.draws = torch.Generator().manual_seed(recipe.seed + 1)
         self.done = 0
         self.latest: dict[str, float] = {}
-        self.contents = contents(recipe)
+        self.contents = contents(recipe, shown=accelerator.is_main_process)
 
     def __call__(self, batch: Batch, draws: Draws = None) -> Terms:
         """Train on a batch; the raw terms, means over its parts.

@@ -92,7 +92,7 @@ def test_empty_and_missing_folders(tmp_path: Path, prepare: str, says: str) -> N
 
 def test_broken_class_list(tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "x.png")
-    (tmp_path / "classes.json").write_text('[{"title": "road"}]')
+    (tmp_path / "classes.json").write_text('[{"thing": "road"}]')
     with pytest.raises(DataError, match="a list of"):
         open_data("folder", root=tmp_path)
 

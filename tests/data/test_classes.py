@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from cirkd.data.catalog import classes_by_count, open_data
+from cirkd.data.class_list import read_class_list
 from cirkd.data.coco_stuff import COCO_STUFF
 from cirkd.data.errors import CheckpointError, DataError
 from cirkd.data.matching import channel_order, match_classes
@@ -244,3 +245,80 @@ def test_all_label_values_of_coco_stuff_are_its_171_classes() -> None:
 def test_more_classes_than_label_maps_can_hold_are_refused() -> None:
     with pytest.raises(CheckpointError, match="300 classes: at most 255"):
         classes_by_count(300)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "numbers"),
+    [
+        ("0 wall\n1 tree", ("wall", "tree"), None),
+        ("0: wall\n1: tree", ("wall", "tree"), None),
+        ("0\twall\n1\ttree", ("wall", "tree"), None),
+        ("# id, name\n0, wall\n1, tree,", ("wall", "tree"), None),
+        ("7: wall\n8: tree", ("wall", "tree"), [7, 8]),
+        ("wall: 0\ntree: 1", ("wall", "tree"), None),
+        ("Pixel Value, Class\n0, wall\n2, tree", ("wall", "tree"), [0, 2]),
+        ("__ignore__\n_background_\ntree", ("_background_", "tree"), None),
+        ("2 wheeler\n4 wheeler", ("2 wheeler", "4 wheeler"), None),
+        ("3d model\n1.5 inch", ("3d model", "1.5 inch"), None),
+        ("wall, tree", ("wall", "tree"), None),
+        ('"wall"\n"tree"', ("wall", "tree"), None),
+    ],
+)
+def test_numbers_in_a_text_list_are_no_part_of_names(
+    text: str, names: tuple[str, ...], numbers: list[int] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "classes.txt").write_text(text)
+    found = read_class_list(tmp_path / "classes.txt")
+    assert found.classes.names == names
+    assert (found.table is None) == (numbers is None)
+    if found.table is not None:
+        assert found.table[numbers].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name,r,g,b\nwall,1,2,3\ntree,4,5,6",
+        "1 2 3\twall\n4 5 6\ttree",
+        "wall: 1, 2, 3\ntree: 4, 5, 6",
+        "# label:color_rgb:parts:actions\nwall:1,2,3::\ntree:4,5,6::",
+    ],
+)
+def test_colours_in_a_text_list_count(text: str, tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text(text)
+    found = read_class_list(tmp_path / "classes.txt")
+    assert (found.colored, found.classes.names, found.classes.colors) == (
+        True,
+        ("wall", "tree"),
+        ((1, 2, 3), (4, 5, 6)),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"classes": [{"title": "wall", "color": "#010203"}, {"title": "tree", "color": "#040506"}]}',
+        '[{"label": "wall", "index": "0", "rgb": [1, 2, 3, 9]}, {"label": "tree", "index": "1", "rgb": [4, 5, 6, 9]}]',
+    ],
+)
+def test_class_lists_spell_their_keys_in_many_ways(text: str, tmp_path: Path) -> None:
+    (tmp_path / "classes.json").write_text(text)
+    found = read_class_list(tmp_path / "classes.json")
+    assert (found.classes.names, found.classes.colors, found.table) == (("wall", "tree"), ((1, 2, 3), (4, 5, 6)), None)
+
+
+def test_a_class_list_from_name_to_number(tmp_path: Path) -> None:
+    (tmp_path / "classes.json").write_text('{"tree": 1, "wall": 0}')
+    assert read_class_list(tmp_path / "classes.json").classes.names == ("wall", "tree")
+
+
+def test_colours_that_are_no_bytes_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "classes.json").write_text('[{"name": "wall", "color": [0.5, 0.1, 1.0]}]')
+    with pytest.raises(DataError, match="three whole numbers from 0 to 255"):
+        read_class_list(tmp_path / "classes.json")
+
+
+def test_a_text_list_of_another_encoding_is_told(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_bytes("straße\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not written in UTF-8; save it in that encoding"):
+        read_class_list(tmp_path / "classes.txt")

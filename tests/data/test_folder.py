@@ -14,6 +14,9 @@ from cirkd.data.catalog import open_data
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.folder import Folder
+from cirkd.features.sources import open_images
+from cirkd.training.recipes import Recipe
+from cirkd.training.setup import warn_of_files
 from tests.data.tiny_folder import COLORS, LABEL, NAMES, folder
 
 
@@ -261,3 +264,171 @@ def test_a_data_set_is_one_entry(
     assert "pond" in state.sources() and catalogue.title("pond") == "My pond" and "My pond" in catalogue.listed()
     assert catalogue.images("folder", "val", root).name == "pond"
     assert len(catalog.open_named(str(root))) == len(catalog.open_named("pond", root=root)) == 2
+
+
+def photograph(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.dstack([LABEL * 60 + 3] * 3)).save(path)
+
+
+def drawn(path: Path, values: np.ndarray = LABEL) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path)
+
+
+def opened(root: Path, split: str = "all") -> tuple[list[str], list[list[int] | None], str]:
+    """Names, the numbers in each label map, and the notes of a folder."""
+    data = open_data("folder", split, root)
+    labels = [data[i].label for i in range(len(data))]
+    notes = "; ".join(data.notes)  # type: ignore[attr-defined]
+    return list(data.names), [None if label is None else np.unique(label).tolist() for label in labels], notes
+
+
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints", ".thumbs", "@eaDir", "__MACOSX"])
+def test_folders_of_tools_hold_no_images(hidden: str, tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    photograph(root / "images" / hidden / "f0-checkpoint.png")
+    drawn(root / "labels" / hidden / "f0-checkpoint.png")
+    names, _, notes = opened(root)
+    assert names == ["f0", "f1"]
+    assert not notes
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_of_several_label_maps_one_is_taken_and_it_is_said(beside: bool, tmp_path: Path) -> None:
+    images, labels = (tmp_path, tmp_path) if beside else (tmp_path / "images", tmp_path / "labels")
+    photograph(images / "aachen_0_leftImg8bit.png")
+    drawn(labels / "aachen_0_gtFine_labelIds.png", LABEL + 7)
+    drawn(labels / "aachen_0_gtFine_labelTrainIds.png")
+    drawn(labels / "aachen_0_gtFine_instanceIds.png", LABEL + 100)
+    photograph(labels / "aachen_0_gtFine_color.png")
+    names, found, notes = opened(tmp_path)
+    assert (names, found) == (["aachen_0_leftImg8bit"], [[0, 1, 2, 3]])
+    assert (
+        "an image has several label maps: aachen_0_gtFine_labelTrainIds.png is taken, not aachen_0_gtFine_la" in notes
+    )
+    # As the note says.
+    (labels / "aachen_0_gtFine_labelTrainIds.png").unlink()
+    assert opened(tmp_path)[1] == [[7, 8, 9, 10]]
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "split"),
+    [
+        ("training/image_2/a.png", "training/semantic/a.png", "train"),
+        ("Val/Rural/images_png/a.png", "Val/Rural/masks_png/a.png", "val"),
+        ("ds0/img/a.jpg", "ds0/masks_machine/a.png", "all"),
+        ("JPEGImages/a.jpg", "SegmentationClassPNG/a.png", "all"),
+        ("train_images/a.jpg", "train_masks/a.png", "train"),
+        ("images_val/a.jpg", "labels_val/a.png", "val"),
+        ("image_2/a.jpg", "image_2/a_mask.png", "all"),
+    ],
+)
+def test_folders_go_by_the_names_that_data_sets_and_tools_give(
+    image: str, label: str, split: str, tmp_path: Path
+) -> None:
+    photograph(tmp_path / image)
+    drawn(tmp_path / label)
+    names, found, _ = opened(tmp_path, split)
+    assert len(names) == 1
+    assert found == [[0, 1, 2, 3]]
+
+
+def test_folders_of_unknown_names_are_told(tmp_path: Path) -> None:
+    photograph(tmp_path / "pictures" / "a.jpg")
+    drawn(tmp_path / "drawings" / "a.png")
+    with pytest.raises(DataError, match=r"there are in drawings, pictures: call the folder of images images/ and that"):
+        open_data("folder", root=tmp_path)
+    photograph(tmp_path / "val" / "rgb" / "a.jpg")
+    drawn(tmp_path / "val" / "sem" / "a.png")
+    assert "rgb, sem hold files of the same names; if some are label maps" in opened(tmp_path, "val")[2]
+    (tmp_path / "pictures").rename(tmp_path / "images")
+    assert "no label map was found; if those in drawings/ are some, call that folder labels/" in opened(tmp_path)[2]
+    (tmp_path / "drawings").rename(tmp_path / "labels")
+    assert opened(tmp_path)[1] == [[0, 1, 2, 3]]
+
+
+def test_files_in_forms_that_are_not_read_are_told(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "images" / "f2.heic").touch()
+    (root / "labels" / "f1.json").touch()
+    notes = opened(root)[2]
+    assert "images/ has 1 files (.heic) that are not read as images" in notes
+    assert "labels/ has 1 files (.json) that are not read as label maps; draw them as PNG" in notes
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.gif").touch()
+    with pytest.raises(DataError, match=r"more has 1 files \(\.gif\)|more/ has 1 files \(\.gif\)"):
+        open_data("folder", root=tmp_path / "more")
+    with pytest.raises(DataError, match="this is a file, a folder of images was wanted"):
+        open_data("folder", root=root / "images" / "f0.png")
+
+
+def test_class_lists_that_tools_leave_are_read_and_it_is_said(tmp_path: Path) -> None:
+    photograph(tmp_path / "valid" / "a_jpg.rf.12ab.jpg")
+    drawn(tmp_path / "valid" / "a_jpg.rf.12ab_mask.png")
+    (tmp_path / "valid" / "_classes.csv").write_text("Pixel Value, Class\n0, rest\n1, cat\n2, dog\n3, cow\n")
+    data = open_data("folder", "val", tmp_path)
+    assert data.classes is not None
+    assert data.classes.names == ("rest", "cat", "dog", "cow")
+    assert "classes are those of _classes.csv; a classes.json in this folder overrules it" in data.notes[0]  # type: ignore[attr-defined]
+    (tmp_path / "classes.json").write_text(json.dumps(NAMES))
+    assert open_data("folder", "val", tmp_path).classes.names == NAMES  # type: ignore[union-attr]
+
+
+def test_cvats_export_is_no_pascal_voc(tmp_path: Path) -> None:
+    photograph(tmp_path / "JPEGImages" / "a.jpg")
+    (tmp_path / "SegmentationClass").mkdir()
+    Image.fromarray(np.array(COLORS, np.uint8)[LABEL]).save(tmp_path / "SegmentationClass" / "a.png")
+    (tmp_path / "ImageSets" / "Segmentation").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Segmentation" / "default.txt").write_text("a\n")
+    lines = [f"{name}:{','.join(map(str, color))}::" for name, color in zip(NAMES, COLORS, strict=True)]
+    (tmp_path / "labelmap.txt").write_text("# label:color_rgb:parts:actions\n" + "\n".join(lines))
+    assert catalog.layout_of(tmp_path) == "folder"
+    assert opened(tmp_path)[1] == [[0, 1, 2, 3]]
+
+
+def test_links_to_folders_are_followed_and_not_in_a_circle(tmp_path: Path) -> None:
+    photograph(tmp_path / "store" / "city" / "a.jpg")
+    (tmp_path / "root" / "images").mkdir(parents=True)
+    (tmp_path / "root" / "images" / "linked").symlink_to(tmp_path / "store" / "city")
+    (tmp_path / "root" / "images" / "circle").symlink_to(tmp_path / "root")
+    assert opened(tmp_path / "root")[0] == ["linked/a"]
+
+
+@pytest.mark.parametrize(("image", "label"), [("image_1.png", "label_1.png"), ("x/img_1.jpg", "x/mask_1.png")])
+def test_what_stands_before_names_does_not_count(image: str, label: str, tmp_path: Path) -> None:
+    photograph(tmp_path / "images" / image)
+    drawn(tmp_path / "labels" / label)
+    assert opened(tmp_path)[1] == [[0, 1, 2, 3]]
+
+
+def test_a_list_may_name_the_label_map_too(tmp_path: Path) -> None:
+    for name in "ab":
+        photograph(tmp_path / "images" / f"{name}.jpg")
+        drawn(tmp_path / "labels" / f"{name}.png")
+    drawn(tmp_path / "drawn" / "z.png", np.full_like(LABEL, 9))
+    (tmp_path / "val.txt").write_text("images/a.jpg drawn/z.png\nimages/b.jpg /elsewhere/labels/b.png\n")
+    assert opened(tmp_path, "val")[1] == [[9], [0, 1, 2, 3]]
+    (tmp_path / "val.txt").write_text("images/a.jpg,drawn/y.png\n")
+    with pytest.raises(DataError, match=r"lists the label map drawn/y\.png, and it is not in this folder"):
+        open_data("folder", "val", tmp_path)
+
+
+def test_what_is_said_of_files_reaches_studies_and_runs(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    drawn(root / "labels" / "f0_mask.png")
+    (said,) = open_data("folder", root=root, split="all").notes  # type: ignore[attr-defined]
+    assert "an image has several label maps" in said
+    assert open_images(root, split="all").notes == (said,)
+    data = open_data("folder", "all", root)
+    with pytest.warns(UserWarning, match="an image has several label maps"):
+        warn_of_files(Recipe("own"), data, data)
+
+
+def test_a_data_set_that_a_layout_tells_is_said(tmp_path: Path) -> None:
+    photograph(tmp_path / "val" / "a.png")
+    drawn(tmp_path / "valannot" / "a.png")
+    data = catalog.open_named(str(tmp_path))
+    assert (data.name, "is laid out like CamVid and read as that" in data.notes[0]) == ("camvid", True)  # type: ignore[attr-defined]
+    # As it says.
+    assert opened(tmp_path, "val")[1] == [[0, 1, 2, 3]]

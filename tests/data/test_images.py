@@ -1,5 +1,6 @@
 """Images of every common kind become 8-bit RGB; the rest gets one clear line."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 
 from cirkd.data import images
 from cirkd.data.errors import DataError
-from cirkd.data.images import read_image, read_label
+from cirkd.data.images import read_image, read_label, read_pair
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (7, 5, 3), dtype=np.uint8)
@@ -137,3 +138,30 @@ def test_numbers_that_are_no_colours_are_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, Image.fromarray(np.zeros((3, 3), np.float32)), "float.tif")
     with pytest.raises(DataError, match="one class index a pixel"):
         read_label(path)
+
+
+def bands_tiff(path: Path, bands: int) -> Path:
+    """A TIFF of so many 8-bit numbers a pixel, 4 x 6 pixels, which Pillow can't write: pixel (0, 0) is 0, 1, 2, ..."""
+    numbers = bytes(range(24 * bands))
+    bits, spare = struct.pack(f"<{bands}H", *[8] * bands), struct.pack(f"<{bands - 3}H", *[0] * (bands - 3))
+    end = 8 + len(numbers) + 2 + 12 * 9 + 4
+    tags: list[tuple[int, int, int, int | bytes]] = [
+        *[(256, 3, 1, 6), (257, 3, 1, 4), (258, 3, bands, end), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 8)],
+        *[(277, 3, 1, bands), (278, 3, 1, 4)],
+        (338, 3, bands - 3, spare.ljust(4, b"\0") if len(spare) <= 4 else end + len(bits)),
+    ]
+    entries = [
+        struct.pack("<HHI", *tag[:3]) + (tag[3] if isinstance(tag[3], bytes) else struct.pack("<I", tag[3]))
+        for tag in tags
+    ]
+    head = b"II*\0" + struct.pack("<I", 8 + len(numbers))
+    path.write_bytes(head + numbers + struct.pack("<H", 9) + b"".join(entries) + bytes(4) + bits + spare)
+    return path
+
+
+def test_of_many_bands_the_first_three_are_taken_and_it_is_said(tmp_path: Path) -> None:
+    pixels, _, note = read_pair(bands_tiff(tmp_path / "a.tif", 5), None, None)
+    assert pixels[0, 0].tolist() == [0, 1, 2]
+    assert "the first three are taken for red, green and blue" in note
+    with pytest.raises(DataError, match=r"TIFF of up to 6 bands \(save red, green and blue alone\) are read"):
+        read_image(bands_tiff(tmp_path / "a.tif", 8))

@@ -184,3 +184,79 @@ def test_what_is_no_label_map_is_said(tmp_path: Path) -> None:
     Image.fromarray(np.where(LABEL == 0, -1, LABEL.astype(np.int32)).astype(np.int32)).save(tmp_path / "m.tif")
     with pytest.raises(DataError, match="label -1 found"):
         read_label(tmp_path / "m.tif")
+
+
+@pytest.mark.parametrize("key", ["id", "trainId"])
+@pytest.mark.parametrize("form", ["RGB", "P"])
+def test_a_void_colour_of_the_class_list_is_ignored(key: str, form: str, tmp_path: Path) -> None:
+    """An entry for no class has a colour, too; label maps that show it are read, in pixels and in palettes."""
+    root = folder(tmp_path)
+    entries = [{"name": n, "color": c, key: i} for i, (n, c) in enumerate(zip(NAMES[:3], COLORS[:3], strict=True))]
+    entries.append({"name": "void", "color": COLORS[3], key: 255})
+    (root / "classes.json").write_text(json.dumps(entries))
+    if form == "RGB":
+        picture = Image.fromarray(np.array(COLORS, np.uint8)[LABEL])
+    else:
+        picture = Image.fromarray(np.where(LABEL == 3, 9, LABEL).astype(np.uint8))
+        picture.putpalette([part for color in (*COLORS[:3], *[(7, 7, 7)] * 6, COLORS[3]) for part in color])
+    picture.save(root / "labels" / "f0.png")
+    label = open_data("folder", root=root)[0].label
+    assert label is not None
+    assert np.array_equal(label, np.where(LABEL == 3, 255, LABEL))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+def test_a_grey_label_map_saved_in_colour_holds_its_numbers(mode: str, tmp_path: Path) -> None:
+    """Three equal numbers a pixel are one; in a folder of other colours, too, and with values of the class list."""
+    root = folder(tmp_path)
+    Image.fromarray(LABEL + 1).convert(mode).save(root / "labels" / "f0.png")
+    (root / "classes.json").write_text(json.dumps([{"name": n, "value": i + 1} for i, n in enumerate(NAMES)]))
+    sample = open_data("folder", root=root)[0]
+    assert sample.label is not None
+    assert np.array_equal(sample.label, LABEL)
+    assert ("three equal numbers" in sample.note) == (mode != "LA")
+    entries = [{"name": n, "color": c} for n, c in zip(NAMES, COLORS, strict=True)]
+    (root / "classes.json").write_text(json.dumps(entries))
+    assert np.array_equal(read_label(root / "labels" / "f0.png"), LABEL + 1)
+
+
+def test_a_mask_of_black_and_white_in_jpeg_is_cut_at_half(tmp_path: Path) -> None:
+    disc = (np.hypot(*np.mgrid[-60:60, -80:80]) < 40).astype(np.uint8) * 255
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.dstack([disc] * 3)).save(tmp_path / "images" / "a.jpg")
+    Image.fromarray(disc).save(tmp_path / "masks" / "a.jpg", quality=85)
+    (tmp_path / "classes.json").write_text('[{"name": "rest"}, {"name": "polyp", "value": 255}]')
+    sample = open_data("folder", root=tmp_path)[0]
+    assert sample.label is not None
+    assert np.array_equal(sample.label, disc // 255)
+    assert "in JPEG files, which blurs them, are cut at half" in sample.note
+    for values in (np.where(disc, 3, 0), np.where(disc, 1, 0), np.where(disc, 128, 0)):
+        Image.fromarray(values.astype(np.uint8)).save(tmp_path / "masks" / "a.jpg")
+        with pytest.raises(DataError, match="JPEG changes the values"):
+            read_label(tmp_path / "masks" / "a.jpg")
+
+
+def test_arrays_of_numpy_are_label_maps(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "labels" / "f0.png").unlink()
+    for stored in (LABEL, LABEL.astype(np.float64), LABEL[None].astype(np.int64), LABEL[..., None]):
+        np.save(root / "labels" / "f0.npy", stored)
+        label = open_data("folder", root=root)[0].label
+        assert label is not None
+        assert np.array_equal(label, LABEL)
+
+
+@pytest.mark.parametrize(
+    ("stored", "says"),
+    [
+        (np.eye(4)[LABEL], r"an array \[6, 8, 4\] of float64; a label map is \[H, W\].* save its argmax"),
+        (LABEL * 0.5, "decimal numbers"),
+        (LABEL.astype(np.int64) - 1, "label -1 found"),
+        (np.array([{"a": 1}], object), "no array of NumPy that can be read"),
+    ],
+)
+def test_arrays_that_are_no_label_maps_are_told(stored: np.ndarray, says: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", stored)
+    with pytest.raises(DataError, match=says):
+        read_label(tmp_path / "x.npy")

@@ -5,7 +5,9 @@ import copy
 import json
 import pickle
 import tarfile
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,6 +28,8 @@ from cirkd.models.published import PREPROCESSING
 from cirkd.models.segmenter import ModelInfo
 from cirkd.models.settings_beside import stated_preprocessing
 from cirkd.models.unwrap import chosen, parts
+
+TREES = ("wall", "tree", "road", "sky")
 
 
 @pytest.fixture(scope="module")
@@ -469,3 +473,136 @@ def test_safetensors_under_another_name_whatever_their_first_byte(tmp_path: Path
     else:
         pytest.fail("no header has that length")
     assert load_model(tmp_path / "w.bin", "cpu").info.architecture == "unet"
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("w.npz", r"arrays of NumPy; make each array a tensor \(torch\.from_numpy\) and save the dictionary"),
+        ("w.keras", "a model of Keras, whose networks are not read"),
+        ("w.pt2", r"a program of torch\.export, not weights; save its state_dict"),
+        ("w.onnx", r"begins like ONNX, which holds a program: save the state_dict\(\)"),
+        ("w.tflite", "begins like TensorFlow Lite, whose networks are not read"),
+        ("w.rar", "an archive; unpack it, and give the file in it"),
+    ],
+)
+def test_files_of_other_projects_are_named(name: str, line: str, tmp_path: Path) -> None:
+    inside = {"w.npz": "conv.weight.npy", "w.keras": "model.weights.h5", "w.pt2": "w/models/model.json"}.get(name)
+    if inside is None:
+        (tmp_path / name).write_bytes(b"\x08\x09:" + bytes(300))
+    else:
+        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(inside, "{}")
+    with pytest.raises(CheckpointError, match=line):
+        load_model(tmp_path / name, "cpu")
+
+
+def test_the_advice_for_weights_in_arrays_works(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    arrays = {name: value.numpy() for name, value in state.items()}
+    torch.save({"model": arrays}, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match=r"its weights are arrays of NumPy; make each array a tensor"):
+        load_model(tmp_path / "w.pth", "cpu")
+    torch.save({name: torch.from_numpy(value) for name, value in arrays.items()}, tmp_path / "w.pth")
+    assert load_model(tmp_path / "w.pth", "cpu").info.architecture == "unet"
+
+
+def test_weights_of_8_bit_floats_are_told(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    small = {k: v.to(torch.float8_e4m3fn) if v.is_floating_point() else v for k, v in state.items()}
+    torch.save(small, tmp_path / "w.pth")
+    assert any(
+        "stored as float8_e4m3fn, in 8 bits" in note for note in load_model(tmp_path / "w.pth", "cpu").info.notes
+    )
+
+
+def test_folders_of_checkpoints_offer_their_files(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save(state, tmp_path / "best.pth")
+    with pytest.raises(CheckpointError, match=r"this is a folder, .*; give a file in it, such as best\.pth"):
+        load_model(tmp_path, "cpu")
+    (tmp_path / "best.pth").rename(tmp_path / "__0_0.distcp")
+    with pytest.raises(CheckpointError, match="join it with dcp_to_torch_save, and give the file"):
+        load_model(tmp_path, "cpu")
+
+
+def test_an_unknown_network_goes_by_what_its_config_says(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "mask2former"}')
+    save_file(
+        {f"transformer.{n.replace('.', '_')}": value for n, value in state.items()}, tmp_path / "model.safetensors"
+    )
+    with pytest.raises(CheckpointError, match=r"unknown network \(mask2former by its config\.json, .*FILE\.py:make"):
+        load_model(tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"class_names": list(TREES)},
+        {"hyper_parameters": {"num_classes": 4, "classes": TREES}},
+        {"args": argparse.Namespace(classes=list(TREES))},
+        {"id2label": dict(enumerate(TREES))},
+        {"labels": {name: place for place, name in enumerate(TREES)}},
+    ],
+)
+def test_class_names_beside_the_weights_are_read(
+    beside: dict[str, Any], tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    torch.save({"state_dict": state, **beside}, tmp_path / "w.pth")
+    info = load_model(tmp_path / "w.pth", "cpu").info
+    assert info.classes.names == TREES
+    assert not info.classes.guessed
+    assert f"{next(iter(beside))!r}" in info.notes[0] and "in the file names them" in info.notes[0]
+    told = load_model(tmp_path / "w.pth", "cpu", classes=["a", "b", "c", "d"])
+    assert told.info.classes.names == ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"classes": ["wall", "tree"]}, {"classes": 4}, {"names": [f"LABEL_{i}" for i in range(4)]}, {"labels": {}}],
+)
+def test_other_things_beside_the_weights_are_no_class_names(
+    beside: dict[str, Any], tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    torch.save({"state_dict": state, **beside}, tmp_path / "w.pth")
+    assert load_model(tmp_path / "w.pth", "cpu").info.classes.guessed
+
+
+def test_class_names_in_a_safetensors_header(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    save_file(state, tmp_path / "w.safetensors", metadata={"classes": json.dumps(TREES)})
+    assert load_model(tmp_path / "w.safetensors", "cpu").info.classes.names == TREES
+
+
+@pytest.mark.parametrize(
+    ("beside", "place"),
+    [
+        ({"mean": [0.5, 0.4, 0.3], "std": (0.2, 0.2, 0.2)}, "'mean' and 'std'"),
+        (
+            {"hyper_parameters": {"mean": [127.5, 102, 76.5], "std": [51, 51, 51]}},
+            "'hyper_parameters', 'mean' and 'std'",
+        ),
+    ],
+)
+def test_mean_and_std_that_a_trainer_saved_beside_the_weights(
+    beside: dict[str, Any], place: str, tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    torch.save({"state_dict": state, **beside}, tmp_path / "w.pth")
+    info = load_model(tmp_path / "w.pth", "cpu").info
+    assert info.preprocessing.mean == pytest.approx((0.5, 0.4, 0.3)) and info.preprocessing.std == pytest.approx(
+        (0.2, 0.2, 0.2)
+    )
+    assert any(f"mean and std as {place} in the file say" in note for note in info.notes)
+    assert not any("are assumed" in note for note in info.notes)
+    assert load_model(tmp_path / "w.pth", "cpu", mean=(0.1, 0.1, 0.1), range=1).info.preprocessing.mean == (
+        0.1,
+        0.1,
+        0.1,
+    )
+
+
+def test_numbers_that_are_no_mean_of_an_input_are_passed_over(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save({"state_dict": state, "mean": 0.3, "std": [1.0, 0.0, 1.0]}, tmp_path / "w.pth")
+    assert any("are assumed" in note for note in load_model(tmp_path / "w.pth", "cpu").info.notes)
+
+
+def test_a_part_of_an_encoder_is_no_network_for_other_images(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save({name: value for name, value in state.items() if name != "encoder.conv1.weight"}, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match=r"an encoder with .* weights that is none of those tried"):
+        load_model(tmp_path / "w.pth", "cpu")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from cirkd.data.errors import TrainingError
 from cirkd.models.answers import Answers
-from cirkd.training import trainer
+from cirkd.training import progress, trainer
 from cirkd.training.contents import content, contents
 from cirkd.training.recipes import Recipe
 from cirkd.training.run_state import load_state, save_state
@@ -41,6 +42,21 @@ def test_images_are_told_by_content_names_splits_and_classes(tmp_path: Path) -> 
     found.append(contents(recipe))
     assert len({digests["root"] for digests in found}) == 5
     assert contents(replace(recipe, root=tmp_path / "nowhere")) == {"root": "nowhere"}
+
+
+def test_reading_a_large_folder_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    """It takes minutes before the first step; where no bar can be drawn there is a line now and then."""
+    for name in "ab":
+        Image.new("RGB", (32, 32)).save(tmp_path / f"{name}.bmp")
+    recipe = Recipe("own", data="folder", root=tmp_path, train_split="0-50%", val_split="50-100%")
+    told = contents(recipe, shown=True)
+    assert capfd.readouterr().err == ""
+    clock = iter(range(0, 10_000, 40))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
+    assert contents(recipe) == told
+    assert capfd.readouterr().err == ""
+    assert contents(recipe, shown=True) == told
+    assert f"reading the files of {tmp_path.name}/ once, to know them again: 100%" in capfd.readouterr().err
 
 
 def test_weights_are_told_by_all_that_is_read_with_them(tmp_path: Path) -> None:

@@ -1,0 +1,107 @@
+"""A class list as text: names, one a line, with or without numbers and colours, as tools write them."""
+
+import csv
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+_NAMES = ("name", "class", "class name", "label")
+_NUMBERS = ("id", "idx", "index", "value", "pixel value", "pixel", "class id", "label id", "number")
+_COLORS = (("r", "red"), ("g", "green"), ("b", "blue"))
+"""What tools call the columns of a table; words are parted by one space here."""
+
+_BYTE = r"\s*(\d{1,3})\s*"
+_FORMS: tuple[tuple[re.Pattern[str], Callable[..., dict[str, Any]]], ...] = (
+    (re.compile(rf"{_BYTE}[,\s]{_BYTE}[,\s]{_BYTE}[,\s](\D.*)"), lambda r, g, b, name: _colored(name, r, g, b)),
+    (
+        re.compile(rf"(.*\D)\s*[:;,\t]{_BYTE}[,;\t]{_BYTE}[,;\t]{_BYTE}[:;,]*\s*"),
+        lambda name, r, g, b: _colored(name, r, g, b),
+    ),
+    (re.compile(r"(\d+)(?:\s*[:=.,;)\]\t|]|\s+-\s)\s*(\D.*)"), lambda number, name: _numbered(name, number)),
+    (re.compile(r"(\d+)\s+(\D.*)"), lambda number, name: _numbered(name, number)),
+    (re.compile(r"(.*\S)\s*[:=,;\t|]\s*(\d+)"), lambda name, number: _numbered(name, number)),
+)
+"""A line and what is in it: 128 64 128 road; road: 128, 64, 128; 0: road; 0 road; road: 0."""
+
+
+def rows(text: str) -> list[dict[str, Any]]:
+    """The entries of a class list: `name`, and `id` and `color` where the lines have them.
+
+    Lines that begin with # are passed over, as is LabelMe's `__ignore__`, which has no number.
+
+    Raises:
+        ValueError: a table with a cell that is none of its column's.
+
+    Example:
+        >>> rows("0: road\\n1: car")
+        [{'name': 'road', 'id': 0}, {'name': 'car', 'id': 1}]
+        >>> rows("3d model\\nroad")
+        [{'name': '3d model'}, {'name': 'road'}]
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [line for line in lines if line != "__ignore__"]
+    if (table := _table(lines)) is not None:
+        return table
+    if len(lines) == 1 and "," in lines[0]:
+        lines = lines[0].split(",")
+    return entries_of([name for name in map(_bare, lines) if name])
+
+
+def entries_of(names: Sequence[str]) -> list[dict[str, Any]]:
+    """The entries of names that may have numbers or colours beside them.
+
+    These count where every name has one, each its own; else they belong to the names.
+    """
+    for form, entry in _FORMS:
+        matches = [form.fullmatch(name) for name in names]
+        found = [entry(*(part.strip() for part in match.groups())) for match in matches if match]
+        if len(found) == len(names) and _apart(found):
+            return found
+    return [{"name": name} for name in names]
+
+
+def _table(lines: Sequence[str]) -> list[dict[str, Any]] | None:
+    """The entries of a table whose first line names its columns; None where it names none."""
+    mark = next((mark for mark in ",\t;" if lines and mark in lines[0]), None)
+    if mark is None:
+        return None
+    head, *body = csv.reader(lines, delimiter=mark, skipinitialspace=True)
+    columns = [" ".join(re.split(r"[\s_-]+", cell.strip().lower())) for cell in head]
+    name, number, *rgb = (_place(columns, known) for known in (_NAMES, _NUMBERS, *_COLORS))
+    if name is None or not body or (number is None and None in rgb):
+        return None
+    try:
+        return [
+            {
+                "name": cells[name].strip(),
+                **({"id": int(cells[number])} if number is not None else {}),
+                **({"color": [int(cells[place]) for place in rgb if place is not None]} if None not in rgb else {}),
+            }
+            for cells in body
+        ]
+    except IndexError:
+        raise ValueError(f"a line has fewer cells than the first, {', '.join(head)[:60]}") from None
+
+
+def _place(columns: Sequence[str], known: Sequence[str]) -> int | None:
+    return next((columns.index(word) for word in known if word in columns), None)
+
+
+def _colored(name: str, *color: str) -> dict[str, Any]:
+    return {"name": _bare(name.rstrip(" \t:;,")), "color": [int(part) for part in color]}
+
+
+def _numbered(name: str, number: str) -> dict[str, Any]:
+    return {"name": _bare(name), "id": int(number)}
+
+
+def _apart(entries: Sequence[dict[str, Any]]) -> bool:
+    """Whether each has a number of its own, and colours are colours; "2 wheeler" and "4 wheeler" are names."""
+    numbers = [entry["id"] for entry in entries if "id" in entry]
+    named = len(entries) == 1 or len({entry["name"] for entry in entries}) > 1
+    return named and len(set(numbers)) == len(numbers) and all(max(entry.get("color", [0])) < 256 for entry in entries)
+
+
+def _bare(name: str) -> str:
+    """A name without quotes and the comma that lists end lines with."""
+    return name.strip().rstrip(",;").strip().strip("\"'").strip()

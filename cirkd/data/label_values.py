@@ -1,0 +1,94 @@
+"""Class numbers out of files that hold them in another form than one grey value a pixel."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cirkd.data.errors import DataError
+
+_GREY = "label maps are colour images of three equal numbers a pixel, which is taken for the class number"
+_CUT = "label maps of black and white in JPEG files, which blurs them, are cut at half: 0 and 255"
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap:
+    """What was read of a label map.
+
+    Args:
+        values: uint8 `[H, W]`.
+        note: What a user should know about how it was read; "" where there is nothing.
+        by_color: Whether it was read by the classes' colours, so that its values are classes already.
+    """
+
+    values: np.ndarray
+    note: str = ""
+    by_color: bool = False
+
+
+def from_grey_colors(image: Image.Image) -> LabelMap | None:
+    """The one number that red, green and blue of each pixel have; None where they differ. Alpha is left out."""
+    if image.mode == "LA":
+        return LabelMap(np.asarray(image.getchannel("L")))
+    pixels = np.asarray(image.convert("RGB"))
+    return LabelMap(pixels[..., 0], _GREY) if (pixels == pixels[..., :1]).all() else None
+
+
+def from_black_and_white(image: Image.Image) -> LabelMap | None:
+    """A mask of 0 and 255 whose edges JPEG has blurred; None for anything else.
+
+    Most pixels of either half are black or white as they were; a map of class numbers, which lie close together, has
+    others.
+    """
+    spread = np.ptp(np.asarray(image.convert("RGB")), axis=2)
+    values = np.asarray(image.convert("L"))
+    clear, white = np.isin(values, (0, 255)), values > 127
+    needed = 0.8 if white.any() and not white.all() else 1.0
+    blurred = (values > 63) & (values < 192)
+    if spread.max(initial=0) > 16 or blurred.mean() > 0.05:
+        return None
+    if any(half.any() and clear[half].mean() < needed for half in (white, ~white)):
+        return None
+    return LabelMap(np.where(white, 255, 0).astype(np.uint8), _CUT)
+
+
+def from_array(path: Path, most: int) -> np.ndarray:
+    """The whole numbers `[H, W]` that a file of NumPy holds, as int64.
+
+    Args:
+        most: How many pixels it may have.
+
+    Raises:
+        DataError: not a file of NumPy, or other numbers than one class index a pixel.
+    """
+    try:
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path.name}: there is no such file; check the path") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path.name}: no array of NumPy that can be read ({str(error)[:60]}); save it again") from None
+    shape = tuple(side for side in stored.shape if side != 1) if stored.ndim > 2 else stored.shape
+    if len(shape) != 2 or stored.size > most or stored.dtype.kind not in "buif":
+        raise DataError(
+            f"{path.name}: an array {list(stored.shape)} of {stored.dtype}; a label map is [H, W], one class index a "
+            "pixel; where it has a plane a class, save its argmax over them"
+        )
+    values = np.asarray(stored).reshape(shape)
+    if values.dtype.kind == "f" and not np.array_equal(values, np.rint(values)):
+        raise DataError(
+            f"{path.name}: decimal numbers; a label map holds one class index a pixel, save it as whole numbers"
+        )
+    return values.astype(np.int64)
+
+
+def as_bytes(values: np.ndarray, name: str) -> np.ndarray:
+    """Whole numbers as uint8.
+
+    Raises:
+        DataError: some are not from 0 to 255.
+    """
+    if values.min(initial=0) < 0 or values.max(initial=0) > 255:
+        found = ", ".join(str(value) for value in np.unique(values[(values < 0) | (values > 255)])[:3])
+        raise DataError(f"{name}: label {found} found, labels go from 0 to 255; renumber the classes, void as 255")
+    return values.astype(np.uint8)
