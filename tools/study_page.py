@@ -96,7 +96,7 @@ MAIN = ("baseline", "kd", "cirkd", "cirkd --objective.kd 0", "cwd", "cwd --objec
 PARTS = (
     Part("methods", "streets", MAIN, FIVE, tuple(MEASURES), classes=True),
     Part("camvid", "camvid", MAIN[:3], THREE, tuple(MEASURES), classes=True, words=("--root", "FOLDER")),
-    Part("pretrained", "streets-s2", MAIN[:3], THREE),
+    Part("pretrained", "streets-s2", MAIN[:3], THREE, tuple(MEASURES), classes=True),
     Part("few", "streets-few", MAIN[:3], THREE, tuple(MEASURES), classes=True),
     Part("camvid-few", "camvid-few", MAIN[:3], THREE, tuple(MEASURES), classes=True, words=("--root", "FOLDER")),
     Part("longer", "streets", MAIN[:3], THREE, words=("--steps", "6000"), sweep="longer"),
