@@ -78,7 +78,7 @@ def _making(recipe: Recipe, about: str) -> Callable[[], Recipe]:
 
 
 _STREETS = _alone("streets-baseline", STUDENT, 3000)
-# Six times a small student's time a step, and weights that have learned already.
+# Several times a small student's time a step, and weights that have learned already.
 _PRETRAINED = _alone("streets-s2-baseline", PRETRAINED_STUDENT, 1000)
 _FEW_LABELS = replace(_alone("streets-few-baseline", STUDENT, 3000), labelled_share=FEW)
 _DEEPLAB = Recipe(name="streets-deeplabv3-baseline", network=DEEPLAB_STUDENT)
