@@ -124,7 +124,7 @@ def with_files(folders: Iterable[Path]) -> list[str]:
 
 
 def _of_split(root: Path, split: str) -> Path | None:
-    """The folder of a split's images: train/; where there is no images/, also train2017/, train_images/, images_train/."""
+    """The folder of a split's images: train/; where there is no images/, train2017/ or train_images/, too."""
     called = CALLED.get(split, ())
     images = first(root, IMAGE_FOLDERS) if called else None
     own = images is not None and _has_files(images, SUFFIXES)

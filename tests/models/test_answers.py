@@ -556,7 +556,14 @@ def test_class_names_beside_the_weights_are_read(
 
 @pytest.mark.parametrize(
     "beside",
-    [{"classes": ["wall", "tree"]}, {"classes": 4}, {"names": [f"LABEL_{i}" for i in range(4)]}, {"labels": {}}],
+    [
+        {"classes": ["wall", "tree"]},
+        {"classes": 4},
+        {"names": [f"LABEL_{i}" for i in range(4)]},
+        {"classes": [f"class {i}" for i in range(4)]},
+        {"hyper_parameters": {"classes": ["0", "1", "2", "3"]}},
+        {"labels": {}},
+    ],
 )
 def test_other_things_beside_the_weights_are_no_class_names(
     beside: dict[str, Any], tmp_path: Path, state: dict[str, Tensor]
