@@ -87,8 +87,10 @@ class Folder(Pairs):
         files = [path for path in files if labels is None or not path.is_relative_to(labels)]
         below = labels is None and not any(path.parent == images for path in files)
         nested = pairs_below(images) if below and (images != root or not own_splits(root)) else []
-        if nested:
-            files = _without_beside(image_files(images, SUFFIXES, "**/*") if images == root else files, nested)
+        if nested and images == root:
+            files = [path for pictures, _ in nested for path in image_files(pictures, SUFFIXES, "**/*")]
+        elif nested:
+            files = _without_beside(files, nested)
         found = _labels(files, [(images, labels)] if labels is not None else nested, named)
         taken = {*found.of.values(), *found.unread, *(path for others in found.others.values() for path in others)}
         files = [path for path in files if path not in taken]

@@ -22,7 +22,8 @@ _OF_LABELS = (
 _LABEL_ENDING = re.compile(rf"[-_.](?:{_OF_LABELS})$", re.IGNORECASE)
 _ENDING = re.compile(rf"[-_.](?:image|img|sat|rgb|leftimg8bit|jpe?g|png|tiff?|{_OF_LABELS})$", re.IGNORECASE)
 """What tools add to the names of images and of label maps; it does not count when they are matched."""
-_OF_PHOTO = re.compile(r"(?<!gtfine)(?<!gtcoarse)[-_.]color$", re.IGNORECASE)
+_OF_PHOTO = re.compile(r"(?<!gtfine)(?<!gtcoarse)[-_.](?:color|instances?)$", re.IGNORECASE)
+"""Endings that photographs have, too."""
 _BEGINNING = re.compile(
     r"(?<![^/])(?:images?|img|photo|masks?|labels?|lbl|gt|seg|annotation)[-_](?=[^/]+$)", re.IGNORECASE
 )
