@@ -124,10 +124,16 @@ def kept(make: Callable[P, T]) -> Callable[P, T]:
     return found
 
 
-@kept
 def data(images: Images) -> SegmentationData:
     """An opened data set: its names and classes, and samples by number."""
-    return open_data(images.name, images.split, Path(images.root))
+    return _opened(images)[0]
+
+
+@kept
+def _opened(images: Images) -> tuple[SegmentationData, dict[str, int]]:
+    """An opened data set, and the number of each of its images by name: of these it may have a hundred thousand."""
+    found = open_data(images.name, images.split, Path(images.root))
+    return found, {name: number for number, name in enumerate(found.names)}
 
 
 @kept
@@ -153,7 +159,8 @@ def stored_counts(images: Images) -> dict[str, int]:
 
 def stamps(images: Images, names: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
     """What changes when the files of these images do; () for each that is not there."""
-    known, stamp = _numbers(images), getattr(data(images), "stamp", lambda index: ())
+    opened, known = _opened(images)
+    stamp = getattr(opened, "stamp", lambda index: ())
     return tuple(stamp(known[name]) if name in known else () for name in names)
 
 
@@ -169,15 +176,10 @@ def sample(images: Images, name: str) -> Sample:
 
 def _place(images: Images, name: str) -> int:
     """The number of an image in its data set."""
-    if name not in _numbers(images):
+    _, numbers = _opened(images)
+    if name not in numbers:
         raise DataError(f"{name}: no such image in {images.name} {images.split}; choose the images again")
-    return _numbers(images)[name]
-
-
-@kept
-def _numbers(images: Images) -> dict[str, int]:
-    """name -> number, of all images of a data set: it may have a hundred thousand."""
-    return {name: number for number, name in enumerate(data(images).names)}
+    return numbers[name]
 
 
 @kept

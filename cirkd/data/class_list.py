@@ -96,6 +96,7 @@ def _entries(found: Any) -> list[dict[str, Any]]:
     """The entries of any of the forms, in class order."""
     if isinstance(found, dict):
         found = next((found[key] for key in _CONTAINERS if isinstance(found.get(key), dict | list)), found)
+    listed = isinstance(found, list)
     if isinstance(found, dict) and all(type(value) is int for value in found.values()):
         found = [{"name": name, "id": number} for name, number in found.items()]
     if isinstance(found, dict):
@@ -105,7 +106,7 @@ def _entries(found: Any) -> list[dict[str, Any]]:
         found = [found[str(number)] for number in numbers]
     if not isinstance(found, list) or not found:
         raise ValueError("there is no class in it")
-    if all(isinstance(entry, str) for entry in found):
+    if listed and all(isinstance(entry, str) for entry in found):
         return entries_of(found)
     return [_spelled(entry) if isinstance(entry, dict) else {"name": entry} for entry in found]
 
@@ -196,7 +197,7 @@ def _color(value: Any) -> Color:
     """Three numbers, a fourth for alpha, or #rrggbb."""
     code = re.fullmatch(r"#?([0-9a-fA-F]{6})(?:[0-9a-fA-F]{2})?", value) if isinstance(value, str) else None
     parts: list[Any] = list(bytes.fromhex(code[1])) if code else list(value)
-    red, green, blue = parts[:3] if len(parts) == 4 else parts
-    if not all(int(part) == part and 0 <= part <= 255 for part in (red, green, blue)):
+    red, green, blue = map(float, parts[:3] if len(parts) == 4 else parts)
+    if not all(part.is_integer() and 0 <= part <= 255 for part in (red, green, blue)):
         raise ValueError(f"colour {value}: three whole numbers from 0 to 255, or #rrggbb")
     return int(red), int(green), int(blue)

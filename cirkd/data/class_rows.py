@@ -10,6 +10,7 @@ _NUMBERS = ("id", "idx", "index", "value", "pixel value", "pixel", "class id", "
 _COLORS = (("r", "red"), ("g", "green"), ("b", "blue"))
 """What tools call the columns of a table; words are parted by one space here."""
 
+_SPACED = re.compile(r"(\d+)\s+(\D.*)")
 _BYTE = r"\s*(\d{1,3})\s*"
 _FORMS: tuple[tuple[re.Pattern[str], Callable[..., dict[str, Any]]], ...] = (
     (re.compile(rf"{_BYTE}[,\s]{_BYTE}[,\s]{_BYTE}[,\s](\D.*)"), lambda r, g, b, name: _colored(name, r, g, b)),
@@ -18,7 +19,7 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[..., dict[str, Any]]], ...] = (
         lambda name, r, g, b: _colored(name, r, g, b),
     ),
     (re.compile(r"(\d+)(?:\s*[:=.,;)\]\t|]|\s+-\s)\s*(\D.*)"), lambda number, name: _numbered(name, number)),
-    (re.compile(r"(\d+)\s+(\D.*)"), lambda number, name: _numbered(name, number)),
+    (_SPACED, lambda number, name: _numbered(name, number)),
     (re.compile(r"(.*\S)\s*[:=,;\t|]\s*(\d+)"), lambda name, number: _numbered(name, number)),
 )
 """A line and what is in it: 128 64 128 road; road: 128, 64, 128; 0: road; 0 road; road: 0."""
@@ -27,7 +28,7 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[..., dict[str, Any]]], ...] = (
 def rows(text: str) -> list[dict[str, Any]]:
     """The entries of a class list: `name`, and `id` and `color` where the lines have them.
 
-    Lines that begin with # are passed over, as is LabelMe's `__ignore__`, which has no number.
+    Lines that begin with # and no number are passed over, as is LabelMe's `__ignore__`, which has no number.
 
     Raises:
         ValueError: a table with a cell that is none of its column's.
@@ -38,7 +39,7 @@ def rows(text: str) -> list[dict[str, Any]]:
         >>> rows("3d model\\nroad")
         [{'name': '3d model'}, {'name': 'road'}]
     """
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not re.match(r"\s*#(?!\d)", line)]
     lines = [line for line in lines if line != "__ignore__"]
     if (table := _table(lines)) is not None:
         return table
@@ -50,12 +51,13 @@ def rows(text: str) -> list[dict[str, Any]]:
 def entries_of(names: Sequence[str]) -> list[dict[str, Any]]:
     """The entries of names that may have numbers or colours beside them.
 
-    These count where every name has one, each its own; else they belong to the names.
+    These count where every name has one, each its own; else they belong to the names. Behind a number and a space alone
+    may stand a name, too, as in "2 rooms": there 0 is wanted among them.
     """
     for form, entry in _FORMS:
         matches = [form.fullmatch(name) for name in names]
         found = [entry(*(part.strip() for part in match.groups())) for match in matches if match]
-        if len(found) == len(names) and _apart(found):
+        if len(found) == len(names) and _apart(found) and (form is not _SPACED or any(e["id"] == 0 for e in found)):
             return found
     return [{"name": name} for name in names]
 

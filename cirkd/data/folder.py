@@ -18,6 +18,7 @@ Splits may be called training, valid or validation, and testing, too.
 a tool has left.
 """
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -32,6 +33,7 @@ from cirkd.data.folder_labels import FoundLabels, labels_beside, labels_in
 from cirkd.data.folder_lists import of_list, of_share
 from cirkd.data.folder_places import (
     CALLED,
+    IMAGE_FOLDERS,
     LABEL_FOLDERS,
     LABEL_SUFFIXES,
     SUFFIXES,
@@ -73,9 +75,9 @@ class Folder(Pairs):
     def __init__(self, root: Path | None, split: str = "all") -> None:
         if root is None:
             raise DataError("a folder of images was wanted; give its path with --root")
-        if root.is_file():
-            raise DataError(f"{root}: this is a file, a folder of images was wanted; give the folder that holds it")
         if not _is_folder(root):
+            if os.path.isfile(root):
+                raise DataError(f"{root}: this is a file, a folder of images was wanted; give the folder that holds it")
             raise DataError(f"{root}: there is no such folder; check the path")
         wanted, split = split, split_found(root, split)
         images, labels = places(root, split)
@@ -83,10 +85,12 @@ class Folder(Pairs):
         named, said = _class_list(root, images)
         files = image_files(images, SUFFIXES, "*" if images == root else "**/*")
         files = [path for path in files if labels is None or not path.is_relative_to(labels)]
-        below = labels is None and (images != root or not (files or own_splits(root)))
-        nested = pairs_below(images) if below else []
-        if nested:
+        below = labels is None and not any(path.parent == images for path in files)
+        nested = pairs_below(images) if below and (images != root or not own_splits(root)) else []
+        if nested and images == root:
             files = [path for pictures, _ in nested for path in image_files(pictures, SUFFIXES, "**/*")]
+        elif nested:
+            files = _without_beside(files, nested)
         found = _labels(files, [(images, labels)] if labels is not None else nested, named)
         taken = {*found.of.values(), *found.unread, *(path for others in found.others.values() for path in others)}
         files = [path for path in files if path not in taken]
@@ -126,6 +130,12 @@ def _labels(files: list[Path], folders: list[tuple[Path, Path]], named: ClassLis
         {image: others for one in found for image, others in one.others.items()},
         sum(one.unmatched for one in found),
     )
+
+
+def _without_beside(files: Sequence[Path], pairs: Sequence[tuple[Path, Path]]) -> list[Path]:
+    """Files without those of folders beside a pair's images: its label maps, and what else lies there."""
+    places, pictures = {images.parent for images, _ in pairs}, {images for images, _ in pairs}
+    return [path for path in files if places.isdisjoint(path.parents) or not pictures.isdisjoint(path.parents)]
 
 
 def _nothing(root: Path, images: Path) -> str:
@@ -201,6 +211,8 @@ def _class_list(root: Path, images: Path) -> tuple[ClassList | None, list[str]]:
         return None, []
     try:
         named = read_class_list(path)
+        if path.suffix == ".csv" and any("," in name for name in named.classes.names):
+            raise DataError(f"{path}: a table of something else")
     except DataError:
         return None, [f"{path.name} is no class list that can be read; write a classes.json for it"]
     said = f"classes are those of {path.name}; a classes.json in this folder overrules it"
@@ -253,7 +265,8 @@ def _not_found(root: Path, images: Path, files: Sequence[Path]) -> list[str]:
         names = ", ".join(sorted(inside)[:4])
         return [f"{names} hold files of the same names; if some are label maps, call the folders images/ and labels/"]
     beside = with_files(folders_in(images.parent if images != root else root).values())
-    if beside := [name for name in beside if name != images.name and not is_of_split(name)]:
+    called = {images.name.lower(), *map(str.lower, (*IMAGE_FOLDERS, *LABEL_FOLDERS))}
+    if beside := [name for name in beside if name.lower() not in called and not is_of_split(name)]:
         return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder labels/"]
     return []
 

@@ -22,6 +22,8 @@ _OF_LABELS = (
 _LABEL_ENDING = re.compile(rf"[-_.](?:{_OF_LABELS})$", re.IGNORECASE)
 _ENDING = re.compile(rf"[-_.](?:image|img|sat|rgb|leftimg8bit|jpe?g|png|tiff?|{_OF_LABELS})$", re.IGNORECASE)
 """What tools add to the names of images and of label maps; it does not count when they are matched."""
+_OF_PHOTO = re.compile(r"(?<!gtfine)(?<!gtcoarse)[-_.](?:color|instances?)$", re.IGNORECASE)
+"""Endings that photographs have, too."""
 _BEGINNING = re.compile(
     r"(?<![^/])(?:images?|img|photo|masks?|labels?|lbl|gt|seg|annotation)[-_](?=[^/]+$)", re.IGNORECASE
 )
@@ -81,7 +83,9 @@ def labels_beside(files: list[Path], named: ClassList | None) -> FoundLabels:
     by_image: defaultdict[Path, list[Path]] = defaultdict(list)
     for path in sorted(maps, key=_rank):
         by_image[maps[path]].append(path)
-    return _chosen(by_image, unread=[path for path in marked if path not in maps])
+    # NAME_color may be a photograph, too: it is one where nothing else says that label maps lie here.
+    unread = [path for path in marked if path not in maps]
+    return _chosen(by_image, unread=[p for p in unread if marked[p] in by_image or not _OF_PHOTO.search(p.stem)])
 
 
 def labels_in(files: list[Path], images: Path, labels: Path, suffixes: Sequence[str]) -> FoundLabels:
@@ -109,9 +113,10 @@ def _chosen(maps: Mapping[Path, Sequence[Path]], **more: Any) -> FoundLabels:
     return FoundLabels(taken, {image: found for image, found in others.items() if found}, **more)
 
 
-def _rank(path: Path) -> tuple[int, Path]:
+def _rank(path: Path) -> tuple[int, bool, Path]:
     ranks = [place for place, ending in enumerate(_RANKS, 1) if path.stem.lower().endswith(ending)]
-    return (len(_RANKS) + 1 if _OF_THINGS.search(path.stem) else ranks[0] if ranks else 0), path
+    rank = len(_RANKS) + 1 if _OF_THINGS.search(path.stem) else ranks[0] if ranks else 0
+    return rank, path.suffix.lower() == ".npy", path  # an array beside a picture may be of anything
 
 
 def _is_of(path: Path, colors: set[Color]) -> bool:

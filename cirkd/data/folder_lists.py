@@ -49,6 +49,7 @@ def of_list(frames: Sequence[Frame], path: Path, root: Path, images: Path) -> li
                 ends[end].append(frame)
         for spelled in _spellings(frame.image.relative_to(images).as_posix()):
             wholes[spelled].append(frame)
+    labelled = any(frame.label is not None for frame in frames)
     chosen = []
     for line in listed(path, "a name a line"):
         word, *more = listed_paths(line)
@@ -60,17 +61,17 @@ def of_list(frames: Sequence[Frame], path: Path, root: Path, images: Path) -> li
         if len(tries[0]) > 1:
             what = "folder" if len({frame.image.parent for frame in tries[0]}) > 1 else "ending"
             raise DataError(f"{path}: lists {word}, which fits {len(tries[0])} images; list it with its {what}")
-        chosen.append(_with_label(tries[0][0], more[0], path, root) if more else tries[0][0])
+        named = more[0] if more and more[0].lower().endswith(LABEL_SUFFIXES) else ""
+        chosen.append(_with_label(tries[0][0], named, path, root, labelled) if named else tries[0][0])
     return chosen
 
 
-def _with_label(frame: Frame, word: str, path: Path, root: Path) -> Frame:
-    """An image with the label map that a list names; as it is where the word is no file's name."""
-    if not word.lower().endswith(LABEL_SUFFIXES):
-        return frame
-    places = (within(root, end) for end in _ends("/".join(part for part in word.split("/") if part not in ("", "."))))
+def _with_label(frame: Frame, word: str, path: Path, root: Path, labelled: bool) -> Frame:
+    """An image with the label map that a list names; as it is in a folder of images alone, with none `labelled`."""
+    parts = [part for part in word.split("/") if part not in ("", ".", "..")]
+    places = (within(root, end) for end in _ends("/".join(parts)))
     found = next((place for place in places if place.is_file()), None)
-    if found is None and (frame.label is None or frame.label.name != word.rsplit("/", 1)[-1]):
+    if found is None and labelled and (frame.label is None or frame.label.name != parts[-1]):
         raise DataError(f"{path}: lists the label map {word}, and it is not in this folder; correct the list")
     return frame if found is None else replace(frame, label=found)
 

@@ -90,11 +90,13 @@ def list_of(root: Path, split: str) -> Path | None:
 def first(root: Path, names: Sequence[str], suffixes: Sequence[str] = SUFFIXES) -> Path | None:
     """The first of these folders that is there and holds such files, whatever its case; an empty one where none does.
 
+    Pictures come before other files.
+
     Where none is there, and the root has no such files itself, one whose name has more after it, as of `_FORM`.
     """
     there = folders_in(root)
     found = [there[name.lower()] for name in names if name.lower() in there]
-    held = next((folder for folder in found if _has_files(folder, suffixes)), None)
+    held = next((folder for kinds in (SUFFIXES, suffixes) for folder in found if _has_files(folder, kinds)), None)
     if held is None and there and not any(path.suffix.lower() in suffixes for path in root.iterdir()):
         formed = {_FORM.sub("", name): folder for name, folder in reversed(there.items())}
         found += [formed[name.lower()] for name in names if name.lower() in formed]
@@ -122,11 +124,15 @@ def with_files(folders: Iterable[Path]) -> list[str]:
 
 
 def _of_split(root: Path, split: str) -> Path | None:
-    """The folder of a split's images: train/, train_images/, images_train/."""
-    named = first(root, CALLED.get(split, ()))
-    if named is None or not _has_files(named, SUFFIXES):
-        named = first(root, [name for called in CALLED.get(split, ()) for name in _joined(called, IMAGE_FOLDERS)])
-    return named if named is not None and _has_files(named, SUFFIXES) else None
+    """The folder of a split's images: train/; where there is no images/, train2017/ or train_images/, too."""
+    called = CALLED.get(split, ())
+    images = first(root, IMAGE_FOLDERS) if called else None
+    own = images is not None and _has_files(images, SUFFIXES)
+    for names in (called, [name for word in called for name in _joined(word, IMAGE_FOLDERS)]):
+        named = first(root, names)
+        if named is not None and (not own or named.name.lower() in called) and _has_files(named, SUFFIXES):
+            return named
+    return None
 
 
 def _names_of_split(folder: str, split: str, names: Sequence[str]) -> list[str]:

@@ -107,7 +107,7 @@ def read_pair(image: Path, label: Path | None, read: Any) -> tuple[np.ndarray, n
         return pixels, None, said
     values, note = read(label)
     note = "; ".join(filter(None, (said, note)))
-    if orientation > 1 and label.suffix != ".mat" and (label.suffix == ".npy" or _open(label).orientation == 1):
+    if orientation > 1 and label.suffix != ".mat" and (label.suffix.lower() == ".npy" or _open(label).orientation == 1):
         turned = np.ascontiguousarray(_turned(values, orientation))
         if turned.shape == pixels.shape[:2]:
             values, note = turned, "; ".join(filter(None, (note, _TURNED)))
@@ -217,8 +217,8 @@ def _as_rgb(picture: _Picture, name: str) -> np.ndarray:
         pixels = np.repeat(grey[..., None], 3, axis=2)
     else:
         pixels = np.array((image.convert("RGBA") if image.mode in ("LA", "PA", "La") else image).convert("RGB"))
-    black = not np.atleast_2d(np.array(image.getextrema()))[:, 1].any()
-    if (image.mode in _SIXTEEN_BIT or ";16" in picture.packing) and 0 <= pixels.max(initial=0) < 64 and not black:
+    dark = (image.mode in _SIXTEEN_BIT or ";16" in picture.packing) and pixels.max(initial=0) < 64
+    if dark and np.atleast_2d(np.array(image.getextrema()))[:, 1].any():
         raise DataError(
             f"{name}: 16-bit numbers of which none reaches a quarter of the range, so perhaps 12 bits in 16; "
             "scale them to the full range, or save as 8 bits"

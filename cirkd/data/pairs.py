@@ -103,12 +103,14 @@ def image_files(folder: Path, suffixes: Sequence[str], pattern: str = "*") -> li
 
 
 def paths_below(folder: Path) -> Iterator[Path]:
-    """All files and folders below a folder; links to folders are followed, but not in a circle."""
+    """All files and folders below a folder, each once; links are followed to folders elsewhere, but not in a circle."""
+    top = os.path.realpath(folder)
     for place, inside, files in os.walk(folder, followlinks=True):
-        here = os.path.realpath(place)
+        here = Path(os.path.realpath(place))
         links = [name for name in inside if os.path.islink(os.path.join(place, name))]
-        circles = {name for name in links if Path(here).is_relative_to(os.path.realpath(os.path.join(place, name)))}
-        inside[:] = [name for name in inside if name not in circles]
+        ends = {name: Path(os.path.realpath(os.path.join(place, name))) for name in links}
+        known = {name for name, end in ends.items() if here.is_relative_to(end) or end.is_relative_to(top)}
+        inside[:] = [name for name in inside if name not in known]
         yield from (Path(place, name) for name in (*inside, *files))
 
 

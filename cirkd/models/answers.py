@@ -142,7 +142,8 @@ def answered(info: ModelInfo, answers: Answers, classes: Classes | None = None) 
     classes = classes if classes is not None else _classes(answers)
     said = [name for name in answers.given() if name not in ("architecture", "encoder", "weights")]
     note = (f"as you say: {', '.join(said)}",) if said else ()
-    overruled = [start for start, given in ((r"\d+ classes[:,]", classes), (re.escape(ASSUMED), answers.mean)) if given]
+    input_of = rf"{re.escape(ASSUMED)}|mean and std as "
+    overruled = [start for start, given in ((r"\d+ classes[:,]", classes), (input_of, answers.mean)) if given]
     kept = tuple(line for line in info.notes if not any(re.match(start, line) for start in overruled))
     return dataclasses.replace(
         info,

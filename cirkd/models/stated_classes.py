@@ -1,6 +1,7 @@
 """Class names that a trainer saved beside the weights, under one of the names that are usual for them."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -11,6 +12,7 @@ from cirkd.models.pickle_names import entries
 
 _PLACES = ("hyper_parameters", "hparams", "meta", "args", "config", "cfg", "model_config")
 _NAMES = ("classes", "class_names", "class_list", "CLASSES", "label_names", "names", "labels", "id2label")
+_NUMBER = re.compile(r"(?:label|class)?[-_ ]?\d+", re.IGNORECASE)
 
 
 def stated_classes(said: Sequence[Mapping[str, Any]], counted: Classes) -> tuple[Classes, str] | None:
@@ -49,6 +51,6 @@ def _listed(found: Any) -> tuple[str, ...] | None:
         found = [numbers.get(str(place)) for place in range(len(numbers))]
     if not isinstance(found, list | tuple) or not found or not all(isinstance(name, str) for name in found):
         return None
-    if all(name == f"LABEL_{place}" for place, name in enumerate(found)):
-        return None  # transformers' names for what has none
+    if all(_NUMBER.fullmatch(name) for name in found):
+        return None  # LABEL_0 of transformers, class_0, 0: these say no more than the places do
     return tuple(name[:100] for name in found)

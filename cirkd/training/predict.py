@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -77,8 +78,11 @@ def _class_list(classes: Classes, path: Path) -> bytes:
     """What names the classes beside their label maps; a list of others that lies there stays."""
     entries = [{"name": name, "color": list(c)} for name, c in zip(classes.names, classes.colors, strict=True)]
     content = json.dumps(entries, indent=1).encode()
-    if path.is_file() and path.read_bytes() != content:
-        raise ExportError(f"{path}: is there and names other classes; choose another folder with --output")
+    with suppress(OSError, ValueError):  # the same list may be written in another way
+        if json.loads(path.read_bytes()) == entries:
+            return path.read_bytes()
+    if path.is_file():
+        raise ExportError(f"{path}: is there and names other classes or colours; choose another folder with --output")
     return content
 
 

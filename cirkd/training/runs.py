@@ -16,13 +16,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from cirkd.data.errors import TrainingError
 from cirkd.data.whole_files import replacing, writable_folder
@@ -225,11 +225,23 @@ def _without_places(flags: Sequence[str]) -> list[str]:
 def _claim(folder: Path, pid: int) -> None:
     """Write who trains here, unless another living process does; one process at a time looks and writes."""
     writable_folder(folder, TrainingError)
-    with FileLock(folder / _LOCK):
+    with _alone(folder):
         if _read(folder / _PROCESS).get("pid") != pid:
             _refuse_living(folder)
         with replacing(folder / _PROCESS) as temporary:
             temporary.write_text(json.dumps({"pid": pid, "began": _began(pid)}))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock for a moment; some file systems have none, or lend none, and there it goes without."""
+    lock = FileLock(folder / _LOCK, timeout=10)
+    with suppress(Timeout, OSError, NotImplementedError):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _refuse_living(folder: Path) -> None:

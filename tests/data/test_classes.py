@@ -259,6 +259,9 @@ def test_more_classes_than_label_maps_can_hold_are_refused() -> None:
         ("Pixel Value, Class\n0, wall\n2, tree", ("wall", "tree"), [0, 2]),
         ("__ignore__\n_background_\ntree", ("_background_", "tree"), None),
         ("2 wheeler\n4 wheeler", ("2 wheeler", "4 wheeler"), None),
+        ("2 rooms\n3 halls", ("2 rooms", "3 halls"), None),
+        ("2 wheeler", ("2 wheeler",), None),
+        ("#1 hit\ntree", ("#1 hit", "tree"), None),
         ("3d model\n1.5 inch", ("3d model", "1.5 inch"), None),
         ("wall, tree", ("wall", "tree"), None),
         ('"wall"\n"tree"', ("wall", "tree"), None),
@@ -298,6 +301,7 @@ def test_colours_in_a_text_list_count(text: str, tmp_path: Path) -> None:
     "text",
     [
         '{"classes": [{"title": "wall", "color": "#010203"}, {"title": "tree", "color": "#040506"}]}',
+        '[{"name": "wall", "color": ["1", "2", "3"]}, {"name": "tree", "color": [4.0, 5.0, 6.0]}]',
         '[{"label": "wall", "index": "0", "rgb": [1, 2, 3, 9]}, {"label": "tree", "index": "1", "rgb": [4, 5, 6, 9]}]',
     ],
 )
@@ -310,6 +314,11 @@ def test_class_lists_spell_their_keys_in_many_ways(text: str, tmp_path: Path) ->
 def test_a_class_list_from_name_to_number(tmp_path: Path) -> None:
     (tmp_path / "classes.json").write_text('{"tree": 1, "wall": 0}')
     assert read_class_list(tmp_path / "classes.json").classes.names == ("wall", "tree")
+
+
+def test_names_that_have_their_numbers_already_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "classes.json").write_text('{"id2label": {"0": "0 floors", "1": "1: floor"}}')
+    assert read_class_list(tmp_path / "classes.json").classes.names == ("0 floors", "1: floor")
 
 
 def test_colours_that_are_no_bytes_are_refused(tmp_path: Path) -> None:

@@ -393,6 +393,57 @@ def test_links_to_folders_are_followed_and_not_in_a_circle(tmp_path: Path) -> No
     (tmp_path / "root" / "images" / "linked").symlink_to(tmp_path / "store" / "city")
     (tmp_path / "root" / "images" / "circle").symlink_to(tmp_path / "root")
     assert opened(tmp_path / "root")[0] == ["linked/a"]
+    (tmp_path / "root" / "images" / "again").symlink_to(tmp_path / "root" / "images" / "linked")
+    (tmp_path / "root" / "images" / "2024").mkdir()
+    photograph(tmp_path / "root" / "images" / "2024" / "b.jpg")
+    (tmp_path / "root" / "images" / "latest").symlink_to("2024")
+    assert "latest/b" not in opened(tmp_path / "root")[0]
+
+
+def test_photographs_whose_names_end_in_color_are_photographs(tmp_path: Path) -> None:
+    for name in ("a.png", "a_color.png", "b.jpg", "b_color.jpg"):
+        photograph(tmp_path / name)
+    assert opened(tmp_path)[0] == ["a", "a_color", "b", "b_color"]
+    drawn(tmp_path / "a_mask.png")
+    assert opened(tmp_path)[0] == ["a", "b", "b_color"]
+
+
+def test_pictures_come_before_arrays_as_label_maps(tmp_path: Path) -> None:
+    photograph(tmp_path / "images" / "a.jpg")
+    drawn(tmp_path / "masks" / "a.png")
+    np.save(tmp_path / "masks" / "a.npy", np.zeros((3, 4, 5)))
+    (tmp_path / "labels").mkdir()
+    np.save(tmp_path / "labels" / "a.npy", np.zeros((3, 4, 5)))
+    assert opened(tmp_path)[1] == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("beside", ["test_images", "train2017"])
+def test_other_folders_beside_images_are_no_splits(beside: str, tmp_path: Path) -> None:
+    photograph(tmp_path / "images" / "a.jpg")
+    photograph(tmp_path / beside / "t.jpg")
+    assert opened(tmp_path, "val")[0] == opened(tmp_path, "all")[0] == ["a"]
+
+
+def test_images_outside_of_pairs_of_folders_stay(tmp_path: Path) -> None:
+    photograph(tmp_path / "train" / "A" / "images" / "x.jpg")
+    drawn(tmp_path / "train" / "A" / "masks" / "x.png")
+    photograph(tmp_path / "train" / "B" / "y.jpg")
+    assert opened(tmp_path, "train")[0] == ["A/images/x", "B/y"]
+    photograph(tmp_path / "train" / "z.jpg")
+    assert "z" in opened(tmp_path, "train")[0]
+
+
+def test_a_table_of_something_else_is_no_class_list(tmp_path: Path) -> None:
+    photograph(tmp_path / "images" / "a.jpg")
+    (tmp_path / "classes.csv").write_text("filename,class\na.jpg,cat\n")
+    data = open_data("folder", root=tmp_path, split="all")
+    assert data.classes is None
+    assert "classes.csv is no class list" in " ".join(data.notes)  # type: ignore[attr-defined]
+
+
+def test_a_path_that_no_system_has_is_told() -> None:
+    with pytest.raises(DataError, match="there is no such folder"):
+        Folder(Path("a" * 5000))
 
 
 @pytest.mark.parametrize(("image", "label"), [("image_1.png", "label_1.png"), ("x/img_1.jpg", "x/mask_1.png")])
@@ -412,6 +463,14 @@ def test_a_list_may_name_the_label_map_too(tmp_path: Path) -> None:
     (tmp_path / "val.txt").write_text("images/a.jpg,drawn/y.png\n")
     with pytest.raises(DataError, match=r"lists the label map drawn/y\.png, and it is not in this folder"):
         open_data("folder", "val", tmp_path)
+    (tmp_path / "val.txt").write_text("../images/a.jpg ../labels/a.png\n")
+    assert opened(tmp_path, "val")[1] == [[0, 1, 2, 3]]
+
+
+def test_a_list_of_label_maps_opens_images_alone(tmp_path: Path) -> None:
+    photograph(tmp_path / "images" / "a.jpg")
+    (tmp_path / "test.txt").write_text("images/a.jpg labels/a.png\n")
+    assert opened(tmp_path, "test")[0] == ["a"]
 
 
 def test_what_is_said_of_files_reaches_studies_and_runs(tmp_path: Path) -> None:

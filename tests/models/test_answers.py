@@ -556,7 +556,14 @@ def test_class_names_beside_the_weights_are_read(
 
 @pytest.mark.parametrize(
     "beside",
-    [{"classes": ["wall", "tree"]}, {"classes": 4}, {"names": [f"LABEL_{i}" for i in range(4)]}, {"labels": {}}],
+    [
+        {"classes": ["wall", "tree"]},
+        {"classes": 4},
+        {"names": [f"LABEL_{i}" for i in range(4)]},
+        {"classes": [f"class {i}" for i in range(4)]},
+        {"hyper_parameters": {"classes": ["0", "1", "2", "3"]}},
+        {"labels": {}},
+    ],
 )
 def test_other_things_beside_the_weights_are_no_class_names(
     beside: dict[str, Any], tmp_path: Path, state: dict[str, Tensor]
@@ -590,11 +597,9 @@ def test_mean_and_std_that_a_trainer_saved_beside_the_weights(
     )
     assert any(f"mean and std as {place} in the file say" in note for note in info.notes)
     assert not any("are assumed" in note for note in info.notes)
-    assert load_model(tmp_path / "w.pth", "cpu", mean=(0.1, 0.1, 0.1), range=1).info.preprocessing.mean == (
-        0.1,
-        0.1,
-        0.1,
-    )
+    told = load_model(tmp_path / "w.pth", "cpu", mean=(0.1, 0.1, 0.1), range=1).info
+    assert told.preprocessing.mean == (0.1, 0.1, 0.1)
+    assert not any("in the file say" in note for note in told.notes)
 
 
 def test_numbers_that_are_no_mean_of_an_input_are_passed_over(tmp_path: Path, state: dict[str, Tensor]) -> None:

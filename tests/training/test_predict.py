@@ -91,3 +91,7 @@ def test_label_maps_and_class_lists_that_are_there_stay(tmp_path: Path) -> None:
     assert (tmp_path / "classes.json").read_text() == list_of_others
     for _ in range(2):
         predict(network(), data, tmp_path / "out")
+    again = json.dumps(json.loads((tmp_path / "out" / "classes.json").read_text()))
+    (tmp_path / "out" / "classes.json").write_text(again)
+    predict(network(), data, tmp_path / "out")
+    assert (tmp_path / "out" / "classes.json").read_text() == again

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock, Timeout
 
 from cirkd.data.errors import TrainingError
 from cirkd.training import runs
@@ -206,6 +207,21 @@ except TrainingError:
     print("refused")
     met("asked", 1)
 """
+
+
+@pytest.mark.parametrize("error", [OSError("no locks available"), NotImplementedError(), Timeout("x")])
+def test_a_file_system_without_locks_holds_runs(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def acquire(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    with runs.holding(tmp_path / "run"):
+        assert json.loads((tmp_path / "run" / "process.json").read_text())["pid"] == os.getpid()
+    written(tmp_path / "run", os.getppid(), psutil.Process(os.getppid()).create_time())
+    with pytest.raises(TrainingError, match="is training here"), runs.holding(tmp_path / "run"):
+        pass
 
 
 def test_of_processes_that_come_at_once_one_takes_a_dead_ones_place(tmp_path: Path) -> None:
