@@ -64,7 +64,7 @@ def test_the_average_of_the_weights_lies_where_the_student_does(baseline: Recipe
     """On the device that the accelerator moved it to, so that neither a step nor an evaluation leaves it."""
     run = trainer._Run(baseline, False)
     device = torch.device("meta")
-    elsewhere = SimpleNamespace(prepare=lambda module, optimizer: (module.to(device), optimizer))
+    elsewhere = SimpleNamespace(prepare=lambda module, made: (module.to(device), made), is_main_process=True)
     steps = Steps(replace(baseline, average=0.9), run.module, None, elsewhere)  # type: ignore[arg-type]
     assert steps.average is not None
     assert {value.device for value in steps.average.student.state_dict().values()} == {device}
