@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import TYPE_CHECKING
@@ -37,22 +38,26 @@ def by_seed(found: Sequence[Paired], title: str) -> Figure:
 
 
 def differences(found: Sequence[Paired], title: str) -> Figure:
-    """Each recipe's mean difference to the baseline with its 95 % interval, and every seed's; the first on top."""
+    """Every seed's difference to the baseline, and each recipe's mean with its 95 % interval; the first on top.
+
+    Where there are too few seeds for an interval, the seeds stand alone.
+    """
     from plotly.graph_objects import Figure
 
     figure = Figure()
     shown = [item for item in reversed(found) if item.differences]
     _seeds(figure, {item.name: item.differences for item in shown}, "+.4g")
-    reach = [item.high - item.gain if item.high == item.high else 0.0 for item in shown]
-    figure.add_scatter(
-        x=[item.gain for item in shown],
-        y=[item.name for item in shown],
-        mode="markers",
-        name="mean, 95 % interval",
-        error_x={"type": "data", "array": reach, "thickness": 2, "width": 8, "color": _MEAN},
-        hovertemplate="%{y}: %{x:+.4g}<extra></extra>",
-        marker={"color": _MEAN, "symbol": "diamond", "size": 11},
-    )
+    if told := [item for item in shown if not math.isnan(item.high)]:
+        reach = [item.high - item.gain for item in told]
+        figure.add_scatter(
+            x=[item.gain for item in told],
+            y=[item.name for item in told],
+            mode="markers",
+            name="mean, 95 % interval",
+            error_x={"type": "data", "array": reach, "thickness": 2, "width": 8, "color": _MEAN},
+            hovertemplate="%{y}: %{x:+.4g}<extra></extra>",
+            marker={"color": _MEAN, "symbol": "diamond", "size": 11},
+        )
     figure.add_vline(x=0, line={"color": theme.muted(), "width": 1, "dash": "dot"})
     figure.update_xaxes(title=title)
     return scores.rows(figure, len(shown))

@@ -18,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
+from cirkd.analysis.paired import compare
 from cirkd.charts import sweep as charts
 from cirkd.cli import main
 from cirkd.data.errors import TrainingError
@@ -301,6 +302,20 @@ def test_reports_show_the_course_of_training(tmp_path: Path) -> None:
     # A thick line is of the steps that all seeds have.
     lines = {trace.name: (trace.x, trace.y) for trace in charts.courses(found).data if trace.name}
     assert lines == {"alone": ((300, 600), (19.0, 21.0)), "taught": ((300,), (20.5,))}
+
+
+def test_a_mean_and_its_interval_are_drawn_of_three_seeds_and_more() -> None:
+    alone, few = {0: 20.0, 1: 21.0, 2: 22.0}, {0: 23.0, 1: 22.0}
+    found = compare({"alone": alone, "few": few, "taught": {0: 21.0, 1: 22.5, 2: 24.0}}, "alone")
+    dots, means = charts.differences(found, "points").data
+    assert list(zip(dots.y, dots.x, strict=True)) == [
+        *(("taught", value) for value in (1.0, 1.5, 2.0)),
+        *(("few", value) for value in (3.0, 1.0)),
+    ]
+    assert (means.y, means.x) == (("taught",), (1.5,))
+    assert means.error_x.array == pytest.approx([4.303 * 0.5 / 3**0.5], rel=1e-3)  # Student's t, two degrees of freedom
+    (only,) = charts.differences([item for item in found if item.name != "taught"], "points").data
+    assert only.y == ("few", "few")
 
 
 def test_wall_time_is_of_all_parts_of_a_run() -> None:
