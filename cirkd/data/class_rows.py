@@ -10,17 +10,23 @@ _NUMBERS = ("id", "idx", "index", "value", "pixel value", "pixel", "class id", "
 _COLORS = (("r", "red"), ("g", "green"), ("b", "blue"))
 """What tools call the columns of a table; words are parted by one space here."""
 
+
+def _colored(name: str, *color: str) -> dict[str, Any]:
+    return {"name": _bare(name.rstrip(" \t:;,")), "color": [int(part) for part in color]}
+
+
+def _numbered(name: str, number: str) -> dict[str, Any]:
+    return {"name": _bare(name), "id": int(number)}
+
+
 _SPACED = re.compile(r"(\d+)\s+(\D.*)")
 _BYTE = r"\s*(\d{1,3})\s*"
 _FORMS: tuple[tuple[re.Pattern[str], Callable[..., dict[str, Any]]], ...] = (
     (re.compile(rf"{_BYTE}[,\s]{_BYTE}[,\s]{_BYTE}[,\s](\D.*)"), lambda r, g, b, name: _colored(name, r, g, b)),
-    (
-        re.compile(rf"(.*\D)\s*[:;,\t]{_BYTE}[,;\t]{_BYTE}[,;\t]{_BYTE}[:;,]*\s*"),
-        lambda name, r, g, b: _colored(name, r, g, b),
-    ),
+    (re.compile(rf"(.*\D)\s*[:;,\t]{_BYTE}[,;\t]{_BYTE}[,;\t]{_BYTE}[:;,]*\s*"), _colored),
     (re.compile(r"(\d+)(?:\s*[:=.,;)\]\t|]|\s+-\s)\s*(\D.*)"), lambda number, name: _numbered(name, number)),
     (_SPACED, lambda number, name: _numbered(name, number)),
-    (re.compile(r"(.*\S)\s*[:=,;\t|]\s*(\d+)"), lambda name, number: _numbered(name, number)),
+    (re.compile(r"(.*\S)\s*[:=,;\t|]\s*(\d+)"), _numbered),
 )
 """A line and what is in it: 128 64 128 road; road: 128, 64, 128; 0: road; 0 road; road: 0."""
 
@@ -87,14 +93,6 @@ def _table(lines: Sequence[str]) -> list[dict[str, Any]] | None:
 
 def _place(columns: Sequence[str], known: Sequence[str]) -> int | None:
     return next((columns.index(word) for word in known if word in columns), None)
-
-
-def _colored(name: str, *color: str) -> dict[str, Any]:
-    return {"name": _bare(name.rstrip(" \t:;,")), "color": [int(part) for part in color]}
-
-
-def _numbered(name: str, number: str) -> dict[str, Any]:
-    return {"name": _bare(name), "id": int(number)}
 
 
 def _apart(entries: Sequence[dict[str, Any]]) -> bool:
