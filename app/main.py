@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 import threading
 from pathlib import Path
@@ -62,7 +63,7 @@ def screen_mode() -> theme.Theme:
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
-    """Import beside the first page what takes seconds; whoever needs it sooner waits for it in his own import."""
+    """Import beside the first page what takes seconds; whoever needs it sooner waits in an import of their own."""
 
     def prepare() -> None:
         cirkd.prepare()
@@ -70,6 +71,9 @@ def warm_up() -> None:
         gc.freeze()
 
     cirkd.share_cores()
+    # Tables need pandas, charts look into it where it is there: one that another visitor's table is only half through
+    # importing ends their page with an error.
+    importlib.import_module("pandas")
     threading.Thread(target=prepare, name="cirkd-imports", daemon=True).start()
 
 
