@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType, TracebackType
+from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+
+# A line stays one line in a log, and what stands in brackets in a name or a path is no colour.
+_AS_WRITTEN: Any = {"soft_wrap": True, "markup": False, "emoji": False}
 
 
 class Progress:
@@ -27,9 +32,9 @@ class Progress:
 
     def __init__(self, name: str, steps: int, done: int, shown: bool) -> None:
         self.name, self.steps, self.done = name, steps, done
-        self.console = Console(quiet=not shown)
+        self.console = Console(quiet=not shown, **_AS_WRITTEN)
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -80,17 +85,17 @@ def bar(text: str, shown: bool, *, lines: bool = False) -> Iterator[Callable[[fl
         shown: False keeps silent, as in all processes but the first.
         lines: Whether there is a line after five seconds and every half minute where it is no terminal.
     """
-    console = Console(stderr=True)
+    console = Console(stderr=True, **_AS_WRITTEN)
     last = time.monotonic() - 25
     with Bar(console=console, transient=True, disable=not (shown and console.is_terminal)) as drawn:
-        task = drawn.add_task(text, total=1.0)
+        task = drawn.add_task(escape(text), total=1.0)
 
         def update(share: float) -> None:
             nonlocal last
             drawn.update(task, completed=share)
             if lines and shown and not console.is_terminal and time.monotonic() - last > 30:
                 last = time.monotonic()
-                console.print(f"{text}: {share:.0%}", soft_wrap=True)
+                console.print(f"{text}: {share:.0%}")
 
         yield update
 
