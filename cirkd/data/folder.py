@@ -37,7 +37,6 @@ from cirkd.data.folder_places import (
     LABEL_FOLDERS,
     LABEL_SUFFIXES,
     SUFFIXES,
-    first,
     folders_in,
     has_folders,
     is_of_split,
@@ -112,7 +111,11 @@ class Folder(Pairs):
                 *_dead(images, labels),
                 *_notes(frames, found, labels, beside),
                 *_passed_over(root, images, labels, found),
-                *(_not_found(root, images, files) if labels is None and not any(f.label for f in frames) else []),
+                *(
+                    _not_found(root, images, files)
+                    if labels is None and not nested and not any(f.label for f in frames)
+                    else []
+                ),
             ],
         )
 
@@ -129,6 +132,7 @@ def _labels(files: list[Path], folders: list[tuple[Path, Path]], named: ClassLis
         {image: path for one in found for image, path in one.of.items()},
         {image: others for one in found for image, others in one.others.items()},
         sum(one.unmatched for one in found),
+        named=next((one.named for one in found if one.named), ""),
     )
 
 
@@ -236,13 +240,12 @@ def _passed_over(root: Path, images: Path, labels: Path | None, found: FoundLabe
             f"{len(found.unread)} files such as {found.unread[0].name} look like label maps in colours and are left "
             "out; as PNG files they are read where a classes.json has these colours"
         )
-    if labels is not None and labels.name.lower() in map(str.lower, LABEL_FOLDERS):
-        others = (first(labels.parent, (name,), LABEL_SUFFIXES) for name in LABEL_FOLDERS)
-        holding = with_files(folder for folder in others if folder is not None)
-        if passed := [name for name in dict.fromkeys(holding) if name != labels.name]:
-            notes.append(
-                f"label maps are those in {labels.name}/, not in {', '.join(passed)}/; move one away to choose"
-            )
+    known = labels is not None and labels.name.lower() in map(str.lower, LABEL_FOLDERS)
+    if labels is not None and known and (passed := _others(labels.parent, images, labels)):
+        notes.append(
+            f"label maps are those in {labels.name}/, not in {', '.join(passed[:3])}/; to choose others, call that "
+            "folder labels/"
+        )
     notes += _unread(images, _PICTURES, "*" if images == root else "**/*", "images; save them as PNG or JPEG")
     if labels is not None:
         notes += _unread(labels, _ANNOTATIONS, "**/*", "label maps; draw them as PNG files, a class number a pixel")
@@ -264,11 +267,17 @@ def _not_found(root: Path, images: Path, files: Sequence[Path]) -> list[str]:
     if len(inside) > 1 and len({path.stem for path in files}) <= len(files) / 2:
         names = ", ".join(sorted(inside)[:4])
         return [f"{names} hold files of the same names; if some are label maps, call the folders images/ and labels/"]
-    beside = with_files(folders_in(images.parent if images != root else root).values())
-    called = {images.name.lower(), *map(str.lower, (*IMAGE_FOLDERS, *LABEL_FOLDERS))}
-    if beside := [name for name in beside if name.lower() not in called and not is_of_split(name)]:
-        return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder labels/"]
+    if beside := _others(images.parent if images != root else root, images):
+        called = f"{images.name}_labels" if images.parent == root and is_of_split(images.name) else "labels"
+        return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder {called}/"]
     return []
+
+
+def _others(place: Path, *known: Path) -> list[str]:
+    """Folders with pictures that are none of those known, of images or of a split."""
+    called = {*(path.name.lower() for path in known), *map(str.lower, IMAGE_FOLDERS)}
+    found = with_files(folders_in(place).values())
+    return [name for name in found if name.lower() not in called and not is_of_split(name)]
 
 
 def _notes(frames: Sequence[Frame], found: FoundLabels, labels: Path | None, beside: bool) -> list[str]:
