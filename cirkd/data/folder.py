@@ -51,7 +51,10 @@ from cirkd.data.images import read_label_map
 from cirkd.data.pairs import Frame, Pairs, dead_links, image_files
 
 SPLITS = ("all", "val", "train", "test")
-_CLASS_LISTS = ("_classes.csv", "class_dict.csv", "classes.csv", "labelmap.txt", "class_names.txt", "label_colors.txt")
+_CLASS_LISTS = (
+    *("_classes.csv", "class_dict.csv", "classes.csv", "classes.yaml"),
+    *("labelmap.txt", "class_names.txt", "label_colors.txt"),
+)
 """Class lists as tools call them; where a folder has neither classes.json nor classes.txt."""
 _PICTURES = (".gif", ".jp2", ".avif", ".heic", ".heif", ".exr", ".dcm", ".nef", ".cr2", ".dng", ".nii")
 _ANNOTATIONS = (*_PICTURES, ".npz", ".mat", ".json", ".xml", ".txt")
