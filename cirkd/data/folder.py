@@ -35,7 +35,6 @@ from cirkd.data.folder_places import (
     CALLED,
     IMAGE_FOLDERS,
     LABEL_FOLDERS,
-    LABEL_SUFFIXES,
     SUFFIXES,
     folders_in,
     has_folders,
@@ -56,6 +55,7 @@ _CLASS_LISTS = (
     *("labelmap.txt", "class_names.txt", "label_colors.txt"),
 )
 """Class lists as tools call them; where a folder has neither classes.json nor classes.txt."""
+_LABELS = {name.lower() for name in LABEL_FOLDERS}
 _PICTURES = (".gif", ".jp2", ".avif", ".heic", ".heif", ".exr", ".dcm", ".nef", ".cr2", ".dng", ".nii")
 _ANNOTATIONS = (*_PICTURES, ".npz", ".mat", ".json", ".xml", ".txt")
 """Endings of pictures and of annotations in forms that are not read."""
@@ -128,7 +128,7 @@ def _labels(files: list[Path], folders: list[tuple[Path, Path]], named: ClassLis
     if not folders:
         return labels_beside(files, named)
     found = [
-        labels_in([path for path in files if path.is_relative_to(images)], images, labels, LABEL_SUFFIXES)
+        labels_in([path for path in files if path.is_relative_to(images)], images, labels, named)
         for images, labels in folders
     ]
     return FoundLabels(
@@ -243,12 +243,15 @@ def _passed_over(root: Path, images: Path, labels: Path | None, found: FoundLabe
             f"{len(found.unread)} files such as {found.unread[0].name} look like label maps in colours and are left "
             "out; as PNG files they are read where a classes.json has these colours"
         )
-    known = labels is not None and labels.name.lower() in map(str.lower, LABEL_FOLDERS)
-    if labels is not None and known and (passed := _others(labels.parent, images, labels)):
-        notes.append(
-            f"label maps are those in {labels.name}/, not in {', '.join(passed[:3])}/; to choose others, call that "
-            "folder labels/"
-        )
+    if labels is not None and labels.name.lower() in _LABELS:
+        passed = _others(labels.parent, {images.name.lower(), labels.name.lower()})
+        if labels.name.lower() == LABEL_FOLDERS[0]:  # which says by itself that it is the one
+            passed = [name for name in passed if name.lower() in _LABELS]
+        if passed:
+            notes.append(
+                f"label maps are those in {labels.name}/, not in {', '.join(passed[:3])}/; to choose others, call that "
+                "folder labels/"
+            )
     notes += _unread(images, _PICTURES, "*" if images == root else "**/*", "images; save them as PNG or JPEG")
     if labels is not None:
         notes += _unread(labels, _ANNOTATIONS, "**/*", "label maps; draw them as PNG files, a class number a pixel")
@@ -270,15 +273,15 @@ def _not_found(root: Path, images: Path, files: Sequence[Path]) -> list[str]:
     if len(inside) > 1 and len({path.stem for path in files}) <= len(files) / 2:
         names = ", ".join(sorted(inside)[:4])
         return [f"{names} hold files of the same names; if some are label maps, call the folders images/ and labels/"]
-    if beside := _others(images.parent if images != root else root, images):
+    if beside := _others(images.parent if images != root else root, {images.name.lower(), *_LABELS}):
         called = f"{images.name}_labels" if images.parent == root and is_of_split(images.name) else "labels"
         return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder {called}/"]
     return []
 
 
-def _others(place: Path, *known: Path) -> list[str]:
+def _others(place: Path, known: set[str]) -> list[str]:
     """Folders with pictures that are none of those known, of images or of a split."""
-    called = {*(path.name.lower() for path in known), *map(str.lower, IMAGE_FOLDERS)}
+    called = {*known, *map(str.lower, IMAGE_FOLDERS)}
     found = with_files(folders_in(place).values())
     return [name for name in found if name.lower() not in called and not is_of_split(name)]
 

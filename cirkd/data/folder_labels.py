@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from cirkd.data.class_list import ClassList
+from cirkd.data.folder_places import LABEL_SUFFIXES
 from cirkd.data.label_colors import VOID
 from cirkd.data.pairs import image_files
 from cirkd.data.sample import Color
@@ -87,8 +88,8 @@ def labels_beside(files: list[Path], named: ClassList | None) -> FoundLabels:
     marked = {path: image for path, image in found.items() if image is not None}
     photos = {path.with_suffix(""): path for path in files if path.suffix.lower() in (".jpg", ".jpeg")}
     pairs = {p: photos[p.with_suffix("")] for p in files if p.suffix.lower() == ".png" and p.with_suffix("") in photos}
-    colors = {*named.classes.colors, *named.void} if named is not None and named.colored else None
-    maps = {path: pairs[path] for path in pairs if _is_index_map(path) or (colors and _is_of(path, colors))}
+    colors = _colors(named)
+    maps = {path: pairs[path] for path in pairs if _is_map(path, colors)}
     maps |= {path: marked[path] for path in marked if _is_index_map(path) or colors}
     by_image: defaultdict[Path, list[Path]] = defaultdict(list)
     for path in sorted(maps, key=_rank):
@@ -98,9 +99,10 @@ def labels_beside(files: list[Path], named: ClassList | None) -> FoundLabels:
     return _chosen(by_image, unread=[p for p in unread if marked[p] in by_image or not _OF_PHOTO.search(p.stem)])
 
 
-def labels_in(files: list[Path], images: Path, labels: Path, suffixes: Sequence[str]) -> FoundLabels:
+def labels_in(files: list[Path], images: Path, labels: Path, named: ClassList | None) -> FoundLabels:
     """The label map of each image that has one, by name."""
-    maps = {path: path.relative_to(labels).with_suffix("").as_posix() for path in image_files(labels, suffixes, "**/*")}
+    found = image_files(labels, LABEL_SUFFIXES, "**/*")
+    maps = {path: path.relative_to(labels).with_suffix("").as_posix() for path in found}
     own = {file: file.relative_to(images).with_suffix("").as_posix() for file in files}
     names = set(own.values())
     # Names as they are come first, then those that a system may hold for the same, then without what tools add.
@@ -112,7 +114,7 @@ def labels_in(files: list[Path], images: Path, labels: Path, suffixes: Sequence[
                 by_name[spelled(maps[path])].append(path)
         for file, stem in own.items():
             by_image[file] += [path for path in by_name[spelled(stem)] if path not in by_image[file]]
-    around = None if any(by_image.values()) else _around(list(maps.values()), names)
+    around = None if any(by_image.values()) else _around(maps, names, _colors(named))
     if around is not None:
         there = {stem: path for path, stem in maps.items()}
         alike = {file: there.get(stem.join(around)) for file, stem in own.items()}
@@ -121,20 +123,23 @@ def labels_in(files: list[Path], images: Path, labels: Path, suffixes: Sequence[
     return _chosen(by_image, unmatched=unmatched, named="NAME".join(around or ()))
 
 
-def _around(maps: Sequence[str], images: Iterable[str]) -> tuple[str, str] | None:
+def _around(maps: Mapping[Path, str], names: Set[str], colors: Set[Color]) -> tuple[str, str] | None:
     """What label maps' names have before and after their images', the same for most: trimaps/NAME, or NAME_P.
 
-    Numbers alone are none of it: NAME_1 is one thing of an image, or another image.
+    Numbers alone are none of it: NAME_1 is one thing of an image, or another image. Nor is what pictures have that are
+    no label maps.
     """
-    stems, names = set(maps), set(images)
-    found: set[tuple[str, str]] = set()
-    for stem in maps[:: max(1, len(maps) // _SAMPLES)]:
+    stems, found = set(maps.values()), set[tuple[str, str]]()
+    for path in list(maps)[:: max(1, len(maps) // _SAMPLES)]:
+        stem = maps[path]
         for start, end in combinations(range(len(stem) + 1), 2):
             before, after = stem[:start], stem[end:]
             apart = before[-1:] in ("", *"/-_. ") and after[:1] in ("", *"-_. ")
-            if apart and stem[start:end] in names and any(map(str.isalpha, before + after)):
+            if apart and stem[start:end] in names and any(map(str.isalpha, before + after)) and _is_map(path, colors):
                 found.add((before, after))
-    return max(sorted(found), key=lambda around: sum(name.join(around) in stems for name in names), default=None)
+    counts = {around: sum(name.join(around) in stems for name in names) for around in sorted(found)}
+    best = max(counts, key=lambda around: counts[around], default=None)
+    return best if best is not None and counts[best] > min(len(names), len(maps)) / 2 else None
 
 
 def _chosen(maps: Mapping[Path, Sequence[Path]], **more: Any) -> FoundLabels:
@@ -151,7 +156,17 @@ def _rank(path: Path) -> tuple[int, bool, Path]:
     return rank, path.suffix.lower() == ".npy", path  # an array beside a picture may be of anything
 
 
-def _is_of(path: Path, colors: set[Color]) -> bool:
+def _colors(named: ClassList | None) -> set[Color]:
+    """The colours that label maps may have."""
+    return {*named.classes.colors, *named.void} if named is not None and named.colored else set()
+
+
+def _is_map(path: Path, colors: Set[Color]) -> bool:
+    """Whether a file is a label map by what it holds."""
+    return path.suffix.lower() == ".npy" or _is_index_map(path) or (bool(colors) and _is_of(path, colors))
+
+
+def _is_of(path: Path, colors: Set[Color]) -> bool:
     """Whether an image has no colours but these, and black and white."""
     try:
         with Image.open(path, formats=("PNG",)) as picture:

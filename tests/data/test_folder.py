@@ -476,6 +476,17 @@ def test_masks_of_single_things_are_no_label_maps(tmp_path: Path) -> None:
     assert data[0].label is None and "4 label maps that match no image" in " ".join(data.notes)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("kinds", [("color", "ids"), ("color",)])
+def test_pictures_that_are_no_label_maps_are_not_found_as_such(kinds: tuple[str, ...], tmp_path: Path) -> None:
+    for i in range(3):
+        for place in ("images", *(f"gt/{kind}" for kind in kinds)):
+            (tmp_path / place).mkdir(parents=True, exist_ok=True)
+            pixels = LABEL if place == "gt/ids" else np.dstack([LABEL, LABEL, LABEL * 60])
+            Image.fromarray(pixels).save(tmp_path / place / f"a{i}.png")
+    data = open_data("folder", "all", tmp_path)
+    assert np.array_equal(data[0].label, LABEL) if "ids" in kinds else data[0].label is None  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("image", "label"), [("image_7", "label_7"), ("7", "gt_7"), ("7_rgb", "7_rgb_mask"), ("7_sat", "7_mask")]
 )
@@ -497,8 +508,9 @@ def test_other_folders_beside_label_maps_are_told_and_the_advice_works(tmp_path:
     line = "label maps are those in mask/, not in 1st_manual/; to choose others, call that folder labels/"
     assert line in open_data("folder", "all", tmp_path).notes  # type: ignore[attr-defined]
     (tmp_path / "1st_manual").rename(tmp_path / "labels")
+    (tmp_path / "mask").rename(tmp_path / "runs")
     data = open_data("folder", "all", tmp_path)
-    assert data.frames[0].label == tmp_path / "labels" / "21.png"  # type: ignore[attr-defined]
+    assert data.frames[0].label == tmp_path / "labels" / "21.png" and not data.notes  # type: ignore[attr-defined]
 
 
 def test_the_advice_for_label_maps_beside_a_splits_images_works(tmp_path: Path) -> None:
