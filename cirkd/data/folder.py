@@ -29,7 +29,7 @@ import numpy as np
 from cirkd.data.class_list import ClassList, class_list_in, read_class_list
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.folder_labels import FoundLabels, labels_beside, labels_in
+from cirkd.data.folder_labels import FoundLabels, labels_beside, labels_in, named_like_others
 from cirkd.data.folder_lists import of_list, of_share
 from cirkd.data.folder_places import (
     CALLED,
@@ -273,6 +273,9 @@ def _not_found(root: Path, images: Path, files: Sequence[Path]) -> list[str]:
     if len(inside) > 1 and len({path.stem for path in files}) <= len(files) / 2:
         names = ", ".join(sorted(inside)[:4])
         return [f"{names} hold files of the same names; if some are label maps, call the folders images/ and labels/"]
+    if like := named_like_others(files, images):
+        place = f"{images.name}/labels/"
+        return [f"files called {like} are read as images, as NAME is; if they are label maps, move them to {place}"]
     if beside := _others(images.parent if images != root else root, {images.name.lower(), *_LABELS}):
         called = f"{images.name}_labels" if images.parent == root and is_of_split(images.name) else "labels"
         return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder {called}/"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
@@ -30,7 +31,7 @@ _BEGINNING = re.compile(rf"(?<![^/])(?:images?|img|photo|{_BEFORE})[-_](?=[^/]+$
 """The same before a name: image_1 and label_1."""
 _OF_PHOTO = re.compile(rf"(?<!gtfine)(?<!gtcoarse)[-_.](?:color|instances?)$|{_LABEL_BEGINNING.pattern}", re.IGNORECASE)
 """Endings and beginnings that photographs have, too."""
-_SAMPLES = 5
+_SAMPLES = 12
 """Of so many label maps' names it is looked at what they have before and after their images'."""
 _RANKS = ("trainids", "labelids", "color")
 """Endings of several label maps of one image: after all others, and in this order."""
@@ -114,7 +115,7 @@ def labels_in(files: list[Path], images: Path, labels: Path, named: ClassList | 
                 by_name[spelled(maps[path])].append(path)
         for file, stem in own.items():
             by_image[file] += [path for path in by_name[spelled(stem)] if path not in by_image[file]]
-    around = None if any(by_image.values()) else _around(maps, names, _colors(named))
+    around = None if any(by_image.values()) else _around(maps, names, _colors(named), min(len(names), len(maps)) / 2)
     if around is not None:
         there = {stem: path for path, stem in maps.items()}
         alike = {file: there.get(stem.join(around)) for file, stem in own.items()}
@@ -123,14 +124,20 @@ def labels_in(files: list[Path], images: Path, labels: Path, named: ClassList | 
     return _chosen(by_image, unmatched=unmatched, named="NAME".join(around or ()))
 
 
-def _around(maps: Mapping[Path, str], names: Set[str], colors: Set[Color]) -> tuple[str, str] | None:
+def named_like_others(files: Sequence[Path], images: Path) -> str:
+    """How files are called that may be label maps by their names beside others', as `NAME_anno`; "" where none are."""
+    names = {path: path.relative_to(images).with_suffix("").as_posix() for path in files}
+    return "NAME".join(_around(names, set(names.values()), set(), len(names) / 4) or ())
+
+
+def _around(maps: Mapping[Path, str], names: Set[str], colors: Set[Color], beyond: float) -> tuple[str, str] | None:
     """What label maps' names have before and after their images', the same for most: trimaps/NAME, or NAME_P.
 
     Numbers alone are none of it: NAME_1 is one thing of an image, or another image. Nor is what pictures have that are
-    no label maps.
+    no label maps. More than so many names are wanted.
     """
     stems, found = set(maps.values()), set[tuple[str, str]]()
-    for path in list(maps)[:: max(1, len(maps) // _SAMPLES)]:
+    for path in Random(0).sample(list(maps), min(len(maps), _SAMPLES)):
         stem = maps[path]
         for start, end in combinations(range(len(stem) + 1), 2):
             before, after = stem[:start], stem[end:]
@@ -139,7 +146,7 @@ def _around(maps: Mapping[Path, str], names: Set[str], colors: Set[Color]) -> tu
                 found.add((before, after))
     counts = {around: sum(name.join(around) in stems for name in names) for around in sorted(found)}
     best = max(counts, key=lambda around: counts[around], default=None)
-    return best if best is not None and counts[best] > min(len(names), len(maps)) / 2 else None
+    return best if best is not None and counts[best] > beyond else None
 
 
 def _chosen(maps: Mapping[Path, Sequence[Path]], **more: Any) -> FoundLabels:

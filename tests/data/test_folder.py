@@ -500,6 +500,25 @@ def test_label_maps_beside_images_begin_or_end_differently(image: str, label: st
     assert labels == [tmp_path / f"{label}.png"]
 
 
+@pytest.mark.parametrize("images", ["", "images", "val"])
+def test_files_named_like_others_are_told_and_the_advice_works(images: str, tmp_path: Path) -> None:
+    (tmp_path / images).mkdir(exist_ok=True)
+    for i in range(5):
+        Image.fromarray(np.dstack([LABEL * 60] * 3)).save(tmp_path / images / f"a{i}.bmp")
+        Image.fromarray(LABEL).save(tmp_path / images / f"a{i}_anno.bmp")
+    split = "val" if images == "val" else "all"
+    data = open_data("folder", split, tmp_path)
+    place = tmp_path / images / "labels"
+    said = f"if they are label maps, move them to {place.parent.name}/labels/"
+    notes = data.notes  # type: ignore[attr-defined]
+    assert len(data) == 10 and notes == (f"files called NAME_anno are read as images, as NAME is; {said}",)
+    place.mkdir()
+    for path in (tmp_path / images).glob("*_anno.bmp"):
+        path.rename(place / path.name)
+    data = open_data("folder", split, tmp_path)
+    assert len(data) == 5 and all(frame.label is not None for frame in data.frames)  # type: ignore[attr-defined]
+
+
 def test_other_folders_beside_label_maps_are_told_and_the_advice_works(tmp_path: Path) -> None:
     """Of retinas' vessels: mask/ is the field of view, and the vessels are elsewhere."""
     for place in ("images/21", "mask/21", "1st_manual/21", "test/images/1"):
