@@ -139,7 +139,7 @@ def _classes(path: Path, kept: Answers) -> Path | None:
     if not _uploaded(path):
         named = st.text_input(FIELDS["classes"], str(kept.classes or ""), placeholder=_FOUND, help=told).strip()
         return path.parent / Path(named).expanduser() if named else None
-    file = st.file_uploader(FIELDS["classes"], type=["json", "txt", "csv"], max_upload_size=1, help=told)
+    file = st.file_uploader(FIELDS["classes"], type=["json", "txt", "csv", "yaml", "yml"], max_upload_size=1, help=told)
     if file is None:
         return kept.classes
     target = cached.private_folder() / "classes" / file.file_id / Path(file.name).name

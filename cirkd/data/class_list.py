@@ -2,14 +2,16 @@
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from cirkd.data.class_rows import entries_of, rows
-from cirkd.data.errors import DataError
+from cirkd.data.errors import DataError, line_of
 from cirkd.data.pairs import text_of
 from cirkd.data.palettes import spread_colors
 from cirkd.data.sample import IGNORED, Classes, Color
@@ -23,7 +25,9 @@ _SPELLINGS = {
     "id": ("id", "index", "class_id", "label_id"),
 }
 """What class lists call what is called so here; the first that is there counts."""
-_CONTAINERS = ("id2label", "categories", "classes", "labels", "names")
+_CONTAINERS = ("id2label", "categories", "classes", "labels", "names", "CLASSES", "stuff_classes")
+_PALETTES = ("palette", "PALETTE", "colors", "stuff_colors")
+"""Where a class list has its names, and where its colours in a list of their own."""
 _UNREAD_IDS = (
     'classes are numbered by their places in the class list, not by "id", as not all of these can stand in label maps '
     '(0 to 254; 255 or -1 for no class); "value" says otherwise'
@@ -72,8 +76,8 @@ def read_class_list(path: Path) -> ClassList:
     It is JSON: a list of names; or of `{"name": ..., "color": [r, g, b], "value": 255}`, of which all but the name may
     be left out (`value`: what stands for the class in label maps, where that is not its place in the list; `id` means
     the same where all can stand there, and `trainId` is the place; an entry whose `id` or `trainId` is -1 or 255 is no
-    class); or an object from numbers to names, as `id2label` is; or one with a list of `categories`. Or it is a text
-    file with a name a line.
+    class); or an object from numbers to names, as `id2label` is; or one with a list of `categories`; all of which may
+    be written in YAML, too. Or it is a text file with a name a line.
 
     Raises:
         DataError: no such file, or none of these; says what was wanted.
@@ -85,27 +89,39 @@ def read_class_list(path: Path) -> ClassList:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error}); {_WANTED}") from None
     try:
+        if path.suffix.lower() in (".yaml", ".yml"):
+            return _from_entries(_entries(yaml.safe_load(text)))
         if path.suffix == ".json" or text.lstrip()[:1] in ("[", "{"):
             return _from_entries(_entries(json.loads(text)))
         return _from_entries(rows(text))
+    except yaml.YAMLError as error:
+        raise DataError(f"{path}: no YAML that can be read ({line_of(error)}); {_WANTED}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: {_WANTED} ({error!r})") from None
 
 
 def _entries(found: Any) -> list[dict[str, Any]]:
     """The entries of any of the forms, in class order."""
+    palette: Any = None
     if isinstance(found, dict):
+        palette = next((found[key] for key in _PALETTES if isinstance(found.get(key), list)), None)
         found = next((found[key] for key in _CONTAINERS if isinstance(found.get(key), dict | list)), found)
     listed = isinstance(found, list)
     if isinstance(found, dict) and all(type(value) is int for value in found.values()):
         found = [{"name": name, "id": number} for name, number in found.items()]
+    if isinstance(found, dict) and all(isinstance(value, list) for value in found.values()):
+        found = [{"name": name, "color": color} for name, color in found.items()]
     if isinstance(found, dict):
+        found = {str(key): value for key, value in found.items()}
         numbers = sorted(int(key) for key in found)
         if numbers != list(range(len(found))):
             raise ValueError(f"the numbers {numbers[:3]}... are not 0, 1, 2, ...; write a list, with each as a value")
         found = [found[str(number)] for number in numbers]
     if not isinstance(found, list) or not found:
         raise ValueError("there is no class in it")
+    if palette and len(palette) == len(found) and all(isinstance(entry, str) for entry in found):
+        with suppress(ValueError, TypeError):  # colours of another kind, such as names, are left out
+            return [{"name": name, "color": _color(color)} for name, color in zip(found, palette, strict=True)]
     if listed and all(isinstance(entry, str) for entry in found):
         return entries_of(found)
     return [_spelled(entry) if isinstance(entry, dict) else {"name": entry} for entry in found]
@@ -194,9 +210,12 @@ def _table(entries: list[dict[str, Any]]) -> np.ndarray | None:
 
 
 def _color(value: Any) -> Color:
-    """Three numbers, a fourth for alpha, or #rrggbb."""
+    """Three numbers, a fourth for alpha, or #rrggbb; as text, too."""
     code = re.fullmatch(r"#?([0-9a-fA-F]{6})(?:[0-9a-fA-F]{2})?", value) if isinstance(value, str) else None
-    parts: list[Any] = list(bytes.fromhex(code[1])) if code else list(value)
+    numbers = re.findall(r"[\d.]+", value) if isinstance(value, str) else value
+    parts: list[Any] = list(bytes.fromhex(code[1])) if code else list(numbers)
+    if len(parts) not in (3, 4):
+        raise ValueError(f"colour {value}: three whole numbers from 0 to 255, or #rrggbb")
     red, green, blue = map(float, parts[:3] if len(parts) == 4 else parts)
     if not all(part.is_integer() and 0 <= part <= 255 for part in (red, green, blue)):
         raise ValueError(f"colour {value}: three whole numbers from 0 to 255, or #rrggbb")

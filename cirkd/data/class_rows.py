@@ -2,33 +2,30 @@
 
 import csv
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _NAMES = ("name", "class", "class name", "label")
 _NUMBERS = ("id", "idx", "index", "value", "pixel value", "pixel", "class id", "label id", "number")
-_COLORS = (("r", "red"), ("g", "green"), ("b", "blue"))
+_RGB_COLUMNS = (("r", "red"), ("g", "green"), ("b", "blue"))
+_COLOR = ("color", "colour", "rgb", "hex")
+_WHOLE_COLOR = re.compile(r"\s*#?[\da-fA-F]{6}\s*|\D*\d{1,3}\D+\d{1,3}\D+\d{1,3}\D*")
 """What tools call the columns of a table; words are parted by one space here."""
 
 
-def _colored(name: str, *color: str) -> dict[str, Any]:
-    return {"name": _bare(name.rstrip(" \t:;,")), "color": [int(part) for part in color]}
-
-
-def _numbered(name: str, number: str) -> dict[str, Any]:
-    return {"name": _bare(name), "id": int(number)}
-
-
-_SPACED = re.compile(r"(\d+)\s+(\D.*)")
-_BYTE = r"\s*(\d{1,3})\s*"
-_FORMS: tuple[tuple[re.Pattern[str], Callable[..., dict[str, Any]]], ...] = (
-    (re.compile(rf"{_BYTE}[,\s]{_BYTE}[,\s]{_BYTE}[,\s](\D.*)"), lambda r, g, b, name: _colored(name, r, g, b)),
-    (re.compile(rf"(.*\D)\s*[:;,\t]{_BYTE}[,;\t]{_BYTE}[,;\t]{_BYTE}[:;,]*\s*"), _colored),
-    (re.compile(r"(\d+)(?:\s*[:=.,;)\]\t|]|\s+-\s)\s*(\D.*)"), lambda number, name: _numbered(name, number)),
-    (_SPACED, lambda number, name: _numbered(name, number)),
-    (re.compile(r"(.*\S)\s*[:=,;\t|]\s*(\d+)"), _numbered),
+_ID = r"(?P<id>-?\d+)"
+_RGB = r"(?P<r>\d{1,3})\s*[,;\s]\s*(?P<g>\d{1,3})\s*[,;\s]\s*(?P<b>\d{1,3})"
+_SPACED = re.compile(rf"{_ID}\s+(?P<name>\D.*)")
+_FORMS = (
+    re.compile(rf"(?:{_ID}[,\s]\s*)?{_RGB}(?:[,\s]\s*[\d.]+)*\s*[,\s]\s*(?P<name>[^\d\s].*)"),
+    re.compile(
+        rf"(?:{_ID}\s*[:;,\s]\s*)?(?P<name>(?:\S.*)?[^\d\s:;,])\s*[:;,\s]\s*{_RGB}(?(id)(?:[,;\s]\s*\d+)?)[:;,\s]*"
+    ),
+    re.compile(rf"{_ID}(?:\s*[:=.,;)\]\t|]|\s+-\s)\s*(?P<name>\D.*)"),
+    _SPACED,
+    re.compile(rf"(?P<name>.*\S)\s*[:=,;\t|]\s*{_ID}"),
 )
-"""A line and what is in it: 128 64 128 road; road: 128, 64, 128; 0: road; 0 road; road: 0."""
+"""A line and what is in it: 128 64 128 road; road: 128, 64, 128; 0: road; 0 road; road: 0; or with both."""
 
 
 def rows(text: str) -> list[dict[str, Any]]:
@@ -60,12 +57,22 @@ def entries_of(names: Sequence[str]) -> list[dict[str, Any]]:
     These count where every name has one, each its own; else they belong to the names. Behind a number and a space alone
     may stand a name, too, as in "2 rooms": there 0 is wanted among them.
     """
-    for form, entry in _FORMS:
+    for form in _FORMS:
         matches = [form.fullmatch(name) for name in names]
-        found = [entry(*(part.strip() for part in match.groups())) for match in matches if match]
+        found = [_entry(match.groupdict()) for match in matches if match]
         if len(found) == len(names) and _apart(found) and (form is not _SPACED or any(e["id"] == 0 for e in found)):
             return found
     return [{"name": name} for name in names]
+
+
+def _entry(parts: Mapping[str, str | None]) -> dict[str, Any]:
+    """A class from the named parts of a line."""
+    number, *color = (parts.get(key) for key in ("id", "r", "g", "b"))
+    return {
+        "name": _bare(parts["name"] or ""),
+        **({"id": int(number)} if number is not None else {}),
+        **({"color": [int(part) for part in color if part is not None]} if None not in color else {}),
+    }
 
 
 def _table(lines: Sequence[str]) -> list[dict[str, Any]] | None:
@@ -75,14 +82,17 @@ def _table(lines: Sequence[str]) -> list[dict[str, Any]] | None:
         return None
     head, *body = csv.reader(lines, delimiter=mark, skipinitialspace=True)
     columns = [" ".join(re.split(r"[\s_-]+", cell.strip().lower())) for cell in head]
-    name, number, *rgb = (_place(columns, known) for known in (_NAMES, _NUMBERS, *_COLORS))
-    if name is None or not body or (number is None and None in rgb):
+    name, number, color, *rgb = (_place(columns, known) for known in (_NAMES, _NUMBERS, _COLOR, *_RGB_COLUMNS))
+    if color is not None and not all(_WHOLE_COLOR.fullmatch(cells[color]) for cells in body if len(cells) > color):
+        color = None
+    if name is None or not body or (number is None and color is None and None in rgb):
         return None
     try:
         return [
             {
                 "name": cells[name].strip(),
                 **({"id": int(cells[number])} if number is not None else {}),
+                **({"color": cells[color].strip()} if color is not None else {}),
                 **({"color": [int(cells[place]) for place in rgb if place is not None]} if None not in rgb else {}),
             }
             for cells in body

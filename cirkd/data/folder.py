@@ -29,15 +29,13 @@ import numpy as np
 from cirkd.data.class_list import ClassList, class_list_in, read_class_list
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.folder_labels import FoundLabels, labels_beside, labels_in
+from cirkd.data.folder_labels import FoundLabels, labels_beside, labels_in, named_like_others
 from cirkd.data.folder_lists import of_list, of_share
 from cirkd.data.folder_places import (
     CALLED,
     IMAGE_FOLDERS,
     LABEL_FOLDERS,
-    LABEL_SUFFIXES,
     SUFFIXES,
-    first,
     folders_in,
     has_folders,
     is_of_split,
@@ -52,8 +50,12 @@ from cirkd.data.images import read_label_map
 from cirkd.data.pairs import Frame, Pairs, dead_links, image_files
 
 SPLITS = ("all", "val", "train", "test")
-_CLASS_LISTS = ("_classes.csv", "class_dict.csv", "classes.csv", "labelmap.txt", "class_names.txt", "label_colors.txt")
+_CLASS_LISTS = (
+    *("_classes.csv", "class_dict.csv", "classes.csv", "classes.yaml"),
+    *("labelmap.txt", "class_names.txt", "label_colors.txt"),
+)
 """Class lists as tools call them; where a folder has neither classes.json nor classes.txt."""
+_LABELS = {name.lower() for name in LABEL_FOLDERS}
 _PICTURES = (".gif", ".jp2", ".avif", ".heic", ".heif", ".exr", ".dcm", ".nef", ".cr2", ".dng", ".nii")
 _ANNOTATIONS = (*_PICTURES, ".npz", ".mat", ".json", ".xml", ".txt")
 """Endings of pictures and of annotations in forms that are not read."""
@@ -112,7 +114,11 @@ class Folder(Pairs):
                 *_dead(images, labels),
                 *_notes(frames, found, labels, beside),
                 *_passed_over(root, images, labels, found),
-                *(_not_found(root, images, files) if labels is None and not any(f.label for f in frames) else []),
+                *(
+                    _not_found(root, images, files)
+                    if labels is None and not nested and not any(f.label for f in frames)
+                    else []
+                ),
             ],
         )
 
@@ -122,13 +128,14 @@ def _labels(files: list[Path], folders: list[tuple[Path, Path]], named: ClassLis
     if not folders:
         return labels_beside(files, named)
     found = [
-        labels_in([path for path in files if path.is_relative_to(images)], images, labels, LABEL_SUFFIXES)
+        labels_in([path for path in files if path.is_relative_to(images)], images, labels, named)
         for images, labels in folders
     ]
     return FoundLabels(
         {image: path for one in found for image, path in one.of.items()},
         {image: others for one in found for image, others in one.others.items()},
         sum(one.unmatched for one in found),
+        named=next((one.named for one in found if one.named), ""),
     )
 
 
@@ -236,12 +243,14 @@ def _passed_over(root: Path, images: Path, labels: Path | None, found: FoundLabe
             f"{len(found.unread)} files such as {found.unread[0].name} look like label maps in colours and are left "
             "out; as PNG files they are read where a classes.json has these colours"
         )
-    if labels is not None and labels.name.lower() in map(str.lower, LABEL_FOLDERS):
-        others = (first(labels.parent, (name,), LABEL_SUFFIXES) for name in LABEL_FOLDERS)
-        holding = with_files(folder for folder in others if folder is not None)
-        if passed := [name for name in dict.fromkeys(holding) if name != labels.name]:
+    if labels is not None and labels.name.lower() in _LABELS:
+        passed = _others(labels.parent, {images.name.lower(), labels.name.lower()})
+        if labels.name.lower() == LABEL_FOLDERS[0]:  # which says by itself that it is the one
+            passed = [name for name in passed if name.lower() in _LABELS]
+        if passed:
             notes.append(
-                f"label maps are those in {labels.name}/, not in {', '.join(passed)}/; move one away to choose"
+                f"label maps are those in {labels.name}/, not in {', '.join(passed[:3])}/; to choose others, call that "
+                "folder labels/"
             )
     notes += _unread(images, _PICTURES, "*" if images == root else "**/*", "images; save them as PNG or JPEG")
     if labels is not None:
@@ -264,11 +273,20 @@ def _not_found(root: Path, images: Path, files: Sequence[Path]) -> list[str]:
     if len(inside) > 1 and len({path.stem for path in files}) <= len(files) / 2:
         names = ", ".join(sorted(inside)[:4])
         return [f"{names} hold files of the same names; if some are label maps, call the folders images/ and labels/"]
-    beside = with_files(folders_in(images.parent if images != root else root).values())
-    called = {images.name.lower(), *map(str.lower, (*IMAGE_FOLDERS, *LABEL_FOLDERS))}
-    if beside := [name for name in beside if name.lower() not in called and not is_of_split(name)]:
-        return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder labels/"]
+    if like := named_like_others(files, images):
+        place = f"{images.name}/labels/"
+        return [f"files called {like} are read as images, as NAME is; if they are label maps, move them to {place}"]
+    if beside := _others(images.parent if images != root else root, {images.name.lower(), *_LABELS}):
+        called = f"{images.name}_labels" if images.parent == root and is_of_split(images.name) else "labels"
+        return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder {called}/"]
     return []
+
+
+def _others(place: Path, known: set[str]) -> list[str]:
+    """Folders with pictures that are none of those known, of images or of a split."""
+    called = {*known, *map(str.lower, IMAGE_FOLDERS)}
+    found = with_files(folders_in(place).values())
+    return [name for name in found if name.lower() not in called and not is_of_split(name)]
 
 
 def _notes(frames: Sequence[Frame], found: FoundLabels, labels: Path | None, beside: bool) -> list[str]:

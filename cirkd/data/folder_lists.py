@@ -29,6 +29,8 @@ def of_share(frames: Sequence[Frame], split: str) -> list[Frame] | None:
     order = sorted(frames, key=lambda frame: (zlib.crc32(frame.name.encode()), frame.name))
     low, high = (len(order) * percent // 100 for percent in (first, last))
     chosen = set(order[low:high])
+    if not chosen:
+        raise DataError(f"folder: the share {split!r} of {len(order)} images holds none; take a larger one")
     return [frame for frame in frames if frame in chosen]
 
 

@@ -48,7 +48,10 @@ def places(root: Path, split: str) -> tuple[Path, Path | None]:
     if nested is not None:
         images, beside = first(nested, IMAGE_FOLDERS) or nested, _names_of_split(nested.name, split, LABEL_FOLDERS)
         labels = first(nested, LABEL_FOLDERS, LABEL_SUFFIXES) or first(root, beside, LABEL_SUFFIXES)
-        return images, labels or first(images, LABEL_FOLDERS, LABEL_SUFFIXES)
+        labels = labels or first(images, LABEL_FOLDERS, LABEL_SUFFIXES)
+        if labels is None and (all_labels := first(root, LABEL_FOLDERS, LABEL_SUFFIXES)) is not None:
+            labels = first(all_labels, (nested.name, *CALLED[split]), LABEL_SUFFIXES)
+        return images, labels
     images = first(root, IMAGE_FOLDERS) or root
     labels, own = first(root, LABEL_FOLDERS, LABEL_SUFFIXES), first(images, CALLED.get(split, ()))
     if own is None:

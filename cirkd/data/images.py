@@ -165,9 +165,10 @@ def _label_map(picture: _Picture, classes: Classes | None, void: Sequence[Color]
         values = by_color(np.asarray(image.convert("RGB")), classes, name, void)
         return LabelMap(values, "; ".join(filter(None, (_BY_COLOR, of_one_color(classes)))), by_color=True)
     if grey is None:
+        colors = ", or, in a folder of your own, name its colours in classes.json" if mode in ("RGB", "RGBA") else ""
         raise DataError(
             f"{name}: a label map holds one class index a pixel, this image is {mode}; "
-            "save it as an 8-bit grey or palette PNG"
+            f"save it as an 8-bit grey or palette PNG{colors}"
         )
     return grey
 

@@ -11,7 +11,10 @@ from cirkd.data.sample import Classes
 from cirkd.models.pickle_names import entries
 
 _PLACES = ("hyper_parameters", "hparams", "meta", "args", "config", "cfg", "model_config")
-_NAMES = ("classes", "class_names", "class_list", "CLASSES", "label_names", "names", "labels", "id2label")
+_NAMES = (
+    *("classes", "class_names", "class_list", "CLASSES", "label_names", "names", "labels"),
+    *("id2label", "label2id", "class_to_idx"),
+)
 _NUMBER = re.compile(r"(?:label|class)?[-_ ]?\d+", re.IGNORECASE)
 
 

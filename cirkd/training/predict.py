@@ -110,7 +110,8 @@ def _writer(classes: Classes, form: Form) -> Callable[[np.ndarray], Image.Image]
     if form == "cityscapes":
         matching = match_classes(classes, CITYSCAPES, "Cityscapes")
         if matching.table is None:
-            raise DataError(f"label ids of Cityscapes: {matching.note}")
+            differ = matching.note.partition(";")[0]
+            raise DataError(f"label ids of {differ}; name the network's classes with --classes FILE, or use --form ids")
         ids = np.zeros(256, np.uint8)
         ids[: len(LABEL_IDS)] = LABEL_IDS
         table = ids[matching.table]

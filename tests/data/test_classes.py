@@ -265,6 +265,8 @@ def test_more_classes_than_label_maps_can_hold_are_refused() -> None:
         ("3d model\n1.5 inch", ("3d model", "1.5 inch"), None),
         ("wall, tree", ("wall", "tree"), None),
         ('"wall"\n"tree"', ("wall", "tree"), None),
+        ("-1: void\n0: wall\n1: tree", ("wall", "tree"), None),
+        ("2 wheeler 1 2 3\n4 wheeler 4 5 6", ("2 wheeler 1 2 3", "4 wheeler 4 5 6"), None),
     ],
 )
 def test_numbers_in_a_text_list_are_no_part_of_names(
@@ -285,6 +287,14 @@ def test_numbers_in_a_text_list_are_no_part_of_names(
         "1 2 3\twall\n4 5 6\ttree",
         "wall: 1, 2, 3\ntree: 4, 5, 6",
         "# label:color_rgb:parts:actions\nwall:1,2,3::\ntree:4,5,6::",
+        "wall 1 2 3\ntree 4 5 6",
+        "0 wall 1 2 3 255\n1 tree 4 5 6 255",
+        "0\twall\t1,2,3\n1\ttree\t4,5,6",
+        '# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL\n  0  1  2  3  0.5  1  1  "wall"\n  1  4  5  6  1  1  1  "tree"',
+        "name,color\nwall,#010203\ntree,#040506",
+        'id,name,color\n0,wall,"1, 2, 3"\n1,tree,"[4 5 6]"',
+        '{"classes": ["wall", "tree"], "palette": [[1, 2, 3], [4, 5, 6]]}',
+        '{"wall": [1, 2, 3], "tree": [4, 5, 6]}',
         '{"classes": [{"title": "wall", "color": "#010203"}, {"title": "tree", "color": "#040506"}]}',
         '[{"name": "wall", "color": ["1", "2", "3"]}, {"name": "tree", "color": [4.0, 5.0, 6.0]}]',
         '[{"label": "wall", "index": "0", "rgb": [1, 2, 3, 9]}, {"label": "tree", "index": "1", "rgb": [4, 5, 6, 9]}]',
@@ -312,6 +322,30 @@ def test_colours_that_are_no_bytes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "classes.json").write_text('[{"name": "wall", "color": [0.5, 0.1, 1.0]}]')
     with pytest.raises(DataError, match="three whole numbers from 0 to 255"):
         read_class_list(tmp_path / "classes.json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["names: [wall, tree]\nnc: 2", "path: x\nnames:\n  0: wall\n  1: tree", "- wall\n- tree", "- {name: wall}\n- tree"],
+)
+def test_a_class_list_in_yaml(text: str, tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text(text)
+    assert read_class_list(tmp_path / "data.yaml").classes.names == ("wall", "tree")
+
+
+def test_yaml_that_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [wall")
+    with pytest.raises(DataError, match=r"no YAML that can be read .*a list of"):
+        read_class_list(tmp_path / "data.yaml")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"names": ["wall", "tree"], "colors": ["red", "blue"]}', "id,name,color\n0,wall,red\n1,tree,blue"]
+)
+def test_colours_of_another_kind_leave_the_names(text: str, tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text(text)
+    found = read_class_list(tmp_path / "classes.txt")
+    assert found.classes.names == ("wall", "tree") and not found.colored
 
 
 def test_a_text_list_of_another_encoding_is_told(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_folder_without_label_maps_hides_no_other(tmp_path: Path) -> None:
     assert data[0].label is not None and not data.notes  # type: ignore[attr-defined]
     Image.fromarray(LABEL).save(root / "labels" / "f0.png")
     notes = open_data("folder", "all", root).notes  # type: ignore[attr-defined]
-    assert "label maps are those in labels/, not in masks/; move one away to choose" in notes
+    assert "label maps are those in labels/, not in masks/; to choose others, call that folder labels/" in notes
 
 
 def test_names_that_some_systems_hold_for_the_same_are_matched(tmp_path: Path) -> None:
@@ -451,6 +451,108 @@ def test_what_stands_before_names_does_not_count(image: str, label: str, tmp_pat
     photograph(tmp_path / "images" / image)
     drawn(tmp_path / "labels" / label)
     assert opened(tmp_path)[1] == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    "named", ["NAME_P", "NAME_train_id", "NAME_instance_color_RGB", "trimaps/NAME", "it/seg NAME.v2"]
+)
+def test_what_label_maps_names_have_around_their_images_is_found_out(named: str, tmp_path: Path) -> None:
+    for name in ("x0", "x1", "x10", "y"):
+        for place in (f"images/{name}.png", f"labels/{named.replace('NAME', name)}.png"):
+            (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(LABEL).save(tmp_path / place)
+    data = open_data("folder", "all", tmp_path)
+    pairs = [(frame.image.stem, frame.label) for frame in data.frames]  # type: ignore[attr-defined]
+    assert pairs == [(n, tmp_path / f"labels/{named.replace('NAME', n)}.png") for n in ("x0", "x1", "x10", "y")]
+    assert data.notes == (f"by their names, label maps are {named}, where NAME is their image's",)  # type: ignore[attr-defined]
+
+
+def test_masks_of_single_things_are_no_label_maps(tmp_path: Path) -> None:
+    """Several of an image, told apart by numbers alone."""
+    for place in ("images/1", "images/10", "masks/1_0", "masks/1_1", "masks/10_0", "masks/10_1"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        Image.fromarray(LABEL).save(tmp_path / f"{place}.png")
+    data = open_data("folder", "all", tmp_path)
+    assert data[0].label is None and "4 label maps that match no image" in " ".join(data.notes)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kinds", [("color", "ids"), ("color",)])
+def test_pictures_that_are_no_label_maps_are_not_found_as_such(kinds: tuple[str, ...], tmp_path: Path) -> None:
+    for i in range(3):
+        for place in ("images", *(f"gt/{kind}" for kind in kinds)):
+            (tmp_path / place).mkdir(parents=True, exist_ok=True)
+            pixels = LABEL if place == "gt/ids" else np.dstack([LABEL, LABEL, LABEL * 60])
+            Image.fromarray(pixels).save(tmp_path / place / f"a{i}.png")
+    data = open_data("folder", "all", tmp_path)
+    assert np.array_equal(data[0].label, LABEL) if "ids" in kinds else data[0].label is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("image", "label"), [("image_7", "label_7"), ("7", "gt_7"), ("7_rgb", "7_rgb_mask"), ("7_sat", "7_mask")]
+)
+def test_label_maps_beside_images_begin_or_end_differently(image: str, label: str, tmp_path: Path) -> None:
+    photo = np.dstack([LABEL * 60] * 3)
+    for name, pixels in ((image, photo), ("gt_8", photo), ("8", photo), (label, LABEL)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    data = open_data("folder", "all", tmp_path)
+    assert sorted(data.names) == sorted(["8", "gt_8", image])  # two photographs are no pair
+    labels = [frame.label for frame in data.frames if frame.name == image]  # type: ignore[attr-defined]
+    assert labels == [tmp_path / f"{label}.png"]
+
+
+@pytest.mark.parametrize("images", ["", "images", "val"])
+def test_files_named_like_others_are_told_and_the_advice_works(images: str, tmp_path: Path) -> None:
+    (tmp_path / images).mkdir(exist_ok=True)
+    for i in range(5):
+        Image.fromarray(np.dstack([LABEL * 60] * 3)).save(tmp_path / images / f"a{i}.bmp")
+        Image.fromarray(LABEL).save(tmp_path / images / f"a{i}_anno.bmp")
+    split = "val" if images == "val" else "all"
+    data = open_data("folder", split, tmp_path)
+    place = tmp_path / images / "labels"
+    said = f"if they are label maps, move them to {place.parent.name}/labels/"
+    notes = data.notes  # type: ignore[attr-defined]
+    assert len(data) == 10 and notes == (f"files called NAME_anno are read as images, as NAME is; {said}",)
+    place.mkdir()
+    for path in (tmp_path / images).glob("*_anno.bmp"):
+        path.rename(place / path.name)
+    data = open_data("folder", split, tmp_path)
+    assert len(data) == 5 and all(frame.label is not None for frame in data.frames)  # type: ignore[attr-defined]
+
+
+def test_other_folders_beside_label_maps_are_told_and_the_advice_works(tmp_path: Path) -> None:
+    """Of retinas' vessels: mask/ is the field of view, and the vessels are elsewhere."""
+    for place in ("images/21", "mask/21", "1st_manual/21", "test/images/1"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(LABEL).save(tmp_path / f"{place}.png")
+    line = "label maps are those in mask/, not in 1st_manual/; to choose others, call that folder labels/"
+    assert line in open_data("folder", "all", tmp_path).notes  # type: ignore[attr-defined]
+    (tmp_path / "1st_manual").rename(tmp_path / "labels")
+    (tmp_path / "mask").rename(tmp_path / "runs")
+    data = open_data("folder", "all", tmp_path)
+    assert data.frames[0].label == tmp_path / "labels" / "21.png" and not data.notes  # type: ignore[attr-defined]
+
+
+def test_the_advice_for_label_maps_beside_a_splits_images_works(tmp_path: Path) -> None:
+    for place in ("train/a", "val/b", "drawn/b", "drawn/a"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        Image.fromarray(LABEL).save(tmp_path / f"{place}.png")
+    notes = " ".join(open_data("folder", "val", tmp_path).notes)  # type: ignore[attr-defined]
+    assert "if those in drawn/ are some, call that folder val_labels/" in notes
+    (tmp_path / "drawn").rename(tmp_path / "val_labels")
+    assert open_data("folder", "val", tmp_path)[0].label is not None
+
+
+def test_label_maps_of_splits_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    for place in ("train/a", "val/a", "annotations/train/a", "annotations/val/a"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(LABEL).save(tmp_path / f"{place}.png")
+    data = open_data("folder", "val", tmp_path)
+    assert data.frames[0].label == tmp_path / "annotations" / "val" / "a.png"  # type: ignore[attr-defined]
+
+
+def test_a_share_that_holds_no_image_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the share '0-20%' of 2 images holds none"):
+        open_data("folder", "0-20%", folder(tmp_path))
 
 
 def test_a_list_may_name_the_label_map_too(tmp_path: Path) -> None:

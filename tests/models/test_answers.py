@@ -540,6 +540,7 @@ def test_an_unknown_network_goes_by_what_its_config_says(tmp_path: Path, state: 
         {"args": argparse.Namespace(classes=list(TREES))},
         {"id2label": dict(enumerate(TREES))},
         {"labels": {name: place for place, name in enumerate(TREES)}},
+        {"class_to_idx": {name: place for place, name in enumerate(TREES)}},
     ],
 )
 def test_class_names_beside_the_weights_are_read(
