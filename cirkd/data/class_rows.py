@@ -9,8 +9,9 @@ _NAMES = ("name", "class", "class name", "label")
 _NUMBERS = ("id", "idx", "index", "value", "pixel value", "pixel", "class id", "label id", "number")
 _RGB_COLUMNS = (("r", "red"), ("g", "green"), ("b", "blue"))
 _COLOR = ("color", "colour", "rgb", "hex")
-_WHOLE_COLOR = re.compile(r"\s*#?[\da-fA-F]{6}\s*|\D*\d{1,3}\D+\d{1,3}\D+\d{1,3}\D*")
 """What tools call the columns of a table; words are parted by one space here."""
+_WHOLE_COLOR = re.compile(r"\s*#?[\da-fA-F]{6}\s*|\D*\d{1,3}\D+\d{1,3}\D+\d{1,3}\D*")
+"""A colour that stands in one column: #804080, or three numbers."""
 
 
 _ID = r"(?P<id>-?\d+)"
