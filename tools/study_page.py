@@ -44,8 +44,12 @@ LABELS = {
     "kd --objective.kd-temperature 2": "KD, temperature 2",
     "kd --objective.kd-temperature 4": "KD, temperature 4",
     "cirkd --memory.indexing published": "CIRKD, published indexing",
+    "baseline --learning-rate 0.003": "baseline, learning rate 0.003",
+    "baseline --learning-rate 0.03": "baseline, learning rate 0.03",
 }
 """By a recipe without the name of its kind of students."""
+
+MEASURED = ("miou_val", "miou_test", "relation_divergence")
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Part:
     students: str
     entries: tuple[str, ...]
     seeds: tuple[int, ...]
-    measures: tuple[str, ...] = ("miou_val", "miou_test", "relation_divergence")
+    measures: tuple[str, ...] = MEASURED
     classes: bool = False
     words: tuple[str, ...] = ()
     sweep: str = ""
@@ -91,6 +95,8 @@ class Part:
         return " ".join([*words, "--", *self.words] if self.words else words)
 
 
+RATES = ("0.003", "0.03")
+"""Of learning, beside the recipes' own of 0.01."""
 FIVE, THREE, TWO = (0, 1, 2, 3, 4), (0, 1, 2), (0, 1)
 MAIN = ("baseline", "kd", "cirkd", "cirkd --objective.kd 0", "cwd", "cwd --objective.kd 0", "cirkd-plus", "dist")
 PARTS = (
@@ -98,6 +104,9 @@ PARTS = (
     Part("camvid", "camvid", MAIN[:3], THREE, tuple(MEASURES), classes=True, words=("--root", "FOLDER")),
     Part("pretrained", "streets-s2", MAIN[:3], THREE, tuple(MEASURES), classes=True),
     Part("few", "streets-few", MAIN[:3], THREE, tuple(MEASURES), classes=True),
+    Part(
+        "few-rates", "streets-few", ("baseline", *(f"baseline --learning-rate {r}" for r in RATES)), (0,), MEASURED[:2]
+    ),
     Part("camvid-few", "camvid-few", MAIN[:3], THREE, tuple(MEASURES), classes=True, words=("--root", "FOLDER")),
     Part("longer", "streets", MAIN[:3], THREE, words=("--steps", "6000"), sweep="longer"),
     Part(
