@@ -95,8 +95,6 @@ class Part:
         return " ".join([*words, "--", *self.words] if self.words else words)
 
 
-RATES = ("0.003", "0.03")
-"""Of learning, beside the recipes' own of 0.01."""
 FIVE, THREE, TWO = (0, 1, 2, 3, 4), (0, 1, 2), (0, 1)
 MAIN = ("baseline", "kd", "cirkd", "cirkd --objective.kd 0", "cwd", "cwd --objective.kd 0", "cirkd-plus", "dist")
 PARTS = (
@@ -105,7 +103,12 @@ PARTS = (
     Part("pretrained", "streets-s2", MAIN[:3], THREE, tuple(MEASURES), classes=True),
     Part("few", "streets-few", MAIN[:3], THREE, tuple(MEASURES), classes=True),
     Part(
-        "few-rates", "streets-few", ("baseline", *(f"baseline --learning-rate {r}" for r in RATES)), (0,), MEASURED[:2]
+        "few-rates",
+        "streets-few",
+        (*MAIN[:2], *(f"baseline --learning-rate {rate}" for rate in ("0.003", "0.03"))),
+        (0,),
+        MEASURED[:2],
+        beside=2,
     ),
     Part("camvid-few", "camvid-few", MAIN[:3], THREE, tuple(MEASURES), classes=True, words=("--root", "FOLDER")),
     Part("longer", "streets", MAIN[:3], THREE, words=("--steps", "6000"), sweep="longer"),
