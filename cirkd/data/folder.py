@@ -19,7 +19,6 @@ a tool has left.
 """
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -29,25 +28,20 @@ import numpy as np
 from cirkd.data.class_list import ClassList, class_list_in, read_class_list
 from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
-from cirkd.data.folder_labels import FoundLabels, labels_beside, labels_in, named_like_others
+from cirkd.data.folder_labels import FoundLabels, labels_beside, labels_in
 from cirkd.data.folder_lists import of_list, of_share
+from cirkd.data.folder_notes import dead, matched, not_found, nothing, passed_over
 from cirkd.data.folder_places import (
-    CALLED,
-    IMAGE_FOLDERS,
-    LABEL_FOLDERS,
     SUFFIXES,
-    folders_in,
     has_folders,
-    is_of_split,
     list_of,
     own_splits,
     pairs_below,
     places,
     split_found,
-    with_files,
 )
 from cirkd.data.images import read_label_map
-from cirkd.data.pairs import Frame, Pairs, dead_links, image_files
+from cirkd.data.pairs import Frame, Pairs, image_files
 
 SPLITS = ("all", "val", "train", "test")
 _CLASS_LISTS = (
@@ -55,10 +49,6 @@ _CLASS_LISTS = (
     *("labelmap.txt", "class_names.txt", "label_colors.txt"),
 )
 """Class lists as tools call them; where a folder has neither classes.json nor classes.txt."""
-_LABELS = {name.lower() for name in LABEL_FOLDERS}
-_PICTURES = (".gif", ".jp2", ".avif", ".heic", ".heif", ".exr", ".dcm", ".nef", ".cr2", ".dng", ".nii")
-_ANNOTATIONS = (*_PICTURES, ".npz", ".mat", ".json", ".xml", ".txt")
-"""Endings of pictures and of annotations in forms that are not read."""
 
 
 class Folder(Pairs):
@@ -97,7 +87,7 @@ class Folder(Pairs):
         taken = {*found.of.values(), *found.unread, *(path for others in found.others.values() for path in others)}
         files = [path for path in files if path not in taken]
         if not files:
-            raise DataError(_nothing(root, images))
+            raise DataError(nothing(root, images))
         names = {path: path.relative_to(images).with_suffix("").as_posix() for path in files}
         frames = [Frame(names[path], path, found.of.get(path)) for path in files]
         frames = _of_split(frames, root, images, split) if chosen else frames
@@ -111,11 +101,11 @@ class Folder(Pairs):
             [
                 *_taken(wanted, split),
                 *said,
-                *_dead(images, labels),
-                *_notes(frames, found, labels, beside),
-                *_passed_over(root, images, labels, found),
+                *dead(images, labels),
+                *matched(frames, found, labels, beside),
+                *passed_over(root, images, labels, found),
                 *(
-                    _not_found(root, images, files)
+                    not_found(root, images, files)
                     if labels is None and not nested and not any(f.label for f in frames)
                     else []
                 ),
@@ -143,37 +133,6 @@ def _without_beside(files: Sequence[Path], pairs: Sequence[tuple[Path, Path]]) -
     """Files without those of folders beside a pair's images: its label maps, and what else lies there."""
     places, pictures = {images.parent for images, _ in pairs}, {images for images, _ in pairs}
     return [path for path in files if places.isdisjoint(path.parents) or not pictures.isdisjoint(path.parents)]
-
-
-def _nothing(root: Path, images: Path) -> str:
-    """Why there is no image."""
-    own = [split for split in CALLED if has_folders(root, split)]
-    dead = "; ".join(_dead(images, None))
-    if own and not dead:
-        return f"{root}: its images are in folders for {', '.join(own)}; choose one of these splits"
-    own = class_list_in(root)
-    known = []
-    if own is not None:
-        known.append(f"with {own.name} it is a folder of your own; without, it may be a data set by its layout")
-    if inside := with_files(folders_in(images).values()):
-        known.append(
-            f"there are in {', '.join(inside[:4])}: call the folder of images images/ and that of their label maps "
-            "labels/, or give the one that holds the images"
-        )
-    else:
-        known.append("PNG, JPEG, WebP, TIFF and BMP are read")
-    others = "".join(f"; {line}" for line in _unread(images, _PICTURES, "*", "images"))
-    return f"{images}: no image files here; {dead or '; '.join(known)}{others}"
-
-
-def _dead(*folders: Path | None) -> list[str]:
-    """A line for each folder with links whose files have not been fetched."""
-    counts = {folder: dead_links(folder, SUFFIXES) for folder in folders if folder is not None}
-    return [
-        f"{count} files of {folder.name}/ are links to files that are not there; fetch them (git annex get, dvc pull)"
-        for folder, count in counts.items()
-        if count
-    ]
 
 
 def _is_folder(root: Path) -> bool:
@@ -233,75 +192,6 @@ def _read(named: ClassList | None, path: Path) -> tuple[np.ndarray, str]:
         return found.values, found.note
     values, note = named.numbered(found.values)
     return values, "; ".join(filter(None, (found.note, note)))
-
-
-def _passed_over(root: Path, images: Path, labels: Path | None, found: FoundLabels) -> list[str]:
-    """A line for what looks like images or label maps and is not taken as such."""
-    notes = found.notes()
-    if found.unread:
-        notes.append(
-            f"{len(found.unread)} files such as {found.unread[0].name} look like label maps in colours and are left "
-            "out; as PNG files they are read where a classes.json has these colours"
-        )
-    if labels is not None and labels.name.lower() in _LABELS:
-        passed = _others(labels.parent, {images.name.lower(), labels.name.lower()})
-        if labels.name.lower() == LABEL_FOLDERS[0]:  # which says by itself that it is the one
-            passed = [name for name in passed if name.lower() in _LABELS]
-        if passed:
-            notes.append(
-                f"label maps are those in {labels.name}/, not in {', '.join(passed[:3])}/; to choose others, call that "
-                "folder labels/"
-            )
-    notes += _unread(images, _PICTURES, "*" if images == root else "**/*", "images; save them as PNG or JPEG")
-    if labels is not None:
-        notes += _unread(labels, _ANNOTATIONS, "**/*", "label maps; draw them as PNG files, a class number a pixel")
-    return notes
-
-
-def _unread(folder: Path, endings: Sequence[str], pattern: str, what: str) -> list[str]:
-    """A line where a folder has files in a form that is not read."""
-    count = Counter(path.suffix.lower() for path in image_files(folder, endings, pattern))
-    if not count:
-        return []
-    kinds = ", ".join(ending for ending, _ in count.most_common(3))
-    return [f"{folder.name}/ has {sum(count.values())} files ({kinds}) that are not read as {what}"]
-
-
-def _not_found(root: Path, images: Path, files: Sequence[Path]) -> list[str]:
-    """A line on what may be the label maps of images that have none."""
-    inside = {path.relative_to(images).parts[0] for path in files if path.parent != images}
-    if len(inside) > 1 and len({path.stem for path in files}) <= len(files) / 2:
-        names = ", ".join(sorted(inside)[:4])
-        return [f"{names} hold files of the same names; if some are label maps, call the folders images/ and labels/"]
-    if like := named_like_others(files, images):
-        place = f"{images.name}/labels/"
-        return [f"files called {like} are read as images, as NAME is; if they are label maps, move them to {place}"]
-    if beside := _others(images.parent if images != root else root, {images.name.lower(), *_LABELS}):
-        called = f"{images.name}_labels" if images.parent == root and is_of_split(images.name) else "labels"
-        return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder {called}/"]
-    return []
-
-
-def _others(place: Path, known: set[str]) -> list[str]:
-    """Folders with pictures that are none of those known, of images or of a split."""
-    called = {*known, *map(str.lower, IMAGE_FOLDERS)}
-    found = with_files(folders_in(place).values())
-    return [name for name in found if name.lower() not in called and not is_of_split(name)]
-
-
-def _notes(frames: Sequence[Frame], found: FoundLabels, labels: Path | None, beside: bool) -> list[str]:
-    notes = []
-    without = sum(frame.label is None for frame in frames)
-    if beside:
-        notes.append("files beside images, of the same names or with _mask and the like, are taken as their label maps")
-    if found.unmatched:
-        where = f"{labels.name}/ has" if labels is not None else "there are"
-        notes.append(
-            f"{where} {found.unmatched} label maps that match no image; name each like its image, folder and all"
-        )
-    if 0 < without < len(frames):
-        notes.append(f"{without} of {len(frames)} images have no label map")
-    return notes
 
 
 ENTRY = DataSet(
