@@ -1,0 +1,133 @@
+"""What is said of a folder's files, and that the advice in it works."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cirkd.data import catalog
+from cirkd.data.catalog import open_data
+from cirkd.data.errors import DataError
+from cirkd.features.sources import open_images
+from cirkd.training.recipes import Recipe
+from cirkd.training.setup import warn_of_files
+from tests.data.tiny_folder import LABEL, NAMES, drawn, folder, opened, photograph
+
+
+def test_links_to_what_was_not_fetched_are_counted(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    for name in ("images", "labels"):
+        (root / name / "f1.png").unlink()
+        (root / name / "f1.png").symlink_to("/nowhere/store/f1")
+    data = open_data("folder", root=root)
+    assert data.names == ["f0"]
+    for name in ("images", "labels"):
+        assert f"1 files of {name}/ are links to files that are not there" in " ".join(data.notes)  # type: ignore[attr-defined]
+    (root / "images" / "f0.png").unlink()
+    with pytest.raises(DataError, match=r"no image files here; 1 files of images/ are links"):
+        open_data("folder", root=root)
+
+
+def test_folders_of_unknown_names_are_told(tmp_path: Path) -> None:
+    photograph(tmp_path / "pictures" / "a.jpg")
+    drawn(tmp_path / "drawings" / "a.png")
+    with pytest.raises(DataError, match=r"there are in drawings, pictures: call the folder of images images/ and that"):
+        open_data("folder", root=tmp_path)
+    photograph(tmp_path / "val" / "rgb" / "a.jpg")
+    drawn(tmp_path / "val" / "sem" / "a.png")
+    assert "rgb, sem hold files of the same names; if some are label maps" in opened(tmp_path, "val")[2]
+    (tmp_path / "pictures").rename(tmp_path / "images")
+    assert "no label map was found; if those in drawings/ are some, call that folder labels/" in opened(tmp_path)[2]
+    (tmp_path / "drawings").rename(tmp_path / "labels")
+    assert opened(tmp_path)[1] == [[0, 1, 2, 3]]
+
+
+def test_files_in_forms_that_are_not_read_are_told(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "images" / "f2.heic").touch()
+    (root / "labels" / "f1.json").touch()
+    notes = opened(root)[2]
+    assert "images/ has 1 files (.heic) that are not read as images" in notes
+    assert "labels/ has 1 files (.json) that are not read as label maps; draw them as PNG" in notes
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.gif").touch()
+    with pytest.raises(DataError, match=r"more has 1 files \(\.gif\)|more/ has 1 files \(\.gif\)"):
+        open_data("folder", root=tmp_path / "more")
+    with pytest.raises(DataError, match="this is a file, a folder of images was wanted"):
+        open_data("folder", root=root / "images" / "f0.png")
+
+
+def test_class_lists_that_tools_leave_are_read_and_it_is_said(tmp_path: Path) -> None:
+    photograph(tmp_path / "valid" / "a_jpg.rf.12ab.jpg")
+    drawn(tmp_path / "valid" / "a_jpg.rf.12ab_mask.png")
+    (tmp_path / "valid" / "_classes.csv").write_text("Pixel Value, Class\n0, rest\n1, cat\n2, dog\n3, cow\n")
+    data = open_data("folder", "val", tmp_path)
+    assert data.classes is not None
+    assert data.classes.names == ("rest", "cat", "dog", "cow")
+    assert "classes are those of _classes.csv; a classes.json in this folder overrules it" in data.notes[0]  # type: ignore[attr-defined]
+    (tmp_path / "classes.json").write_text(json.dumps(NAMES))
+    assert open_data("folder", "val", tmp_path).classes.names == NAMES  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("images", ["", "images", "val"])
+def test_files_named_like_others_are_told_and_the_advice_works(images: str, tmp_path: Path) -> None:
+    (tmp_path / images).mkdir(exist_ok=True)
+    for i in range(5):
+        Image.fromarray(np.dstack([LABEL * 60] * 3)).save(tmp_path / images / f"a{i}.bmp")
+        Image.fromarray(LABEL).save(tmp_path / images / f"a{i}_anno.bmp")
+    split = "val" if images == "val" else "all"
+    data = open_data("folder", split, tmp_path)
+    place = tmp_path / images / "labels"
+    said = f"if they are label maps, move them to {place.parent.name}/labels/"
+    notes = data.notes  # type: ignore[attr-defined]
+    assert len(data) == 10 and notes == (f"files called NAME_anno are read as images, as NAME is; {said}",)
+    place.mkdir()
+    for path in (tmp_path / images).glob("*_anno.bmp"):
+        path.rename(place / path.name)
+    data = open_data("folder", split, tmp_path)
+    assert len(data) == 5 and all(frame.label is not None for frame in data.frames)  # type: ignore[attr-defined]
+
+
+def test_other_folders_beside_label_maps_are_told_and_the_advice_works(tmp_path: Path) -> None:
+    """Of retinas' vessels: mask/ is the field of view, and the vessels are elsewhere."""
+    for place in ("images/21", "mask/21", "1st_manual/21", "test/images/1"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(LABEL).save(tmp_path / f"{place}.png")
+    line = "label maps are those in mask/, not in 1st_manual/; to choose others, call that folder labels/"
+    assert line in open_data("folder", "all", tmp_path).notes  # type: ignore[attr-defined]
+    (tmp_path / "1st_manual").rename(tmp_path / "labels")
+    (tmp_path / "mask").rename(tmp_path / "runs")
+    data = open_data("folder", "all", tmp_path)
+    assert data.frames[0].label == tmp_path / "labels" / "21.png" and not data.notes  # type: ignore[attr-defined]
+
+
+def test_the_advice_for_label_maps_beside_a_splits_images_works(tmp_path: Path) -> None:
+    for place in ("train/a", "val/b", "drawn/b", "drawn/a"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        Image.fromarray(LABEL).save(tmp_path / f"{place}.png")
+    notes = " ".join(open_data("folder", "val", tmp_path).notes)  # type: ignore[attr-defined]
+    assert "if those in drawn/ are some, call that folder val_labels/" in notes
+    (tmp_path / "drawn").rename(tmp_path / "val_labels")
+    assert open_data("folder", "val", tmp_path)[0].label is not None
+
+
+def test_what_is_said_of_files_reaches_studies_and_runs(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    drawn(root / "labels" / "f0_mask.png")
+    (said,) = open_data("folder", root=root, split="all").notes  # type: ignore[attr-defined]
+    assert "an image has several label maps" in said
+    assert open_images(root, split="all").notes == (said,)
+    data = open_data("folder", "all", root)
+    with pytest.warns(UserWarning, match="an image has several label maps"):
+        warn_of_files(Recipe("own"), data, data)
+
+
+def test_a_data_set_that_a_layout_tells_is_said(tmp_path: Path) -> None:
+    photograph(tmp_path / "val" / "a.png")
+    drawn(tmp_path / "valannot" / "a.png")
+    data = catalog.open_named(str(tmp_path))
+    assert (data.name, "is laid out like CamVid and read as that" in data.notes[0]) == ("camvid", True)  # type: ignore[attr-defined]
+    # As it says.
+    assert opened(tmp_path, "val")[1] == [[0, 1, 2, 3]]
