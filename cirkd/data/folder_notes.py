@@ -1,5 +1,6 @@
 """What is said of a folder's files: what was passed over, what found no match, and what to do."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from cirkd.data.folder_places import (
 from cirkd.data.pairs import Frame, dead_links, image_files
 
 _LABELS = {name.lower() for name in LABEL_FOLDERS}
+_WORDS = re.compile(r"[-_. ]")
 _PICTURES = (".gif", ".jp2", ".avif", ".heic", ".heif", ".exr", ".dcm", ".nef", ".cr2", ".dng", ".nii")
 _ANNOTATIONS = (*_PICTURES, ".npz", ".mat", ".json", ".xml", ".txt")
 """Endings of pictures and of annotations in forms that are not read."""
@@ -100,6 +102,9 @@ def not_found(root: Path, images: Path, files: Sequence[Path]) -> list[str]:
     if len(inside) > 1 and len({path.stem for path in files}) <= len(files) / 2:
         names = ", ".join(sorted(inside)[:4])
         return [f"{names} hold files of the same names; if some are label maps, call the folders images/ and labels/"]
+    if len(inside) > 1 and (named := sorted(name for name in inside if _LABELS & set(_WORDS.split(name.lower())))):
+        names = ", ".join(named[:4])
+        return [f"files in {names} are read as images; if they are label maps, call the folders images/ and labels/"]
     if like := named_like_others(files, images):
         place = f"{images.name}/labels/"
         return [f"files called {like} are read as images, as NAME is; if they are label maps, move them to {place}"]

@@ -131,3 +131,15 @@ def test_a_data_set_that_a_layout_tells_is_said(tmp_path: Path) -> None:
     assert (data.name, "is laid out like CamVid and read as that" in data.notes[0]) == ("camvid", True)  # type: ignore[attr-defined]
     # As it says.
     assert opened(tmp_path, "val")[1] == [[0, 1, 2, 3]]
+
+
+def test_folders_of_label_maps_by_a_word_of_their_names_are_told_and_the_advice_works(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        photograph(tmp_path / "val" / "val-org-img" / f"{name}.jpg")
+        drawn(tmp_path / "val" / "val-label-img" / f"{name}_lab.png")
+    names, _, notes = opened(tmp_path, "val")
+    assert len(names) == 4 and "files in val-label-img are read as images; if they are label maps" in notes
+    (tmp_path / "val" / "val-org-img").rename(tmp_path / "val" / "images")
+    (tmp_path / "val" / "val-label-img").rename(tmp_path / "val" / "labels")
+    names, labels, notes = opened(tmp_path, "val")
+    assert names == ["1", "2"] and labels == [[0, 1, 2, 3]] * 2 and "NAME_lab" in notes
