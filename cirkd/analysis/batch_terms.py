@@ -73,11 +73,6 @@ def batch_terms(
         raise StudyError(f"teacher and {name} predict different classes: their probabilities cannot be compared")
     objective, recipe = _objective(models)
     objective, note = _possible(objective, student, teacher)
-    if objective.class_weights:
-        places = channel_order(models[recipe].info.classes, student.info.classes)
-        if places is None:
-            raise StudyError(f"{recipe} weighs its classes, and {name} predicts others: there is no loss to report")
-        objective = replace(objective, class_weights=tuple(objective.class_weights[place] for place in places))
     device = next(student.parameters()).device
     with torch.no_grad(), inference.evaluating(student), inference.evaluating(teacher, device):
         outputs = {"student": _outputs(name, student, samples, device)}
@@ -164,8 +159,7 @@ def _objective(models: Mapping[str, Any]) -> tuple[Objective, str]:
         stored = (dict(models[name].info.provenance).get("recipe") or {}).get("objective") or {}
         known: dict[str, Any] = {item.name: stored[item.name] for item in fields(Objective) if item.name in stored}
         # What is on screen is one process's batch, however many trained.
-        weights = tuple(known.pop("class_weights", ()))  # a list, as it was kept
-        found = replace(Objective(**known), across_processes=False, class_weights=weights)
+        found = replace(Objective(**known), across_processes=False)
         if known and found.needs_teacher:
             return found, name
     return Objective(), ""

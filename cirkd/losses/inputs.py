@@ -61,9 +61,6 @@ class Settings:
             embeddings are averaged before relations between pixels are taken and pixels are stored in the memory; 0
             takes every position of the map. Relations within a batch grow with the square of the positions: the
             published SegFormer code averages over 2x2 positions of stride 4 (8 pixels), its second version 4x4 (16).
-        class_weights: what a pixel of each class counts in the cross-entropy, in the order of the data set's classes;
-            empty counts all alike. For rare classes that are hardly learned otherwise (not of the paper);
-            `python -m tools.class_weights` finds them for a recipe's labels.
         teacher_labels: whether `UNLABELLED` pixels count, for the memory alone, as what the teacher predicts there;
             for training with few labels (not of the paper).
     """
@@ -77,7 +74,6 @@ class Settings:
     relations_fade: bool = False
     minibatch_projected: bool = False
     relation_stride: int = 0
-    class_weights: tuple[float, ...] = ()
     teacher_labels: bool = False
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch.nn.functional as F
 from jaxtyping import Float, Integer
 from torch import Tensor
@@ -13,18 +11,11 @@ from cirkd.relations import full_precision
 
 @full_precision
 def segmentation_cross_entropy(
-    logits: Float[Tensor, "b c h w"],
-    labels: Integer[Tensor, "b H W"],
-    ignore_index: int = 255,
-    class_weights: Sequence[float] = (),
+    logits: Float[Tensor, "b c h w"], labels: Integer[Tensor, "b H W"], ignore_index: int = 255
 ) -> Float[Tensor, ""]:
     """Mean cross-entropy in nats over the labelled pixels, at the label's size.
 
     Logits are upsampled bilinearly with align_corners=True. 0 if every pixel is ignored.
-
-    Args:
-        class_weights: what a pixel of each class is multiplied with before the mean; () counts all alike. The mean is
-            over pixels, not over weights, so that a batch full of rare classes weighs more than one without.
 
     Example:
         >>> import torch
@@ -32,17 +23,14 @@ def segmentation_cross_entropy(
         tensor(0.6931)
 
     Raises:
-        ValueError: logits and labels differ in batch, or weights and classes in number.
+        ValueError: logits and labels differ in batch.
     """
     if len(logits) != len(labels):
         raise ValueError(f"{len(logits)} logit maps for {len(labels)} label maps: must be the same images")
-    if class_weights and len(class_weights) != logits.shape[1]:
-        raise ValueError(f"{len(class_weights)} class weights for {logits.shape[1]} classes: give one for each")
     labels = labels.long()
     size = (labels.shape[1], labels.shape[2])
     if logits.shape[2:] != labels.shape[1:]:
         # In channels_last the softmax after it would copy the whole upsampled map.
         logits = F.interpolate(logits.contiguous(), size=size, mode="bilinear", align_corners=True)
-    weight = logits.new_tensor(class_weights) if class_weights else None
-    total = F.cross_entropy(logits, labels, weight, ignore_index=ignore_index, reduction="sum")
+    total = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="sum")
     return total / (labels != ignore_index).sum().clamp(min=1)

@@ -51,9 +51,7 @@ GENERATION = Head("generation", lambda sizes: FeatureGenerator(sizes.student_wid
 def _cross_entropy(batch: Inputs, logits: Tensor | None) -> Tensor | None:
     if logits is None:
         return None
-    value = segmentation_cross_entropy(
-        logits, batch.known_labels, ignore_index=-1, class_weights=batch.settings.class_weights
-    )
+    value = segmentation_cross_entropy(logits, batch.known_labels, ignore_index=-1)
     return over_share(batch, value, lambda part: (part.known_labels >= 0).sum())
 
 

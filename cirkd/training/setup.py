@@ -51,7 +51,6 @@ def require_sensible(recipe: Recipe) -> None:
             any(objective.weight(term) for term in TERMS if term != "auxiliary" or network.auxiliary),
             "a weight above 0 for it or another term",
         ),
-        *(("objective.class-weights", value, 0 <= value < math.inf, "0 or more") for value in objective.class_weights),
         *(
             (name.replace("_", "-"), getattr(recipe, name), getattr(recipe, name) >= 0, "0 or more steps")
             for name in ("evaluate_every", "snapshot_every", "save_every", "journal_every")
@@ -59,16 +58,6 @@ def require_sensible(recipe: Recipe) -> None:
     ):
         if not fits:
             raise TrainingError(f"--{flag} {value:g}: {wanted} was wanted")
-
-
-def require_class_weights(recipe: Recipe, data: SegmentationData) -> None:
-    """Raise TrainingError for class weights that are not those of the data's classes."""
-    weights = recipe.objective.class_weights
-    if weights and data.classes is not None and len(weights) != len(data.classes):
-        raise TrainingError(
-            f"--objective.class-weights: {len(weights)} numbers for the {len(data.classes)} classes of {data.name}; "
-            f"one each was wanted, in this order: {', '.join(data.classes.names)}"
-        )
 
 
 def load_teacher(recipe: Recipe, data: SegmentationData, device: torch.device) -> Segmenter | None:

@@ -85,7 +85,6 @@ class _Run:
         self.val_data = open_data(recipe.data, recipe.val_split, recipe.root)
         setup.warn_of_files(recipe, self.train_data, self.val_data)
         setup.warn_of_overlap(recipe, self.train_data, self.val_data)
-        setup.require_class_weights(recipe, self.train_data)
         teacher = setup.load_teacher(recipe, self.train_data, self.accelerator.device)
         # Drawn after the teacher is loaded: the same seed starts every student alike, distilled or alone.
         torch.manual_seed(recipe.seed)

@@ -9,14 +9,13 @@ import torch
 from cirkd.analysis.bank_map import OF_BANK, bank_relations
 from cirkd.analysis.batch_terms import batch_terms
 from cirkd.data.errors import StudyError
-from cirkd.data.sample import Classes
 from cirkd.losses.memory import RelationMemory
 from cirkd.losses.objective import Objective
 from cirkd.study import Study
 from tests import oracles
 from tests.analysis.oracles import unit
 from tests.analysis.test_memory_bank import Distilled
-from tests.factories import FakeSegmenter, make_classes, make_features, make_samples
+from tests.factories import FakeSegmenter, make_features, make_samples
 
 
 def distilled(**changes):
@@ -62,29 +61,6 @@ def test_terms_are_those_that_training_reports():
     written = study.models["after"].memory.pixel_queue.written.clone()
     study.batch_terms("after")
     assert torch.equal(written, study.models["after"].memory.pixel_queue.written)
-
-
-@pytest.mark.parametrize("name", ["before", "after"])
-def test_class_weights_are_those_of_the_recipe_in_every_student_s_order(name):
-    """Given as a JSON file gives them: a list, in the order of the student whose recipe it is."""
-    known = make_classes()
-    other = Classes(known.names[::-1], known.colors[::-1])
-    study = distilled(before=FakeSegmenter(other, seed=1))
-    samples = study.source.samples
-    plain = batch_terms(study.models, name, samples, known).raw["task"]
-    weights = dict(zip(known.names, (0.5, 1.0, 2.0, 4.0), strict=True))
-    study.models["after"].info.provenance["recipe"]["objective"]["class_weights"] = list(weights.values())
-    student = study.models[name]
-    batch = torch.stack([student.preprocess(sample.image) for sample in samples])
-    upsampled = torch.nn.functional.interpolate(student(batch).logits, (24, 32), mode="bilinear", align_corners=True)
-    surprise, total, count = -upsampled.log_softmax(dim=1), 0.0, 0
-    for image, sample in enumerate(samples):
-        for place, label in enumerate(known.names):
-            pixels = torch.from_numpy(sample.label == place)
-            total += weights[label] * surprise[image, student.info.classes.names.index(label)][pixels].sum().item()
-            count += int(pixels.sum())
-    found = batch_terms(study.models, name, samples, known).raw["task"]
-    assert found == pytest.approx(total / count, rel=1e-4) and found != pytest.approx(plain, rel=1e-3)
 
 
 def test_networks_given_in_training_mode_are_evaluated_and_given_back_so():

@@ -49,15 +49,6 @@ def test_terms_are_the_losses(memory: RelationMemory) -> None:
     assert memory.pixel_queue.step.max() == 1
 
 
-def test_cross_entropy_goes_by_the_class_weights() -> None:
-    student, labels, weights = make_student(), make_labels(), (0.5, 1.0, 4.0)
-    assert student.auxiliary is not None
-    terms = replace(Objective.task_only(), class_weights=weights).terms(student, None, labels)
-    assert terms["task"] == losses.segmentation_cross_entropy(student.logits, labels, 255, weights)
-    assert terms["auxiliary"] == losses.segmentation_cross_entropy(student.auxiliary, labels, 255, weights)
-    assert terms["task"] != losses.segmentation_cross_entropy(student.logits, labels, 255)
-
-
 def test_total_is_the_weighted_sum(memory: RelationMemory) -> None:
     objective = Objective(task=1.5, kd=0.25)
     terms = objective.terms(make_student(), make_teacher(), make_labels(), memory)

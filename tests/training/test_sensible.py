@@ -26,7 +26,6 @@ from cirkd.training.setup import require_sensible
         ("objective.kd-temperature", "0"),
         ("objective.relation-stride", "6"),
         ("objective.task", "0"),
-        ("objective.class-weights", "-1"),
     ],
 )
 def test_one_line_says_what_was_wanted(
@@ -37,14 +36,6 @@ def test_one_line_says_what_was_wanted(
     assert error.startswith(f"cirkd: --{flag} {value}: ") and error.rstrip().endswith("was wanted")
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "runs").exists()
-
-
-def test_class_weights_are_those_of_the_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The advice holds: with as many as there are classes a run begins."""
-    asked = ["train", "streets-baseline", "--runs", str(tmp_path), "--steps", "1", "--objective.class-weights"]
-    assert main([*asked, "1", "2"]) == 1
-    error = capsys.readouterr().err.strip()
-    assert "2 numbers for the 15 classes of streets" in error and "in this order: road, sidewalk" in error
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))

@@ -14,7 +14,6 @@ from typing import Any
 
 from cirkd.data.bundled import data_of
 from cirkd.data.transforms import Augmentation
-from cirkd.losses.objective import Objective
 from cirkd.training.recipes.methods import METHODS
 from cirkd.training.recipes.recipe import Network, Recipe
 
@@ -29,15 +28,9 @@ DEEPLAB_TEACHER = Network("deeplabv3", "tu-tf_efficientnet_lite0", 8, WIDTH, pre
 DEEPLAB_STUDENT = Network("deeplabv3", "tu-mobilenetv3_small_050", 8, 64, input_scale=0.5)
 AVERAGE = 0.995
 FEW = 1 / 8
-CAMVID_WEIGHTS = (0.94, 0.84, 2.54, 0.75, 1.49, 1.14, 2.39, 2.42, 1.36, 2.95, 3.89)
-"""Of CamVid's classes, by `python -m tools.class_weights camvid-baseline --root FOLDER`.
-
-Without them poles, signs and bicyclists, 0.3 to 1.2 % of the pixels, are hardly learned: of 1,500 steps alone (seed 0)
-a student has 51.0 % mIoU on val, with powers of 0.25, 0.35 and 0.5 it has 55.2, 56.1 and 54.7.
-"""
 
 
-def _alone(name: str, network: Network, steps: int, class_weights: tuple[float, ...] = ()) -> Recipe:
+def _alone(name: str, network: Network, steps: int) -> Recipe:
     """A network trained on labels alone, as all networks at stride 4 are.
 
     From scratch it learns at ten times the rate of ImageNet weights: after 1,000 steps alone on the streets a student
@@ -47,7 +40,6 @@ def _alone(name: str, network: Network, steps: int, class_weights: tuple[float, 
         name=name,
         data=name.partition("-")[0],
         network=network,
-        objective=replace(Objective.task_only(), class_weights=class_weights),
         augmentation=CROPS,
         optimizer="adamw",
         learning_rate=1e-3 if network.pretrained else 1e-2,
@@ -66,12 +58,12 @@ def _distilled(baseline: Recipe, method: str, **changes: Any) -> Recipe:
         changes: further ones of the objective.
     """
     kind = baseline.name.removesuffix("-baseline")
-    own = {"auxiliary": 0.0, "relation_stride": RELATION_STRIDE, "class_weights": baseline.objective.class_weights}
+    changes = {"auxiliary": 0.0, "relation_stride": RELATION_STRIDE, **changes}
     return replace(
         baseline,
         name=f"{kind}-{method}",
         teacher=Path(f"checkpoints/{data_of(kind)}-teacher.safetensors"),
-        objective=replace(METHODS[method].objective, **(own | changes)),
+        objective=replace(METHODS[method].objective, **changes),
     )
 
 
@@ -90,8 +82,8 @@ _STREETS = _alone("streets-baseline", STUDENT, 3000)
 _PRETRAINED = _alone("streets-s2-baseline", PRETRAINED_STUDENT, 1000)
 _FEW_LABELS = replace(_alone("streets-few-baseline", STUDENT, 3000), labelled_share=FEW)
 _DEEPLAB = Recipe(name="streets-deeplabv3-baseline", network=DEEPLAB_STUDENT)
-_CAMVID = _alone("camvid-baseline", STUDENT, 3000, CAMVID_WEIGHTS)
-_CAMVID_FEW = replace(_alone("camvid-few-baseline", STUDENT, 3000, CAMVID_WEIGHTS), labelled_share=FEW)
+_CAMVID = _alone("camvid-baseline", STUDENT, 3000)
+_CAMVID_FEW = replace(_alone("camvid-few-baseline", STUDENT, 3000), labelled_share=FEW)
 _KNOWN = (
     (
         replace(_alone("streets-teacher", TEACHER, 4500), average=0.0),
@@ -134,7 +126,7 @@ _KNOWN = (
         replace(_alone("camvid-teacher", TEACHER, 2000), average=0.0),
         "Teacher on CamVid's photographs (--root FOLDER): as the streets'.",
     ),
-    (_CAMVID, "Student trained alone on CamVid (--root FOLDER): as the streets', rare classes at a higher weight."),
+    (_CAMVID, "Student trained alone on CamVid (--root FOLDER): as the streets'."),
     (
         _distilled(_CAMVID, "kd"),
         "The same student, distilled from CamVid's teacher: class probabilities alone (--root FOLDER).",
