@@ -17,7 +17,14 @@ from PIL import Image, UnidentifiedImageError
 
 from cirkd.data.errors import DataError
 from cirkd.data.label_colors import are_greys, by_color, of_one_color, palette_table
-from cirkd.data.label_values import LabelMap, as_bytes, from_array, from_black_and_white, from_grey_colors
+from cirkd.data.label_values import (
+    LabelMap,
+    as_bytes,
+    from_array,
+    from_black_and_white,
+    from_grey_colors,
+    lossy_form,
+)
 from cirkd.data.sample import Classes, Color
 
 MAX_PIXELS = 64_000_000
@@ -54,13 +61,17 @@ _BY_PALETTE = (
 
 @dataclass(frozen=True, eq=False)
 class _Picture:
-    """An opened file: Pillow's image, decoded; its EXIF orientation; how its bits were packed; its pages."""
+    """An opened file: Pillow's image, decoded; its EXIF orientation; how its bits were packed; its pages.
+
+    `lossy` is the form that has changed its numbers, such as JPEG; "" where none has.
+    """
 
     image: Image.Image
     orientation: int
     packing: str
     maximum: int
     pages: int
+    lossy: str
 
 
 def read_image(source: Path | str | BinaryIO) -> np.ndarray:
@@ -154,9 +165,11 @@ def read_label_map(
 def _label_map(picture: _Picture, classes: Classes | None, void: Sequence[Color], name: str) -> LabelMap:
     """What an image holds, as stored."""
     image, mode = picture.image, picture.image.mode
-    if image.format == "JPEG":
-        if (mask := from_black_and_white(image)) is None:
-            raise DataError(f"{name}: JPEG changes the values that a label map holds; save it as PNG from its source")
+    if picture.lossy:
+        if (mask := from_black_and_white(image, picture.lossy)) is None:
+            raise DataError(
+                f"{name}: {picture.lossy} changes the values that a label map holds; save it as PNG from its source"
+            )
         return mask
     if mode in ("P", "L", "1", *_SIXTEEN_BIT):
         return _by_index(picture, classes, name, void)
@@ -252,9 +265,9 @@ def _open(source: Path | str | BinaryIO) -> _Picture:
                 f"{_name(source)}: {picture.width}x{picture.height} is over {MAX_PIXELS // 10**6} megapixels; "
                 "scale the image down first"
             )
-        packing, maximum = _packing(picture)
+        (packing, maximum), lossy = _packing(picture), lossy_form(picture)
         picture.load()
-        return _Picture(picture, _orientation(picture), packing, maximum, getattr(picture, "n_frames", 1))
+        return _Picture(picture, _orientation(picture), packing, maximum, getattr(picture, "n_frames", 1), lossy)
     except FileNotFoundError:
         raise DataError(f"{_name(source)}: there is no such file; check the path") from None
     except IsADirectoryError:

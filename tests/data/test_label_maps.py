@@ -4,6 +4,7 @@ import json
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -235,6 +236,27 @@ def test_a_mask_of_black_and_white_in_jpeg_is_cut_at_half(tmp_path: Path) -> Non
         Image.fromarray(values.astype(np.uint8)).save(tmp_path / "masks" / "a.jpg")
         with pytest.raises(DataError, match="JPEG changes the values"):
             read_label(tmp_path / "masks" / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "lost", "kept"),
+    [
+        ("a.webp", "lossy WebP", {"quality": 100}, {"lossless": True}),
+        ("a.webp", "lossy WebP", {"quality": 100, "exif": b"Exif\0\0"}, {"lossless": True, "exif": b"Exif\0\0"}),
+        ("a.tif", "JPEG", {"compression": "jpeg", "quality": 100}, {"compression": "tiff_lzw"}),
+    ],
+)
+def test_forms_that_change_numbers_are_refused_wherever_they_are(
+    name: str, form: str, lost: dict[str, Any], kept: dict[str, Any], tmp_path: Path
+) -> None:
+    """WebP files and those of TIFF are of either kind; numbers beside one another are what a lossy one mixes up."""
+    values = np.random.default_rng(0).integers(0, 19, (40, 60), np.uint8)
+    Image.fromarray(np.dstack([values] * 3)).save(tmp_path / name, **kept)
+    assert np.array_equal(read_label(tmp_path / name), values)
+    Image.fromarray(np.dstack([values] * 3)).save(tmp_path / name, **lost)
+    with pytest.raises(DataError, match=f"{form} changes the values that a label map holds; save it as PNG"):
+        read_label(tmp_path / name)
+    assert read_image(tmp_path / name).shape == (40, 60, 3)
 
 
 def test_arrays_of_numpy_are_label_maps(tmp_path: Path) -> None:
