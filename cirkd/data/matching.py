@@ -1,5 +1,6 @@
 """Which class of a network is which class of a data set: by name, wherever both have names."""
 
+import unicodedata
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,4 +123,4 @@ def _table(places: list[int]) -> np.ndarray:
 
 
 def _plain(name: str) -> str:
-    return "".join(character for character in name.lower() if character not in " _-")
+    return "".join(character for character in unicodedata.normalize("NFC", name).lower() if character not in " _-")

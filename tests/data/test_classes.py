@@ -1,6 +1,7 @@
 """Classes: lists of them in many forms, labels that are none, and a network's matched with a data set's."""
 
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +211,12 @@ def test_classes_are_matched_by_name_in_any_order() -> None:
     assert found.table[:2].tolist() == [1, 0] and found.note == ""
     twice = named("wall", "tree", "road", "tree")
     assert channel_order(twice, twice) == [0, 1, 2, 3]
+
+
+def test_names_that_look_the_same_are_the_same() -> None:
+    """An umlaut is one character or two."""
+    own, common = (named(*(unicodedata.normalize(form, name) for name in ("Bäume", "Weg"))) for form in ("NFD", "NFC"))
+    assert match_classes(own, common).table is not None
 
 
 def test_guessed_names_give_way_where_the_counts_agree() -> None:
