@@ -108,7 +108,10 @@ def not_found(root: Path, images: Path, files: Sequence[Path]) -> list[str]:
     if like := named_like_others(files, images):
         place = f"{images.name}/labels/"
         return [f"files called {like} are read as images, as NAME is; if they are label maps, move them to {place}"]
-    if beside := _others(images.parent if images != root else root, {images.name.lower(), *_LABELS}):
+    place = images.parent if images != root else root
+    if place != root and place.name.lower() in map(str.lower, IMAGE_FOLDERS):  # images/val/
+        place = place.parent
+    if beside := _others(place, {images.name.lower(), *_LABELS}):
         called = f"{images.name}_labels" if images.parent == root and is_of_split(images.name) else "labels"
         return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder {called}/"]
     return []

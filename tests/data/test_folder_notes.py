@@ -90,6 +90,26 @@ def test_files_named_like_others_are_told_and_the_advice_works(images: str, tmp_
     assert len(data) == 5 and all(frame.label is not None for frame in data.frames)  # type: ignore[attr-defined]
 
 
+def test_several_files_beside_each_image_are_told(tmp_path: Path) -> None:
+    """As Segments.ai exports them: of four files one is the image."""
+    for i in range(3):
+        photograph(tmp_path / f"a{i}.jpg")
+        photograph(tmp_path / f"a{i}_label_ground-truth_semantic_colored.png")
+        for kind in ("", "_semantic"):
+            drawn(tmp_path / f"a{i}_label_ground-truth{kind}.png")
+    names, _, notes = opened(tmp_path)
+    assert len(names) == 12 and "files called NAME_label_ground-truth are read as images, as NAME is" in notes
+
+
+def test_label_maps_elsewhere_than_images_of_a_split_are_told_and_the_advice_works(tmp_path: Path) -> None:
+    for place in ("image/train/1", "image/val/1", "seg40/train/1", "seg40/val/1"):
+        drawn(tmp_path / f"{place}.png")
+    names, labels, notes = opened(tmp_path, "val")
+    assert labels == [None] and notes == "no label map was found; if those in seg40/ are some, call that folder labels/"
+    (tmp_path / "seg40").rename(tmp_path / "labels")
+    assert opened(tmp_path, "val") == (names, [[0, 1, 2, 3]], "")
+
+
 def test_other_folders_beside_label_maps_are_told_and_the_advice_works(tmp_path: Path) -> None:
     """Of retinas' vessels: mask/ is the field of view, and the vessels are elsewhere."""
     for place in ("images/21", "mask/21", "1st_manual/21", "test/images/1"):
@@ -130,6 +150,18 @@ def test_a_data_set_that_a_layout_tells_is_said(tmp_path: Path) -> None:
     data = catalog.open_named(str(tmp_path))
     assert (data.name, "is laid out like CamVid and read as that" in data.notes[0]) == ("camvid", True)  # type: ignore[attr-defined]
     # As it says.
+    assert opened(tmp_path, "val")[1] == [[0, 1, 2, 3]]
+
+
+def test_what_a_layout_lacks_is_told_with_the_layout(tmp_path: Path) -> None:
+    """Folders of one's own have the names of known data sets, too: it is said which one was looked for."""
+    for split in ("training", "validation"):
+        photograph(tmp_path / "images" / split / "a.png")
+        drawn(tmp_path / "annotations" / split / "a.png")
+    with pytest.raises(
+        DataError, match=r"no \*\.jpg here.*is laid out like ADE20K.* own, choose folder with this root"
+    ):
+        catalog.open_named(str(tmp_path), "val")
     assert opened(tmp_path, "val")[1] == [[0, 1, 2, 3]]
 
 
