@@ -265,6 +265,8 @@ def test_more_classes_than_label_maps_can_hold_are_refused() -> None:
         ("wall: 0\ntree: 1", ("wall", "tree"), None),
         ("Pixel Value, Class\n0, wall\n2, tree", ("wall", "tree"), [0, 2]),
         ("__ignore__\n_background_\ntree", ("_background_", "tree"), None),
+        ("1 wall\n2 tree", ("wall", "tree"), [1, 2]),
+        ("1 room\n2 rooms\n3 rooms", ("1 room", "2 rooms", "3 rooms"), None),
         ("2 wheeler\n4 wheeler", ("2 wheeler", "4 wheeler"), None),
         ("2 rooms\n3 halls", ("2 rooms", "3 halls"), None),
         ("2 wheeler", ("2 wheeler",), None),
@@ -295,6 +297,10 @@ def test_numbers_in_a_text_list_are_no_part_of_names(
         "wall: 1, 2, 3\ntree: 4, 5, 6",
         "# label:color_rgb:parts:actions\nwall:1,2,3::\ntree:4,5,6::",
         "wall 1 2 3\ntree 4 5 6",
+        "wall: [1, 2, 3]\ntree: [4, 5, 6]",
+        "0 wall (1, 2, 3)\n1 tree (4, 5, 6)",
+        "wall #010203\ntree #040506",
+        "0,wall,#010203\n1,tree,#040506",
         "0 wall 1 2 3 255\n1 tree 4 5 6 255",
         "0\twall\t1,2,3\n1\ttree\t4,5,6",
         '# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL\n  0  1  2  3  0.5  1  1  "wall"\n  1  4  5  6  1  1  1  "tree"',
@@ -313,6 +319,12 @@ def test_names_and_colours_are_spelled_in_many_ways(text: str, tmp_path: Path) -
     found = read_class_list(path)
     assert (found.classes.names, found.classes.colors) == (("wall", "tree"), ((1, 2, 3), (4, 5, 6)))
     assert found.colored and found.table is None
+
+
+def test_a_line_that_begins_with_a_colour_is_no_comment(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("# of a facade\n#ff0000 wall\n#00FF00 tree\n")
+    found = read_class_list(tmp_path / "classes.txt").classes
+    assert (found.names, found.colors) == (("wall", "tree"), ((255, 0, 0), (0, 255, 0)))
 
 
 def test_a_class_list_from_name_to_number(tmp_path: Path) -> None:
