@@ -24,6 +24,7 @@ from cirkd.data.label_values import (
     from_black_and_white,
     from_grey_colors,
     lossy_form,
+    see_through,
 )
 from cirkd.data.sample import Classes, Color
 
@@ -159,7 +160,8 @@ def read_label_map(
         found = _label_map(picture, classes, void, name)
     except _DAMAGE as error:
         raise DataError(f"{name}: the label map is damaged ({error}); copy it again") from None
-    return replace(found, values=np.ascontiguousarray(_turned(found.values, picture.orientation)))
+    values = np.ascontiguousarray(_turned(found.values, picture.orientation))
+    return replace(found, values=values, note="; ".join(filter(None, (found.note, see_through(picture.image)))))
 
 
 def _label_map(picture: _Picture, classes: Classes | None, void: Sequence[Color], name: str) -> LabelMap:

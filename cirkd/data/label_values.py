@@ -12,6 +12,11 @@ from cirkd.data.errors import DataError
 _GREY = "label maps are colour images of three equal numbers a pixel, which is taken for the class number"
 _CUT = "label maps of black and white in {} files, which blurs them, are cut at half: 0 and 255"
 
+_SEE_THROUGH = (
+    "label maps are transparent in places, which is left out: what counts is the number or colour that a pixel has; "
+    "where transparency tells classes apart, save it as an 8-bit grey PNG"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class LabelMap:
@@ -53,6 +58,14 @@ def _first_pixels(file: Any) -> bytes:
         size = int.from_bytes(head[4:], "little")
         file.seek(size + size % 2, 1)
     return head[:4]
+
+
+def see_through(image: Image.Image) -> str:
+    """A line where some pixels of a label map are more transparent than others, which is left out; else ""."""
+    if image.mode not in ("RGBA", "LA"):
+        return ""
+    least, most = image.getchannel("A").getextrema()
+    return _SEE_THROUGH if least != most else ""
 
 
 def from_black_and_white(image: Image.Image, form: str) -> LabelMap | None:

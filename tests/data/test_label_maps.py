@@ -12,7 +12,7 @@ from PIL import Image
 
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import DataError
-from cirkd.data.images import read_image, read_label
+from cirkd.data.images import read_image, read_label, read_label_noted
 from cirkd.data.palettes import VOC
 from tests.data.tiny_folder import COLORS, LABEL, NAMES, folder
 
@@ -219,6 +219,18 @@ def test_a_grey_label_map_saved_in_colour_holds_its_numbers(mode: str, tmp_path:
     entries = [{"name": n, "color": c} for n, c in zip(NAMES, COLORS, strict=True)]
     (root / "classes.json").write_text(json.dumps(entries))
     assert np.array_equal(read_label(root / "labels" / "f0.png"), LABEL + 1)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_transparency_holds_is_left_out_and_it_is_said(mode: str, tmp_path: Path) -> None:
+    """A mask in the alpha channel of a black image would be all of one class."""
+    picture = Image.fromarray(LABEL).convert(mode)
+    picture.save(tmp_path / "even.png")
+    picture.putalpha(Image.fromarray(LABEL * 60))
+    picture.save(tmp_path / "uneven.png")
+    for name, said in (("even", False), ("uneven", True)):
+        values, note = read_label_noted(tmp_path / f"{name}.png")
+        assert np.array_equal(values, LABEL) and ("transparent in places, which is left out" in note) == said
 
 
 def test_a_mask_of_black_and_white_in_jpeg_is_cut_at_half(tmp_path: Path) -> None:
