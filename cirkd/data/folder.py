@@ -30,7 +30,7 @@ from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.folder_labels import FoundLabels, labels_beside, labels_in
 from cirkd.data.folder_lists import of_list, of_share
-from cirkd.data.folder_notes import dead, matched, not_found, nothing, passed_over
+from cirkd.data.folder_notes import dead, matched, not_found, nothing, passed_over, shared
 from cirkd.data.folder_places import (
     SUFFIXES,
     has_folders,
@@ -103,6 +103,7 @@ class Folder(Pairs):
                 *said,
                 *dead(images, labels),
                 *matched(frames, found, labels, beside),
+                *shared(frames, images, labels),
                 *passed_over(root, images, labels, found),
                 *(
                     not_found(root, images, files)

@@ -90,6 +90,40 @@ def test_files_named_like_others_are_told_and_the_advice_works(images: str, tmp_
     assert len(data) == 5 and all(frame.label is not None for frame in data.frames)  # type: ignore[attr-defined]
 
 
+def test_a_label_map_of_images_in_two_splits_is_told_and_the_advice_works(tmp_path: Path) -> None:
+    """A test split without label maps, numbered as the training split is."""
+    photograph(tmp_path / "images" / "train" / "0.jpg")
+    photograph(tmp_path / "images" / "test" / "0.jpg")
+    drawn(tmp_path / "labels" / "0.png")
+    _, labels, notes = opened(tmp_path, "test")
+    said = "labels/ has one label map for images of one name in test/ and train/, as 0.jpg, and it is taken here"
+    assert labels == [[0, 1, 2, 3]] and notes == f"{said}; if it is that of train/, move it to labels/train/"
+    (tmp_path / "labels" / "train").mkdir()
+    (tmp_path / "labels" / "0.png").rename(tmp_path / "labels" / "train" / "0.png")
+    assert opened(tmp_path, "test") == (["0"], [None], "")
+    assert opened(tmp_path, "train") == (["0"], [[0, 1, 2, 3]], "")
+
+
+def test_a_label_map_of_two_images_is_told(tmp_path: Path) -> None:
+    photograph(tmp_path / "images" / "a.jpg")
+    photograph(tmp_path / "images" / "a.png")
+    drawn(tmp_path / "labels" / "a.png")
+    names, _, notes = opened(tmp_path)
+    assert names == ["a.jpg", "a.png"] and "a label map is taken for several images: a.png for a.jpg, a.png" in notes
+
+
+@pytest.mark.parametrize("split", ["val", "val_images"])
+def test_label_maps_in_no_folder_of_the_split_are_told_and_the_advice_works(split: str, tmp_path: Path) -> None:
+    photograph(tmp_path / split / "0.jpg")
+    photograph(tmp_path / "train_images" / "0.jpg")
+    drawn(tmp_path / "labels" / "0.png")
+    said = f"no label map was found: those of {split}/ are looked for in labels/{split}/"
+    assert opened(tmp_path, "val") == (["0"], [None], said)
+    (tmp_path / "labels" / split).mkdir()
+    (tmp_path / "labels" / "0.png").rename(tmp_path / "labels" / split / "0.png")
+    assert opened(tmp_path, "val") == (["0"], [[0, 1, 2, 3]], "")
+
+
 def test_several_files_beside_each_image_are_told(tmp_path: Path) -> None:
     """As Segments.ai exports them: of four files one is the image."""
     for i in range(3):
