@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cirkd.data.catalog import DATA_SETS
 from cirkd.data.sample import IGNORED, Classes
 
 
@@ -12,6 +13,8 @@ def label_counts(label: np.ndarray) -> np.ndarray:
 
 def unscored_notes(counts: np.ndarray, classes: Classes) -> list[str]:
     """Which share of pixels no score counts, and by which labels, in a line or two; none where all are counted.
+
+    What a user can do where labels are of one's own is said, too; the labels of a known data set are what they are.
 
     Args:
         counts: int64 `[256]`, how many pixels have each label.
@@ -32,7 +35,7 @@ def unscored_notes(counts: np.ndarray, classes: Classes) -> list[str]:
     if hidden:
         share = counts[hidden].sum() / total
         text = f"label {_listed(hidden)} counts as unlabelled: {_percent(share)}"
-        if absent and share >= 0.05:
+        if absent and share >= 0.05 and not any(entry.classes == classes for entry in DATA_SETS.values()):
             text += (
                 f"; no pixel is labelled {absent[0]!r}: if {hidden[-1]} stands for a class, give that class "
                 f'"value": {hidden[-1]} in classes.json'

@@ -13,7 +13,7 @@ from cirkd.data.class_list import read_class_list
 from cirkd.data.coco_stuff import COCO_STUFF
 from cirkd.data.errors import CheckpointError, DataError
 from cirkd.data.matching import channel_order, match_classes
-from cirkd.data.palettes import CITYSCAPES
+from cirkd.data.palettes import CITYSCAPES, VOC
 from cirkd.data.sample import IGNORED, Classes
 from cirkd.data.unscored import label_counts, unscored_notes
 from tests.data.tiny_folder import LABEL, NAMES, folder
@@ -28,6 +28,8 @@ def test_labels_of_no_class_are_counted_and_named() -> None:
     assert unscored_notes(label_counts(np.array([[0, 1]], np.uint8)), two) == []
     (hidden,) = unscored_notes(label_counts(np.array([[0, 255]], np.uint8)), two)
     assert "label 255 counts as unlabelled: 50.0 % of the pixels" in hidden and '"value": 255' in hidden
+    (of_voc,) = unscored_notes(label_counts(np.array([[0, 255]], np.uint8)), VOC)
+    assert of_voc == "label 255 counts as unlabelled: 50.0 % of the pixels"
     (shifted,) = unscored_notes(label_counts(LABEL + 1), four)
     assert "labels 4 are none of the 4 classes" in shifted and "numbered from 1" in shifted
 
