@@ -29,8 +29,10 @@ def unscored_notes(counts: np.ndarray, classes: Classes) -> list[str]:
     if strange:
         share = counts[strange].sum() / total
         text = f"labels {_listed(strange)} are none of the {count} classes and count as unlabelled: {_percent(share)}"
-        if not counts[0] and strange == [count]:
+        if strange == [count] and not counts[0]:
             text += '; if classes are numbered from 1, give each its "value" in classes.json'
+        elif strange == [count]:
+            text += f"; if 0 is a background, and not {classes.names[0]!r}, name it first in the class list"
         notes.append(text)
     if hidden:
         share = counts[hidden].sum() / total

@@ -44,6 +44,27 @@ def test_the_advice_for_masks_of_0_and_255_works(tmp_path: Path) -> None:
     assert np.array_equal(label, LABEL > 1)
 
 
+def test_the_advice_for_a_list_without_the_background_works(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "classes.json").unlink()
+    (root / "classes.txt").write_text("\n".join(NAMES[1:]))
+    for names, notes in (
+        (
+            NAMES[1:],
+            [
+                "labels 3 are none of the 3 classes and count as unlabelled: 25.0 % of the pixels; if 0 is a "
+                "background, and not 'tree', name it first in the class list"
+            ],
+        ),
+        (("background", *NAMES[1:]), []),
+    ):
+        (root / "classes.txt").write_text("\n".join(names))
+        data = open_data("folder", root=root)
+        label = data[0].label
+        assert label is not None and data.classes is not None
+        assert unscored_notes(label_counts(label), data.classes) == notes
+
+
 def test_the_advice_for_labels_from_1_works(tmp_path: Path) -> None:
     root = folder(tmp_path)
     Image.fromarray(LABEL + 1).save(root / "labels" / "f0.png")
