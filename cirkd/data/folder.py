@@ -170,8 +170,9 @@ def _class_list(root: Path, images: Path) -> tuple[ClassList | None, list[str]]:
     """The class list of a folder, or the one that a tool left in it; and what is to be said of it."""
     path = class_list_in(root)
     if path is not None:
-        named = read_class_list(path)
-        return named, [named.note] if named.note else []
+        named, other = read_class_list(path), root / "classes.txt"
+        both = f"classes are those of {path.name}, and {other.name} is not read"
+        return named, [*([both] if other != path and other.is_file() else []), *([named.note] if named.note else [])]
     near = (root, images, *([images.parent] if images != root else []))
     path = next((place / name for place in near for name in _CLASS_LISTS if (place / name).is_file()), None)
     if path is None:

@@ -71,6 +71,13 @@ def test_class_lists_that_tools_leave_are_read_and_it_is_said(tmp_path: Path) ->
     assert open_data("folder", "val", tmp_path).classes.names == NAMES  # type: ignore[union-attr]
 
 
+def test_of_two_class_lists_it_is_said_which_counts(tmp_path: Path) -> None:
+    (folder(tmp_path) / "classes.txt").write_text("\n".join(reversed(NAMES)))
+    data = open_data("folder", "all", tmp_path)
+    assert data.classes is not None and data.classes.names == NAMES
+    assert data.notes == ("classes are those of classes.json, and classes.txt is not read",)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("images", ["", "images", "val"])
 def test_files_named_like_others_are_told_and_the_advice_works(images: str, tmp_path: Path) -> None:
     (tmp_path / images).mkdir(exist_ok=True)
