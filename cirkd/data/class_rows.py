@@ -86,6 +86,7 @@ def _table(lines: Sequence[str]) -> list[dict[str, Any]] | None:
     if mark is None:
         return None
     head, *body = csv.reader(lines, delimiter=mark, skipinitialspace=True)
+    body = [cells for cells in body if any(cells)]  # spreadsheets end in lines of empty cells
     columns = [" ".join(re.split(r"[\s_-]+", cell.strip().lower())) for cell in head]
     name, number, color, *rgb = (_place(columns, known) for known in (_NAMES, _NUMBERS, _COLOR, *_RGB_COLUMNS))
     if color is not None and not all(_WHOLE_COLOR.fullmatch(cells[color]) for cells in body if len(cells) > color):

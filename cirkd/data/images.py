@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from cirkd.data.errors import DataError
-from cirkd.data.label_colors import are_greys, by_color, of_one_color, palette_table
+from cirkd.data.label_colors import are_greys, blank_of, by_color, of_one_color, palette_table
 from cirkd.data.label_values import (
     LabelMap,
     as_bytes,
@@ -177,8 +177,9 @@ def _label_map(picture: _Picture, classes: Classes | None, void: Sequence[Color]
         return _by_index(picture, classes, name, void)
     grey = from_grey_colors(image) if mode in ("RGB", "RGBA", "LA") else None
     if mode in ("RGB", "RGBA") and classes is not None and (grey is None or are_greys(grey.values, classes, void)):
-        values = by_color(np.asarray(image.convert("RGB")), classes, name, void)
-        return LabelMap(values, "; ".join(filter(None, (_BY_COLOR, of_one_color(classes)))), by_color=True)
+        pixels = np.asarray(image.convert("RGB"))
+        notes = (_BY_COLOR, of_one_color(classes), blank_of(pixels, classes, void))
+        return LabelMap(by_color(pixels, classes, name, void), "; ".join(filter(None, notes)), by_color=True)
     if grey is None:
         colors = ", or, in a folder of your own, name its colours in classes.json" if mode in ("RGB", "RGBA") else ""
         raise DataError(

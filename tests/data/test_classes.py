@@ -328,6 +328,7 @@ def test_numbers_in_a_text_list_are_no_part_of_names(
         "0\twall\t1,2,3\n1\ttree\t4,5,6",
         '# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL\n  0  1  2  3  0.5  1  1  "wall"\n  1  4  5  6  1  1  1  "tree"',
         "name,color\nwall,#010203\ntree,#040506",
+        "name,r,g,b\nwall,1,2,3\ntree,4,5,6\n,,,\n",
         'id,name,color\n0,wall,"1, 2, 3"\n1,tree,"[4 5 6]"',
         '{"classes": ["wall", "tree"], "palette": [[1, 2, 3], [4, 5, 6]]}',
         '{"wall": [1, 2, 3], "tree": [4, 5, 6]}',
@@ -373,6 +374,13 @@ def test_colours_that_are_no_bytes_are_refused(tmp_path: Path) -> None:
 def test_a_class_list_in_yaml(text: str, tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text(text)
     assert read_class_list(tmp_path / "data.yaml").classes.names == ("wall", "tree")
+
+
+@pytest.mark.parametrize("text", ["- no\n- wall", "- off\n- 'on'", "- wall\n- ~", "- 1\n- 2"])
+def test_words_that_yaml_takes_for_something_else_are_no_names(text: str, tmp_path: Path) -> None:
+    (tmp_path / "classes.yaml").write_text(text)
+    with pytest.raises(DataError, match=r"(False|None|1) is no name; write it in quotes"):
+        read_class_list(tmp_path / "classes.yaml")
 
 
 def test_yaml_that_is_none_is_told(tmp_path: Path) -> None:

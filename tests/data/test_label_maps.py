@@ -206,6 +206,18 @@ def test_a_void_colour_of_the_class_list_is_ignored(key: str, form: str, tmp_pat
     assert np.array_equal(label, np.where(LABEL == 3, 255, LABEL))
 
 
+def test_black_that_no_class_has_is_told_and_the_advice_works(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    Image.fromarray(np.array(((0, 0, 0), *COLORS[1:]), np.uint8)[LABEL]).save(root / "labels" / "f0.png")
+    for first, said in ((COLORS[0], True), ((0, 0, 0), False)):
+        entries = [{"name": n, "color": c} for n, c in zip(NAMES, (first, *COLORS[1:]), strict=True)]
+        (root / "classes.json").write_text(json.dumps(entries))
+        sample = open_data("folder", root=root)[0]
+        assert sample.label is not None
+        assert np.array_equal(sample.label, np.where(said & (LABEL == 0), 255, LABEL))
+        assert ("black in label maps is of no class and counts as 255; if it is of one" in sample.note) == said
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
 def test_a_grey_label_map_saved_in_colour_holds_its_numbers(mode: str, tmp_path: Path) -> None:
     """Three equal numbers a pixel are one; in a folder of other colours, too, and with values of the class list."""
