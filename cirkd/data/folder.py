@@ -41,7 +41,7 @@ from cirkd.data.folder_places import (
     split_found,
 )
 from cirkd.data.images import read_label_map
-from cirkd.data.pairs import Frame, Pairs, image_files
+from cirkd.data.pairs import Frame, Pairs, image_files, left_by_tools
 
 SPLITS = ("all", "val", "train", "test")
 _CLASS_LISTS = (
@@ -176,7 +176,10 @@ def _class_list(root: Path, images: Path) -> tuple[ClassList | None, list[str]]:
     near = (root, images, *([images.parent] if images != root else []))
     path = next((place / name for place in near for name in _CLASS_LISTS if (place / name).is_file()), None)
     if path is None:
-        return None, []
+        inside = (found for name in ("classes.json", "classes.txt") for found in sorted(root.glob(f"*/{name}")))
+        lost = next((found for found in inside if not left_by_tools(found, root)), None)
+        said = f"{lost.relative_to(root)} is not read; to have its classes, move it to {root.name}/" if lost else ""
+        return None, [said] if said else []
     try:
         named = read_class_list(path)
         if path.suffix == ".csv" and any("," in name for name in named.classes.names):

@@ -48,7 +48,9 @@ def blank_of(pixels: np.ndarray, classes: Classes, void: Sequence[Color] = ()) -
     found = ["white" if any(color) else "black" for color in missing if (pixels == color).all(axis=2).any()]
     if not found:
         return ""
-    return f"{' and '.join(found)} in label maps is of no class and counts as 255; if it is of one, give that its colour"
+    return (
+        f"{' and '.join(found)} in label maps is of no class and counts as 255; if it is of one, give that its colour"
+    )
 
 
 def are_greys(values: np.ndarray, classes: Classes, void: Sequence[Color] = ()) -> bool:

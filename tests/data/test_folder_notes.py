@@ -78,6 +78,16 @@ def test_of_two_class_lists_it_is_said_which_counts(tmp_path: Path) -> None:
     assert data.notes == ("classes are those of classes.json, and classes.txt is not read",)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("place", ["labels", "images"])
+def test_a_class_list_further_down_is_told_and_the_advice_works(place: str, tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "classes.json").rename(root / place / "classes.json")
+    _, _, notes = opened(root)
+    assert f"{place}/classes.json is not read; to have its classes, move it to {root.name}/" in notes
+    (root / place / "classes.json").rename(root / "classes.json")
+    assert opened(root)[2] == "" and open_data("folder", "all", root).classes is not None
+
+
 @pytest.mark.parametrize("images", ["", "images", "val"])
 def test_files_named_like_others_are_told_and_the_advice_works(images: str, tmp_path: Path) -> None:
     (tmp_path / images).mkdir(exist_ok=True)
