@@ -53,7 +53,8 @@ def open_ade20k(split: str, root: Path) -> Pairs:
     inner = root / "ADEChallengeData2016"
     base = inner if inner.is_dir() else root
     images, labels = (base / folder / _FOLDERS[split] for folder in ("images", "annotations"))
-    return photographs("ade20k", split, ADE20K, images, labels, "ADEChallengeData2016.zip", read=by_ids(range(1, 151)))
+    read = by_ids(range(1, 151), others=[0])
+    return photographs("ade20k", split, ADE20K, images, labels, "ADEChallengeData2016.zip", read=read)
 
 
 ENTRY = DataSet(

@@ -79,13 +79,14 @@ def open_named(text: str, split: str = "val", root: Path | str | None = None) ->
     if root is not None:
         raise DataError(f"{text} is a folder, and so is the root {root}; give one of them alone")
     like = layout_of(expanded(text))
-    data = open_data(like, split, text)
+    said = f"{text} is laid out like {DATA_SETS[like].title} and read as that; if it is your own, choose folder with "
+    said += "this root"
+    try:
+        data = open_data(like, split, text)
+    except DataError as error:
+        raise error if like == "folder" else DataError(f"{error}; {said}") from None
     if like != "folder" and isinstance(data, Pairs) and class_list_in(expanded(text)) is None:
-        data.notes = (
-            f"{text} is laid out like {DATA_SETS[like].title} and read as that; if it is your own, choose folder with "
-            "this root",
-            *data.notes,
-        )
+        data.notes = (said, *data.notes)
     return data
 
 

@@ -29,13 +29,13 @@ def open_cityscapes(split: str, root: Path) -> Pairs:
         raise DataError(f"{images}: no CITY/*{_IMAGE} here; unpack leftImg8bit_trainvaltest.zip")
     # The public tools write train ids beside the ids; who keeps them alone has what is wanted already.
     alone = not any(labels.glob(f"*/[!.]*{_LABEL}")) and any(labels.glob(f"*/[!.]*{_TRAIN_LABEL}"))
-    ending, ids = (_TRAIN_LABEL, range(len(CITYSCAPES))) if alone else (_LABEL, LABEL_IDS)
+    ending, read = (_TRAIN_LABEL, by_ids(range(len(CITYSCAPES)))) if alone else (_LABEL, by_ids(LABEL_IDS, range(34)))
     frames = matched(
         found,
         lambda image: labels / image.parent.name / (image.name.removesuffix(_IMAGE) + ending),
         lambda image: image.name.removesuffix(_IMAGE),
     )
-    return Pairs("cityscapes", split, CITYSCAPES, frames, by_ids(ids))
+    return Pairs("cityscapes", split, CITYSCAPES, frames, read)
 
 
 ENTRY = DataSet(

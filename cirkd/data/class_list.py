@@ -186,8 +186,8 @@ def _from_entries(entries: list[dict[str, Any]]) -> ClassList:
     if not entries:
         raise ValueError("there is no class in it")
     names = [entry["name"] for entry in entries]
-    if strange := next((name for name in names if not isinstance(name, str)), None):
-        raise TypeError(f"{strange!r} is no name")
+    if strange := [name for name in names if not isinstance(name, str)]:
+        raise TypeError(f"{strange[0]!r} is no name; write it in quotes")
     colored = all("color" in entry for entry in entries)
     spread = spread_colors(len(names))
     colors = tuple(_color(entry.get("color", spread[place])) for place, entry in enumerate(entries))

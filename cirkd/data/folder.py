@@ -30,7 +30,7 @@ from cirkd.data.entry import DataSet
 from cirkd.data.errors import DataError
 from cirkd.data.folder_labels import FoundLabels, labels_beside, labels_in
 from cirkd.data.folder_lists import of_list, of_share
-from cirkd.data.folder_notes import dead, matched, not_found, nothing, passed_over
+from cirkd.data.folder_notes import dead, matched, not_found, nothing, passed_over, shared
 from cirkd.data.folder_places import (
     SUFFIXES,
     has_folders,
@@ -41,7 +41,7 @@ from cirkd.data.folder_places import (
     split_found,
 )
 from cirkd.data.images import read_label_map
-from cirkd.data.pairs import Frame, Pairs, image_files
+from cirkd.data.pairs import Frame, Pairs, image_files, left_by_tools
 
 SPLITS = ("all", "val", "train", "test")
 _CLASS_LISTS = (
@@ -103,6 +103,7 @@ class Folder(Pairs):
                 *said,
                 *dead(images, labels),
                 *matched(frames, found, labels, beside),
+                *shared(frames, images, labels),
                 *passed_over(root, images, labels, found),
                 *(
                     not_found(root, images, files)
@@ -169,12 +170,16 @@ def _class_list(root: Path, images: Path) -> tuple[ClassList | None, list[str]]:
     """The class list of a folder, or the one that a tool left in it; and what is to be said of it."""
     path = class_list_in(root)
     if path is not None:
-        named = read_class_list(path)
-        return named, [named.note] if named.note else []
+        named, other = read_class_list(path), root / "classes.txt"
+        both = f"classes are those of {path.name}, and {other.name} is not read"
+        return named, [*([both] if other != path and other.is_file() else []), *([named.note] if named.note else [])]
     near = (root, images, *([images.parent] if images != root else []))
     path = next((place / name for place in near for name in _CLASS_LISTS if (place / name).is_file()), None)
     if path is None:
-        return None, []
+        inside = (found for name in ("classes.json", "classes.txt") for found in sorted(root.glob(f"*/{name}")))
+        lost = next((found for found in inside if not left_by_tools(found, root)), None)
+        said = f"{lost.relative_to(root)} is not read; to have its classes, move it to {root.name}/" if lost else ""
+        return None, [said] if said else []
     try:
         named = read_class_list(path)
         if path.suffix == ".csv" and any("," in name for name in named.classes.names):

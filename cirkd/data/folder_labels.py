@@ -127,7 +127,7 @@ def labels_in(files: list[Path], images: Path, labels: Path, named: ClassList | 
 def named_like_others(files: Sequence[Path], images: Path) -> str:
     """How files are called that may be label maps by their names beside others', as `NAME_anno`; "" where none are."""
     names = {path: path.relative_to(images).with_suffix("").as_posix() for path in files}
-    return "NAME".join(_around(names, set(names.values()), set(), len(names) / 4) or ())
+    return "NAME".join(_around(names, set(names.values()), set(), len(names) / 8) or ())
 
 
 def _around(maps: Mapping[Path, str], names: Set[str], colors: Set[Color], beyond: float) -> tuple[str, str] | None:

@@ -1,6 +1,7 @@
 """Those images of a folder that a list of names, or a share in per cent, chooses."""
 
 import re
+import unicodedata
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -73,13 +74,16 @@ def _with_label(frame: Frame, word: str, path: Path, root: Path, labelled: bool)
     parts = [part for part in word.split("/") if part not in ("", ".", "..")]
     places = (within(root, end) for end in _ends("/".join(parts)))
     found = next((place for place in places if place.is_file()), None)
+    if found == frame.image:
+        raise DataError(f"{path}: lists {word} as the label map of itself; give the image first, then its label map")
     if found is None and labelled and (frame.label is None or frame.label.name != parts[-1]):
         raise DataError(f"{path}: lists the label map {word}, and it is not in this folder; correct the list")
     return frame if found is None else replace(frame, label=found)
 
 
 def _spellings(path: str) -> list[str]:
-    """A path as it is, and without its file's ending."""
+    """A path as it is, and without its file's ending; an umlaut may be one character or two, which looks the same."""
+    path = unicodedata.normalize("NFC", path)
     return [path, str(PurePosixPath(path).with_suffix(""))] if path else []
 
 

@@ -1,7 +1,7 @@
 """What is said of a folder's files: what was passed over, what found no match, and what to do."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from cirkd.data.folder_places import (
     CALLED,
     IMAGE_FOLDERS,
     LABEL_FOLDERS,
+    LABEL_SUFFIXES,
     SUFFIXES,
+    first,
     folders_in,
     has_folders,
     is_of_split,
@@ -73,6 +75,37 @@ def matched(frames: Sequence[Frame], found: FoundLabels, labels: Path | None, be
     return notes
 
 
+def shared(frames: Sequence[Frame], images: Path, labels: Path | None) -> list[str]:
+    """A line where a label map is that of several images: of some that are here, or of one here and one elsewhere."""
+    notes = []
+    of: defaultdict[Path, list[str]] = defaultdict(list)
+    for frame in frames:
+        if frame.label is not None:
+            of[frame.label].append(frame.image.name)
+    several = {path: names for path, names in of.items() if len(names) > 1}
+    if several:
+        path, names = next(iter(several.items()))
+        what = "a label map is" if len(several) == 1 else f"{len(several)} label maps are"
+        notes.append(
+            f"{what} taken for several images: {path.name} for {', '.join(names[:3])}; where that is wrong, name label "
+            "maps like their images, or move the image away that is there twice"
+        )
+    if labels is None or not is_of_split(images.name) or is_of_split(labels.name):
+        return notes
+    own = {frame.image.relative_to(images).with_suffix("") for frame in frames if frame.label is not None}
+    for other in folders_in(images.parent).values():
+        if other != images and is_of_split(other.name):
+            there = image_files(other, SUFFIXES, "**/*")
+            same = next((path for path in there if path.relative_to(other).with_suffix("") in own), None)
+            if same is not None:
+                notes.append(
+                    f"{labels.name}/ has one label map for images of one name in {images.name}/ and {other.name}/, as "
+                    f"{same.name}, and it is taken here; if it is that of {other.name}/, move it to {labels.name}/"
+                    f"{other.name}/"
+                )
+    return notes
+
+
 def passed_over(root: Path, images: Path, labels: Path | None, found: FoundLabels) -> list[str]:
     """A line for what looks like images or label maps and is not taken as such."""
     notes = found.notes()
@@ -105,10 +138,16 @@ def not_found(root: Path, images: Path, files: Sequence[Path]) -> list[str]:
     if len(inside) > 1 and (named := sorted(name for name in inside if _LABELS & set(_WORDS.split(name.lower())))):
         names = ", ".join(named[:4])
         return [f"files in {names} are read as images; if they are label maps, call the folders images/ and labels/"]
+    flat = first(root, LABEL_FOLDERS, LABEL_SUFFIXES) if is_of_split(images.name) else None
+    if flat is not None and image_files(flat, LABEL_SUFFIXES):
+        return [f"no label map was found: those of {images.name}/ are looked for in {flat.name}/{images.name}/"]
     if like := named_like_others(files, images):
         place = f"{images.name}/labels/"
         return [f"files called {like} are read as images, as NAME is; if they are label maps, move them to {place}"]
-    if beside := _others(images.parent if images != root else root, {images.name.lower(), *_LABELS}):
+    place = images.parent if images != root else root
+    if place != root and place.name.lower() in map(str.lower, IMAGE_FOLDERS):  # images/val/
+        place = place.parent
+    if beside := _others(place, {images.name.lower(), *_LABELS}):
         called = f"{images.name}_labels" if images.parent == root and is_of_split(images.name) else "labels"
         return [f"no label map was found; if those in {', '.join(beside[:3])}/ are some, call that folder {called}/"]
     return []

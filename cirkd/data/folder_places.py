@@ -58,7 +58,10 @@ def places(root: Path, split: str) -> tuple[Path, Path | None]:
         return images, labels or first(images, LABEL_FOLDERS, LABEL_SUFFIXES)
     if labels is None:
         return own, first(own, LABEL_FOLDERS, LABEL_SUFFIXES)
-    return own, first(labels, CALLED[split], LABEL_SUFFIXES) or labels
+    of_split = first(labels, CALLED[split], LABEL_SUFFIXES)
+    # Folders of other splits may have label maps of the same names.
+    others = any(map(is_of_split, folders_in(labels))) and not image_files(labels, LABEL_SUFFIXES)
+    return own, of_split or (None if others else labels)
 
 
 def pairs_below(folder: Path) -> list[tuple[Path, Path]]:
@@ -117,8 +120,10 @@ def folders_in(root: Path) -> dict[str, Path]:
 
 
 def is_of_split(name: str) -> bool:
-    """Whether a folder of this name is one of a split's: val/, train2017/."""
-    return _FORM.sub("", name.lower()) in {called for names in CALLED.values() for called in names}
+    """Whether a folder of this name is one of a split's: val/, train2017/, train_images/, val_masks/."""
+    called = [word for words in CALLED.values() for word in words]
+    joined = (both for word in called for both in _joined(word, (*IMAGE_FOLDERS, *LABEL_FOLDERS)))
+    return _FORM.sub("", name.lower()) in called or name.lower() in map(str.lower, joined)
 
 
 def with_files(folders: Iterable[Path]) -> list[str]:

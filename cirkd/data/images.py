@@ -16,8 +16,16 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from cirkd.data.errors import DataError
-from cirkd.data.label_colors import are_greys, by_color, of_one_color, palette_table
-from cirkd.data.label_values import LabelMap, as_bytes, from_array, from_black_and_white, from_grey_colors
+from cirkd.data.label_colors import are_greys, blank_of, by_color, of_one_color, palette_table
+from cirkd.data.label_values import (
+    LabelMap,
+    as_bytes,
+    from_array,
+    from_black_and_white,
+    from_grey_colors,
+    lossy_form,
+    see_through,
+)
 from cirkd.data.sample import Classes, Color
 
 MAX_PIXELS = 64_000_000
@@ -54,13 +62,17 @@ _BY_PALETTE = (
 
 @dataclass(frozen=True, eq=False)
 class _Picture:
-    """An opened file: Pillow's image, decoded; its EXIF orientation; how its bits were packed; its pages."""
+    """An opened file: Pillow's image, decoded; its EXIF orientation; how its bits were packed; its pages.
+
+    `lossy` is the form that has changed its numbers, such as JPEG; "" where none has.
+    """
 
     image: Image.Image
     orientation: int
     packing: str
     maximum: int
     pages: int
+    lossy: str
 
 
 def read_image(source: Path | str | BinaryIO) -> np.ndarray:
@@ -148,22 +160,26 @@ def read_label_map(
         found = _label_map(picture, classes, void, name)
     except _DAMAGE as error:
         raise DataError(f"{name}: the label map is damaged ({error}); copy it again") from None
-    return replace(found, values=np.ascontiguousarray(_turned(found.values, picture.orientation)))
+    values = np.ascontiguousarray(_turned(found.values, picture.orientation))
+    return replace(found, values=values, note="; ".join(filter(None, (found.note, see_through(picture.image)))))
 
 
 def _label_map(picture: _Picture, classes: Classes | None, void: Sequence[Color], name: str) -> LabelMap:
     """What an image holds, as stored."""
     image, mode = picture.image, picture.image.mode
-    if image.format == "JPEG":
-        if (mask := from_black_and_white(image)) is None:
-            raise DataError(f"{name}: JPEG changes the values that a label map holds; save it as PNG from its source")
+    if picture.lossy:
+        if (mask := from_black_and_white(image, picture.lossy)) is None:
+            raise DataError(
+                f"{name}: {picture.lossy} changes the values that a label map holds; save it as PNG from its source"
+            )
         return mask
     if mode in ("P", "L", "1", *_SIXTEEN_BIT):
         return _by_index(picture, classes, name, void)
     grey = from_grey_colors(image) if mode in ("RGB", "RGBA", "LA") else None
     if mode in ("RGB", "RGBA") and classes is not None and (grey is None or are_greys(grey.values, classes, void)):
-        values = by_color(np.asarray(image.convert("RGB")), classes, name, void)
-        return LabelMap(values, "; ".join(filter(None, (_BY_COLOR, of_one_color(classes)))), by_color=True)
+        pixels = np.asarray(image.convert("RGB"))
+        notes = (_BY_COLOR, of_one_color(classes), blank_of(pixels, classes, void))
+        return LabelMap(by_color(pixels, classes, name, void), "; ".join(filter(None, notes)), by_color=True)
     if grey is None:
         colors = ", or, in a folder of your own, name its colours in classes.json" if mode in ("RGB", "RGBA") else ""
         raise DataError(
@@ -252,9 +268,9 @@ def _open(source: Path | str | BinaryIO) -> _Picture:
                 f"{_name(source)}: {picture.width}x{picture.height} is over {MAX_PIXELS // 10**6} megapixels; "
                 "scale the image down first"
             )
-        packing, maximum = _packing(picture)
+        (packing, maximum), lossy = _packing(picture), lossy_form(picture)
         picture.load()
-        return _Picture(picture, _orientation(picture), packing, maximum, getattr(picture, "n_frames", 1))
+        return _Picture(picture, _orientation(picture), packing, maximum, getattr(picture, "n_frames", 1), lossy)
     except FileNotFoundError:
         raise DataError(f"{_name(source)}: there is no such file; check the path") from None
     except IsADirectoryError:

@@ -42,6 +42,17 @@ def by_color(pixels: np.ndarray, classes: Classes, name: str, void: Sequence[Col
     return label
 
 
+def blank_of(pixels: np.ndarray, classes: Classes, void: Sequence[Color] = ()) -> str:
+    """A line where black or white of an RGB label map is ignored, as no class or entry of the class list has it."""
+    missing = [color for color in VOID if color not in (*classes.colors, *void)]
+    found = ["white" if any(color) else "black" for color in missing if (pixels == color).all(axis=2).any()]
+    if not found:
+        return ""
+    return (
+        f"{' and '.join(found)} in label maps is of no class and counts as 255; if it is of one, give that its colour"
+    )
+
+
 def are_greys(values: np.ndarray, classes: Classes, void: Sequence[Color] = ()) -> bool:
     """Whether the greys of these values are colours of classes or of none, rather than class numbers."""
     return {(value,) * 3 for value in np.unique(values).tolist()} <= {*classes.colors, *VOID, *void}

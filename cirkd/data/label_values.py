@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -9,7 +10,12 @@ from PIL import Image
 from cirkd.data.errors import DataError
 
 _GREY = "label maps are colour images of three equal numbers a pixel, which is taken for the class number"
-_CUT = "label maps of black and white in JPEG files, which blurs them, are cut at half: 0 and 255"
+_CUT = "label maps of black and white in {} files, which blurs them, are cut at half: 0 and 255"
+
+_SEE_THROUGH = (
+    "label maps are transparent in places, which is left out: what counts is the number or colour that a pixel has; "
+    "where transparency tells classes apart, save it as an 8-bit grey PNG"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +41,35 @@ def from_grey_colors(image: Image.Image) -> LabelMap | None:
     return LabelMap(pixels[..., 0], _GREY) if (pixels == pixels[..., :1]).all() else None
 
 
-def from_black_and_white(image: Image.Image) -> LabelMap | None:
-    """A mask of 0 and 255 whose edges JPEG has blurred; None for anything else.
+def lossy_form(picture: Any) -> str:
+    """The form of an opened image file that changes the numbers it stores: JPEG, in a TIFF file, too, or lossy WebP.
+
+    "" where numbers stay as they were. To be asked before the pixels are read, as Pillow then lets go of the file.
+    """
+    if picture.format == "JPEG" or "jpeg" in str(picture.info.get("compression")):
+        return "JPEG"
+    return "lossy WebP" if picture.format == "WEBP" and _first_pixels(picture.fp) == b"VP8 " else ""
+
+
+def _first_pixels(file: Any) -> bytes:
+    """Which kind of pixels a WebP file has first: `VP8 ` for lossy, `VP8L` for others."""
+    file.seek(12)
+    while len(head := file.read(8)) == 8 and not head.startswith(b"VP8 ") and not head.startswith(b"VP8L"):
+        size = int.from_bytes(head[4:], "little")
+        file.seek(size + size % 2, 1)
+    return head[:4]
+
+
+def see_through(image: Image.Image) -> str:
+    """A line where some pixels of a label map are more transparent than others, which is left out; else ""."""
+    if image.mode not in ("RGBA", "LA"):
+        return ""
+    least, most = image.getchannel("A").getextrema()
+    return _SEE_THROUGH if least != most else ""
+
+
+def from_black_and_white(image: Image.Image, form: str) -> LabelMap | None:
+    """A mask of 0 and 255 whose edges a lossy form, such as JPEG, has blurred; None for anything else.
 
     Most pixels of either half are black or white as they were; a map of class numbers, which lie close together, has
     others.
@@ -50,7 +83,7 @@ def from_black_and_white(image: Image.Image) -> LabelMap | None:
         return None
     if any(half.any() and clear[half].mean() < needed for half in (white, ~white)):
         return None
-    return LabelMap(np.where(white, 255, 0).astype(np.uint8), _CUT)
+    return LabelMap(np.where(white, 255, 0).astype(np.uint8), _CUT.format(form))
 
 
 def from_array(path: Path, most: int) -> np.ndarray:

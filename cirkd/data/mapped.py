@@ -1,12 +1,14 @@
 """A data set in other classes: which of its classes count as which, as a file says."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cirkd.data.errors import DataError
+from cirkd.data.matching import same_name
 from cirkd.data.palettes import spread_colors
 from cirkd.data.sample import Classes, Sample, SegmentationData
 
@@ -30,7 +32,7 @@ class Mapped:
     Args:
         data: The split; it names its classes.
         path: A JSON object from a class's name to the name that it counts as, or null for none; a class that is not
-            mentioned keeps its name.
+            mentioned keeps its name. Names are compared as those of networks are, see `match_classes`.
 
     Raises:
         DataError: no such file, no such class, or nothing left.
@@ -40,7 +42,7 @@ class Mapped:
         if data.classes is None:
             raise DataError(f"{data.name} names no classes, so none can be mapped; add classes.json")
         self._data, self.name, self.split, self.names = data, data.name, data.split, data.names
-        targets = _read(path)
+        targets = _spelled_alike(_read(path), data.classes.names)
         unknown = [name for name in targets if name not in data.classes.names]
         # Names that only a network has are welcome, unless the file is of another data set altogether.
         if len(unknown) == len(targets):
@@ -64,6 +66,16 @@ class Mapped:
         sample = self._data[index]
         label = None if sample.label is None else self._table[sample.label]
         return Sample(sample.name, sample.image, label, sample.note)
+
+
+def _spelled_alike(targets: dict[str, str | None], names: Sequence[str]) -> dict[str, str | None]:
+    """What a file says, with names as the data set spells them, and each new one as it is spelled first."""
+    own = {same_name(names, name) or name: target for name, target in targets.items()}
+    known = [name for name in names if name not in own]
+    for target in own.values():
+        if target is not None and same_name(known, target) is None:
+            known.append(target)
+    return {name: target and same_name(known, target) for name, target in own.items()}
 
 
 def _read(path: Path) -> dict[str, str | None]:

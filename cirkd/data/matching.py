@@ -1,5 +1,7 @@
 """Which class of a network is which class of a data set: by name, wherever both have names."""
 
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,6 +57,16 @@ def match_classes(own: Classes, common: Classes, data: str = "the data set") -> 
         )
         return Matching(_table(list(range(len(own)))), text if own.guessed and own.names != common.names else "")
     return Matching(None, _differing(own, common, found, data))
+
+
+def same_name(names: Iterable[str], name: str) -> str | None:
+    """The first of these class names that is the same as another, as they are compared here; None where none is.
+
+    Example:
+        >>> same_name(("road", "traffic light"), "Traffic_Light")
+        'traffic light'
+    """
+    return next((known for known in names if _plain(known) == _plain(name)), None)
 
 
 def in_colors_of(own: Classes, common: Classes) -> Classes:
@@ -122,4 +134,4 @@ def _table(places: list[int]) -> np.ndarray:
 
 
 def _plain(name: str) -> str:
-    return "".join(character for character in name.lower() if character not in " _-")
+    return "".join(character for character in unicodedata.normalize("NFC", name).lower() if character not in " _-")

@@ -17,7 +17,10 @@ from cirkd.data.sample import Classes, Sample
 Reader = Callable[[Path], tuple[np.ndarray, str]]
 """Turns a label map's file into uint8 `[H, W]` of train ids, and a note on how it was read ("" = nothing special)."""
 
-
+_STRANGE = (
+    "label maps have values that the data set's own have not, which count as 255; if they hold class numbers already, "
+    "classes are wrong here: read them as a folder of your own, with images/ and labels/"
+)
 _OF_TOOLS = ("__macosx", "@eadir", "$recycle.bin")
 """Folders that archives, NAS systems and Windows fill with copies."""
 
@@ -126,17 +129,23 @@ def dead_links(folder: Path, suffixes: Sequence[str]) -> int:
     return sum(path.is_symlink() and not path.exists() for path in found)
 
 
-def by_ids(ids: Iterable[int]) -> Reader:
-    """A reader of label maps in which these values are the train ids 0, 1, 2, ..., and every other value 255."""
+def by_ids(ids: Iterable[int], others: Iterable[int] = (255,)) -> Reader:
+    """A reader of label maps in which these values are the train ids 0, 1, 2, ..., and every other value 255.
+
+    Args:
+        others: Values of no train id that the data set's label maps have, too. What has yet others may have been
+            converted in place; it is read all the same, and a note says so.
+    """
     values = list(ids)
-    table = np.full(256, 255, np.uint8)
+    table, known = np.full(256, 255, np.uint8), np.zeros(256, bool)
     table[values] = np.arange(len(values))
-    return partial(_looked_up, table)
+    known[[*values, *others]] = True
+    return partial(_looked_up, table, known)
 
 
-def _looked_up(table: np.ndarray, path: Path) -> tuple[np.ndarray, str]:
+def _looked_up(table: np.ndarray, known: np.ndarray, path: Path) -> tuple[np.ndarray, str]:
     values, note = read_label_noted(path)
-    return table[values], note
+    return table[values], "; ".join(filter(None, (note, "" if known[values].all() else _STRANGE)))
 
 
 def photographs(

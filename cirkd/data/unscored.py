@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cirkd.data.catalog import DATA_SETS
 from cirkd.data.sample import IGNORED, Classes
 
 
@@ -12,6 +13,8 @@ def label_counts(label: np.ndarray) -> np.ndarray:
 
 def unscored_notes(counts: np.ndarray, classes: Classes) -> list[str]:
     """Which share of pixels no score counts, and by which labels, in a line or two; none where all are counted.
+
+    What a user can do where labels are of one's own is said, too; the labels of a known data set are what they are.
 
     Args:
         counts: int64 `[256]`, how many pixels have each label.
@@ -26,13 +29,15 @@ def unscored_notes(counts: np.ndarray, classes: Classes) -> list[str]:
     if strange:
         share = counts[strange].sum() / total
         text = f"labels {_listed(strange)} are none of the {count} classes and count as unlabelled: {_percent(share)}"
-        if not counts[0] and strange == [count]:
+        if strange == [count] and not counts[0]:
             text += '; if classes are numbered from 1, give each its "value" in classes.json'
+        elif strange == [count]:
+            text += f"; if 0 is a background, and not {classes.names[0]!r}, name it first in the class list"
         notes.append(text)
     if hidden:
         share = counts[hidden].sum() / total
         text = f"label {_listed(hidden)} counts as unlabelled: {_percent(share)}"
-        if absent and share >= 0.05:
+        if absent and share >= 0.05 and not any(entry.classes == classes for entry in DATA_SETS.values()):
             text += (
                 f"; no pixel is labelled {absent[0]!r}: if {hidden[-1]} stands for a class, give that class "
                 f'"value": {hidden[-1]} in classes.json'

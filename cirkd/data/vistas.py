@@ -35,9 +35,9 @@ def open_vistas(split: str, root: Path) -> Pairs:
     if not forms:
         raise DataError(f"{root / _FORMS[0][1]}: no such file; it names the classes, unpack it with the images")
     labels, config = forms[0]
-    classes, ids = _configured(root / config)
+    classes, ids, others = _configured(root / config)
     maps = None if split == "test" else own / labels
-    return photographs("vistas", split, classes, own / "images", maps, "the data set again", read=by_ids(ids))
+    return photographs("vistas", split, classes, own / "images", maps, "the data set again", read=by_ids(ids, others))
 
 
 def _is_vistas(root: Path) -> bool:
@@ -45,14 +45,14 @@ def _is_vistas(root: Path) -> bool:
     return class_list_in(root) is None or any((root / config).is_file() for _, config in _FORMS)
 
 
-def _configured(path: Path) -> tuple[Classes, list[int]]:
-    """The classes that are evaluated, and their values in label maps."""
+def _configured(path: Path) -> tuple[Classes, list[int], range]:
+    """The classes that are evaluated, their values in label maps, and all values there."""
     try:
         entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8-sig"))["labels"]
         used = [(value, entry) for value, entry in enumerate(entries) if entry.get("evaluate", True)]
         names = tuple(str(entry["readable"]) for _, entry in used)
         colors = tuple((int(r), int(g), int(b)) for r, g, b in (entry["color"] for _, entry in used))
-        return Classes(names, colors), [value for value, _ in used]
+        return Classes(names, colors), [value for value, _ in used], range(len(entries))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not the configuration of Mapillary Vistas ({error!r}); unpack it again") from None
 

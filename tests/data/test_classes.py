@@ -1,6 +1,7 @@
 """Classes: lists of them in many forms, labels that are none, and a network's matched with a data set's."""
 
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from cirkd.data.class_list import read_class_list
 from cirkd.data.coco_stuff import COCO_STUFF
 from cirkd.data.errors import CheckpointError, DataError
 from cirkd.data.matching import channel_order, match_classes
-from cirkd.data.palettes import CITYSCAPES
+from cirkd.data.palettes import CITYSCAPES, VOC
 from cirkd.data.sample import IGNORED, Classes
 from cirkd.data.unscored import label_counts, unscored_notes
 from tests.data.tiny_folder import LABEL, NAMES, folder
@@ -27,6 +28,8 @@ def test_labels_of_no_class_are_counted_and_named() -> None:
     assert unscored_notes(label_counts(np.array([[0, 1]], np.uint8)), two) == []
     (hidden,) = unscored_notes(label_counts(np.array([[0, 255]], np.uint8)), two)
     assert "label 255 counts as unlabelled: 50.0 % of the pixels" in hidden and '"value": 255' in hidden
+    (of_voc,) = unscored_notes(label_counts(np.array([[0, 255]], np.uint8)), VOC)
+    assert of_voc == "label 255 counts as unlabelled: 50.0 % of the pixels"
     (shifted,) = unscored_notes(label_counts(LABEL + 1), four)
     assert "labels 4 are none of the 4 classes" in shifted and "numbered from 1" in shifted
 
@@ -39,6 +42,27 @@ def test_the_advice_for_masks_of_0_and_255_works(tmp_path: Path) -> None:
     label = open_data("folder", root=root)[0].label
     assert label is not None
     assert np.array_equal(label, LABEL > 1)
+
+
+def test_the_advice_for_a_list_without_the_background_works(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "classes.json").unlink()
+    (root / "classes.txt").write_text("\n".join(NAMES[1:]))
+    for names, notes in (
+        (
+            NAMES[1:],
+            [
+                "labels 3 are none of the 3 classes and count as unlabelled: 25.0 % of the pixels; if 0 is a "
+                "background, and not 'tree', name it first in the class list"
+            ],
+        ),
+        (("background", *NAMES[1:]), []),
+    ):
+        (root / "classes.txt").write_text("\n".join(names))
+        data = open_data("folder", root=root)
+        label = data[0].label
+        assert label is not None and data.classes is not None
+        assert unscored_notes(label_counts(label), data.classes) == notes
 
 
 def test_the_advice_for_labels_from_1_works(tmp_path: Path) -> None:
@@ -212,6 +236,12 @@ def test_classes_are_matched_by_name_in_any_order() -> None:
     assert channel_order(twice, twice) == [0, 1, 2, 3]
 
 
+def test_names_that_look_the_same_are_the_same() -> None:
+    """An umlaut is one character or two."""
+    own, common = (named(*(unicodedata.normalize(form, name) for name in ("Bäume", "Weg"))) for form in ("NFD", "NFC"))
+    assert match_classes(own, common).table is not None
+
+
 def test_guessed_names_give_way_where_the_counts_agree() -> None:
     guessed, _ = classes_by_count(19)
     own = named(*(f"thing {i}" for i in range(19)))
@@ -258,6 +288,8 @@ def test_more_classes_than_label_maps_can_hold_are_refused() -> None:
         ("wall: 0\ntree: 1", ("wall", "tree"), None),
         ("Pixel Value, Class\n0, wall\n2, tree", ("wall", "tree"), [0, 2]),
         ("__ignore__\n_background_\ntree", ("_background_", "tree"), None),
+        ("1 wall\n2 tree", ("wall", "tree"), [1, 2]),
+        ("1 room\n2 rooms\n3 rooms", ("1 room", "2 rooms", "3 rooms"), None),
         ("2 wheeler\n4 wheeler", ("2 wheeler", "4 wheeler"), None),
         ("2 rooms\n3 halls", ("2 rooms", "3 halls"), None),
         ("2 wheeler", ("2 wheeler",), None),
@@ -288,10 +320,15 @@ def test_numbers_in_a_text_list_are_no_part_of_names(
         "wall: 1, 2, 3\ntree: 4, 5, 6",
         "# label:color_rgb:parts:actions\nwall:1,2,3::\ntree:4,5,6::",
         "wall 1 2 3\ntree 4 5 6",
+        "wall: [1, 2, 3]\ntree: [4, 5, 6]",
+        "0 wall (1, 2, 3)\n1 tree (4, 5, 6)",
+        "wall #010203\ntree #040506",
+        "0,wall,#010203\n1,tree,#040506",
         "0 wall 1 2 3 255\n1 tree 4 5 6 255",
         "0\twall\t1,2,3\n1\ttree\t4,5,6",
         '# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL\n  0  1  2  3  0.5  1  1  "wall"\n  1  4  5  6  1  1  1  "tree"',
         "name,color\nwall,#010203\ntree,#040506",
+        "name,r,g,b\nwall,1,2,3\ntree,4,5,6\n,,,\n",
         'id,name,color\n0,wall,"1, 2, 3"\n1,tree,"[4 5 6]"',
         '{"classes": ["wall", "tree"], "palette": [[1, 2, 3], [4, 5, 6]]}',
         '{"wall": [1, 2, 3], "tree": [4, 5, 6]}',
@@ -306,6 +343,12 @@ def test_names_and_colours_are_spelled_in_many_ways(text: str, tmp_path: Path) -
     found = read_class_list(path)
     assert (found.classes.names, found.classes.colors) == (("wall", "tree"), ((1, 2, 3), (4, 5, 6)))
     assert found.colored and found.table is None
+
+
+def test_a_line_that_begins_with_a_colour_is_no_comment(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("# of a facade\n#ff0000 wall\n#00FF00 tree\n")
+    found = read_class_list(tmp_path / "classes.txt").classes
+    assert (found.names, found.colors) == (("wall", "tree"), ((255, 0, 0), (0, 255, 0)))
 
 
 def test_a_class_list_from_name_to_number(tmp_path: Path) -> None:
@@ -331,6 +374,13 @@ def test_colours_that_are_no_bytes_are_refused(tmp_path: Path) -> None:
 def test_a_class_list_in_yaml(text: str, tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text(text)
     assert read_class_list(tmp_path / "data.yaml").classes.names == ("wall", "tree")
+
+
+@pytest.mark.parametrize("text", ["- no\n- wall", "- off\n- 'on'", "- wall\n- ~", "- 1\n- 2"])
+def test_words_that_yaml_takes_for_something_else_are_no_names(text: str, tmp_path: Path) -> None:
+    (tmp_path / "classes.yaml").write_text(text)
+    with pytest.raises(DataError, match=r"(False|None|1) is no name; write it in quotes"):
+        read_class_list(tmp_path / "classes.yaml")
 
 
 def test_yaml_that_is_none_is_told(tmp_path: Path) -> None:

@@ -71,6 +71,23 @@ def test_class_lists_that_tools_leave_are_read_and_it_is_said(tmp_path: Path) ->
     assert open_data("folder", "val", tmp_path).classes.names == NAMES  # type: ignore[union-attr]
 
 
+def test_of_two_class_lists_it_is_said_which_counts(tmp_path: Path) -> None:
+    (folder(tmp_path) / "classes.txt").write_text("\n".join(reversed(NAMES)))
+    data = open_data("folder", "all", tmp_path)
+    assert data.classes is not None and data.classes.names == NAMES
+    assert data.notes == ("classes are those of classes.json, and classes.txt is not read",)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("place", ["labels", "images"])
+def test_a_class_list_further_down_is_told_and_the_advice_works(place: str, tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    (root / "classes.json").rename(root / place / "classes.json")
+    _, _, notes = opened(root)
+    assert f"{place}/classes.json is not read; to have its classes, move it to {root.name}/" in notes
+    (root / place / "classes.json").rename(root / "classes.json")
+    assert opened(root)[2] == "" and open_data("folder", "all", root).classes is not None
+
+
 @pytest.mark.parametrize("images", ["", "images", "val"])
 def test_files_named_like_others_are_told_and_the_advice_works(images: str, tmp_path: Path) -> None:
     (tmp_path / images).mkdir(exist_ok=True)
@@ -88,6 +105,60 @@ def test_files_named_like_others_are_told_and_the_advice_works(images: str, tmp_
         path.rename(place / path.name)
     data = open_data("folder", split, tmp_path)
     assert len(data) == 5 and all(frame.label is not None for frame in data.frames)  # type: ignore[attr-defined]
+
+
+def test_a_label_map_of_images_in_two_splits_is_told_and_the_advice_works(tmp_path: Path) -> None:
+    """A test split without label maps, numbered as the training split is."""
+    photograph(tmp_path / "images" / "train" / "0.jpg")
+    photograph(tmp_path / "images" / "test" / "0.jpg")
+    drawn(tmp_path / "labels" / "0.png")
+    _, labels, notes = opened(tmp_path, "test")
+    said = "labels/ has one label map for images of one name in test/ and train/, as 0.jpg, and it is taken here"
+    assert labels == [[0, 1, 2, 3]] and notes == f"{said}; if it is that of train/, move it to labels/train/"
+    (tmp_path / "labels" / "train").mkdir()
+    (tmp_path / "labels" / "0.png").rename(tmp_path / "labels" / "train" / "0.png")
+    assert opened(tmp_path, "test") == (["0"], [None], "")
+    assert opened(tmp_path, "train") == (["0"], [[0, 1, 2, 3]], "")
+
+
+def test_a_label_map_of_two_images_is_told(tmp_path: Path) -> None:
+    photograph(tmp_path / "images" / "a.jpg")
+    photograph(tmp_path / "images" / "a.png")
+    drawn(tmp_path / "labels" / "a.png")
+    names, _, notes = opened(tmp_path)
+    assert names == ["a.jpg", "a.png"] and "a label map is taken for several images: a.png for a.jpg, a.png" in notes
+
+
+@pytest.mark.parametrize("split", ["val", "val_images"])
+def test_label_maps_in_no_folder_of_the_split_are_told_and_the_advice_works(split: str, tmp_path: Path) -> None:
+    photograph(tmp_path / split / "0.jpg")
+    photograph(tmp_path / "train_images" / "0.jpg")
+    drawn(tmp_path / "labels" / "0.png")
+    said = f"no label map was found: those of {split}/ are looked for in labels/{split}/"
+    assert opened(tmp_path, "val") == (["0"], [None], said)
+    (tmp_path / "labels" / split).mkdir()
+    (tmp_path / "labels" / "0.png").rename(tmp_path / "labels" / split / "0.png")
+    assert opened(tmp_path, "val") == (["0"], [[0, 1, 2, 3]], "")
+
+
+def test_several_files_beside_each_image_are_told(tmp_path: Path) -> None:
+    """As Segments.ai exports them: of four files one is the image."""
+    for i in range(3):
+        photograph(tmp_path / f"a{i}.jpg")
+        photograph(tmp_path / f"a{i}_label_ground-truth_semantic_colored.png")
+        for kind in ("", "_semantic"):
+            drawn(tmp_path / f"a{i}_label_ground-truth{kind}.png")
+    names, _, notes = opened(tmp_path)
+    assert len(names) == 12 and "files called NAME_label_ground-truth are read as images, as NAME is" in notes
+
+
+def test_label_maps_elsewhere_than_images_of_a_split_are_told_and_the_advice_works(tmp_path: Path) -> None:
+    for place in ("image/train/1", "image/val/1", "seg40/train/1", "seg40/val/1"):
+        drawn(tmp_path / f"{place}.png")
+    names, labels, notes = opened(tmp_path, "val")
+    assert labels == [None] and notes == "no label map was found; if those in seg40/ are some, call that folder labels/"
+    (tmp_path / "seg40").rename(tmp_path / "labels")
+    assert opened(tmp_path, "val") == (names, [[0, 1, 2, 3]], "")
 
 
 def test_other_folders_beside_label_maps_are_told_and_the_advice_works(tmp_path: Path) -> None:
@@ -130,6 +201,18 @@ def test_a_data_set_that_a_layout_tells_is_said(tmp_path: Path) -> None:
     data = catalog.open_named(str(tmp_path))
     assert (data.name, "is laid out like CamVid and read as that" in data.notes[0]) == ("camvid", True)  # type: ignore[attr-defined]
     # As it says.
+    assert opened(tmp_path, "val")[1] == [[0, 1, 2, 3]]
+
+
+def test_what_a_layout_lacks_is_told_with_the_layout(tmp_path: Path) -> None:
+    """Folders of one's own have the names of known data sets, too: it is said which one was looked for."""
+    for split in ("training", "validation"):
+        photograph(tmp_path / "images" / split / "a.png")
+        drawn(tmp_path / "annotations" / split / "a.png")
+    with pytest.raises(
+        DataError, match=r"no \*\.jpg here.*is laid out like ADE20K.* own, choose folder with this root"
+    ):
+        catalog.open_named(str(tmp_path), "val")
     assert opened(tmp_path, "val")[1] == [[0, 1, 2, 3]]
 
 

@@ -1,6 +1,8 @@
 """Splits of a folder of one's own: by folder, by list, by share."""
 
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from cirkd.data import catalog
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import DataError
 from tests.data.tiny_folder import LABEL, by_split, drawn, folder, opened, photograph, sequences
+
+Form = Literal["NFC", "NFD"]
 
 
 def test_splits_of_a_folder(tmp_path: Path) -> None:
@@ -138,6 +142,24 @@ def test_a_list_may_name_the_label_map_too(tmp_path: Path) -> None:
         open_data("folder", "val", tmp_path)
     (tmp_path / "val.txt").write_text("../images/a.jpg ../labels/a.png\n")
     assert opened(tmp_path, "val")[1] == [[0, 1, 2, 3]]
+
+
+def test_a_list_that_gives_label_maps_first_is_refused_and_the_advice_works(tmp_path: Path) -> None:
+    """A grey image could be read as the label map of itself."""
+    drawn(tmp_path / "images" / "a.png")
+    drawn(tmp_path / "labels" / "a.png", np.full_like(LABEL, 9))
+    (tmp_path / "val.txt").write_text("labels/a.png images/a.png\n")
+    with pytest.raises(DataError, match=r"lists images/a\.png as the label map of itself; give the image first"):
+        open_data("folder", "val", tmp_path)
+    (tmp_path / "val.txt").write_text("images/a.png labels/a.png\n")
+    assert opened(tmp_path, "val")[1] == [[9]]
+
+
+@pytest.mark.parametrize(("there", "listed"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_names_that_look_the_same_are_found_by_a_list(there: Form, listed: Form, tmp_path: Path) -> None:
+    photograph(tmp_path / "images" / f"{unicodedata.normalize(there, 'Straße grün')}.jpg")
+    (tmp_path / "val.txt").write_text(unicodedata.normalize(listed, "Straße grün.jpg"), encoding="utf-8")
+    assert len(opened(tmp_path, "val")[0]) == 1
 
 
 def test_a_list_of_label_maps_opens_images_alone(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image
 
 from cirkd.data.catalog import open_data
 from cirkd.data.errors import DataError
-from cirkd.data.images import read_image, read_label
+from cirkd.data.images import read_image, read_label, read_label_noted
 from cirkd.data.palettes import VOC
 from tests.data.tiny_folder import COLORS, LABEL, NAMES, folder
 
@@ -205,6 +206,18 @@ def test_a_void_colour_of_the_class_list_is_ignored(key: str, form: str, tmp_pat
     assert np.array_equal(label, np.where(LABEL == 3, 255, LABEL))
 
 
+def test_black_that_no_class_has_is_told_and_the_advice_works(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    Image.fromarray(np.array(((0, 0, 0), *COLORS[1:]), np.uint8)[LABEL]).save(root / "labels" / "f0.png")
+    for first, said in ((COLORS[0], True), ((0, 0, 0), False)):
+        entries = [{"name": n, "color": c} for n, c in zip(NAMES, (first, *COLORS[1:]), strict=True)]
+        (root / "classes.json").write_text(json.dumps(entries))
+        sample = open_data("folder", root=root)[0]
+        assert sample.label is not None
+        assert np.array_equal(sample.label, np.where(said & (LABEL == 0), 255, LABEL))
+        assert ("black in label maps is of no class and counts as 255; if it is of one" in sample.note) == said
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
 def test_a_grey_label_map_saved_in_colour_holds_its_numbers(mode: str, tmp_path: Path) -> None:
     """Three equal numbers a pixel are one; in a folder of other colours, too, and with values of the class list."""
@@ -218,6 +231,18 @@ def test_a_grey_label_map_saved_in_colour_holds_its_numbers(mode: str, tmp_path:
     entries = [{"name": n, "color": c} for n, c in zip(NAMES, COLORS, strict=True)]
     (root / "classes.json").write_text(json.dumps(entries))
     assert np.array_equal(read_label(root / "labels" / "f0.png"), LABEL + 1)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_transparency_holds_is_left_out_and_it_is_said(mode: str, tmp_path: Path) -> None:
+    """A mask in the alpha channel of a black image would be all of one class."""
+    picture = Image.fromarray(LABEL).convert(mode)
+    picture.save(tmp_path / "even.png")
+    picture.putalpha(Image.fromarray(LABEL * 60))
+    picture.save(tmp_path / "uneven.png")
+    for name, said in (("even", False), ("uneven", True)):
+        values, note = read_label_noted(tmp_path / f"{name}.png")
+        assert np.array_equal(values, LABEL) and ("transparent in places, which is left out" in note) == said
 
 
 def test_a_mask_of_black_and_white_in_jpeg_is_cut_at_half(tmp_path: Path) -> None:
@@ -235,6 +260,27 @@ def test_a_mask_of_black_and_white_in_jpeg_is_cut_at_half(tmp_path: Path) -> Non
         Image.fromarray(values.astype(np.uint8)).save(tmp_path / "masks" / "a.jpg")
         with pytest.raises(DataError, match="JPEG changes the values"):
             read_label(tmp_path / "masks" / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "lost", "kept"),
+    [
+        ("a.webp", "lossy WebP", {"quality": 100}, {"lossless": True}),
+        ("a.webp", "lossy WebP", {"quality": 100, "exif": b"Exif\0\0"}, {"lossless": True, "exif": b"Exif\0\0"}),
+        ("a.tif", "JPEG", {"compression": "jpeg", "quality": 100}, {"compression": "tiff_lzw"}),
+    ],
+)
+def test_forms_that_change_numbers_are_refused_wherever_they_are(
+    name: str, form: str, lost: dict[str, Any], kept: dict[str, Any], tmp_path: Path
+) -> None:
+    """WebP files and those of TIFF are of either kind; numbers beside one another are what a lossy one mixes up."""
+    values = np.random.default_rng(0).integers(0, 19, (40, 60), np.uint8)
+    Image.fromarray(np.dstack([values] * 3)).save(tmp_path / name, **kept)
+    assert np.array_equal(read_label(tmp_path / name), values)
+    Image.fromarray(np.dstack([values] * 3)).save(tmp_path / name, **lost)
+    with pytest.raises(DataError, match=f"{form} changes the values that a label map holds; save it as PNG"):
+        read_label(tmp_path / name)
+    assert read_image(tmp_path / name).shape == (40, 60, 3)
 
 
 def test_arrays_of_numpy_are_label_maps(tmp_path: Path) -> None:

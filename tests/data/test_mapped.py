@@ -39,6 +39,19 @@ def test_classes_are_joined_and_left_out(streets: Folder, tmp_path: Path) -> Non
     assert label.tolist() == [[0, 1, 1, 255]]
 
 
+def test_names_in_other_spelling_are_those_of_the_classes(streets: Folder, tmp_path: Path) -> None:
+    """As a network's are: "Sky" would else be a class still, and "Car" another one than "car"."""
+    mapped = Mapped(streets, mapping(tmp_path, {"TRUCK": "Car", "Sky": None, "bus": "Car"}))
+    assert mapped.classes.names == ("road", "car")
+    label = mapped[0].label
+    assert label is not None
+    assert label.tolist() == [[0, 1, 1, 255]]
+    table = match_classes(Classes(("Bus", "sky", "Road", "car"), ((0, 0, 0),) * 4), mapped.classes).table
+    assert table is not None
+    assert table[:4].tolist() == [1, IGNORED, 0, 1]
+    assert Mapped(streets, mapping(tmp_path, {"car": "Car"})).classes.names == ("road", "Car", "truck", "sky")
+
+
 def test_a_network_of_finer_classes_is_matched(streets: Folder, tmp_path: Path) -> None:
     mapped = Mapped(streets, mapping(tmp_path, {"car": "vehicle", "truck": "vehicle", "sky": None, "bus": "vehicle"}))
     own = Classes(("bus", "sky", "road", "truck", "car"), ((0, 0, 0),) * 5)

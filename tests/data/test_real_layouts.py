@@ -42,6 +42,35 @@ def test_labels_become_train_ids(name: str, tmp_path: Path) -> None:
     assert split in splits_at(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "own", "converted"),
+    [
+        ("cityscapes", [0, 7, 33, 1], [0, 18, 255]),
+        ("ade20k", [0, 1, 150, 2], [0, 149, 255]),
+        ("cocostuff", [0, 181, 255, 12], [0, 11, 170, 255]),
+        ("vistas", [0, 1, 2, 0], [0, 1, 255]),
+    ],
+)
+def test_label_maps_that_were_converted_in_place_are_told_and_the_advice_works(
+    name: str, own: list[int], converted: list[int], tmp_path: Path
+) -> None:
+    """Class numbers read as label values are those of other classes; a value that only they have tells them."""
+    make, split, _ = TREES[name]
+    make(tmp_path)
+    frame = open_data(name, split, tmp_path).frames[0]  # type: ignore[attr-defined]
+    label(frame.label, own)
+    assert "that the data set's own have not" not in open_data(name, split, tmp_path)[0].note
+    label(frame.label, converted)
+    note = open_data(name, split, tmp_path)[0].note
+    assert (
+        "values that the data set's own have not" in note and "a folder of your own, with images/ and labels/" in note
+    )
+    for part, path in (("images", frame.image), ("labels", frame.label)):
+        (tmp_path / "own" / part).mkdir(parents=True)
+        path.rename(tmp_path / "own" / part / path.name)
+    assert first(open_data("folder", "all", tmp_path / "own"), len(converted)) == converted
+
+
 @pytest.mark.parametrize("name", TREES)
 def test_what_is_missing_is_said_with_its_place(name: str, tmp_path: Path) -> None:
     make, split, _ = TREES[name]
