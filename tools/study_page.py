@@ -46,6 +46,7 @@ LABELS = {
     "cirkd --memory.indexing published": "CIRKD, published indexing",
     "baseline --learning-rate 0.003": "baseline, learning rate 0.003",
     "baseline --learning-rate 0.03": "baseline, learning rate 0.03",
+    "kd --learning-rate 0.03": "KD, learning rate 0.03",
 }
 """By a recipe without the name of its kind of students."""
 
@@ -103,8 +104,8 @@ PARTS = (
     Part(
         "few-rates",
         "streets-few",
-        (*MAIN[:2], *(f"baseline --learning-rate {rate}" for rate in ("0.003", "0.03"))),
-        (0,),
+        (*MAIN[:2], *(f"{entry} --learning-rate 0.03" for entry in MAIN[:2]), "baseline --learning-rate 0.003"),
+        THREE,
         ("miou_val", "miou_test"),
         beside=2,
     ),
