@@ -18,7 +18,7 @@ from cirkd.models.mmseg_meta import named_in, threshold_of
 from cirkd.models.pickle_names import TENSORS_OF_ARRAYS, entries, holds_arrays
 from cirkd.models.segmenter import ModelInfo
 from cirkd.models.settings_beside import stated_preprocessing, without_buffers
-from cirkd.models.stated_classes import stated_classes
+from cirkd.models.stated_classes import stated_classes, unused_names
 from cirkd.models.unwrap import Part, chosen, counterpart, other_networks, other_weights, parts
 from cirkd.models.weight_files import FileContent
 
@@ -79,10 +79,13 @@ def _is_network(file: FileContent, part: Part, hints: Hints) -> bool:
 
 
 def _named(info: ModelInfo, said: Sequence[Mapping[str, Any]]) -> ModelInfo:
-    """With the classes that the file names, where they were guessed."""
-    named = stated_classes(said, info.classes) if info.classes.guessed else None
-    if named is None:
+    """With the classes that the file names, where they were guessed; with a note where those names are of others."""
+    if not info.classes.guessed:
         return info
+    named = stated_classes(said, info.classes)
+    if named is None:
+        unused = unused_names(said, info.classes)
+        return replace(info, notes=(*info.notes, unused)) if unused else info
     old, new = (" and ".join(classes.names) for classes in (info.classes, named[0]))
     kept = tuple(note.replace(old, new) for note in info.notes if not re.match(r"\d+ classes[:,]", note))
     return replace(info, classes=named[0], notes=(named[1], *kept))

@@ -4,14 +4,11 @@ Read without that library. Keys and values, which it keeps apart, are one layer 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from cirkd.data.catalog import classes_by_count
-from cirkd.data.palettes import numbered_classes
-from cirkd.data.sample import Classes
 from cirkd.models.layouts import ASSUMED_INPUT, Hints, Recognised, renamed
 from cirkd.models.mix_transformer import counted_from_one, mix_transformer, sizes_of
 from cirkd.models.published_networks import SegFormerHead
@@ -47,7 +44,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         return None
     width = tensors["decode_head.linear_fuse.weight"].shape[0]
     config = hints.config or {}
-    classes, note = _classes(tensors[classifier].shape[0], config)
+    classes, note = classes_by_count(tensors[classifier].shape[0])
     # All sizes but the number of heads show in the weights' shapes.
     heads = config.get("num_attention_heads") or ()
     told = isinstance(heads, Sequence) and len(heads) == 4
@@ -71,19 +68,6 @@ def build(info: ModelInfo) -> Segmenter:
     """The SegFormer that an info of this layout describes, with fresh weights."""
     head = SegFormerHead(info.options["widths"], info.embedding_channels)
     return Segmenter(mix_transformer(info.options, epsilon=1e-5), head, info)
-
-
-def _classes(count: int, config: Mapping[str, Any]) -> tuple[Classes, str]:
-    """Classes as `config.json` names them, else by their count."""
-    known, note = classes_by_count(count)
-    named = config.get("id2label")
-    if not isinstance(named, Mapping) or len(named) != count:
-        return known, note
-    names = tuple(str(named.get(str(i), f"class {i}")) for i in range(count))
-    if all(name == f"LABEL_{i}" for i, name in enumerate(names)):
-        return known, note
-    same = [name.lower() for name in names] == [name.lower() for name in known.names]
-    return Classes(names, known.colors if same else numbered_classes(count).colors), f"{count} classes, as config.json"
 
 
 def _renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
