@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from cirkd.data.catalog import classes_by_count
-from cirkd.models.layouts import ASSUMED_INPUT, Hints, Recognised, renamed
+from cirkd.data.errors import CheckpointError
+from cirkd.models.layouts import ASSUMED_INPUT, OTHERS, Hints, Recognised, renamed
 from cirkd.models.mix_transformer import counted_from_one, mix_transformer, sizes_of
 from cirkd.models.published_networks import SegFormerHead
 from cirkd.models.segmenter import ModelInfo, Segmenter
@@ -35,15 +36,24 @@ _PLAIN = {
 }
 
 _HEADS = "its attention is taken to have 1, 2, 5 and 8 heads, as usual; config.json beside the weights says otherwise"
+_USUAL = {"strides": [4, 2, 2, 2], "hidden_act": "gelu"}
+"""What does not show in the weights and is built here in this form alone."""
 
 
 def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
-    """The SegFormer that a state dict of transformers belongs to; None for other names."""
+    """The SegFormer that a state dict of transformers belongs to; None for other names.
+
+    Raises:
+        CheckpointError: `config.json` says that it is one of another form.
+    """
     classifier, first = "decode_head.classifier.weight", "segformer.encoder.patch_embeddings.0.proj.weight"
     if classifier not in tensors or first not in tensors or "decode_head.linear_fuse.weight" not in tensors:
         return None
     width = tensors["decode_head.linear_fuse.weight"].shape[0]
     config = hints.config or {}
+    if other := next((name for name, value in _USUAL.items() if config.get(name) not in (None, value)), None):
+        said = f"config.json says {other} {str(config[other])[:40]!r}"
+        raise CheckpointError(f"{said}, and a SegFormer with {_USUAL[other]!r} was wanted; {OTHERS}")
     classes, note = classes_by_count(tensors[classifier].shape[0])
     # All sizes but the number of heads show in the weights' shapes.
     heads = config.get("num_attention_heads") or ()
