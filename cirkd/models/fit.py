@@ -139,8 +139,8 @@ class Comparison:
         if self.missing and not self.misshapen and not self.extra:
             if all(name.endswith(_OPTIONAL) for name in self.missing):
                 return (
-                    "save the whole state_dict() again, or where its layers have none of these open that variant of the "
-                    "network as FILE.py:make,WEIGHTS"
+                    "save the whole state_dict() again, or where its layers have none of these open that variant of "
+                    "the network as FILE.py:make,WEIGHTS"
                 )
             return "save the whole state_dict() again; a part of it is not enough"
         if self.extra and not self.missing and not self.misshapen:
