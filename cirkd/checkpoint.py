@@ -25,7 +25,7 @@ from cirkd.data.whole_files import replacing
 from cirkd.losses.memory import RelationMemory
 from cirkd.models.answers import Answers, answered, checked, named_classes, read_sidecar
 from cirkd.models.build import build_from_info
-from cirkd.models.fit import compare, filled, on_meta_device
+from cirkd.models.fit import UNUSUAL, compare, filled, on_meta_device
 from cirkd.models.foreign import identify_foreign
 from cirkd.models.header import header_of, info_of, parse_header
 from cirkd.models.hub import fetched, is_remote, with_revision
@@ -111,10 +111,10 @@ def build_network(found: Recognised) -> Segmenter:
         return build_from_info(found.info)
     except CheckpointError as error:
         raise CheckpointError(f"{found.path}: {error}") from None
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, ZeroDivisionError) as error:
+    except UNUSUAL as error:
         text = " ".join(str(error).split())[:120]
         raise CheckpointError(
-            f"{found.path}: no network can be built as its header says ({text}); save the model again"
+            f"{found.path}: no network can be built as its header or config.json says ({text}); save the model again"
         ) from None
 
 

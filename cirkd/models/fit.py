@@ -14,11 +14,37 @@ from cirkd.models.unwrap import Part
 
 Module = TypeVar("Module", bound=nn.Module)
 
-_COMPUTED = re.compile(r"(^|\.)parametrizations\.|weight_(orig|g)$")
-MAKE_PLAIN = (
-    "make it plain (torch.nn.utils.parametrize.remove_parametrizations or prune.remove) and save the network again"
+MERGE = "merge it (merge_and_unload() of peft) and save the network's state_dict()"
+"""What to do about an adapter."""
+_BEFORE_QUANTISED = "save the network before it is quantised"
+_COMPUTED = (
+    (
+        re.compile(r"(^|\.)parametrizations\.|weight_(orig|g)$"),
+        "stands for a weight that is computed",
+        "make it plain (torch.nn.utils.parametrize.remove_parametrizations or prune.remove) and save the network again",
+    ),
+    (
+        re.compile(r"(^|\.)(lora_\w+|base_layer)(\.|$)"),
+        "is of an adapter (LoRA) that is not merged into its network",
+        MERGE,
+    ),
+    (
+        re.compile(
+            r"(^|\.)(activation_post_process|weight_fake_quant|_packed_params|zero_point|SCB)(\.|$)"
+            r"|(^|[._])weight(_scale|_scale_inv|\.absmax|\.quant_\w+)(\.|$)"
+        ),
+        "is of a network that is quantised or prepared for it",
+        _BEFORE_QUANTISED,
+    ),
 )
-"""What to do about a `computed_weight`."""
+"""Names of what stands for a weight in a file, what such a thing is, and what to do about it."""
+JOIN_PARTS = "join the checkpoint's parts with zero_to_fp32.py, which DeepSpeed writes beside them, and give that file"
+"""What to do about tensors that are empty: ZeRO-3 keeps the weights in other files."""
+
+UNUSUAL = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError)
+"""What comes of weights that are cut off, and of sizes that no network has."""
+_OPTIONAL = (".bias", ".running_mean", ".running_var")
+"""What layers of some kinds do without: a file that is cut off lacks weights, too."""
 
 # What layers make their weights with. Other makers, such as linspace, give schedules whose values are read.
 _MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.randint, torch.normal}
@@ -99,9 +125,11 @@ class Comparison:
     def remedy(self, other: Part | None = None) -> str:
         """What to do where it does not fit; `other` are raw weights beside averages, or averages beside raw ones."""
         if self.rounded:
-            return "save the network before it is quantised"
+            return _BEFORE_QUANTISED
         if computed := computed_weight(self.extra):
-            return f"{computed}: {MAKE_PLAIN}"
+            return ": ".join(computed)
+        if any(theirs == (0,) for _, theirs, _ in self.misshapen):
+            return JOIN_PARTS
         if self.not_finite and not (self.missing or self.misshapen):
             if other is not None and all(map(_is_finite, other.tensors.values())):
                 return f"take those beside them in the file, which are finite, with --weights {other.kind}"
@@ -109,16 +137,21 @@ class Comparison:
         if any(len(ours) == 4 and ours[1] == 3 != theirs[1] for _, theirs, ours in self.misshapen):
             return "a network for RGB was wanted"
         if self.missing and not self.misshapen and not self.extra:
+            if all(name.endswith(_OPTIONAL) for name in self.missing):
+                return (
+                    "save the whole state_dict() again, or where its layers have none of these open that variant of "
+                    "the network as FILE.py:make,WEIGHTS"
+                )
             return "save the whole state_dict() again; a part of it is not enough"
         if self.extra and not self.missing and not self.misshapen:
             return "save the model again without them, or open a variant of that network as FILE.py:make,WEIGHTS"
         return "where you named its encoder give the one that it has, else open it as FILE.py:make,WEIGHTS"
 
 
-def computed_weight(names: Iterable[str]) -> str | None:
-    """The first name, and what it is, of what stands for a weight that a network computes: pruned, or normalised."""
-    found = next((name for name in names if _COMPUTED.search(name)), None)
-    return found and f"{found} stands for a weight that is computed"
+def computed_weight(names: Iterable[str]) -> tuple[str, str] | None:
+    """The first name, with what it is, of what stands for a weight that a network computes; and what to do about it."""
+    found = ((name, kind) for name in names for kind in _COMPUTED if kind[0].search(name))
+    return next(((f"{name} {what}", remedy) for name, (_, what, remedy) in found), None)
 
 
 def _first(names: tuple[str, ...]) -> str:

@@ -12,13 +12,13 @@ import torch
 from cirkd.data.errors import CheckpointError
 from cirkd.data.sample import Classes
 from cirkd.models.answers import Answers
-from cirkd.models.fit import MAKE_PLAIN, computed_weight
+from cirkd.models.fit import JOIN_PARTS, UNUSUAL, computed_weight
 from cirkd.models.layouts import ASSUMED, Hints, Recognised, recognise
 from cirkd.models.mmseg_meta import named_in, threshold_of
 from cirkd.models.pickle_names import TENSORS_OF_ARRAYS, entries, holds_arrays
 from cirkd.models.segmenter import ModelInfo
 from cirkd.models.settings_beside import stated_preprocessing, without_buffers
-from cirkd.models.stated_classes import stated_classes
+from cirkd.models.stated_classes import stated_classes, unused_names
 from cirkd.models.unwrap import Part, chosen, counterpart, other_networks, other_weights, parts
 from cirkd.models.weight_files import FileContent
 
@@ -54,15 +54,24 @@ def identify_foreign(file: FileContent, answers: Answers) -> Recognised:
 def _recognised(file: FileContent, part: Part, hints: Hints) -> Recognised | None:
     try:
         return recognise(without_buffers(part.tensors), hints)
-    except (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+    except UNUSUAL as error:
+        if strange := _strange(part.tensors):
+            raise CheckpointError(f"{file.path}: {strange}") from None
         named = " ".join(filter(None, (hints.architecture, hints.encoder)))
         said = f"not those of {named}, as was given" if named else "cut off or of unusual shapes"
         remedy = "leave --architecture and --encoder out" if named else "save the model again"
         line = f"its weights are {said} ({type(error).__name__}: {str(error)[:60]}); {remedy}"
         raise CheckpointError(f"{file.path}: {line}") from None
     except CheckpointError as error:
-        line = f"{computed}; {MAKE_PLAIN}" if (computed := computed_weight(part.tensors)) else error
-        raise CheckpointError(f"{file.path}: {line}") from None
+        raise CheckpointError(f"{file.path}: {_strange(part.tensors) or error}") from None
+
+
+def _strange(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Tensors that stand for weights or hold none, and what to do about it; "" where all are weights."""
+    if computed := computed_weight(tensors):
+        return "; ".join(computed)
+    empty = next((name for name, value in tensors.items() if name.endswith("weight") and not value.numel()), "")
+    return empty and f"{empty} is empty; {JOIN_PARTS}"
 
 
 def _rounded(part: Part) -> tuple[str, ...]:
@@ -79,10 +88,13 @@ def _is_network(file: FileContent, part: Part, hints: Hints) -> bool:
 
 
 def _named(info: ModelInfo, said: Sequence[Mapping[str, Any]]) -> ModelInfo:
-    """With the classes that the file names, where they were guessed."""
-    named = stated_classes(said, info.classes) if info.classes.guessed else None
-    if named is None:
+    """With the classes that the file names, where they were guessed; with a note where those names are of others."""
+    if not info.classes.guessed:
         return info
+    named = stated_classes(said, info.classes)
+    if named is None:
+        unused = unused_names(said, info.classes)
+        return replace(info, notes=(*info.notes, unused)) if unused else info
     old, new = (" and ".join(classes.names) for classes in (info.classes, named[0]))
     kept = tuple(note.replace(old, new) for note in info.notes if not re.match(r"\d+ classes[:,]", note))
     return replace(info, classes=named[0], notes=(named[1], *kept))
@@ -130,7 +142,7 @@ def _unknown(file: FileContent, listed: list[Part], answers: Answers) -> str:
     tensors = listed[0].tensors if listed else {}
     if not tensors and holds_arrays(file.content):
         return f"{file.path}: its weights are arrays of NumPy; {TENSORS_OF_ARRAYS}"
-    if not tensors:
+    if not tensors or "param_groups" in file.content:
         return f"{file.path}: holds no weights; save the network's state_dict() with torch.save or save_file"
     if answers.weights not in (None, "raw", "ema") and not chosen(listed, answers.weights):
         places = dict.fromkeys(part.prefix.partition(".")[0] for part in listed if part.prefix)
@@ -149,6 +161,6 @@ def _unknown(file: FileContent, listed: list[Part], answers: Answers) -> str:
         return (
             f"{file.path}: an encoder alone, without what makes classes of its maps; give the whole network's weights"
         )
-    if computed := computed_weight(tensors):
-        return f"{file.path}: {what}; {computed}; {MAKE_PLAIN}"
+    if strange := _strange(tensors):
+        return f"{file.path}: {what}; {strange}"
     return f"{file.path}: {what}; open it as FILE.py:make,WEIGHTS, where make() returns the network without weights"

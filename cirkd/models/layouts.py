@@ -42,9 +42,19 @@ LAYOUTS: dict[str, Layout] = {
 }
 """Layout -> its entry. Add one here, with a module, and command line, doctor and app know it."""
 
+OTHERS = "any other opens as FILE.py:make,WEIGHTS"
+"""What to do with a network whose project is read here and whose form is not."""
+
 ASSUMED = "input: mean and std of the encoder's ImageNet weights are assumed"
 """The note of a network whose file does not tell; it goes where another file does, or the user."""
 ASSUMED_INPUT = f"{ASSUMED}; --mean, --std and --range say otherwise"
+
+
+BY_DEFAULT = (
+    "what weights don't tell, such as dilations, is taken to be as {} has it by default; where it was made otherwise, "
+    "open it as FILE.py:make,WEIGHTS"
+)
+"""The note of a network of a library that builds it in forms with the same weights."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,14 +19,13 @@ from cirkd.data.catalog import classes_by_count
 from cirkd.data.errors import CheckpointError
 from cirkd.models import mmseg_heads as heads
 from cirkd.models.hrnet import HRNet, hrnet_options
-from cirkd.models.layouts import Hints, Recognised, count_blocks, renamed
+from cirkd.models.layouts import OTHERS, Hints, Recognised, count_blocks, renamed
 from cirkd.models.mix_transformer import counted_from_one, mix_transformer, sizes_of
 from cirkd.models.mmseg_encoders import MobileNetV2, ResNet
-from cirkd.models.mmseg_meta import Stated, numbers, said, settings_of
+from cirkd.models.mmseg_meta import Stated, activation, numbers, said, settings_of
 from cirkd.models.published import RESNETS
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
-OTHERS = "any other opens as FILE.py:make,WEIGHTS"
 _NAMES = {
     "backbone.": "encoder.",
     "decode_head.conv_seg.": "classifier.",
@@ -34,6 +33,8 @@ _NAMES = {
     "decode_head.": "decoder.",
 }
 _ASSUMED = "its configuration is cut off: strides, dilations and align_corners are the usual"
+_ACTIVATIONS = {"mit": "GELU", "mobilenetv2": "ReLU6"}
+"""Of a backbone, where it is not ReLU."""
 _SECOND = "decode_head.1."
 """The head of two, such as OCRNet's, whose output counts."""
 _TRANSFORMER = (
@@ -53,7 +54,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     """The network that a state dict with these names belongs to; None for other names.
 
     Raises:
-        CheckpointError: a backbone or head that is not read here.
+        CheckpointError: a backbone or head that is not read here, or not in the form that its configuration states.
     """
     tensors = renamed(tensors, {_SECOND: "decode_head."})
     known = {name.rpartition("conv_seg.weight")[0] for name in tensors if name.endswith("conv_seg.weight")}
@@ -69,6 +70,9 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         )
     classes, note = classes_by_count(classifier.shape[0])
     stated = settings_of(hints.meta, classes)
+    for part, usual in ((stated.backbone, _ACTIVATIONS.get(backbone, "ReLU")), (stated.head, "ReLU")):
+        if (other := activation(part)) not in ("", usual):
+            raise CheckpointError(f"its activation is {other}, and it is read here with {usual} alone; {OTHERS}")
     encoder, options = _ENCODERS[backbone][0](tensors, head, stated)
     info = ModelInfo(
         architecture=head,
@@ -154,6 +158,8 @@ def _hrnet(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[st
 
 
 def _mit(tensors: Mapping[str, Tensor], head: str, stated: Stated) -> tuple[str, dict[str, Any]]:
+    if (strides := numbers(stated.backbone, "strides", (4, 2, 2, 2))) != [4, 2, 2, 2]:
+        raise CheckpointError(f"a Mix Transformer with strides {strides} is not read here; {OTHERS}")
     return "mix transformer", sizes_of(_transformer_names(tensors), numbers(stated.backbone, "num_heads", (1, 2, 5, 8)))
 
 

@@ -53,7 +53,7 @@ def settings_of(meta: Mapping[str, Any], counted: Classes) -> Stated:
     corners = re.findall(r"\balign_corners\W{1,4}(\w+)", head)[-1:] == ["True"]
     note = f"{len(counted)} classes, as the file names them" if classes is not None else ""
     preprocessing, told = _preprocessing(text)
-    assumed = (*(() if told else (ASSUMED_INPUT,)), *_resized(text))
+    assumed = (*(() if told else (ASSUMED_INPUT,)), *_resized(text), *_in_windows(text))
     return Stated(classes or counted, preprocessing, corners, backbone, head, note, assumed)
 
 
@@ -77,6 +77,12 @@ def _text(meta: Mapping[str, Any]) -> str:
 def said(part: str, name: str) -> str:
     """A setting of one word, such as `style='pytorch'`; empty where it is not stated."""
     found = re.search(rf"\b{name}\W{{1,4}}(\w+)", part)
+    return found[1] if found else ""
+
+
+def activation(part: str) -> str:
+    """The type in a setting such as `act_cfg=dict(type='ReLU')`; empty where it is not stated."""
+    found = re.search(r"\bact_cfg\W{1,4}(?:dict\()?[^(){}]{0,60}?\btype\W{1,4}(\w+)", part)
     return found[1] if found else ""
 
 
@@ -145,6 +151,15 @@ def _resized(text: str) -> tuple[str, ...]:
         return ()
     size = f"{found[1]}x{found[2]}"
     return (f"its test resizes images to {size}, and here they keep their size: --input-scale gives another",)
+
+
+def _in_windows(text: str) -> tuple[str, ...]:
+    """A line where the test runs over an image in windows, which is not done here."""
+    found = _part(_part(text, "model"), "test_cfg") or _part(text, "test_cfg")
+    crop = re.search(r"\bcrop_size\W{1,4}[\[(]\s*(\d+)\s*,\s*(\d+)", found)
+    size = f" of {crop[2]}x{crop[1]}" if crop else ""
+    line = f"its test runs over an image in windows{size}, and here the whole image is one: scores may differ"
+    return (line,) if said(found, "mode") == "slide" else ()
 
 
 def _three(part: str, name: str) -> tuple[float, ...] | None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cirkd.data.catalog import classes_by_count
-from cirkd.data.errors import CheckpointError
+from cirkd.data.errors import CheckpointError, line_of
 from cirkd.data.own_code import call_function
 from cirkd.data.sample import Classes
 from cirkd.models.answers import Answers, answered, checked, named_classes, read_sidecar
@@ -105,7 +105,10 @@ def wrap_network(
             wrapped = WrappedNetwork(network, layer, reading)
             shown = wrapped(image)
     except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError, AssertionError) as error:
-        raise CheckpointError(f"the network does not run on [1, 3, {_TRIED}, {_TRIED}]: {str(error)[:120]}") from None
+        remedy = "RGB images of any size were wanted: resize or pad them in its forward()"
+        raise CheckpointError(
+            f"the network does not run on [1, 3, {_TRIED}, {_TRIED}]: {line_of(error)}; {remedy}"
+        ) from None
     network.train(was_training)
     guessed, note = classes_by_count(shown.logits.shape[1])
     info = ModelInfo(

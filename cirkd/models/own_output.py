@@ -57,7 +57,7 @@ def tried(network: nn.Module, noise: Tensor, place: Place | None, probabilities:
 
     Args:
         network: In evaluation mode.
-        noise: An image of it.
+        noise: A square image of it.
         place: Of the logits among several maps, where the user says so.
         probabilities: Whether they are probabilities, where the user says so.
 
@@ -81,6 +81,12 @@ def tried(network: nn.Module, noise: Tensor, place: Place | None, probabilities:
         others = " or ".join(f"output={key!r}" for key in maps if key != place)
         notes.append(f"of its {len(maps)} outputs number {place}{made} is taken as logits; {others} takes another")
     pair = [_map(network(noise.clone()), place)]
+    shape = list(pair[0].shape)
+    if len(shape) != 4 or shape[2] != shape[3]:  # the noise is square
+        raise CheckpointError(
+            f"the network returned {shape} for an image of {list(noise.shape)}; logits [B, C, h, w] were wanted: all "
+            "classes, before any argmax, and rows and columns after them"
+        )
     with suppress(Exception):  # whatever a network that checks its input raises
         pair.append(_map(network(noise * _LOUD), place))
     activation = _activation(pair, probabilities)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cirkd.data.catalog import classes_by_count
 from cirkd.data.errors import CheckpointError
-from cirkd.models.layouts import ASSUMED_INPUT, Hints, Recognised
+from cirkd.models.layouts import ASSUMED_INPUT, BY_DEFAULT, Hints, Recognised
 from cirkd.models.segmenter import ModelInfo, Preprocessing, SegmentationOutput, Segmenter
 
 ARCHITECTURES = {
@@ -49,7 +49,13 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
     head = next((k for k in ("segmentation_head.0.weight", "segmentation_head.head.0.weight") if k in tensors), None)
     if head is None:
         return None
-    from cirkd.models.smp_inference import has_encoder, infer_architecture, infer_encoder, infer_settings
+    from cirkd.models.smp_inference import (
+        has_encoder,
+        infer_architecture,
+        infer_depth,
+        infer_encoder,
+        infer_settings,
+    )
 
     config = dict(hints.config or {}) if "_model_class" in (hints.config or {}) else {}
     architecture = (hints.architecture or str(config.get("_model_class", "")) or infer_architecture(tensors)).lower()
@@ -65,17 +71,19 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         if not has_encoder(hints.encoder, tensors, settings):
             _refuse_another("encoder", hints.encoder, lambda: infer_encoder(tensors, settings))
     encoder = hints.encoder or config.get("encoder_name") or infer_encoder(tensors, settings)
+    if not config:
+        settings = {**settings, **infer_depth(architecture, str(encoder), tensors)}
     ignored = tuple(name for name in tensors if name.startswith("classification_head."))
     kept = {_new_name(name, str(encoder)): value for name, value in tensors.items() if name not in ignored}
     last = [name for name in kept if name.startswith("classifier.") and name.endswith("weight")][-1]
     classes, note = classes_by_count(kept[last].shape[0])
     notes = (note, ASSUMED_INPUT)
     if not config:
-        notes = (*notes, "what weights don't tell, such as dilations, is taken to be as SMP has it by default")
+        notes = (*notes, BY_DEFAULT.format("SMP"))
     info = ModelInfo(
         architecture=architecture,
         encoder=str(encoder),
-        output_stride=ARCHITECTURES[architecture],
+        output_stride=_stride(architecture, settings),
         embedding_channels=tensors[head].shape[1],
         auxiliary=False,
         classes=classes,
@@ -85,6 +93,16 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         notes=notes,
     )
     return Recognised(info, kept, ignored)
+
+
+def _stride(architecture: str, settings: Mapping[str, Any]) -> int:
+    """Input pixels a position of the embedding map, per side; for FPN and PSPNet they depend on the encoder's depth."""
+    from cirkd.models.smp_inference import DEPTHS
+
+    usual = ARCHITECTURES[architecture]
+    if architecture not in ("fpn", "pspnet"):
+        return usual
+    return max(1, int(usual * 2.0 ** (int(settings.get("encoder_depth", DEPTHS[architecture])) - DEPTHS[architecture])))
 
 
 def _refuse_another(what: str, given: str, infer: Callable[[], str]) -> None:

@@ -1,6 +1,8 @@
 """Which network of segmentation-models-pytorch a plain state dict belongs to, by its names and shapes."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import takewhile
 from typing import Any
 
 from torch import Tensor
@@ -15,7 +17,7 @@ _MARKS = (
     ("decoder.blocks.0.conv1.0.weight", "unet"),
     ("decoder.blocks.0.block.0.0.weight", "linknet"),
     ("decoder.p5.weight", "fpn"),
-    ("decoder.feature_norms.0.weight", "upernet"),
+    ("decoder.psp.blocks.0.1.0.weight", "upernet"),
     ("decoder.psp.blocks.0.pool.1.0.weight", "pspnet"),
     ("decoder.aspp.0.convs.0.0.weight", "deeplabv3plus"),
     ("decoder.aspp.convs.0.0.weight", "deeplabv3"),
@@ -26,6 +28,9 @@ _MARKS = (
     ("decoder.reassemble_blocks.0.project_to_out_channel.weight", "dpt"),
 )
 """A weight that each architecture has, and those before it in the list have not."""
+
+DEPTHS = {"pspnet": 3, "fpn": 5, "deeplabv3": 5, "deeplabv3plus": 5, "pan": 5, "upernet": 5, "segformer": 5}
+"""How many levels an encoder has by default, where the architecture's mark reads the last one."""
 
 _FAMILIES = (
     ("encoder.layer0.conv1.weight", "se"),
@@ -61,6 +66,9 @@ _TIMM = (
 """Encoders of timm that are tried without being named; it has over a thousand."""
 
 
+_WITH_NORMS = ("unet", "unetplusplus", "manet", "linknet", "pspnet", "upernet")
+"""Architectures that can be built without normalisation in their decoder."""
+_NOT_BUILT = (ValueError, KeyError, RuntimeError, IndexError)
 _INNER = 16
 """Channels that no image has: what reads so many is not the first layer, which is missing then."""
 
@@ -79,14 +87,38 @@ def infer_architecture(tensors: Mapping[str, Tensor]) -> str:
 
 def infer_settings(architecture: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     """The settings of an architecture that show in the shapes of its weights."""
+    # That of UPerNet's pyramid is there in any case.
+    norms = (k for k in tensors if k.startswith("decoder.") and k.endswith("running_mean") and "psp.out_conv." not in k)
+    plain = architecture in _WITH_NORMS and next(norms, None) is None
+    return {**_sizes(architecture, tensors), **({"decoder_use_norm": False} if plain else {})}
+
+
+def infer_depth(architecture: str, encoder: str, tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    """How many levels the encoder has, where these are not as many as usual and the decoder's first weight shows it."""
+    from segmentation_models_pytorch.encoders import get_encoder
+
+    usual = DEPTHS.get(architecture)
+    first = next((tensors[mark] for mark, name in _MARKS if name == architecture and mark in tensors), None)
+    if usual is None or first is None:
+        return {}
+    for depth in dict.fromkeys((usual, 5, 4, 3)):
+        with suppress(*_NOT_BUILT), on_meta_device():
+            if get_encoder(encoder, depth=depth, weights=None).out_channels[-1] == first.shape[1]:
+                return {} if depth == usual else {"encoder_depth": depth}
+    return {}
+
+
+def _sizes(architecture: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The settings that are numbers of layers or channels."""
     head = next(tensors[k] for k in ("segmentation_head.0.weight", "segmentation_head.head.0.weight") if k in tensors)
     width = int(head.shape[1])
+    attention = {"decoder_attention_type": "scse"} if any(".attention1." in key for key in tensors) else {}
     if architecture in ("unet", "manet"):
-        return _pyramid_settings(architecture, tensors)
+        return {**_pyramid_settings(architecture, tensors), **(attention if architecture == "unet" else {})}
     if architecture == "unetplusplus":
         depth = len({key.split(".")[2] for key in tensors if key.startswith("decoder.blocks.x_0_")})
         widths = [int(tensors[f"decoder.blocks.x_0_{i}.conv1.0.weight"].shape[0]) for i in range(depth - 1)]
-        return {"encoder_depth": depth, "decoder_channels": [*widths, width]}
+        return {"encoder_depth": depth, "decoder_channels": [*widths, width], **attention}
     if architecture == "linknet":
         return {"encoder_depth": count_blocks(tensors, "decoder.blocks.")}
     if architecture == "fpn":
@@ -101,7 +133,13 @@ def infer_settings(architecture: str, tensors: Mapping[str, Tensor]) -> dict[str
         "pan": {"decoder_channels": width},
         "upernet": {"decoder_channels": width},
         "segformer": {"decoder_segmentation_channels": width},
-        "dpt": {"decoder_fusion_channels": width, "decoder_readout": readout},
+        "dpt": {
+            "decoder_fusion_channels": width,
+            "decoder_readout": readout,
+            "decoder_intermediate_channels": _widths(
+                tensors, "decoder.reassemble_blocks.{}.project_to_out_channel.weight"
+            ),
+        },
     }.get(architecture, {})
 
 
@@ -133,14 +171,10 @@ def has_encoder(name: str, tensors: Mapping[str, Tensor], settings: Mapping[str,
     from segmentation_models_pytorch.encoders import get_encoder
 
     wanted = _shapes({k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")})
-    for depth in dict.fromkeys((int(settings.get("encoder_depth", 5)), 5, 3)):
-        try:
-            with on_meta_device():
-                network = get_encoder(name, depth=depth, weights=None)
-        except (ValueError, KeyError, RuntimeError, IndexError):
-            continue
-        if _shapes(network.state_dict()) == wanted:
-            return True
+    for depth in dict.fromkeys((int(settings.get("encoder_depth", 5)), 5, 4, 3)):
+        with suppress(*_NOT_BUILT), on_meta_device():
+            if _shapes(get_encoder(name, depth=depth, weights=None).state_dict()) == wanted:
+                return True
     return False
 
 
@@ -152,16 +186,19 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
 def _pyramid_settings(architecture: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     """Unet and MAnet: a block a level, each with its width."""
     count = count_blocks(tensors, "decoder.blocks.")
-    names = [f"decoder.blocks.{i}.conv1.0.weight" for i in range(count)]
-    widths = [int(tensors[name].shape[0]) for name in names if name in tensors]
+    widths = _widths(tensors, "decoder.blocks.{}.conv1.0.weight")
     settings: dict[str, Any] = {"encoder_depth": count, "decoder_channels": widths}
-    if not any(key.startswith("decoder.blocks.0.conv1.1.") for key in tensors):
-        settings["decoder_use_norm"] = False
-    if architecture == "unet" and any(".attention1." in key for key in tensors):
-        settings["decoder_attention_type"] = "scse"
     if architecture == "manet" and "decoder.center.top_conv.weight" in tensors:
         settings["decoder_pab_channels"] = int(tensors["decoder.center.top_conv.weight"].shape[0])
     return settings
+
+
+def _widths(tensors: Mapping[str, Tensor], name: str) -> list[int]:
+    """Channels that each of some numbered layers gives."""
+    named = (tensors.get(name.format(place)) for place in range(len(tensors)))
+    return [
+        int(weight.shape[0]) for weight in takewhile(lambda weight: weight is not None, named) if weight is not None
+    ]
 
 
 def _fpn_settings(tensors: Mapping[str, Tensor], width: int) -> dict[str, Any]:

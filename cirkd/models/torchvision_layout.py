@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cirkd.data.catalog import classes_by_count
 from cirkd.data.errors import CheckpointError
-from cirkd.models.layouts import ASSUMED_INPUT, Hints, Recognised, count_blocks, renamed
+from cirkd.models.layouts import ASSUMED_INPUT, BY_DEFAULT, Hints, Recognised, count_blocks, renamed
 from cirkd.models.segmenter import ModelInfo, Segmenter
 
 NETWORKS = (
@@ -53,7 +53,7 @@ def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
         auxiliary=any(key.startswith("auxiliary.") for key in kept),
         classes=classes,
         layout="torchvision",
-        notes=(note, ASSUMED_INPUT),
+        notes=(note, ASSUMED_INPUT, BY_DEFAULT.format("torchvision")),
         align_corners=False,
     )
     return Recognised(info, kept)

@@ -4,15 +4,13 @@ Read without that library. Keys and values, which it keeps apart, are one layer 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from cirkd.data.catalog import classes_by_count
-from cirkd.data.palettes import numbered_classes
-from cirkd.data.sample import Classes
-from cirkd.models.layouts import ASSUMED_INPUT, Hints, Recognised, renamed
+from cirkd.data.errors import CheckpointError
+from cirkd.models.layouts import ASSUMED_INPUT, OTHERS, Hints, Recognised, renamed
 from cirkd.models.mix_transformer import counted_from_one, mix_transformer, sizes_of
 from cirkd.models.published_networks import SegFormerHead
 from cirkd.models.segmenter import ModelInfo, Segmenter
@@ -38,16 +36,25 @@ _PLAIN = {
 }
 
 _HEADS = "its attention is taken to have 1, 2, 5 and 8 heads, as usual; config.json beside the weights says otherwise"
+_USUAL = {"strides": [4, 2, 2, 2], "hidden_act": "gelu"}
+"""What does not show in the weights and is built here in this form alone."""
 
 
 def recognise(tensors: Mapping[str, Tensor], hints: Hints) -> Recognised | None:
-    """The SegFormer that a state dict of transformers belongs to; None for other names."""
+    """The SegFormer that a state dict of transformers belongs to; None for other names.
+
+    Raises:
+        CheckpointError: `config.json` says that it is one of another form.
+    """
     classifier, first = "decode_head.classifier.weight", "segformer.encoder.patch_embeddings.0.proj.weight"
     if classifier not in tensors or first not in tensors or "decode_head.linear_fuse.weight" not in tensors:
         return None
     width = tensors["decode_head.linear_fuse.weight"].shape[0]
     config = hints.config or {}
-    classes, note = _classes(tensors[classifier].shape[0], config)
+    if other := next((name for name, value in _USUAL.items() if config.get(name) not in (None, value)), None):
+        said = f"config.json says {other} {str(config[other])[:40]!r}"
+        raise CheckpointError(f"{said}, and a SegFormer with {_USUAL[other]!r} was wanted; {OTHERS}")
+    classes, note = classes_by_count(tensors[classifier].shape[0])
     # All sizes but the number of heads show in the weights' shapes.
     heads = config.get("num_attention_heads") or ()
     told = isinstance(heads, Sequence) and len(heads) == 4
@@ -71,19 +78,6 @@ def build(info: ModelInfo) -> Segmenter:
     """The SegFormer that an info of this layout describes, with fresh weights."""
     head = SegFormerHead(info.options["widths"], info.embedding_channels)
     return Segmenter(mix_transformer(info.options, epsilon=1e-5), head, info)
-
-
-def _classes(count: int, config: Mapping[str, Any]) -> tuple[Classes, str]:
-    """Classes as `config.json` names them, else by their count."""
-    known, note = classes_by_count(count)
-    named = config.get("id2label")
-    if not isinstance(named, Mapping) or len(named) != count:
-        return known, note
-    names = tuple(str(named.get(str(i), f"class {i}")) for i in range(count))
-    if all(name == f"LABEL_{i}" for i, name in enumerate(names)):
-        return known, note
-    same = [name.lower() for name in names] == [name.lower() for name in known.names]
-    return Classes(names, known.colors if same else numbered_classes(count).colors), f"{count} classes, as config.json"
 
 
 def _renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ first; the first one that a layout knows is the network, and what lies beside it
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
@@ -30,7 +30,7 @@ _LIKELY = (
     "weights",
     "params",
 )
-_NO_NETWORK = ("optim", "sched", "loops", "callback", "scaler", "rng", "message_hub")
+_NO_NETWORK = ("optim", "sched", "loops", "scaler", "rng", "message_hub")
 _COUNTERS = {"n_averaged", "steps", "num_updates", "decay"}
 _AVERAGED = re.compile(r"(^|[._])(ema|swa|averaged|average|avg|shadow|polyak)([._]|$)|_ema$|^ema")
 _TEACHER = re.compile(r"teacher|(^|[._])(t|tea)([._]|$)|([nN]et|[mM]odel)T([._]|$)")
@@ -77,16 +77,18 @@ def parts(content: Mapping[str, Any]) -> list[Part]:
     beside = _raw_beside_averages(content)
     found: dict[str, dict[str, Tensor]] = {}
     wrappers: defaultdict[str, set[str]] = defaultdict(set)
+    counters = {key for key, value in named.items() if _segments(key)[-1] in _COUNTERS and value.numel() == 1}
+    beside_others = _beside_others(key for key in named if key not in counters)
     for key, value in named.items():
-        whole = _segments(key)
-        segments = [s for s in whole if s not in WRAPPERS]
-        if segments[-1] in _COUNTERS and value.numel() == 1:
+        if key in counters:
             continue
+        whole = _segments(key)
+        segments = [s for i, s in enumerate(whole) if s not in WRAPPERS or tuple(whole[: i + 1]) in beside_others]
         for depth in range(min(len(segments), _DEEPEST)):
             prefix = "\0".join(segments[:depth])
             if prefix in found or len(found) < _MOST_PARTS:
                 found.setdefault(prefix, {})[".".join(segments[depth:])] = value
-                wrappers[prefix] |= WRAPPERS.intersection(whole)
+                wrappers[prefix] |= WRAPPERS.intersection(whole).difference(segments)
     averagers = {
         "\0".join(s for s in _segments(key)[:-1] if s not in WRAPPERS)
         for key in named
@@ -169,8 +171,18 @@ def _named(content: Mapping[Any, Any]) -> Iterator[tuple[str, Tensor]]:
                 waiting.append(((*keys, name), inner))
             elif isinstance(value, Mapping | Record):
                 waiting.append(((*keys, name), entries(value)))
-            elif isinstance(value, list) and any(isinstance(inner, Tensor) for inner in value):
+            elif isinstance(value, list) and any(isinstance(inner, Tensor | Mapping) for inner in value):
                 waiting.append(((*keys, name), dict(enumerate(value))))
+
+
+def _beside_others(keys: Iterable[str]) -> set[tuple[str, ...]]:
+    """Places that are called like a wrapper and have others beside them, which a wrapper has not."""
+    inside: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    for key in keys:
+        whole = _segments(key)
+        for depth, segment in enumerate(whole):
+            inside[tuple(whole[:depth])].add(segment)
+    return {(*place, name) for place, names in inside.items() if not names <= WRAPPERS for name in names & WRAPPERS}
 
 
 def _segments(key: str) -> list[str]:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from cirkd.data.bundled import checkpoint_path
 from cirkd.data.errors import CheckpointError, line_of
+from cirkd.models.fit import MERGE
 from cirkd.models.settings_beside import FILES
 from cirkd.models.torch_files import read_torch
 
@@ -30,6 +31,9 @@ _WEIGHTS_OF_FOLDER = (
     "pytorch_model.bin.index.json",
 )
 _ENDINGS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pth.tar")
+_NO_WEIGHTS = re.compile(r"optim|sched|scaler|random|rng|training_args")
+"""Files that trainers put beside the weights."""
+_SHARDED = "a sharded checkpoint of torch.distributed; join {} with dcp_to_torch_save, and give the file"
 _SHARD = re.compile(
     r"(model|pytorch_model)(?:-\d+-of-\d+)\.(safetensors|bin)|(?:model|pytorch_model)\.\w+\.index\.json"
 )
@@ -127,6 +131,8 @@ def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
         raise CheckpointError(f"{path}: this path cannot be used ({error}); check it") from None
     if not is_folder:
         require_file(path)
+        if path.suffix == ".distcp":
+            raise CheckpointError(f"{path}: a part of {_SHARDED.format('its folder')}")
         # A configuration belongs to the files of its folder that have the usual names, and to no other.
         shard = _SHARD.fullmatch(path.name)
         usual = shard or path.name in _WEIGHTS_OF_FOLDER
@@ -150,10 +156,12 @@ def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
 def _held_by(folder: Path) -> str:
     """What was wanted in place of a folder without `config.json`, and what in it might be that."""
     names = sorted(file.name for file in folder.iterdir() if file.is_file())
-    if any(name.endswith(".distcp") for name in names):
-        return "a sharded checkpoint of torch.distributed; join it with dcp_to_torch_save, and give the file"
+    if parts := next((file.parent for pattern in ("*.distcp", "*/*.distcp") for file in folder.glob(pattern)), None):
+        return _SHARDED.format("it" if parts == folder else parts.name)
+    if "adapter_config.json" in names:
+        return f"an adapter (LoRA) without its network; {MERGE}"
     inside = [str(file.relative_to(folder)) for file in folder.glob("*/*_model_states.pt")]
-    held = [name for name in names if name.endswith(_ENDINGS)] or sorted(inside)
+    held = [name for name in names if name.endswith(_ENDINGS) and not _NO_WEIGHTS.search(name)] or sorted(inside)
     offered = f"; give a file in it, such as {', '.join(held[:3])}" if held else ""
     return f"a checkpoint file was wanted, or config.json and model.safetensors in it{offered}"
 

@@ -121,6 +121,27 @@ def test_a_resize_of_the_test_is_told() -> None:
         assert "its test resizes images to 512x256" in line and "--input-scale" in line
 
 
+def test_a_test_in_windows_is_told() -> None:
+    text = f"img_norm_cfg = dict({USUAL})\nmodel = dict(test_cfg=dict(crop_size=(512, 256), mode='slide'))"
+    (line,) = settings_of({"cfg": text}, CITYSCAPES).assumed
+    assert "in windows of 256x512, and here the whole image is one" in line
+    assert settings_of({"cfg": text.replace("slide", "whole")}, CITYSCAPES).assumed == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        (PLAIN, "decode_head=dict(act_cfg=dict(inplace=True, type='GELU'))", "activation is GELU, .* with ReLU alone"),
+        (MIT, "backbone=dict(act_cfg=dict(type='ReLU'))", "activation is ReLU, and it is read here with GELU alone"),
+        (MIT, "backbone=dict(strides=[2, 2, 2, 2])", r"strides \[2, 2, 2, 2\] is not read here"),
+    ],
+)
+def test_a_form_that_weights_do_not_show_is_refused(name: str, text: str, says: str, tmp_path: Path) -> None:
+    content = {"state_dict": weights(name), "meta": {"cfg": f"model = dict({text})"}}
+    with pytest.raises(CheckpointError, match=rf"{says}.*FILE\.py:make"):
+        load_model(saved(tmp_path, content), "cpu")
+
+
 @pytest.mark.parametrize(("said", "threshold"), [("threshold=0.4, ", 0.4), ("", 0.3)])
 def test_one_output_is_told_apart_at_the_configurations_threshold(said: str, threshold: float, tmp_path: Path) -> None:
     state = {key: value for key, value in weights(PLAIN).items() if not key.startswith("auxiliary_head.")}

@@ -74,7 +74,7 @@ def test_a_module_in_a_notebook() -> None:
         wrap_network(network, "tail")
     with pytest.raises(CheckpointError, match="does not run on"):
         wrap_network(nn.Conv2d(1, 4, 1))
-    with pytest.raises(CheckpointError, match=r"maps .* were wanted"):
+    with pytest.raises(CheckpointError, match=r"logits .* were wanted"):
         wrap_network(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten()))
     with pytest.raises(CheckpointError, match="name the submodule"):
         wrap_network(nn.Identity())
@@ -220,6 +220,35 @@ def test_a_network_that_takes_no_loud_noise_opens() -> None:
     assert wrap_network(Checked(100)).info.embedding_channels == 6
     with pytest.raises(CheckpointError, match=r"does not run on .* normalise the image"):
         wrap_network(Checked(1))
+
+
+class Fixed(nn.Module):
+    """Takes images of one size, and resizes others where it is told to."""
+
+    def __init__(self, resized: bool, then: Callable[[Tensor], Tensor] = lambda x: x) -> None:
+        super().__init__()
+        self.resized, self.then, self.head = resized, then, nn.Conv2d(3, 5, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = nn.functional.interpolate(x, size=(64, 64)) if self.resized else x
+        assert x.shape[2] == 64, "images of 64 pixels"
+        return self.then(self.head(x))
+
+
+def test_a_network_of_one_size_is_told_what_to_do() -> None:
+    with pytest.raises(
+        CheckpointError, match=r"images of 64 pixels; RGB images of any size were wanted: resize or pad"
+    ):
+        wrap_network(Fixed(False))
+    assert wrap_network(Fixed(True)).info.embedding_channels == 3
+
+
+@pytest.mark.parametrize("then", [lambda x: x.argmax(1), lambda x: x.permute(0, 2, 3, 1)])
+def test_maps_that_are_no_logits_are_refused(then: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(
+        CheckpointError, match=r"the network returned \[1, 64, 64.*\[B, C, h, w\] were wanted: all classes"
+    ):
+        wrap_network(Fixed(True, then))
 
 
 def test_what_a_network_returns_is_overruled() -> None:

@@ -60,6 +60,15 @@ def test_folders_and_plain_weights_give_their_outputs(architecture: str, tmp_pat
     [
         ("unet", {"decoder_channels": (128, 64, 32, 16), "encoder_depth": 4, "decoder_attention_type": "scse"}),
         ("unet", {"decoder_use_norm": False}),
+        ("unetplusplus", {"decoder_use_norm": False, "decoder_attention_type": "scse"}),
+        ("linknet", {"decoder_use_norm": False}),
+        ("pspnet", {"decoder_use_norm": False, "encoder_depth": 4}),
+        ("upernet", {"decoder_use_norm": False}),
+        ("upernet", {"encoder_depth": 4}),
+        ("fpn", {"encoder_depth": 4}),
+        ("deeplabv3", {"encoder_depth": 4}),
+        ("segformer", {"encoder_depth": 3}),
+        ("dpt", {"decoder_intermediate_channels": (16, 32, 48, 64), "decoder_readout": "ignore"}),
         ("unetplusplus", {"decoder_channels": (64, 32, 16), "encoder_depth": 3}),
         ("fpn", {"decoder_merge_policy": "cat", "decoder_segmentation_channels": 32, "decoder_pyramid_channels": 64}),
         ("deeplabv3", {"decoder_channels": 48, "decoder_aspp_separable": True}),
@@ -72,8 +81,11 @@ def test_settings_show_in_the_shapes(architecture: str, settings: dict[str, Any]
     image = torch.randn(1, 3, 64, 64)
     _, logits = their_outputs(model, image)
     torch.save(model.state_dict(), tmp_path / "weights.pth")
+    loaded = load_model(tmp_path / "weights.pth", "cpu", encoder=VIT if architecture == "dpt" else None)
     with torch.inference_mode():
-        torch.testing.assert_close(load_model(tmp_path / "weights.pth", "cpu")(image).logits, logits)
+        torch.testing.assert_close(loaded(image).logits, logits)
+    if architecture != "dpt":
+        assert loaded.info.output_stride == 64 // logits.shape[2]
 
 
 @pytest.mark.slow

@@ -113,6 +113,8 @@ def test_a_std_of_255_is_of_pixels_in_0_to_255(tmp_path: Path, state: dict[str, 
         {"id2label": dict(enumerate(TREES))},
         {"labels": {name: place for place, name in enumerate(TREES)}},
         {"class_to_idx": {name: place for place, name in enumerate(TREES)}},
+        {"datamodule_hyper_parameters": {"class_names": TREES}},
+        {"hyper_parameters": {"data": {"classes": TREES}}},
     ],
 )
 def test_class_names_beside_the_weights_are_read(
@@ -143,6 +145,32 @@ def test_other_things_beside_the_weights_are_no_class_names(
 ) -> None:
     torch.save({"state_dict": state, **beside}, tmp_path / "w.pth")
     assert load_model(tmp_path / "w.pth", "cpu").info.classes.guessed
+
+
+@pytest.mark.parametrize(
+    ("beside", "place"),
+    [
+        ({"class_names": ["a", "b", "c"]}, "'class_names'"),
+        ({"hyper_parameters": {"classes": [*TREES, "void"]}}, "'hyper_parameters', 'classes'"),
+        ({"id2label": {**dict(enumerate(TREES)), 255: "void"}}, "'id2label'"),
+        ({"meta": {"dataset_meta": {"classes": TREES[1:]}}}, "'meta', 'dataset_meta', 'classes'"),
+    ],
+)
+def test_names_of_other_classes_are_told(
+    beside: dict[str, Any], place: str, tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    torch.save({"state_dict": state, **beside}, tmp_path / "w.pth")
+    line = f"4 classes, and {place} in the file has not one name for each; --classes names them"
+    assert line in load_model(tmp_path / "w.pth", "cpu").info.notes
+    assert line not in load_model(tmp_path / "w.pth", "cpu", classes=list(TREES)).info.notes
+
+
+def test_one_name_for_two_classes_is_that_of_the_second(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    one = {name: value[:1] if name.startswith("segmentation_head.0.") else value for name, value in state.items()}
+    torch.save({"state_dict": one, "class_names": ["crack"]}, tmp_path / "w.pth")
+    info = load_model(tmp_path / "w.pth", "cpu").info
+    assert info.classes.names == ("background", "crack")
+    assert any("of which 'class_names' in the file names the second" in note for note in info.notes)
 
 
 def test_class_names_in_a_safetensors_header(tmp_path: Path, state: dict[str, Tensor]) -> None:

@@ -47,6 +47,7 @@ def test_the_auxiliary_head_is_kept(tmp_path: Path) -> None:
     assert output.auxiliary is not None
     assert output.auxiliary.shape[:2] == (2, 7)
     assert any("mean and std of the encoder's ImageNet weights are assumed" in note for note in loaded.info.notes)
+    assert any("dilations, is taken to be as torchvision has it by default" in note for note in loaded.info.notes)
 
 
 def test_saved_in_our_format_they_come_back(tmp_path: Path) -> None:
@@ -64,4 +65,15 @@ def test_a_missing_half_of_the_classifier_is_named(tmp_path: Path) -> None:
     del state["classifier.high_classifier.bias"]
     torch.save(state, tmp_path / "weights.pth")
     with pytest.raises(CheckpointError, match=r"classifier\.bias missing"):
+        load_model(tmp_path / "weights.pth", "cpu")
+
+
+def test_a_layer_of_another_kind_is_a_variant_and_no_file_that_is_cut_off(tmp_path: Path) -> None:
+    model = theirs(SMALL[0], 4)
+    model.classifier[4] = torch.nn.Conv2d(256, 4, 1, bias=False)
+    torch.save(model.state_dict(), tmp_path / "weights.pth")
+    with pytest.raises(
+        CheckpointError,
+        match=r"classifier\.bias missing\); save the whole .* or where its layers have none of these .*FILE\.py:make",
+    ):
         load_model(tmp_path / "weights.pth", "cpu")

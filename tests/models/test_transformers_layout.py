@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from cirkd.checkpoint import load_model
+from cirkd.data.errors import CheckpointError
 from tests.models.published_vectors import error, given_input, outputs, weights
 
 _NAMES = (
@@ -65,6 +66,34 @@ def test_renamed_it_gives_the_published_outputs(tmp_path: Path) -> None:
     notes = load_model(tmp_path / "model.safetensors", "cpu").info.notes
     for guess in ("mean and std of the encoder's ImageNet weights are assumed", "1, 2, 5 and 8 heads, as usual"):
         assert any(guess in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (
+            {"strides": [2, 2, 2, 2]},
+            r"strides '\[2, 2, 2, 2\]', and a SegFormer with \[4, 2, 2, 2\] was.*FILE\.py:make",
+        ),
+        ({"hidden_act": "relu"}, r"hidden_act 'relu', and a SegFormer with 'gelu' was wanted.*FILE\.py:make"),
+        ({"num_attention_heads": [3, 3, 3, 3]}, r"config\.json says \(dim 32 should be divided by num_heads 3"),
+    ],
+)
+def test_a_form_that_weights_do_not_show_is_refused(config: dict[str, object], says: str, tmp_path: Path) -> None:
+    save_file(in_their_names(weights("v1_segformer_MiT_B0")), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=says):
+        load_model(tmp_path, "cpu")
+
+
+def test_names_that_are_counted_from_one_are_not_taken(tmp_path: Path) -> None:
+    save_file(in_their_names(weights("v1_segformer_MiT_B0")), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": {str(i): f"thing {i}" for i in range(1, 20)}}))
+    info = load_model(tmp_path, "cpu").info
+    assert info.classes.guessed
+    assert "19 classes, and 'id2label' in the file has not one name for each; --classes names them" in info.notes
+    told = load_model(tmp_path, "cpu", classes=[f"thing {i}" for i in range(19)])
+    assert not any("one name for each" in note for note in told.info.notes)
 
 
 def test_a_tiny_one_gives_the_outputs_of_the_library(tmp_path: Path) -> None:

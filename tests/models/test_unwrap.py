@@ -1,6 +1,7 @@
 """Weights are found in what trainers wrapped around them; of several networks one is taken, and it is said."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ WRAPPED = {
     "any container": lambda s: {"generator": s, "optimizer": {"state": {0: {"exp_avg": torch.zeros(3)}}}},
     "old": lambda s: {k: v for k, v in s.items() if "num_batches" not in k},
     "averaged": lambda s: {"n_averaged": torch.tensor(3), **prefixed(s, "module.")},
+    "beside a loss": lambda s: {**prefixed(s, "module."), "criterion.weight": torch.ones(4)},
+    "folds in a list": lambda s: {"folds": [s, {k: v + 1 for k, v in s.items()}]},
     "teacher too": lambda s: {**prefixed({k: v + 1 for k, v in s.items()}, "teacher."), **prefixed(s, "student.")},
 }
 
@@ -152,3 +155,33 @@ def test_averages_of_a_form_that_is_not_read_are_told(tmp_path: Path, state: dic
     assert any("the raw ones are taken; the others are in a form that is not read" in note for note in notes)
     with pytest.raises(CheckpointError, match="averaged weights are in a form that is not read; leave --weights out"):
         load_model(tmp_path / "w.ckpt", "cpu", weights="ema")
+
+
+@pytest.mark.parametrize(
+    ("file", "note", "place"),
+    [
+        (lambda s, t: {"module": s, "ema": t}, "raw ones are taken; --weights ema takes the others", "ema"),
+        (lambda s, t: {"model": s, "module": t}, "that at 'model' is taken; --weights module takes another", "module"),
+        (
+            lambda s, t: {"state_dict": {**prefixed(s, "model."), **prefixed(t, "module.")}},
+            "that at 'state_dict.model' is taken; --weights state_dict.module takes another",
+            "state_dict.module",
+        ),
+        (
+            lambda s, t: {"state_dict": prefixed(s, "model."), "callbacks": {"EMA": {"ema_state_dict": t}}},
+            "raw ones are taken; --weights ema takes the others",
+            "ema",
+        ),
+    ],
+)
+def test_networks_beside_one_that_is_called_like_a_wrapper_or_in_a_callback(
+    file: Callable[..., object], note: str, place: str, tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    """Each opens, and the file says how: the first without being asked, the other by what the note advises."""
+    other = {name: value + 1 for name, value in state.items()}
+    torch.save(file(state, other), tmp_path / "w.pth")
+    for weights, wanted in ((None, state), (place, other)):
+        model = load_model(tmp_path / "w.pth", "cpu", weights=weights)
+        assert torch.equal(model.state_dict()["classifier.weight"], wanted["segmentation_head.0.weight"])
+        assert weights is not None or any(note in line for line in model.info.notes)
+        assert not any("taken off" in line for line in model.info.notes)

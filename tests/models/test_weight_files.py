@@ -150,6 +150,61 @@ def test_folders_of_checkpoints_offer_their_files(tmp_path: Path, state: dict[st
         load_model(tmp_path, "cpu")
 
 
+def test_folders_of_trainers_are_named(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    for name in ("optimizer.bin", "scheduler.bin", "model_7.bin"):
+        torch.save(state, tmp_path / name)
+    with pytest.raises(CheckpointError, match=r"give a file in it, such as model_7\.bin$"):
+        load_model(tmp_path, "cpu")
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=r"an adapter \(LoRA\) without its network; merge it"):
+        load_model(tmp_path, "cpu")
+    (tmp_path / "fsdp_0").mkdir()
+    (tmp_path / "model_7.bin").rename(tmp_path / "fsdp_0" / "__0_0.distcp")
+    with pytest.raises(CheckpointError, match="join fsdp_0 with dcp_to_torch_save, and give the file"):
+        load_model(tmp_path, "cpu")
+    with pytest.raises(
+        CheckpointError, match=r"a part of a sharded checkpoint .*; join its folder with dcp_to_torch_save"
+    ):
+        load_model(tmp_path / "fsdp_0" / "__0_0.distcp", "cpu")
+
+
+LAYER = "encoder.layer1.0.conv1"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            {f"{LAYER}.lora_A.default.weight": (4, 64, 3, 3)},
+            r"is of an adapter \(LoRA\) .* merge it \(merge_and_unload",
+        ),
+        (
+            {f"{LAYER}.weight_scale": (64,)},
+            "is of a network that is quantised or prepared for it; save the network before",
+        ),
+        (
+            {f"{LAYER}.weight_fake_quant.min_val": (0,)},
+            "is of a network that is quantised or prepared for it; save the",
+        ),
+        ({f"{LAYER}.weight": (0,)}, "is empty; join the checkpoint's parts with zero_to_fp32.py"),
+        ({"segmentation_head.0.weight": (0,)}, "is empty; join the checkpoint's parts with zero_to_fp32.py"),
+        ({"segmentation_head.0.weight.absmax": (9,)}, "is of a network that is quantised .* save the network before"),
+    ],
+)
+def test_what_stands_for_weights_is_named(
+    change: dict[str, tuple[int, ...]], line: str, tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    torch.save({**state, **{name: torch.zeros(shape) for name, shape in change.items()}}, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match=f"{next(iter(change)).replace('segmentation_head.0', '.*')}.*{line}"):
+        load_model(tmp_path / "w.pth", "cpu")
+
+
+def test_an_optimizers_state_is_no_network(tmp_path: Path) -> None:
+    torch.save({"state": {0: {"exp_avg": torch.zeros(3, 3)}}, "param_groups": []}, tmp_path / "optimizer.bin")
+    with pytest.raises(CheckpointError, match="holds no weights; save the network's state_dict"):
+        load_model(tmp_path / "optimizer.bin", "cpu")
+
+
 def test_an_unknown_network_goes_by_what_its_config_says(tmp_path: Path, state: dict[str, Tensor]) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "mask2former"}')
     save_file(
