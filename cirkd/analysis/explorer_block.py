@@ -33,6 +33,8 @@ DOTS = 12_500
 MOST_DIMENSIONS, FEWEST_DIMENSIONS = 64, 32
 MOST_NUMBERS = 2_000_000
 """Positions times dimensions of one model: what a browser multiplies for every pixel pointed at, in about 2 ms."""
+AT_A_TIME = 64
+"""Rows whose dot products with all others are held at once."""
 MEASURED = 4096
 """Positions whose pairs are all measured for the error; of more, that many rows' worth of pairs."""
 WIDEST = 640
@@ -218,14 +220,14 @@ def cosine_error(
     """
     count = len(unit)
     rows = np.arange(0, count, max(1, math.ceil((count / measured) ** 2)))
-    left = np.concatenate([unit, approximate], axis=1)
-    right = np.concatenate([unit, -approximate], axis=1)
     largest = 0.0
-    for start in range(0, len(rows), 1024):
-        block = rows[start : start + 1024]
+    for start in range(0, len(rows), AT_A_TIME):
+        block = rows[start : start + AT_A_TIME]
         # Dot products are symmetric: with all rows there, the pairs before this block have been measured.
-        others = right[block[0] :] if len(rows) == count else right
-        largest = max(largest, float(np.abs(left[block] @ others.T).max()))
+        others = slice(block[0] if len(rows) == count else 0, None)
+        found = unit[block] @ unit[others].T
+        found -= approximate[block] @ approximate[others].T
+        largest = max(largest, float(np.abs(found, out=found).max()))
     return largest, len(rows) * count
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,9 @@ from jaxtyping import Float, Float32, Int
 
 from cirkd.analysis import apart
 from cirkd.analysis.geometry import nearest_neighbours
+
+AT_A_TIME = 4096
+"""Rows that are held in double precision at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +27,7 @@ class Axes:
     explained: tuple[float, ...]
 
     def project(self, rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-        return (rows - self.mean) @ self.axes.T
+        return np.concatenate([part @ self.axes.T for part in _centred(rows, self.mean)])
 
 
 def principal_axes(
@@ -52,8 +55,8 @@ def principal_axes(
 
 def _axes(rows: np.ndarray, dimensions: int) -> Axes:
     mean = rows.mean(axis=0, dtype=np.float64)
-    centred = rows - mean
-    values, vectors = np.linalg.eigh(centred.T @ centred)
+    scatter = sum((part.T @ part for part in _centred(rows, mean)), np.zeros((rows.shape[1],) * 2))
+    values, vectors = np.linalg.eigh(scatter)
     values = np.maximum(values[::-1], 0)
     axes, shares = np.zeros((dimensions, rows.shape[1])), np.zeros(dimensions)
     known = min(dimensions, rows.shape[1])
@@ -61,6 +64,12 @@ def _axes(rows: np.ndarray, dimensions: int) -> Axes:
     if values.sum() > 0:
         shares[:known] = values[:known] / values.sum()
     return Axes(mean, axes, tuple(shares.tolist()))
+
+
+def _centred(rows: np.ndarray, mean: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows less their mean, some at a time: in double precision all would be twice as large as they are."""
+    for start in range(0, max(len(rows), 1), AT_A_TIME):
+        yield rows[start : start + AT_A_TIME] - mean
 
 
 def parameters(method: str, count: int) -> dict[str, Any]:

@@ -174,14 +174,20 @@ def _relation_maps(
 ) -> tuple[Points, Explained]:
     """One map for all models, of their cosines to the anchors, on the reference's axes or from there on."""
     anchor = balanced_sample(features.grouping().values, anchors, seed).index
-    units = {name: model.unit_embedding() for name, model in features.models.items()}
-    rows = {name: unit[index] @ unit[anchor].T for name, unit in units.items()}
-    reference = units[features.reference]
-    axes = principal_axes(rows[features.reference], dimensions, reference @ reference[anchor].T)
+
+    def described(name: str, pixels: np.ndarray | slice) -> np.ndarray:
+        unit = features.models[name].unit_embedding()
+        return unit[pixels] @ unit[anchor].T
+
+    reference, names = features.reference, list(features.models)
+    axes = principal_axes(described(reference, index), dimensions, described(reference, slice(None)))
     still = _still(progress, 0.0, f"{METHODS[method]} of all models together, {len(index)} pixels each")
-    together = laid_out(np.concatenate(list(rows.values())), axes, method, seed, still)
-    points = dict(zip(rows, np.split(together, len(rows)), strict=True))
-    return points, {features.reference: axes.explained}
+    if method == "pca":  # of very many pixels, too: one model's at a time
+        points = {name: axes.project(described(name, index)) for name in names}
+    else:
+        together = laid_out(np.concatenate([described(name, index) for name in names]), axes, method, seed, still)
+        points = dict(zip(names, np.split(together, len(names)), strict=True))
+    return points, {reference: axes.explained}
 
 
 def _aligned(points: Points, reference: str) -> tuple[Points, dict[str, float]]:
