@@ -109,7 +109,8 @@ def wrap_network(
         raise CheckpointError(
             f"the network does not run on [1, 3, {_TRIED}, {_TRIED}]: {line_of(error)}; {remedy}"
         ) from None
-    network.train(was_training)
+    finally:
+        network.train(was_training)
     guessed, note = classes_by_count(shown.logits.shape[1])
     info = ModelInfo(
         architecture=type(network).__name__,

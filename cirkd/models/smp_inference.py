@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from itertools import takewhile
 from typing import Any
 
 from torch import Tensor
@@ -195,10 +194,10 @@ def _pyramid_settings(architecture: str, tensors: Mapping[str, Tensor]) -> dict[
 
 def _widths(tensors: Mapping[str, Tensor], name: str) -> list[int]:
     """Channels that each of some numbered layers gives."""
-    named = (tensors.get(name.format(place)) for place in range(len(tensors)))
-    return [
-        int(weight.shape[0]) for weight in takewhile(lambda weight: weight is not None, named) if weight is not None
-    ]
+    found: list[int] = []
+    while (weight := tensors.get(name.format(len(found)))) is not None:
+        found.append(int(weight.shape[0]))
+    return found
 
 
 def _fpn_settings(tensors: Mapping[str, Tensor], width: int) -> dict[str, Any]:

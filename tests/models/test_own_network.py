@@ -222,6 +222,13 @@ def test_a_network_that_takes_no_loud_noise_opens() -> None:
         wrap_network(Checked(1))
 
 
+def test_a_network_that_is_refused_is_given_back_in_training_as_it_came() -> None:
+    network = Checked(0).train()
+    with pytest.raises(CheckpointError, match="does not run on"):
+        wrap_network(network)
+    assert network.training
+
+
 class Fixed(nn.Module):
     """Takes images of one size, and resizes others where it is told to."""
 
